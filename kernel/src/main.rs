@@ -1,0 +1,3 @@
+//! The Cowslip kernel.
+#![no_std]
+#![no_main]

@@ -1,0 +1,2 @@
+//! The only tool a person calls.
+fn main() {}
