@@ -1,2 +1,35 @@
-//! Placeholder.
+//! Locks whose order is checked by the compiler, and the one way to wait.
+//!
+//! A lock belongs to a [`Level`], and taking it needs a [`Held`] token of a lower level. The token is
+//! borrowed while the lock is held and handed back with the guard at the lock's own level, so a
+//! thread that takes locks in the wrong order, sleeps under a spin lock or copies user memory under
+//! either does not compile. The whole order stands in [`level`].
+//!
+//! Invariants:
+//! - guards are dropped in the reverse order of taking (each borrows the token of the one before), which is
+//!   why a guard can keep the interrupt state it found;
+//! - a spin lock is held with the interrupts of its hart off, so no trap handler spins on
+//!   a lock its own hart holds;
+//! - a [`LeafLock`] is held for a closure that takes no other lock.
+//!
+//! Neighbours: `mm` uses the leaf lock alone; `kernel` uses everything and installs its scheduler with
+//! [`install_scheduler`]. Atomics are imported from [`atomic`].
+
 #![cfg_attr(not(test), no_std)]
+
+pub mod atomic;
+mod held;
+mod interrupts;
+mod leaf;
+pub mod level;
+mod sleep;
+mod spin;
+mod wait;
+
+pub use held::Held;
+pub use interrupts::InterruptsOff;
+pub use leaf::LeafLock;
+pub use level::Level;
+pub use sleep::{SleepGuard, SleepLock};
+pub use spin::{SpinGuard, SpinLock};
+pub use wait::{Interruptible, Scheduler, Ticket, WaitQueue, Wake, install_scheduler};

@@ -1,0 +1,39 @@
+//! The lock order of the whole system, outermost first. A lock may be taken only while locks of
+//! lower rank are held.
+//!
+//! Sleep locks come before spin locks, because a thread must not sleep while it spins others out. The
+//! address space comes before the file system, so a copy to or from user memory (which takes the
+//! space when it faults) cannot happen under the file system's lock (rule R9).
+
+/// A place in the lock order.
+pub trait Level {
+    /// Smaller is outer.
+    const RANK: u8;
+}
+
+/// The first rank of the spin locks; a thread that holds one may not sleep.
+pub const FIRST_SPIN: u8 = 100;
+
+macro_rules! levels {
+    ($($rank:literal $name:ident $meaning:literal;)*) => {
+        $(#[doc = $meaning]
+        pub struct $name;
+        impl Level for $name {
+            const RANK: u8 = $rank;
+        })*
+    };
+}
+
+levels! {
+    0 Nothing "No lock is held.";
+    10 Space "An address space (sleep).";
+    20 Offset "The offset of an open file (sleep).";
+    30 Files "The file system (sleep).";
+    99 Sleeping "Any sleep lock may be held, no spin lock is: where an interrupt finds the kernel.";
+    100 Processes "The tree of processes.";
+    110 Object "The inside of one kernel object: a pipe, a descriptor table.";
+    120 Terminal "The line the console is editing.";
+    130 Waiters "A bucket of waiting threads.";
+    140 RunQueue "The threads that are ready.";
+    150 Device "A device's queue.";
+}

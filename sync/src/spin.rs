@@ -1,0 +1,111 @@
+//! Spin locks with a place in the lock order.
+
+use core::cell::UnsafeCell;
+use core::marker::PhantomData;
+use core::ops::{Deref, DerefMut};
+
+use crate::held::Held;
+use crate::interrupts::InterruptsOff;
+use crate::leaf::RawSpin;
+use crate::level::{FIRST_SPIN, Level};
+
+/// A spin lock of level `L` around a `T`. Interrupts are off while it is held.
+pub struct SpinLock<L: Level, T> {
+    raw: RawSpin,
+    _level: PhantomData<fn(L)>,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: the value is reached only through the guard, of which there is one at a time.
+unsafe impl<L: Level, T: Send> Sync for SpinLock<L, T> {}
+
+impl<L: Level, T> SpinLock<L, T> {
+    /// A free lock around `value`.
+    pub const fn new(value: T) -> Self {
+        const { assert!(L::RANK >= FIRST_SPIN, "this level belongs to a sleep lock") }
+        Self {
+            raw: RawSpin::new(),
+            _level: PhantomData,
+            value: UnsafeCell::new(value),
+        }
+    }
+
+    /// Takes the lock. `held` is given back when the guard drops.
+    #[inline]
+    pub fn lock<'a, H: Level>(&'a self, held: &'a mut Held<H>) -> SpinGuard<'a, L, T> {
+        const { assert!(H::RANK < L::RANK, "locks are taken in the wrong order") }
+        let _ = held;
+        let interrupts = InterruptsOff::new();
+        self.raw.lock();
+        SpinGuard {
+            lock: self,
+            held: Held::claim(),
+            _interrupts: interrupts,
+        }
+    }
+
+    /// The value of a lock that nobody else can see.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.value.get_mut()
+    }
+}
+
+/// The lock is held while this lives.
+pub struct SpinGuard<'a, L: Level, T> {
+    lock: &'a SpinLock<L, T>,
+    held: Held<L>,
+    // Dropped after `Drop::drop` below has released the lock: a field, not part of the body.
+    _interrupts: InterruptsOff,
+}
+
+impl<L: Level, T> SpinGuard<'_, L, T> {
+    /// The value and the token for locks further in.
+    #[inline]
+    pub fn parts(&mut self) -> (&mut T, &mut Held<L>) {
+        // SAFETY: the guard proves that the lock is held, and is borrowed for as long as the value is.
+        (unsafe { &mut *self.lock.value.get() }, &mut self.held)
+    }
+}
+
+impl<L: Level, T> Deref for SpinGuard<'_, L, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: as in `parts`.
+        unsafe { &*self.lock.value.get() }
+    }
+}
+
+impl<L: Level, T> DerefMut for SpinGuard<'_, L, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        self.parts().0
+    }
+}
+
+impl<L: Level, T> Drop for SpinGuard<'_, L, T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.lock.raw.unlock();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::level::{Nothing, Processes, Waiters};
+
+    #[test]
+    fn locks_nest_in_order() {
+        let outer: SpinLock<Processes, u32> = SpinLock::new(1);
+        let inner: SpinLock<Waiters, u32> = SpinLock::new(2);
+        let mut held = Held::<Nothing>::claim();
+        let mut first = outer.lock(&mut held);
+        let (one, held) = first.parts();
+        let second = inner.lock(held);
+        *one += *second;
+        drop(second);
+        assert_eq!(*first, 3);
+    }
+}
