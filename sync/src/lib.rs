@@ -1,4 +1,4 @@
-//! Locks whose order is checked by the compiler, and the one way to wait.
+//! Locks whose order is checked by the compiler, the one way to wait, and sharing that can fail.
 //!
 //! A lock belongs to a [`Level`], and taking it needs a [`Held`] token of a lower level. The token is
 //! borrowed while the lock is held and handed back with the guard at the lock's own level, so a
@@ -17,7 +17,10 @@
 
 #![cfg_attr(not(test), no_std)]
 
+extern crate alloc;
+
 pub mod atomic;
+mod counted;
 mod held;
 mod interrupts;
 mod leaf;
@@ -26,6 +29,7 @@ mod sleep;
 mod spin;
 mod wait;
 
+pub use counted::{Counted, OutOfMemory, try_box};
 pub use held::Held;
 pub use interrupts::InterruptsOff;
 pub use leaf::LeafLock;

@@ -1,0 +1,134 @@
+//! Counted sharing whose allocation can fail.
+//!
+//! `alloc`'s `Arc` and `Box` abort when there is no memory. A kernel must answer instead, so what a user
+//! program can make it allocate lives in a [`Counted`], or in a box from [`try_box`].
+//! Invariant: the value is dropped, and its memory given back, exactly when the last handle goes.
+
+use alloc::alloc::{Layout, alloc, dealloc};
+use alloc::boxed::Box;
+use core::ops::Deref;
+use core::ptr::NonNull;
+
+use crate::atomic::{AtomicUsize, Ordering, fence};
+
+/// There was no memory for an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutOfMemory;
+
+fn allocate<T>(value: T) -> Result<NonNull<T>, OutOfMemory> {
+    let layout = Layout::new::<T>();
+    const {
+        assert!(
+            size_of::<T>() != 0,
+            "an object without a size needs no allocation"
+        )
+    }
+    // SAFETY: the layout has a size.
+    let pointer = NonNull::new(unsafe { alloc(layout) }.cast::<T>()).ok_or(OutOfMemory)?;
+    // SAFETY: fresh memory of T's layout that nobody else knows.
+    unsafe { pointer.write(value) };
+    Ok(pointer)
+}
+
+/// A box, or the news that there is no memory for it.
+pub fn try_box<T>(value: T) -> Result<Box<T>, OutOfMemory> {
+    let pointer = allocate(value)?;
+    // SAFETY: the pointer came from the global allocator with T's layout and holds a T.
+    Ok(unsafe { Box::from_raw(pointer.as_ptr()) })
+}
+
+struct Inner<T> {
+    count: AtomicUsize,
+    value: T,
+}
+
+/// A handle to a shared value, like `Arc` but made fallibly and without weak handles.
+pub struct Counted<T> {
+    inner: NonNull<Inner<T>>,
+}
+
+// SAFETY: handles on several threads share `&T` and the last drops the T, as with `Arc`.
+unsafe impl<T: Send + Sync> Send for Counted<T> {}
+// SAFETY: as above; `&Counted` gives `&T` and new handles.
+unsafe impl<T: Send + Sync> Sync for Counted<T> {}
+
+impl<T> Counted<T> {
+    /// The first handle to `value`.
+    pub fn try_new(value: T) -> Result<Self, OutOfMemory> {
+        let count = AtomicUsize::new(1);
+        Ok(Self {
+            inner: allocate(Inner { count, value })?,
+        })
+    }
+
+    /// Whether both are handles to one value.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.inner == other.inner
+    }
+
+    fn inner(&self) -> &Inner<T> {
+        // SAFETY: the value lives while a handle does, and this is one.
+        unsafe { self.inner.as_ref() }
+    }
+}
+
+impl<T> Clone for Counted<T> {
+    fn clone(&self) -> Self {
+        // Relaxed: whoever clones holds a handle, so the count is not on its way to zero.
+        self.inner().count.fetch_add(1, Ordering::Relaxed);
+        Self { inner: self.inner }
+    }
+}
+
+impl<T> Deref for Counted<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.inner().value
+    }
+}
+
+impl<T> Drop for Counted<T> {
+    fn drop(&mut self) {
+        // Release, then acquire by the last one: it sees what all others did with the value.
+        if self.inner().count.fetch_sub(1, Ordering::Release) != 1 {
+            return;
+        }
+        fence(Ordering::Acquire);
+        // SAFETY: the count was 1 and this was the handle, so nobody else reaches the value any more.
+        unsafe {
+            self.inner.drop_in_place();
+            dealloc(self.inner.as_ptr().cast(), Layout::new::<Inner<T>>());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drops_with_the_last_handle() {
+        struct Flag<'a>(&'a AtomicUsize);
+        impl Drop for Flag<'_> {
+            fn drop(&mut self) {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        let drops = AtomicUsize::new(0);
+        let first = Counted::try_new(Flag(&drops)).unwrap();
+        let second = first.clone();
+        assert!(first.is_same(&second));
+        drop(first);
+        assert_eq!(drops.load(Ordering::Relaxed), 0);
+        std::thread::scope(|scope| {
+            scope.spawn(move || drop(second));
+        });
+        assert_eq!(drops.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn boxes() {
+        assert_eq!(*try_box(7).unwrap(), 7);
+    }
+}
