@@ -1,2 +1,51 @@
-//! Placeholder.
+//! The xv6 on-disk file system as a library over a block-device trait.
+//!
+//! **What it is for.** The kernel mounts its disk with [`FileSystem`], `xtask` builds images with
+//! [`mkfs`] and checks them with [`fsck`]. Nothing here knows of processes, descriptors or
+//! hardware, so all of it is tested on the host.
+//!
+//! **Concurrency.** A [`FileSystem`] is a plain value whose operations take `&mut self`; the
+//! kernel wraps it in one sleep lock. An operation is therefore one indivisible transaction (a
+//! long write, or the freeing of a file spread over a very large disk, is a sequence of them),
+//! and it has *committed* when it returns: logged, flushed and installed. There are no inode
+//! locks, no buffer locks and no group commit, and so no order among them to get wrong.
+//!
+//! **All or nothing.** A transaction collects the new contents of blocks in a staging area
+//! and touches neither the disk nor the cache before it commits. An operation that fails forgets
+//! the staging area, and everything is as it was.
+//!
+//! **Memory.** What a mounted file system needs in order to work is allocated by
+//! [`FileSystem::mount`]. Later allocations are at most 4096 bytes each, fallible, and optional,
+//! except the table of open inodes, whose growth may fail with [`FsError::NoMemory`]. File data is
+//! never kept: it moves between the caller's buffer and the device.
+//!
+//! **Trust.** An image is an allegation. Whatever its bytes say, no operation panics, loops or
+//! reads outside the file system; what cannot be true is reported as [`FsError::Corrupt`].
+//!
+//! The layers, each of which knows only the ones below it:
+//!
+//! ```text
+//! names      open, create, link, unlink, mkdir: paths become changes     (names, path)
+//! directory  names in a directory's blocks                               (directory)
+//! file       bytes of an inode; which block holds which                  (data, map, truncate)
+//! inode      the 64-byte records, the counts of open ones                (inode, refs)
+//! volume     blocks seen through the transaction in progress             (volume, log, cache, bitmap)
+//! device     1 KiB blocks                                                (device)
+//! ```
+//!
+//! The format is that of xv6-riscv ("xv6: a simple, Unix-like teaching operating system",
+//! chapter 8); [`layout`] describes it.
+
 #![cfg_attr(not(test), no_std)]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod device;
+mod error;
+mod filesystem;
+
+pub use device::{BlockDevice, DeviceError, MemoryDisk};
+pub use error::{DeviceOperation, FsError, MountError, Place};
+pub use filesystem::{FileSystem, InodeNo, NewNode};
+pub mod layout;

@@ -1,0 +1,189 @@
+//! What can go wrong, as one clear line each.
+//!
+//! [`FsError`] is the answer of an operation, after which the file system is as it was before;
+//! [`MountError`] is why a disk cannot be used at all.
+
+use core::fmt;
+
+/// What a device was asked when it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceOperation {
+    /// Reading, starting at this block.
+    Read(u32),
+    /// Writing, starting at this block.
+    Write(u32),
+    /// Making writes durable.
+    Flush,
+}
+
+impl fmt::Display for DeviceOperation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read(block) => write!(f, "reading block {block}"),
+            Self::Write(block) => write!(f, "writing block {block}"),
+            Self::Flush => write!(f, "flushing"),
+        }
+    }
+}
+
+/// Where in the image something impossible was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In this inode.
+    Inode(u32),
+    /// In this block.
+    Block(u32),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Inode(number) => write!(f, "inode {number}"),
+            Self::Block(number) => write!(f, "block {number}"),
+        }
+    }
+}
+
+/// Why an operation failed. Except after [`FsError::Stopped`], it changed nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FsError {
+    /// A component of the path does not exist, or the directory has been removed.
+    NotFound,
+    /// Something used as a directory is none.
+    NotADirectory,
+    /// A directory where only a file will do.
+    IsADirectory,
+    /// The name is taken.
+    Exists,
+    /// The directory to be removed has entries.
+    NotEmpty,
+    /// No free block is left.
+    NoSpace,
+    /// No free inode is left.
+    NoInodes,
+    /// A file cannot have more than 268 blocks.
+    TooLarge,
+    /// A file cannot have more than 32,767 names.
+    TooManyLinks,
+    /// The request makes no sense, for this reason.
+    Invalid(&'static str),
+    /// The kernel has no memory for the operation.
+    NoMemory,
+    /// The device failed.
+    Device(DeviceOperation),
+    /// The device failed in the middle of an earlier commit. What is on the disk is known
+    /// only after recovery, so nothing is answered until the disk is mounted again.
+    Stopped,
+    /// The image says something that cannot be true.
+    Corrupt {
+        /// What is wrong.
+        what: &'static str,
+        /// Where.
+        place: Place,
+    },
+}
+
+impl fmt::Display for FsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound => write!(f, "no such file or directory"),
+            Self::NotADirectory => write!(f, "not a directory"),
+            Self::IsADirectory => write!(f, "is a directory"),
+            Self::Exists => write!(f, "the name exists already"),
+            Self::NotEmpty => write!(f, "the directory is not empty"),
+            Self::NoSpace => write!(f, "no free block is left on the disk"),
+            Self::NoInodes => write!(f, "no free inode is left on the disk"),
+            Self::TooLarge => write!(f, "a file can have at most 268 blocks"),
+            Self::TooManyLinks => write!(f, "a file can have at most 32767 names"),
+            Self::Invalid(why) => write!(f, "invalid request: {why}"),
+            Self::NoMemory => write!(f, "no memory for the file system"),
+            Self::Device(operation) => write!(f, "the disk failed while {operation}"),
+            Self::Stopped => write!(
+                f,
+                "stopped after the disk failed in a commit; mount it again to recover"
+            ),
+            Self::Corrupt { what, place } => {
+                write!(
+                    f,
+                    "corrupt file system: {what} ({place}); check it with fsck"
+                )
+            }
+        }
+    }
+}
+
+impl core::error::Error for FsError {}
+
+/// Why a disk cannot be mounted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MountError {
+    /// Block 1 is not the superblock of xv6.
+    NotXv6 {
+        /// What stands where the magic number should be.
+        magic: u32,
+    },
+    /// The device ends before the file system does.
+    DeviceTooSmall {
+        /// Blocks of the file system, by its superblock (0 when the device has none).
+        needed: u32,
+        /// Blocks of the device.
+        present: u32,
+    },
+    /// The regions of the disk, by the superblock, overlap or leave the disk.
+    Layout {
+        /// What is wrong with them.
+        what: &'static str,
+    },
+    /// The log is too small for one operation.
+    LogTooSmall {
+        /// Blocks of the log, its header included.
+        blocks: u32,
+    },
+    /// The log's header cannot have been written by a commit.
+    BadLog {
+        /// What is wrong with it.
+        what: &'static str,
+        /// The number that is.
+        found: u32,
+    },
+    /// Inode 1 is not a directory.
+    NoRoot,
+    /// Recovering the log or reclaiming unlinked inodes failed.
+    Failed(FsError),
+}
+
+impl From<FsError> for MountError {
+    fn from(error: FsError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl fmt::Display for MountError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotXv6 { magic } => write!(
+                f,
+                "not an xv6 image: the superblock's magic number is {magic:#x}, not 0x10203040"
+            ),
+            Self::DeviceTooSmall { needed: 0, present } => write!(
+                f,
+                "not an xv6 image: the disk has {present} blocks and no superblock"
+            ),
+            Self::DeviceTooSmall { needed, present } => write!(
+                f,
+                "the superblock says {needed} blocks but the disk has {present}: the image is cut off"
+            ),
+            Self::Layout { what } => write!(f, "impossible superblock: {what}"),
+            Self::LogTooSmall { blocks } => write!(
+                f,
+                "the log has {blocks} blocks, at least {} are needed",
+                crate::layout::MIN_LOG_BLOCKS
+            ),
+            Self::BadLog { what, found } => write!(f, "impossible log header: {what} ({found})"),
+            Self::NoRoot => write!(f, "inode 1, the root, is not a directory"),
+            Self::Failed(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for MountError {}
