@@ -6,6 +6,7 @@
 
 use alloc::alloc::{Layout, alloc, dealloc};
 use alloc::boxed::Box;
+use core::mem::ManuallyDrop;
 use core::ops::Deref;
 use core::ptr::NonNull;
 
@@ -64,6 +65,25 @@ impl<T> Counted<T> {
     /// Whether both are handles to one value.
     pub fn is_same(&self, other: &Self) -> bool {
         self.inner == other.inner
+    }
+
+    /// Gives the handle up; the last one gets the value. For values whose end needs more than a
+    /// `Drop` can know, such as which locks are held.
+    pub fn into_inner(self) -> Option<T> {
+        let inner = ManuallyDrop::new(self).inner;
+        // SAFETY: this was a handle, so the value lives until the count has been lowered.
+        let count = unsafe { &inner.as_ref().count };
+        if count.fetch_sub(1, Ordering::Release) != 1 {
+            return None;
+        }
+        fence(Ordering::Acquire);
+        // SAFETY: the count was 1 and this was the handle, so nobody else reaches the value any more. It is
+        // moved out before its memory goes.
+        unsafe {
+            let value = inner.read().value;
+            dealloc(inner.as_ptr().cast(), Layout::new::<Inner<T>>());
+            Some(value)
+        }
     }
 
     fn inner(&self) -> &Inner<T> {
@@ -125,6 +145,14 @@ mod tests {
             scope.spawn(move || drop(second));
         });
         assert_eq!(drops.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn the_last_handle_gets_the_value() {
+        let first = Counted::try_new(std::string::String::from("value")).unwrap();
+        let second = first.clone();
+        assert_eq!(first.into_inner(), None);
+        assert_eq!(second.into_inner().as_deref(), Some("value"));
     }
 
     #[test]

@@ -10,7 +10,8 @@
 //!   why a guard can keep the interrupt state it found;
 //! - a spin lock is held with the interrupts of its hart off, so no trap handler spins on
 //!   a lock its own hart holds;
-//! - a [`LeafLock`] is held for a closure that takes no other lock.
+//! - a [`LeafLock`] is held for a closure that takes no other lock;
+//! - a [`Keyed`] field of many objects is reached only with the one key that its lock keeps.
 //!
 //! Neighbours: `mm` uses the leaf lock alone; `kernel` uses everything and installs its scheduler with
 //! [`install_scheduler`]. Atomics are imported from [`atomic`].
@@ -23,6 +24,7 @@ pub mod atomic;
 mod counted;
 mod held;
 mod interrupts;
+mod keyed;
 mod leaf;
 pub mod level;
 mod sleep;
@@ -32,6 +34,7 @@ mod wait;
 pub use counted::{Counted, OutOfMemory, try_box};
 pub use held::Held;
 pub use interrupts::InterruptsOff;
+pub use keyed::{Key, Keyed};
 pub use leaf::LeafLock;
 pub use level::Level;
 pub use sleep::{SleepGuard, SleepLock};

@@ -44,6 +44,21 @@ impl<L: Level, T> SpinLock<L, T> {
         }
     }
 
+    /// The guard of a lock that was taken for this thread of execution by another one: a new
+    /// thread is switched to under its scheduler's lock and has no guard of its own to release it with.
+    ///
+    /// # Safety
+    ///
+    /// The lock is held by this hart with interrupts off, and whoever took it neither touches the
+    /// value nor releases the lock until somebody hands the lock back in the same way.
+    pub unsafe fn adopt(&self) -> SpinGuard<'_, L, T> {
+        SpinGuard {
+            lock: self,
+            held: Held::claim(),
+            _interrupts: InterruptsOff::new(),
+        }
+    }
+
     /// The value of a lock that nobody else can see.
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
@@ -107,5 +122,15 @@ mod tests {
         *one += *second;
         drop(second);
         assert_eq!(*first, 3);
+    }
+
+    #[test]
+    fn an_adopted_lock_is_released() {
+        let lock: SpinLock<Processes, u32> = SpinLock::new(1);
+        let mut held = Held::<Nothing>::claim();
+        core::mem::forget(lock.lock(&mut held));
+        // SAFETY: held by this thread, and the guard that took it is forgotten.
+        drop(unsafe { lock.adopt() });
+        assert_eq!(*lock.lock(&mut held), 1);
     }
 }
