@@ -65,6 +65,9 @@ pub enum FsError {
     TooLarge,
     /// A file cannot have more than 32,767 names.
     TooManyLinks,
+    /// The operation changes more blocks than the log holds. It should not: each one is made to
+    /// fit or divided.
+    TransactionTooLarge,
     /// The request makes no sense, for this reason.
     Invalid(&'static str),
     /// The kernel has no memory for the operation.
@@ -95,6 +98,7 @@ impl fmt::Display for FsError {
             Self::NoInodes => write!(f, "no free inode is left on the disk"),
             Self::TooLarge => write!(f, "a file can have at most 268 blocks"),
             Self::TooManyLinks => write!(f, "a file can have at most 32767 names"),
+            Self::TransactionTooLarge => write!(f, "the operation does not fit into the log"),
             Self::Invalid(why) => write!(f, "invalid request: {why}"),
             Self::NoMemory => write!(f, "no memory for the file system"),
             Self::Device(operation) => write!(f, "the disk failed while {operation}"),

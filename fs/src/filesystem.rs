@@ -1,174 +1,236 @@
-//! Signatures, being filled in.
-#![allow(unused_variables, dead_code)]
-use abi::{FileKind, OpenFlags, Stat};
+//! A mounted file system: mounting, references to inodes, transactions, and what becomes of
+//! inodes that no name leads to.
+//!
+//! Invariant: between two operations nothing is staged, and an inode without names and without
+//! references is free (or waits for the next mount, if freeing it failed). Neighbours: `names`
+//! and `files` hold the other operations, `volume` and what builds on it does the work.
 
-use crate::{BlockDevice, FsError, MountError};
+use core::fmt;
 
-/// The number of an inode that the file system has handed out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct InodeNo(u16);
+use abi::{FileKind, Stat};
 
-impl InodeNo {
-    /// The root directory.
-    pub const ROOT: Self = Self(1);
+use crate::device::BlockDevice;
+use crate::error::{FsError, MountError};
+use crate::inode::{Inode, InodeNo};
+use crate::references::References;
+use crate::truncate::Progress;
+use crate::volume::Volume;
 
-    /// The number, as in `Stat::inode`.
-    pub const fn number(self) -> u32 {
-        self.0 as u32
-    }
-}
+/// What `Stat::device` says: xv6 has one disk and gives it this number.
+const DEVICE: i32 = 1;
 
-/// What to create.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NewNode {
-    /// An empty file.
-    File,
-    /// A directory with `.` and `..`.
-    Directory,
-    /// A device file.
-    Device {
-        /// Which driver.
-        major: u16,
-        /// Which device of the driver.
-        minor: u16,
-    },
-}
-
-/// A mounted file system.
+/// A mounted file system. The kernel keeps it in one sleep lock; see the crate's description.
 pub struct FileSystem<D> {
-    device: D,
+    pub(crate) volume: Volume<D>,
+    pub(crate) references: References,
+}
+
+impl<D> fmt::Debug for FileSystem<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileSystem").finish_non_exhaustive()
+    }
 }
 
 impl<D: BlockDevice> FileSystem<D> {
-    /// Checks, recovers and mounts `device`, reclaiming inodes that no name leads to; at most
-    /// `cache_blocks` blocks of metadata are kept in memory (at least 8).
+    /// Checks the superblock of `device`, recovers its log, and frees the inodes that no name
+    /// leads to. At most `cache_blocks` blocks of metadata are kept in memory, at least 8.
+    ///
+    /// # Errors
+    ///
+    /// Why the device cannot be used. Nothing but a recovery has changed it.
     pub fn mount(device: D, cache_blocks: usize) -> Result<Self, MountError> {
-        unimplemented!()
+        let volume = Volume::open(device, cache_blocks)?;
+        let references = References::new(volume.geometry()).ok_or(FsError::NoMemory)?;
+        let mut mounted = Self { volume, references };
+        let root = mounted.volume.inode_record(InodeNo::ROOT)?;
+        if root.file_kind() != Some(FileKind::Directory) {
+            return Err(MountError::NoRoot);
+        }
+        mounted.reclaim_unlinked()?;
+        Ok(mounted)
     }
-    /// Ends the mount and gives the device back, everything durable.
-    pub fn unmount(self) -> Result<D, FsError> {
-        unimplemented!()
+
+    /// Ends the mount and gives the device back with everything on its medium. Inodes without
+    /// names that are still referenced are freed at the next mount.
+    ///
+    /// # Errors
+    ///
+    /// The device's, which is lost then.
+    pub fn unmount(mut self) -> Result<D, FsError> {
+        self.volume.sync()?;
+        Ok(self.volume.into_device())
     }
-    /// Returns when everything, the emptied log included, is on the medium (before power-off).
+
+    /// Returns when everything, the emptied log included, is on the medium: worth calling before
+    /// the power goes. (What operations changed is on the medium when they return; this spares the next
+    /// mount a recovery.)
+    ///
+    /// # Errors
+    ///
+    /// The device's.
     pub fn sync(&mut self) -> Result<(), FsError> {
-        unimplemented!()
+        self.volume.sync()
     }
-    /// Gives up to `blocks` cached blocks back to the allocator; how many it were.
+
+    /// Gives up to `blocks` cached blocks (1 KiB each) back to the allocator; how many it were.
     pub fn shrink(&mut self, blocks: usize) -> usize {
-        unimplemented!()
+        self.volume.shrink(blocks)
     }
-    /// Free blocks on the disk.
+
+    /// How many blocks are free.
+    ///
+    /// # Errors
+    ///
+    /// The device's.
     pub fn free_blocks(&mut self) -> Result<u32, FsError> {
-        unimplemented!()
+        self.volume.count_free_blocks()
     }
-    /// Free inodes on the disk.
+
+    /// How many inodes are free.
+    ///
+    /// # Errors
+    ///
+    /// The device's.
     pub fn free_inodes(&mut self) -> Result<u32, FsError> {
-        unimplemented!()
+        self.volume.count_free_inodes()
     }
 
-    /// The inode at `path`, with a reference. The empty path is `cwd` itself, as in xv6.
-    pub fn lookup(&mut self, cwd: InodeNo, path: &[u8]) -> Result<InodeNo, FsError> {
-        unimplemented!()
+    /// The inode at `path`, with a reference for the caller. The empty path is `current` itself.
+    ///
+    /// # Errors
+    ///
+    /// [`FsError::NotFound`], [`FsError::NotADirectory`], [`FsError::NoMemory`].
+    pub fn lookup(&mut self, current: InodeNo, path: &[u8]) -> Result<InodeNo, FsError> {
+        let inode = self.volume.resolve(current, path)?;
+        self.references.take(inode.number)?;
+        Ok(inode.number)
     }
-    /// xv6's `open` less the descriptor: resolves or (with `CREATE`) creates, refuses to open a directory other
-    /// than for reading, empties a plain file with `TRUNCATE`. The inode has a reference.
-    pub fn open(
-        &mut self,
-        cwd: InodeNo,
-        path: &[u8],
-        flags: OpenFlags,
-    ) -> Result<InodeNo, FsError> {
-        unimplemented!()
-    }
-    /// One more reference to an inode that has one.
+
+    /// Takes one more reference to an inode that has one.
+    ///
+    /// # Panics
+    ///
+    /// When it has none.
     pub fn retain(&mut self, inode: InodeNo) {
-        unimplemented!()
+        self.references.retake(inode);
     }
-    /// Gives a reference back; the last one of an inode without names frees it. The reference is
-    /// gone even when this fails (the inode is then reclaimed at the next mount).
+
+    /// Gives a reference back; with the last one an inode without names is freed.
+    ///
+    /// # Errors
+    ///
+    /// Freeing the inode failed; the next mount will do it. The reference is gone all the same.
+    ///
+    /// # Panics
+    ///
+    /// When the inode has no reference.
     pub fn release(&mut self, inode: InodeNo) -> Result<(), FsError> {
-        unimplemented!()
+        if self.references.drop(inode) > 0 {
+            return Ok(());
+        }
+        let inode = self.volume.inode(inode)?;
+        if inode.is_unlinked() {
+            self.transaction(|volume| volume.discard(inode))?;
+        }
+        Ok(())
     }
 
-    /// Makes a file, directory or device and returns it with a reference. For `NewNode::File` an existing
-    /// file or device at `path` is as good; anything else that exists fails.
-    pub fn create(&mut self, cwd: InodeNo, path: &[u8], node: NewNode) -> Result<InodeNo, FsError> {
-        unimplemented!()
-    }
-    /// Makes a directory.
-    pub fn mkdir(&mut self, cwd: InodeNo, path: &[u8]) -> Result<(), FsError> {
-        unimplemented!()
-    }
-    /// Makes a device file.
-    pub fn mknod(
-        &mut self,
-        cwd: InodeNo,
-        path: &[u8],
-        major: u16,
-        minor: u16,
-    ) -> Result<(), FsError> {
-        unimplemented!()
-    }
-    /// A second name for a file or device.
-    pub fn link(&mut self, cwd: InodeNo, old: &[u8], new: &[u8]) -> Result<(), FsError> {
-        unimplemented!()
-    }
-    /// Removes a name; not `.` or `..`, nor a directory with entries.
-    pub fn unlink(&mut self, cwd: InodeNo, path: &[u8]) -> Result<(), FsError> {
-        unimplemented!()
-    }
-
-    /// What `fstat` tells.
+    /// What `fstat` tells of an inode.
+    ///
+    /// # Errors
+    ///
+    /// The device's, or the inode is corrupt.
     pub fn stat(&mut self, inode: InodeNo) -> Result<Stat, FsError> {
-        unimplemented!()
-    }
-    /// What the inode is.
-    pub fn kind(&mut self, inode: InodeNo) -> Result<FileKind, FsError> {
-        unimplemented!()
-    }
-    /// Major and minor number of a device file.
-    pub fn device_numbers(&mut self, inode: InodeNo) -> Result<(u16, u16), FsError> {
-        unimplemented!()
+        let Inode {
+            number,
+            kind,
+            record,
+        } = self.volume.inode(inode)?;
+        Ok(Stat {
+            device: DEVICE,
+            inode: number.number(),
+            kind: kind as u16,
+            links: record.nlink.get(),
+            padding: 0,
+            size: record.size.get().into(),
+        })
     }
 
-    /// Reads from byte `offset` of a file or directory; fewer bytes at the end, 0 beyond it.
-    pub fn read_at(
-        &mut self,
-        inode: InodeNo,
-        offset: u64,
-        buffer: &mut [u8],
-    ) -> Result<usize, FsError> {
-        unimplemented!()
+    /// What an inode is.
+    ///
+    /// # Errors
+    ///
+    /// The device's, or the inode is corrupt.
+    pub fn kind(&mut self, inode: InodeNo) -> Result<FileKind, FsError> {
+        Ok(self.volume.inode(inode)?.kind)
     }
-    /// Writes at byte `offset` of a file, which grows if needed.
-    pub fn write_at(
-        &mut self,
-        inode: InodeNo,
-        offset: u64,
-        bytes: &[u8],
-    ) -> Result<usize, FsError> {
-        unimplemented!()
+
+    /// The major and the minor number of a device file.
+    ///
+    /// # Errors
+    ///
+    /// [`FsError::Invalid`] for anything else.
+    pub fn device_numbers(&mut self, inode: InodeNo) -> Result<(u16, u16), FsError> {
+        let inode = self.volume.inode(inode)?;
+        match inode.kind {
+            FileKind::Device => Ok((inode.record.major.get(), inode.record.minor.get())),
+            FileKind::File | FileKind::Directory => Err(FsError::Invalid("not a device file")),
+        }
     }
-    /// Reads one page of a file, zeros beyond its end; how many bytes lie before the end.
-    pub fn read_page(
+
+    /// Runs `operation` and commits what it staged, or forgets it.
+    pub(crate) fn transaction<T>(
         &mut self,
-        inode: InodeNo,
-        page: u32,
-        buffer: &mut [u8; 4096],
-    ) -> Result<usize, FsError> {
-        unimplemented!()
+        operation: impl FnOnce(&mut Volume<D>) -> Result<T, FsError>,
+    ) -> Result<T, FsError> {
+        let outcome = operation(&mut self.volume).and_then(|value| {
+            self.volume.commit()?;
+            Ok(value)
+        });
+        if outcome.is_err() {
+            self.volume.abort();
+        }
+        outcome
     }
-    /// Writes one page of a file back, in one transaction; bytes beyond the end are ignored.
-    pub fn write_page(
-        &mut self,
-        inode: InodeNo,
-        page: u32,
-        buffer: &[u8; 4096],
-    ) -> Result<usize, FsError> {
-        unimplemented!()
+
+    /// Frees the inodes that lost their last name while they were open, before a crash.
+    fn reclaim_unlinked(&mut self) -> Result<(), FsError> {
+        for number in 1..self.volume.geometry().inode_end {
+            let number = InodeNo::new(number as u16);
+            let record = self.volume.inode_record(number)?;
+            if record.file_kind().is_some() && record.nlink.get() == 0 {
+                let inode = self.volume.inode(number)?;
+                self.transaction(|volume| volume.discard(inode))?;
+            }
+        }
+        Ok(())
     }
-    /// Empties a file.
-    pub fn truncate(&mut self, inode: InodeNo) -> Result<(), FsError> {
-        unimplemented!()
+}
+
+impl<D: BlockDevice> Volume<D> {
+    /// Frees an inode that no name leads to, with its blocks, beginning in the transaction in
+    /// progress. When that is not enough, it is committed first, and what fails after
+    /// that leaves an inode without names, which the next mount frees.
+    pub(crate) fn discard(&mut self, mut inode: Inode) -> Result<(), FsError> {
+        match self.shorten(&mut inode)? {
+            Progress::Done => self.free_inode(inode.number),
+            Progress::More => {
+                self.store_inode(&inode)?;
+                self.commit()?;
+                // What the caller asked for has happened; the rest can wait for the next mount.
+                if self.discard_rest(inode).is_err() {
+                    self.abort();
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn discard_rest(&mut self, mut inode: Inode) -> Result<(), FsError> {
+        while self.shorten(&mut inode)? == Progress::More {
+            self.store_inode(&inode)?;
+            self.commit()?;
+        }
+        self.free_inode(inode.number)
     }
 }

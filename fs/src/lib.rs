@@ -41,11 +41,27 @@
 
 extern crate alloc;
 
+mod bitmap;
+mod cache;
+mod data;
 mod device;
+mod directory;
 mod error;
+mod files;
 mod filesystem;
+mod inode;
+pub mod layout;
+mod log;
+mod map;
+pub mod mkfs;
+mod names;
+mod path;
+mod references;
+mod truncate;
+mod volume;
 
 pub use device::{BlockDevice, DeviceError, MemoryDisk};
 pub use error::{DeviceOperation, FsError, MountError, Place};
-pub use filesystem::{FileSystem, InodeNo, NewNode};
-pub mod layout;
+pub use filesystem::FileSystem;
+pub use inode::InodeNo;
+pub use names::NewNode;

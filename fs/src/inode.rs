@@ -1,0 +1,191 @@
+//! Inodes: the 64-byte records that say what a file is and where its bytes are.
+//!
+//! They are read from and written to their blocks by value; there is no table of inodes in
+//! memory. Invariant: an [`Inode`] has a kind that exists and a size within the limits, checked
+//! when it was read. Neighbours: `map`, `directory` and everything above use [`Inode`]; `volume`
+//! is below.
+
+use core::fmt;
+
+use abi::FileKind;
+use zerocopy::{transmute_mut, transmute_ref};
+
+use crate::device::BlockDevice;
+use crate::error::{FsError, Place};
+use crate::layout::{DiskInode, ENTRY_SIZE, INODES_PER_BLOCK, MAX_FILE_SIZE, MAX_LINKS};
+use crate::volume::Volume;
+
+/// The number of an inode that the file system has handed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InodeNo(u16);
+
+impl InodeNo {
+    /// The root directory.
+    pub const ROOT: Self = Self(1);
+
+    /// The inode with a number that has been checked against the disk's.
+    pub(crate) const fn new(number: u16) -> Self {
+        Self(number)
+    }
+
+    /// The number, as in `Stat::inode`.
+    pub const fn number(self) -> u32 {
+        self.0 as u32
+    }
+
+    /// The number as directory entries hold it.
+    pub(crate) const fn in_entry(self) -> u16 {
+        self.0
+    }
+
+    /// Where to look for what is wrong with it.
+    pub(crate) const fn place(self) -> Place {
+        Place::Inode(self.number())
+    }
+}
+
+impl fmt::Display for InodeNo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+type InodeBlock = [DiskInode; INODES_PER_BLOCK as usize];
+
+/// An inode in use, as read; changes reach the disk through [`Volume::store_inode`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Inode {
+    pub(crate) number: InodeNo,
+    pub(crate) kind: FileKind,
+    pub(crate) record: DiskInode,
+}
+
+impl Inode {
+    /// Bytes in the file.
+    pub(crate) fn size(&self) -> u32 {
+        self.record.size.get()
+    }
+
+    /// Whether no name leads here.
+    pub(crate) fn is_unlinked(&self) -> bool {
+        self.record.nlink.get() == 0
+    }
+
+    /// One more name leads here.
+    pub(crate) fn add_link(&mut self) -> Result<(), FsError> {
+        let links = self.record.nlink.get();
+        if links >= MAX_LINKS {
+            return Err(FsError::TooManyLinks);
+        }
+        self.record.nlink.set(links + 1);
+        Ok(())
+    }
+
+    /// One name fewer leads here.
+    pub(crate) fn remove_link(&mut self) -> Result<(), FsError> {
+        let links = self.record.nlink.get();
+        let Some(fewer) = links.checked_sub(1) else {
+            return Err(self.corrupt("an inode has more names than its link count says"));
+        };
+        self.record.nlink.set(fewer);
+        Ok(())
+    }
+
+    /// Something about this inode cannot be true.
+    pub(crate) fn corrupt(&self, what: &'static str) -> FsError {
+        FsError::Corrupt {
+            what,
+            place: self.number.place(),
+        }
+    }
+}
+
+impl<D: BlockDevice> Volume<D> {
+    /// The inode's record, in use or not.
+    pub(crate) fn inode_record(&mut self, number: InodeNo) -> Result<DiskInode, FsError> {
+        if !self.geometry().has_inode(number.number()) {
+            return Err(FsError::Corrupt {
+                what: "the disk has no such inode",
+                place: number.place(),
+            });
+        }
+        let (block, index) = self.geometry().inode_position(number.number());
+        let records: &InodeBlock = transmute_ref!(self.metadata(block)?);
+        Ok(records[index])
+    }
+
+    /// An inode that must be in use.
+    pub(crate) fn inode(&mut self, number: InodeNo) -> Result<Inode, FsError> {
+        let record = self.inode_record(number)?;
+        let corrupt = |what| FsError::Corrupt {
+            what,
+            place: number.place(),
+        };
+        if record.is_free() {
+            return Err(corrupt("a name leads to a free inode"));
+        }
+        let kind = record
+            .file_kind()
+            .ok_or(corrupt("an inode has an unknown type"))?;
+        let size = record.size.get();
+        if size > MAX_FILE_SIZE {
+            return Err(corrupt("an inode is larger than a file can be"));
+        }
+        if kind == FileKind::Directory && !(size as usize).is_multiple_of(ENTRY_SIZE) {
+            return Err(corrupt(
+                "the size of a directory is not a whole number of entries",
+            ));
+        }
+        Ok(Inode {
+            number,
+            kind,
+            record,
+        })
+    }
+
+    /// Writes an inode's record in the transaction.
+    pub(crate) fn store_inode(&mut self, inode: &Inode) -> Result<(), FsError> {
+        self.store_record(inode.number, inode.record)
+    }
+
+    /// Makes an inode free in the transaction.
+    pub(crate) fn free_inode(&mut self, number: InodeNo) -> Result<(), FsError> {
+        self.store_record(number, DiskInode::FREE)
+    }
+
+    fn store_record(&mut self, number: InodeNo, record: DiskInode) -> Result<(), FsError> {
+        let (block, index) = self.geometry().inode_position(number.number());
+        let records: &mut InodeBlock = transmute_mut!(self.edit(block)?);
+        records[index] = record;
+        Ok(())
+    }
+
+    /// A free inode, which becomes one of the given kind when the transaction stores it. The
+    /// search goes round, as that for free blocks does.
+    pub(crate) fn find_free_inode(&mut self, kind: FileKind) -> Result<Inode, FsError> {
+        let end = self.geometry().inode_end;
+        for number in (self.next_inode..end).chain(1..self.next_inode) {
+            let number = InodeNo(number as u16);
+            if self.inode_record(number)?.is_free() {
+                self.next_inode = number.number() + 1;
+                let mut record = DiskInode::FREE;
+                record.kind.set(kind as u16);
+                return Ok(Inode {
+                    number,
+                    kind,
+                    record,
+                });
+            }
+        }
+        Err(FsError::NoInodes)
+    }
+
+    /// How many inodes are free.
+    pub(crate) fn count_free_inodes(&mut self) -> Result<u32, FsError> {
+        let mut free = 0;
+        for number in 1..self.geometry().inode_end {
+            free += u32::from(self.inode_record(InodeNo(number as u16))?.is_free());
+        }
+        Ok(free)
+    }
+}

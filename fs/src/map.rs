@@ -1,0 +1,126 @@
+//! Which block of the disk holds which block of a file.
+//!
+//! Twelve blocks are named by the inode, 256 more by the indirect block. Invariants: a block
+//! number is checked to lie in the data region whenever it is read; a file's blocks within its
+//! size all exist (there are no holes), and blocks beyond it may (xv6 leaves some when a write
+//! is broken off). Neighbours: `data` and `directory` above, `bitmap` below.
+
+use zerocopy::little_endian::U32;
+use zerocopy::{transmute_mut, transmute_ref};
+
+use crate::device::BlockDevice;
+use crate::error::FsError;
+use crate::inode::Inode;
+use crate::layout::{Block, DIRECT, INDIRECT, MAX_FILE_BLOCKS};
+use crate::log::Content;
+use crate::volume::Volume;
+
+/// The block numbers in an indirect block.
+pub(crate) type Addresses = [U32; INDIRECT];
+
+/// Most blocks that [`Volume::map_or_allocate`] changes: two of the bitmap and the indirect one.
+pub(crate) const MAP_BLOCKS: usize = 3;
+
+impl<D: BlockDevice> Volume<D> {
+    /// The numbers in an indirect block.
+    pub(crate) fn addresses(&mut self, block: u32) -> Result<&Addresses, FsError> {
+        Ok(transmute_ref!(self.metadata(block)?))
+    }
+
+    /// The numbers in an indirect block, to be changed by the transaction.
+    pub(crate) fn addresses_mut(&mut self, block: u32) -> Result<&mut Addresses, FsError> {
+        let contents: &mut Block = self.edit(block)?;
+        Ok(transmute_mut!(contents))
+    }
+
+    /// A block number as an inode or indirect block states it: in the data region, or 0 for none.
+    pub(crate) fn checked_address(&self, inode: &Inode, address: u32) -> Result<u32, FsError> {
+        if address == 0 || self.geometry().is_data(address) {
+            Ok(address)
+        } else {
+            Err(inode.corrupt("a block number lies outside the data region"))
+        }
+    }
+
+    /// The inode's indirect block, 0 if it has none.
+    pub(crate) fn indirect_block(&self, inode: &Inode) -> Result<u32, FsError> {
+        self.checked_address(inode, inode.record.addresses[DIRECT].get())
+    }
+
+    /// The block that holds block `index` of the file, 0 if there is none.
+    fn map(&mut self, inode: &Inode, index: usize) -> Result<u32, FsError> {
+        let address = if index < DIRECT {
+            inode.record.addresses[index].get()
+        } else {
+            match self.indirect_block(inode)? {
+                0 => 0,
+                indirect => self.addresses(indirect)?[index - DIRECT].get(),
+            }
+        };
+        self.checked_address(inode, address)
+    }
+
+    /// The block that holds block `index` of the file, which lies within its size.
+    pub(crate) fn map_existing(&mut self, inode: &Inode, index: usize) -> Result<u32, FsError> {
+        match self.map(inode, index)? {
+            0 => Err(inode.corrupt("a block within the size of a file is missing")),
+            block => Ok(block),
+        }
+    }
+
+    /// The block that holds block `index` of the file; if there is none, it is allocated, with
+    /// arbitrary contents, in the transaction. The caller stores the inode.
+    ///
+    /// # Errors
+    ///
+    /// With [`FsError::NoSpace`] neither the transaction nor the inode has changed.
+    pub(crate) fn map_or_allocate(
+        &mut self,
+        inode: &mut Inode,
+        index: usize,
+    ) -> Result<u32, FsError> {
+        if index >= MAX_FILE_BLOCKS {
+            return Err(FsError::TooLarge);
+        }
+        let present = self.map(inode, index)?;
+        if present != 0 {
+            return Ok(present);
+        }
+        if index < DIRECT {
+            let block = self.allocate_block()?;
+            inode.record.addresses[index].set(block);
+            return Ok(block);
+        }
+        let mut indirect = self.indirect_block(inode)?;
+        let block = self.allocate_block()?;
+        if indirect == 0 {
+            indirect = match self.allocate_block() {
+                Ok(indirect) => indirect,
+                Err(error) => {
+                    self.free_block(block)?;
+                    return Err(error);
+                }
+            };
+            self.replace(indirect, Content::Metadata)?;
+            inode.record.addresses[DIRECT].set(indirect);
+        }
+        self.addresses_mut(indirect)?[index - DIRECT].set(block);
+        Ok(block)
+    }
+
+    /// How many blocks of the disk from `block` on hold consecutive blocks of the file from
+    /// `index` on, up to `most`; they can be read in one request.
+    pub(crate) fn run_length(
+        &mut self,
+        inode: &Inode,
+        index: usize,
+        block: u32,
+        most: usize,
+    ) -> Result<usize, FsError> {
+        let mut length = 1;
+        while length < most && self.map(inode, index + length)? == block + length as u32 {
+            length += 1;
+        }
+        Ok(length)
+    }
+}
