@@ -1,2 +1,42 @@
-//! The user library.
-#![no_std]
+//! The user library: what the programs in `src/bin` are written with.
+//!
+//! On the bare machine it brings the entry point ([`main!`]), printing, files, processes and
+//! memory as thin safe wrappers over the system calls of `abi`, and a heap for `alloc`. Calls
+//! 1 to 21 are those of xv6-riscv, and programs that use no others also run on its kernels.
+//!
+//! The parts that decide without asking a kernel ([`shell`], [`pattern`]) compile on the host
+//! too, where their tests run: `cargo test -p user --lib`.
+
+#![cfg_attr(not(test), no_std)]
+
+extern crate alloc;
+
+pub mod pattern;
+pub mod shell;
+
+#[cfg(target_os = "none")]
+pub mod arch;
+#[cfg(target_os = "none")]
+pub mod file;
+#[cfg(target_os = "none")]
+mod heap;
+#[cfg(target_os = "none")]
+pub mod io;
+#[cfg(target_os = "none")]
+pub mod memory;
+#[cfg(target_os = "none")]
+pub mod path;
+#[cfg(target_os = "none")]
+pub mod process;
+#[cfg(target_os = "none")]
+pub mod region;
+#[cfg(target_os = "none")]
+mod start;
+#[cfg(target_os = "none")]
+pub mod syscall;
+
+#[cfg(target_os = "none")]
+pub use start::Args;
+
+#[cfg(target_os = "none")]
+pub use syscall::{Failed, Result};

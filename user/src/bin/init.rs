@@ -1,0 +1,79 @@
+//! The first program: gives everybody a console, runs the shell, and reaps orphans.
+//!
+//! `init` starts the shell again whenever it ends. `init LINE` has the shell run LINE and then
+//! powers the machine off with the status of the line.
+
+#![no_std]
+#![no_main]
+#![forbid(unsafe_code)]
+
+use abi::{CONSOLE_MAJOR, OpenFlags};
+use core::ffi::CStr;
+use user::file::{self, Fd};
+use user::process::{self, Fork};
+use user::{Args, Result, eprintln, println};
+
+/// What a line that could not even be started ends with.
+const CANNOT_RUN: i32 = 126;
+
+user::main!(run);
+
+fn run(args: Args) -> i32 {
+    if open_console().is_err() {
+        // There is nobody to tell.
+        return CANNOT_RUN;
+    }
+    match args.clone().nth(1) {
+        None => keep_shell(),
+        Some(line) => {
+            let status = run_shell(&[c"sh", c"-c", line]).unwrap_or_else(|_| {
+                eprintln!("init: cannot start sh: out of memory or processes");
+                CANNOT_RUN
+            });
+            process::shutdown(status);
+            eprintln!(
+                "init: the line ended with status {status}, but this kernel cannot power off"
+            );
+            keep_shell()
+        }
+    }
+}
+
+/// Makes descriptors 0, 1 and 2 the console, which is made if the disk has none.
+fn open_console() -> Result<()> {
+    let console = Fd::open(c"/console", OpenFlags::READ_WRITE).or_else(|_| {
+        file::make_device(c"/console", CONSOLE_MAJOR.into(), 0)?;
+        Fd::open(c"/console", OpenFlags::READ_WRITE)
+    })?;
+    console.duplicate()?;
+    console.duplicate()?;
+    Ok(())
+}
+
+/// Runs the shell for ever.
+fn keep_shell() -> ! {
+    loop {
+        println!("init: starting sh");
+        if run_shell(&[c"sh"]).is_err() {
+            eprintln!("init: cannot start sh: out of memory or processes; trying again");
+            // Not at once: whoever has the memory must get to run. A failing sleep changes nothing.
+            let _ = process::sleep(10);
+        }
+    }
+}
+
+/// Runs a shell with these arguments and reaps whatever ends until it has ended; its status.
+fn run_shell(arguments: &[&CStr]) -> Result<i32> {
+    match process::fork()? {
+        Fork::Parent(pid) => process::wait_for(pid),
+        Fork::Child => {
+            process::exec(c"/sh", arguments.iter().copied());
+            eprintln!(
+                "init: cannot run /sh: it is missing, no program, or does not fit into memory"
+            );
+            // Slows the restarts of a shell that is not there.
+            let _ = process::sleep(10);
+            process::exit(CANNOT_RUN)
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! `rm FILE...`: removes files and empty directories.
+
+#![no_std]
+#![no_main]
+#![forbid(unsafe_code)]
+
+use user::io::Lossy;
+use user::{Args, eprintln, file};
+
+user::main!(run);
+
+fn run(args: Args) -> i32 {
+    if args.len() < 2 {
+        eprintln!("usage: rm FILE...");
+        return 1;
+    }
+    let mut status = 0;
+    for path in args.skip(1) {
+        if file::unlink(path).is_err() {
+            eprintln!("rm: cannot remove {}", Lossy::from(path));
+            status = 1;
+        }
+    }
+    status
+}

@@ -1,0 +1,137 @@
+//! The program's own memory, and what the kernel tells about memory.
+//!
+//! Everything but [`grow`] and [`shrink`] is Cowslip's extension and fails on other kernels.
+
+use crate::arch;
+use crate::process::Pid;
+use crate::syscall::{self, Failed, Result, check};
+use abi::{
+    ForkMode, MEM_COUNTERS, MemCounter, PAGE_SIZE, PROC_COUNTERS, PageInfo, ProcCounter,
+    SBRK_EAGER, SBRK_LAZY,
+};
+use core::ops::{Index, Range};
+
+/// When the kernel has to find the memory for a break.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Promise {
+    /// It is promised now, or refused now.
+    Eager,
+    /// Addresses only; memory is looked for on first touch.
+    Lazy,
+}
+
+/// Raises the break by `bytes`; the old break.
+pub fn grow(bytes: i32, promise: Promise) -> Result<u64> {
+    let mode = match promise {
+        Promise::Eager => SBRK_EAGER,
+        Promise::Lazy => SBRK_LAZY,
+    };
+    if bytes < 0 {
+        return Err(Failed);
+    }
+    // SAFETY: new memory appears where no object is.
+    check(unsafe { syscall::sbrk(bytes, mode) })
+}
+
+/// Lowers the break by `bytes`; the old break.
+///
+/// # Safety
+///
+/// Nothing may live in the last `bytes` below the break.
+pub unsafe fn shrink(bytes: i32) -> Result<u64> {
+    let down = bytes.checked_neg().ok_or(Failed)?;
+    // SAFETY: the caller's promise.
+    check(unsafe { syscall::sbrk(down, SBRK_EAGER) })
+}
+
+/// The break.
+pub fn current_break() -> Result<u64> {
+    grow(0, Promise::Eager)
+}
+
+unsafe extern "C" {
+    static __constants_start: u8;
+    static __stack_bottom: u8;
+    static __image_end: u8;
+}
+
+/// The addresses of the program's read-only data.
+pub fn constants() -> Range<u64> {
+    (&raw const __constants_start) as u64..(&raw const __stack_bottom) as u64
+}
+
+/// Writes to every page that the running code itself needs (stack, data, bss) without changing
+/// it, so that no fault of theirs disturbs a measurement that follows.
+pub fn touch_own_pages() {
+    let pages = (&raw const __stack_bottom) as u64..(&raw const __image_end) as u64;
+    for address in pages.step_by(PAGE_SIZE) {
+        // SAFETY: the linker script puts these symbols around the writable segments.
+        unsafe { arch::rewrite_byte(address) };
+    }
+}
+
+/// The counters of the whole system at one moment.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemCounters([u64; MEM_COUNTERS]);
+
+impl SystemCounters {
+    /// The counters now; fails on kernels that keep none.
+    pub fn now() -> Result<Self> {
+        let mut values = [0; MEM_COUNTERS];
+        // SAFETY: the kernel writes at most as many words as it is told there are.
+        check(unsafe { syscall::memstat(values.as_mut_ptr() as u64, MEM_COUNTERS as u64) })?;
+        Ok(Self(values))
+    }
+}
+
+impl Index<MemCounter> for SystemCounters {
+    type Output = u64;
+
+    fn index(&self, counter: MemCounter) -> &u64 {
+        &self.0[counter as usize]
+    }
+}
+
+/// The counters of one process at one moment.
+#[derive(Clone, Copy, Debug)]
+pub struct ProcessCounters([u64; PROC_COUNTERS]);
+
+impl ProcessCounters {
+    /// The counters of `pid` now; 0 is the caller.
+    pub fn of(pid: Pid) -> Result<Self> {
+        let mut values = [0; PROC_COUNTERS];
+        // SAFETY: the kernel writes at most as many words as it is told there are.
+        check(unsafe { syscall::procstat(pid, values.as_mut_ptr() as u64, PROC_COUNTERS as u64) })?;
+        Ok(Self(values))
+    }
+}
+
+impl Index<ProcCounter> for ProcessCounters {
+    type Output = u64;
+
+    fn index(&self, counter: ProcCounter) -> &u64 {
+        &self.0[counter as usize]
+    }
+}
+
+/// Fills `pages` with what the pages of `pid` from `address` on are; 0 is the caller.
+pub fn page_info(pid: Pid, address: u64, pages: &mut [PageInfo]) -> Result<()> {
+    let out = pages.as_mut_ptr() as u64;
+    // SAFETY: the kernel writes one word per page, and `PageInfo` is one.
+    check(unsafe { syscall::pageinfo(pid, address, pages.len() as u64, out) }).map(drop)
+}
+
+/// Sets how this process and its descendants fork; how they did.
+pub fn set_fork_mode(mode: ForkMode) -> Result<ForkMode> {
+    // SAFETY: touches no memory of ours.
+    let old = check(unsafe { syscall::forkmode(mode as i32) })?;
+    ForkMode::from_number(old as i32).ok_or(Failed)
+}
+
+/// How this process forks. The call can only exchange modes, so this sets one and puts the old
+/// one back.
+pub fn fork_mode() -> Result<ForkMode> {
+    let mode = set_fork_mode(ForkMode::CopyOnWrite)?;
+    set_fork_mode(mode)?;
+    Ok(mode)
+}
