@@ -1,2 +1,40 @@
-//! Placeholder.
+//! The memory system: counted frames, page tables, address spaces and copy-on-write fork.
+//!
+//! A process's memory is a tree: page tables are its inner nodes, frames its leaves. Every node is counted, and a node
+//! with more than one referrer is never changed in a way its referrers could tell apart: whoever wants to write makes
+//! the path to it its own first. `fork` adds references; faults take them apart again, as late as possible.
+//!
+//! This crate does no I/O, never sleeps and knows no architecture but through [`Machine`], so all of it runs on the host, step
+//! by step. Allocation of what a program can ask for never panics: it answers [`NoMemory`].
+//!
+//! The rooms: [`addr`] numbers; `frame` records, counts and free lists; [`pt`] entries and walks; `tlb` the order in
+//! which rights shrink; `commit` who may take a frame; [`space`] what a program's memory is made of; `heap` kernel
+//! objects; `phys` the one door to bytes; `stats` counters.
+
 #![cfg_attr(not(test), no_std)]
+#![deny(unsafe_code)]
+
+extern crate alloc;
+
+pub mod addr;
+mod commit;
+mod frame;
+mod heap;
+// Declares the unsafe contract; `phys` relies on it.
+#[allow(unsafe_code)]
+pub mod machine;
+mod memory;
+#[allow(unsafe_code)]
+mod phys;
+pub mod pt;
+pub mod space;
+mod stats;
+#[cfg(test)]
+#[allow(unsafe_code)]
+mod testing;
+mod tlb;
+
+pub use commit::NoMemory;
+pub use frame::{FrameRecord, OwnedFrame};
+pub use machine::Machine;
+pub use memory::{Layout, Memory};

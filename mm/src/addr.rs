@@ -1,0 +1,165 @@
+//! Addresses and page numbers as types of their own, so that a physical one is never taken for a
+//! virtual one, nor bytes for pages.
+//!
+//! Invariant: the inner number is in the unit the name says; nothing is rounded silently.
+
+use core::fmt;
+
+use abi::PAGE_SIZE;
+
+/// log2 of the page size.
+pub const PAGE_SHIFT: u32 = PAGE_SIZE.trailing_zeros();
+
+macro_rules! number {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(transparent)]
+        pub struct $name(pub u64);
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({:#x})"), self.0)
+            }
+        }
+    };
+}
+
+number! {
+    /// A physical address, in bytes.
+    PhysAddr
+}
+number! {
+    /// A virtual address, in bytes. Any 64 bits: those that come from programs are not checked yet.
+    VirtAddr
+}
+number! {
+    /// The number of a frame: a physical address divided by [`PAGE_SIZE`].
+    FrameNo
+}
+number! {
+    /// The number of a page: a virtual address divided by [`PAGE_SIZE`].
+    PageNo
+}
+
+impl PhysAddr {
+    /// The frame this address lies in.
+    pub const fn frame(self) -> FrameNo {
+        FrameNo(self.0 >> PAGE_SHIFT)
+    }
+}
+
+impl FrameNo {
+    /// The address of the frame's first byte.
+    pub const fn address(self) -> PhysAddr {
+        PhysAddr(self.0 << PAGE_SHIFT)
+    }
+}
+
+impl VirtAddr {
+    /// The page this address lies in.
+    pub const fn page(self) -> PageNo {
+        PageNo(self.0 >> PAGE_SHIFT)
+    }
+
+    /// Bytes from the beginning of the page.
+    pub const fn offset(self) -> usize {
+        self.0 as usize & (PAGE_SIZE - 1)
+    }
+
+    /// The first page that begins at or after this address.
+    pub const fn page_up(self) -> PageNo {
+        PageNo(self.0.div_ceil(PAGE_SIZE as u64))
+    }
+}
+
+impl PageNo {
+    /// The address of the page's first byte.
+    pub const fn address(self) -> VirtAddr {
+        VirtAddr(self.0 << PAGE_SHIFT)
+    }
+
+    /// The page `pages` after this one.
+    pub const fn plus(self, pages: u64) -> PageNo {
+        PageNo(self.0 + pages)
+    }
+}
+
+macro_rules! range {
+    ($(#[$doc:meta])* $name:ident of $number:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub struct $name {
+            /// The first one.
+            pub start: $number,
+            /// One past the last.
+            pub end: $number,
+        }
+
+        impl $name {
+            /// From `start` up to, not including, `end`; empty if `end` is not above `start`.
+            pub fn new(start: $number, end: $number) -> Self {
+                Self { start, end: end.max(start) }
+            }
+
+            /// How many.
+            pub const fn len(self) -> u64 {
+                self.end.0 - self.start.0
+            }
+
+            /// Whether there are none.
+            pub const fn is_empty(self) -> bool {
+                self.start.0 == self.end.0
+            }
+
+            /// Whether `number` is one of them.
+            pub fn contains(self, number: $number) -> bool {
+                self.start <= number && number < self.end
+            }
+
+            /// What both have in common.
+            pub fn intersect(self, other: Self) -> Self {
+                Self::new(self.start.max(other.start), self.end.min(other.end))
+            }
+        }
+    };
+}
+
+range! {
+    /// Consecutive frames.
+    FrameRange of FrameNo
+}
+range! {
+    /// Consecutive pages.
+    PageRange of PageNo
+}
+
+impl PageRange {
+    /// The one page.
+    pub fn one(page: PageNo) -> Self {
+        Self::new(page, page.plus(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units() {
+        assert_eq!(VirtAddr(0x1fff).page(), PageNo(1));
+        assert_eq!(VirtAddr(0x1fff).offset(), 0xfff);
+        assert_eq!(VirtAddr(0x1001).page_up(), PageNo(2));
+        assert_eq!(VirtAddr(0x1000).page_up(), PageNo(1));
+        assert_eq!(FrameNo(3).address().frame(), FrameNo(3));
+    }
+
+    #[test]
+    fn an_inverted_range_is_empty() {
+        let range = PageRange::new(PageNo(5), PageNo(3));
+        assert!(range.is_empty() && !range.contains(PageNo(5)));
+        let common =
+            PageRange::new(PageNo(0), PageNo(4)).intersect(PageRange::new(PageNo(2), PageNo(9)));
+        assert_eq!(common, PageRange::new(PageNo(2), PageNo(4)));
+    }
+}

@@ -1,0 +1,271 @@
+//! The free frames: a pair of stacks per hart, batches behind them, and memory never used behind those.
+//!
+//! A hart takes and gives frames in its own stacks and meets the others once per [`BATCH`] frames (the
+//! magazines of Bonwick and Adams, "Magazines and Vmem", USENIX 2001). Frames that were never used
+//! are counted, not listed, so a boot with 8 GiB does not walk 8 GiB.
+//!
+//! Invariants: a frame is on at most one list, and then its count is 0. No list lock is held while another is
+//! taken. Whoever allocates holds a ticket, so somewhere there is a frame: an allocation that finds every list empty
+//! has raced with one that moved frames, and looks again.
+
+use sync::LeafLock;
+use sync::atomic::Ordering;
+
+use super::record::FrameTable;
+use crate::addr::{FrameNo, FrameRange};
+use crate::machine::HARTS_MAX;
+
+/// Frames that move between a hart and the common lists at once.
+const BATCH: u16 = 32;
+
+/// The end of a list.
+const NONE: u32 = u32::MAX;
+
+/// A stack of free frames, linked through their records.
+#[derive(Clone, Copy)]
+struct Stack {
+    head: u32,
+    length: u16,
+}
+
+impl Stack {
+    const EMPTY: Self = Self {
+        head: NONE,
+        length: 0,
+    };
+
+    fn push(&mut self, table: &FrameTable, index: u32) {
+        table.at(index).next.store(self.head, Ordering::Relaxed);
+        self.head = index;
+        self.length += 1;
+    }
+
+    fn pop(&mut self, table: &FrameTable) -> Option<u32> {
+        if self.length == 0 {
+            return None;
+        }
+        let index = self.head;
+        self.head = table.at(index).next.load(Ordering::Relaxed);
+        self.length -= 1;
+        Some(index)
+    }
+}
+
+/// The stacks of one hart, on cache lines of their own.
+#[repr(align(64))]
+struct HartStacks(LeafLock<Magazines>);
+
+struct Magazines {
+    loaded: Stack,
+    /// Empty or full: what makes a hart that takes and gives in turns stay away from the common lists.
+    spare: Stack,
+}
+
+impl Magazines {
+    fn pop(&mut self, table: &FrameTable) -> Option<u32> {
+        if self.loaded.length == 0 {
+            core::mem::swap(&mut self.loaded, &mut self.spare);
+        }
+        self.loaded.pop(table)
+    }
+
+    /// Takes a broken batch in if the stack is empty; whether it was.
+    fn refill(&mut self, batch: Stack) -> bool {
+        let empty = self.loaded.length == 0;
+        if empty {
+            self.loaded = batch;
+        }
+        empty
+    }
+
+    /// Takes a frame in; the batch that no longer fits, if any.
+    fn push(&mut self, table: &FrameTable, index: u32) -> Option<Stack> {
+        let mut surplus = None;
+        if self.loaded.length == BATCH {
+            if self.spare.length != 0 {
+                surplus = Some(self.spare);
+            }
+            self.spare = self.loaded;
+            self.loaded = Stack::EMPTY;
+        }
+        self.loaded.push(table, index);
+        surplus
+    }
+}
+
+/// What all harts share.
+struct Common {
+    /// Full batches, the head of each linked to the next by `previous`.
+    batches: u32,
+    /// Frames that were never used.
+    unused: FrameRange,
+}
+
+/// The free frames of the machine.
+pub(crate) struct Allocator {
+    harts: [HartStacks; HARTS_MAX],
+    common: LeafLock<Common>,
+}
+
+impl Allocator {
+    /// All of `free` is free and was never used.
+    pub(crate) fn new(free: FrameRange) -> Self {
+        Self {
+            harts: [const {
+                HartStacks(LeafLock::new(Magazines {
+                    loaded: Stack::EMPTY,
+                    spare: Stack::EMPTY,
+                }))
+            }; HARTS_MAX],
+            common: LeafLock::new(Common {
+                batches: NONE,
+                unused: free,
+            }),
+        }
+    }
+
+    /// A free frame. The caller holds a ticket for it.
+    #[inline]
+    pub(crate) fn take(&self, table: &FrameTable, hart: usize) -> FrameNo {
+        let own = &self.harts[hart].0;
+        match own.with(|stacks| stacks.pop(table)) {
+            Some(index) => table.frame(index),
+            None => self.take_elsewhere(table, hart),
+        }
+    }
+
+    #[cold]
+    fn take_elsewhere(&self, table: &FrameTable, hart: usize) -> FrameNo {
+        loop {
+            if let Some(mut batch) = self.common.with(|common| common.take_batch(table)) {
+                let index = batch.pop(table).expect("a batch has frames");
+                let kept = self.harts[hart].0.with(|stacks| stacks.refill(batch));
+                if !kept {
+                    // Pre-empted meanwhile, and the stacks filled up.
+                    while let Some(index) = batch.pop(table) {
+                        self.give(table, hart, table.frame(index));
+                    }
+                }
+                return table.frame(index);
+            }
+            for other in &self.harts {
+                if let Some(index) = other.0.with(|stacks| stacks.pop(table)) {
+                    return table.frame(index);
+                }
+            }
+            core::hint::spin_loop();
+        }
+    }
+
+    /// Takes a frame back whose count is 0.
+    #[inline]
+    pub(crate) fn give(&self, table: &FrameTable, hart: usize, frame: FrameNo) {
+        let index = table.index(frame);
+        let surplus = self.harts[hart].0.with(|stacks| stacks.push(table, index));
+        if let Some(batch) = surplus {
+            self.common.with(|common| {
+                table
+                    .at(batch.head)
+                    .previous
+                    .store(common.batches, Ordering::Relaxed);
+                common.batches = batch.head;
+            });
+        }
+    }
+
+    /// `count` neighbouring frames that were never used, if there still are so many: for the large
+    /// tables of the boot. The caller holds their tickets.
+    pub(crate) fn take_neighbours(&self, count: u64) -> Option<FrameRange> {
+        self.common.with(|common| common.take_unused(count))
+    }
+}
+
+impl Common {
+    fn take_batch(&mut self, table: &FrameTable) -> Option<Stack> {
+        if self.batches != NONE {
+            let head = self.batches;
+            self.batches = table.at(head).previous.load(Ordering::Relaxed);
+            return Some(Stack {
+                head,
+                length: BATCH,
+            });
+        }
+        let range = self.take_unused(self.unused.len().min(u64::from(BATCH)))?;
+        let mut batch = Stack::EMPTY;
+        for frame in (range.start.0..range.end.0).rev() {
+            batch.push(table, table.index(FrameNo(frame)));
+        }
+        Some(batch)
+    }
+
+    fn take_unused(&mut self, count: u64) -> Option<FrameRange> {
+        if count == 0 || count > self.unused.len() {
+            return None;
+        }
+        let start = self.unused.start;
+        self.unused.start = FrameNo(start.0 + count);
+        Some(FrameRange::new(start, self.unused.start))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    fn setup(frames: u64) -> (FrameTable, Allocator) {
+        let ram = FrameRange::new(FrameNo(1000), FrameNo(1000 + frames));
+        let records = Box::leak(Box::new_uninit_slice(frames as usize));
+        (FrameTable::new(ram, records), Allocator::new(ram))
+    }
+
+    #[test]
+    fn every_frame_once() {
+        let (table, allocator) = setup(1000);
+        let taken: HashSet<_> = (0..1000).map(|n| allocator.take(&table, n % 4)).collect();
+        assert_eq!(taken.len(), 1000);
+        for (n, frame) in taken.into_iter().enumerate() {
+            allocator.give(&table, n % 3, frame);
+        }
+        // One hart finds what others hold.
+        let again: HashSet<_> = (0..1000).map(|_| allocator.take(&table, 5)).collect();
+        assert_eq!(again.len(), 1000);
+    }
+
+    #[test]
+    fn neighbours_only_from_unused_memory() {
+        let (table, allocator) = setup(100);
+        assert_eq!(
+            allocator.take_neighbours(60).map(|range| range.len()),
+            Some(60)
+        );
+        assert_eq!(allocator.take_neighbours(60), None);
+        for _ in 0..40 {
+            allocator.take(&table, 0);
+        }
+        assert_eq!(allocator.take_neighbours(1), None);
+    }
+
+    #[test]
+    fn harts_do_not_lose_frames() {
+        let (table, allocator) = setup(512);
+        std::thread::scope(|scope| {
+            for hart in 0..4 {
+                let (table, allocator) = (&table, &allocator);
+                scope.spawn(move || {
+                    for round in 0..200 {
+                        let frames: Vec<_> = (0..(round % 128))
+                            .map(|_| allocator.take(table, hart))
+                            .collect();
+                        for frame in frames {
+                            allocator.give(table, hart, frame);
+                        }
+                    }
+                });
+            }
+        });
+        let all: HashSet<_> = (0..512).map(|_| allocator.take(&table, 0)).collect();
+        assert_eq!(all.len(), 512);
+    }
+}

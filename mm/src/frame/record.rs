@@ -1,0 +1,232 @@
+//! The frame table: one small record per frame of RAM (Linux: `struct page`, 64 bytes).
+
+use core::mem::MaybeUninit;
+
+use sync::atomic::{AtomicU8, AtomicU16, AtomicU32, Ordering, fence};
+
+use crate::addr::{FrameNo, FrameRange};
+
+/// What a frame is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Kind {
+    /// Nothing: it is on a free list, or never was given to the memory system.
+    Free = 0,
+    /// Private memory of programs.
+    Anonymous = 1,
+    /// A page table.
+    Table = 2,
+    /// A kernel stack, a buffer or kernel objects.
+    Kernel = 3,
+}
+
+/// What is known about one frame, in 20 bytes.
+#[repr(C)]
+pub struct FrameRecord {
+    /// References to the frame (R1). 32 bits: 4 billion entries would fill 32 GiB of tables.
+    count: AtomicU32,
+    /// The next frame of a list, as an index into the frame table.
+    pub(crate) next: AtomicU32,
+    /// The frame before this one in a list, or the next batch of frames.
+    pub(crate) previous: AtomicU32,
+    /// Page tables: entries that are not empty. Kernel objects: objects in use.
+    pub(crate) live: AtomicU16,
+    /// Kernel objects: the first free one.
+    pub(crate) first_free: AtomicU16,
+    kind: AtomicU8,
+}
+
+const _: () = assert!(size_of::<FrameRecord>() <= 32);
+
+impl FrameRecord {
+    const fn free() -> Self {
+        Self {
+            count: AtomicU32::new(0),
+            next: AtomicU32::new(0),
+            previous: AtomicU32::new(0),
+            live: AtomicU16::new(0),
+            first_free: AtomicU16::new(0),
+            kind: AtomicU8::new(Kind::Free as u8),
+        }
+    }
+
+    /// What the frame is used for.
+    pub(crate) fn kind(&self) -> Kind {
+        match self.kind.load(Ordering::Relaxed) {
+            1 => Kind::Anonymous,
+            2 => Kind::Table,
+            3 => Kind::Kernel,
+            _ => Kind::Free,
+        }
+    }
+
+    /// How many references there are. Without a lock that holds it still the answer is old already.
+    #[inline]
+    pub(crate) fn count(&self) -> u32 {
+        self.count.load(Ordering::Acquire)
+    }
+
+    /// Whether the reference the caller holds is the only one.
+    ///
+    /// The answer stays true while the caller keeps others from its entry: only a holder of a
+    /// reference makes another. Acquire: what the last other holder did with the frame happened before.
+    #[inline]
+    pub(crate) fn is_sole(&self) -> bool {
+        self.count() == 1
+    }
+
+    /// A further reference, for somebody who holds one.
+    #[inline]
+    pub(crate) fn add_reference(&self) {
+        let before = self.count.fetch_add(1, Ordering::Relaxed);
+        assert!(
+            before != 0 && before != u32::MAX,
+            "a reference was taken to a frame with {before}"
+        );
+    }
+
+    /// Gives a reference up; whether it was the last, and the frame is the caller's to free.
+    #[inline]
+    pub(crate) fn drop_reference(&self) -> bool {
+        let before = self.count.fetch_sub(1, Ordering::Release);
+        assert!(
+            before != 0,
+            "a reference was dropped to a frame without any"
+        );
+        if before == 1 {
+            // What the other holders did with the frame happens before it is freed.
+            fence(Ordering::Acquire);
+        }
+        before == 1
+    }
+
+    /// A frame from a free list begins its new life with one reference.
+    pub(crate) fn begin(&self, kind: Kind) {
+        debug_assert_eq!(self.count(), 0);
+        self.live.store(0, Ordering::Relaxed);
+        self.kind.store(kind as u8, Ordering::Relaxed);
+        self.count.store(1, Ordering::Relaxed);
+    }
+
+    /// A frame without references goes back to a free list; what it was.
+    pub(crate) fn end(&self) -> Kind {
+        debug_assert_eq!(self.count(), 0);
+        let kind = self.kind();
+        self.kind.store(Kind::Free as u8, Ordering::Relaxed);
+        kind
+    }
+}
+
+/// The records of all frames of RAM.
+pub(crate) struct FrameTable {
+    first: u64,
+    records: &'static [FrameRecord],
+}
+
+impl FrameTable {
+    /// A table for the frames of `ram`, all free and on no list.
+    ///
+    /// # Panics
+    /// If there are fewer records than frames, or more frames than an index can number (16 TiB).
+    pub(crate) fn new(ram: FrameRange, records: &'static mut [MaybeUninit<FrameRecord>]) -> Self {
+        let frames = usize::try_from(ram.len()).expect("RAM fits the address space");
+        assert!(
+            frames < u32::MAX as usize,
+            "more frames than the frame table can number"
+        );
+        let records = &mut records[..frames];
+        for record in records.iter_mut() {
+            record.write(FrameRecord::free());
+        }
+        Self {
+            first: ram.start.0,
+            records: crate::phys::assume_init(records),
+        }
+    }
+
+    /// The record of a frame.
+    ///
+    /// # Panics
+    /// If the frame is not in RAM: an entry or a list is corrupt.
+    #[inline]
+    pub(crate) fn record(&self, frame: FrameNo) -> &FrameRecord {
+        &self.records[frame.0.wrapping_sub(self.first) as usize]
+    }
+
+    /// The record with this index, which came from a list.
+    #[inline]
+    pub(crate) fn at(&self, index: u32) -> &FrameRecord {
+        &self.records[index as usize]
+    }
+
+    /// A frame's index, for lists.
+    pub(crate) fn index(&self, frame: FrameNo) -> u32 {
+        (frame.0 - self.first) as u32
+    }
+
+    /// The frame with this index.
+    pub(crate) fn frame(&self, index: u32) -> FrameNo {
+        FrameNo(self.first + u64::from(index))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> FrameRecord {
+        let record = FrameRecord::free();
+        record.begin(Kind::Anonymous);
+        record
+    }
+
+    #[test]
+    fn seventy_thousand_references() {
+        let record = record();
+        for _ in 1..70_000 {
+            record.add_reference();
+        }
+        assert_eq!(record.count(), 70_000);
+        for _ in 1..70_000 {
+            assert!(!record.drop_reference());
+        }
+        assert!(record.is_sole());
+        assert!(record.drop_reference());
+    }
+
+    #[test]
+    #[should_panic(expected = "a reference was taken to a frame with 0")]
+    fn no_resurrection() {
+        let record = record();
+        assert!(record.drop_reference());
+        record.add_reference();
+    }
+
+    #[test]
+    #[should_panic(expected = "a reference was dropped to a frame without any")]
+    fn no_double_free() {
+        let record = record();
+        record.drop_reference();
+        record.drop_reference();
+    }
+
+    #[test]
+    fn exactly_one_dropper_frees() {
+        for _ in 0..200 {
+            let record = record();
+            for _ in 1..4 {
+                record.add_reference();
+            }
+            let last: u32 = std::thread::scope(|scope| {
+                let threads: Vec<_> = (0..4)
+                    .map(|_| scope.spawn(|| u32::from(record.drop_reference())))
+                    .collect();
+                threads
+                    .into_iter()
+                    .map(|thread| thread.join().unwrap())
+                    .sum()
+            });
+            assert_eq!(last, 1);
+        }
+    }
+}

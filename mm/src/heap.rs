@@ -1,0 +1,255 @@
+//! Kernel objects: slabs of equal objects, one frame each, that grow and shrink with use.
+//!
+//! Sizes are powers of two from 16 bytes to half a page; a larger request gets whole frames. Free objects are linked
+//! through their own first words. A slab goes back to the frames when its last object does, so what an object
+//! cost is free again when it is gone.
+//!
+//! Invariants: a slab is on its class's list exactly when it has a free object; `live` in its frame record counts the objects in use;
+//! an object's offset is a multiple of its size, so it is aligned to it.
+//!
+//! Addresses are physical here; the kernel's allocator turns them into pointers.
+
+use abi::PAGE_SIZE;
+use sync::LeafLock;
+use sync::atomic::Ordering;
+
+use crate::addr::{FrameNo, PhysAddr};
+use crate::commit::{Claim, NoMemory};
+use crate::frame::Kind;
+use crate::machine::Machine;
+use crate::memory::Memory;
+use crate::phys;
+
+const SMALLEST: usize = 16;
+const CLASSES: usize = (PAGE_SIZE / 2 / SMALLEST).trailing_zeros() as usize + 1;
+
+/// The end of a list of slabs.
+const NONE: u32 = u32::MAX;
+/// The end of a list of objects.
+const FULL: u16 = u16::MAX;
+
+/// The slabs of one size that have a free object, linked through their frame records.
+struct Class {
+    partial: u32,
+}
+
+/// All sizes.
+pub(crate) struct Heap {
+    classes: [LeafLock<Class>; CLASSES],
+}
+
+impl Heap {
+    pub(crate) const fn new() -> Self {
+        Self {
+            classes: [const { LeafLock::new(Class { partial: NONE }) }; CLASSES],
+        }
+    }
+}
+
+/// The class for a size and alignment, or `None` where frames are needed.
+fn class_of(size: usize, align: usize) -> Option<usize> {
+    let size = size.max(align).max(SMALLEST).next_power_of_two();
+    (size <= PAGE_SIZE / 2).then(|| (size / SMALLEST).trailing_zeros() as usize)
+}
+
+fn frames_of(size: usize) -> u64 {
+    size.div_ceil(PAGE_SIZE) as u64
+}
+
+impl<M: Machine> Memory<M> {
+    /// Memory for a kernel object, uninitialised. Up to a page it can be had while there is memory at
+    /// all; more only from memory that was never used, which is early in the boot.
+    ///
+    /// Alignments above [`PAGE_SIZE`] are refused.
+    pub fn allocate_object(&self, size: usize, align: usize) -> Result<PhysAddr, NoMemory> {
+        if align > PAGE_SIZE {
+            return Err(NoMemory);
+        }
+        match class_of(size, align) {
+            Some(class) => self.allocate_small(class),
+            None if size <= PAGE_SIZE => {
+                let mut tickets = self.budget.take(1, Claim::Program)?;
+                Ok(self
+                    .allocate(Kind::Kernel, &mut tickets)
+                    .into_reference()
+                    .address())
+            }
+            None => Ok(self.allocate_neighbours(frames_of(size))?.start.address()),
+        }
+    }
+
+    /// Gives back what [`Memory::allocate_object`] gave for the same size and alignment.
+    pub fn free_object(&self, address: PhysAddr, size: usize, align: usize) {
+        match class_of(size, align) {
+            Some(class) => self.free_small(class, address),
+            None => {
+                let first = address.frame().0;
+                for frame in first..first + frames_of(size) {
+                    self.drop_reference(FrameNo(frame));
+                }
+            }
+        }
+    }
+
+    fn allocate_small(&self, class: usize) -> Result<PhysAddr, NoMemory> {
+        let lock = &self.heap.classes[class];
+        loop {
+            if let Some(address) = lock.with(|list| self.take_object(list, class)) {
+                return Ok(address);
+            }
+            // The frame is taken without the lock; if another hart brought one meanwhile, both serve.
+            let mut tickets = self.budget.take(1, Claim::Program)?;
+            let slab = self.allocate(Kind::Kernel, &mut tickets).into_reference();
+            self.carve(slab, class);
+            lock.with(|list| self.link(list, slab));
+        }
+    }
+
+    fn take_object(&self, list: &mut Class, class: usize) -> Option<PhysAddr> {
+        if list.partial == NONE {
+            return None;
+        }
+        let slab = self.frames.frame(list.partial);
+        let record = self.frames.record(slab);
+        let object = record.first_free.load(Ordering::Relaxed);
+        let offset = usize::from(object) * (SMALLEST << class);
+        let next =
+            phys::free_object_word(&self.machine, slab, offset).load(Ordering::Relaxed) as u16;
+        record.first_free.store(next, Ordering::Relaxed);
+        record
+            .live
+            .store(record.live.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        if next == FULL {
+            self.unlink(list, slab);
+        }
+        Some(PhysAddr(slab.address().0 + offset as u64))
+    }
+
+    fn free_small(&self, class: usize, address: PhysAddr) {
+        let slab = address.frame();
+        let offset = address.0 as usize % PAGE_SIZE;
+        let record = self.frames.record(slab);
+        let empty = self.heap.classes[class].with(|list| {
+            let next = record.first_free.load(Ordering::Relaxed);
+            phys::free_object_word(&self.machine, slab, offset)
+                .store(u64::from(next), Ordering::Relaxed);
+            record
+                .first_free
+                .store((offset / (SMALLEST << class)) as u16, Ordering::Relaxed);
+            let live = record.live.load(Ordering::Relaxed) - 1;
+            record.live.store(live, Ordering::Relaxed);
+            if next == FULL {
+                self.link(list, slab);
+            }
+            if live == 0 {
+                self.unlink(list, slab);
+            }
+            live == 0
+        });
+        if empty {
+            self.drop_reference(slab);
+        }
+    }
+
+    /// Links all objects of a fresh slab.
+    fn carve(&self, slab: FrameNo, class: usize) {
+        let size = SMALLEST << class;
+        let objects = PAGE_SIZE / size;
+        for object in 0..objects {
+            let next = if object + 1 == objects {
+                FULL
+            } else {
+                object as u16 + 1
+            };
+            phys::free_object_word(&self.machine, slab, object * size)
+                .store(u64::from(next), Ordering::Relaxed);
+        }
+        self.frames
+            .record(slab)
+            .first_free
+            .store(0, Ordering::Relaxed);
+    }
+
+    fn link(&self, list: &mut Class, slab: FrameNo) {
+        let record = self.frames.record(slab);
+        let index = self.frames.index(slab);
+        record.next.store(list.partial, Ordering::Relaxed);
+        record.previous.store(NONE, Ordering::Relaxed);
+        if list.partial != NONE {
+            self.frames
+                .at(list.partial)
+                .previous
+                .store(index, Ordering::Relaxed);
+        }
+        list.partial = index;
+    }
+
+    fn unlink(&self, list: &mut Class, slab: FrameNo) {
+        let record = self.frames.record(slab);
+        let next = record.next.load(Ordering::Relaxed);
+        let previous = record.previous.load(Ordering::Relaxed);
+        if next != NONE {
+            self.frames
+                .at(next)
+                .previous
+                .store(previous, Ordering::Relaxed);
+        }
+        if previous == NONE {
+            list.partial = next;
+        } else {
+            self.frames.at(previous).next.store(next, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{free_frames, memory};
+
+    #[test]
+    fn objects_are_aligned_and_apart() {
+        let memory = memory(64);
+        for size in [1, 16, 17, 100, 1000, 2048] {
+            let mut all: Vec<_> = (0..40)
+                .map(|_| memory.allocate_object(size, 8).unwrap().0)
+                .collect();
+            all.sort_unstable();
+            assert!(all.windows(2).all(|pair| pair[1] - pair[0] >= size as u64));
+            for address in all {
+                memory.free_object(PhysAddr(address), size, 8);
+            }
+        }
+        assert_eq!(memory.allocate_object(24, 256).unwrap().0 % 256, 0);
+    }
+
+    #[test]
+    fn what_is_gone_costs_nothing() {
+        let memory = memory(200);
+        let before = free_frames(&memory);
+        let mut objects = vec![];
+        for round in 0..500usize {
+            let size = 1 << (round % 12);
+            objects.push((memory.allocate_object(size, 1).unwrap(), size));
+        }
+        assert!(free_frames(&memory) < before);
+        // Out of order, so that slabs become empty in the middle of their lists.
+        while !objects.is_empty() {
+            let (address, size) = objects.swap_remove(objects.len() / 3);
+            memory.free_object(address, size, 1);
+        }
+        assert_eq!(free_frames(&memory), before);
+    }
+
+    #[test]
+    fn no_memory_is_an_answer() {
+        let memory = memory(64);
+        let mut objects = vec![];
+        while let Ok(object) = memory.allocate_object(2048, 8) {
+            objects.push(object);
+        }
+        assert!(memory.allocate_object(PAGE_SIZE * 100, 8).is_err());
+        memory.free_object(objects.pop().unwrap(), 2048, 8);
+        assert!(memory.allocate_object(2048, 8).is_ok());
+    }
+}

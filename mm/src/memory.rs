@@ -1,0 +1,177 @@
+//! The memory system as one value: the machine, the frames, what is promised, the counters.
+//!
+//! Lock order within this crate: every lock is a leaf, none is held while another is taken.
+//! Neighbours: [`crate::space`] for address spaces, [`crate::heap`] for kernel objects.
+
+use core::mem::MaybeUninit;
+
+use abi::MemCounter;
+
+use crate::addr::{FrameNo, FrameRange};
+use crate::commit::{Budget, Claim, NoMemory, Tickets};
+use crate::frame::allocator::Allocator;
+use crate::frame::{FrameRecord, FrameTable, Kind, OwnedFrame};
+use crate::heap::Heap;
+use crate::machine::{HartSet, Machine};
+use crate::pt::Table;
+use crate::space::Asids;
+use crate::stats::Stats;
+
+/// What [`Memory::new`] is told about the machine's memory.
+pub struct Layout {
+    /// All of RAM.
+    pub ram: FrameRange,
+    /// The part of it that is nobody's: behind firmware, kernel and frame table.
+    pub free: FrameRange,
+    /// The root table whose kernel half every address space has too.
+    pub kernel_root: FrameNo,
+    /// How many harts there are.
+    pub harts: usize,
+}
+
+/// The memory system.
+pub struct Memory<M: Machine> {
+    pub(crate) machine: M,
+    pub(crate) frames: FrameTable,
+    pub(crate) budget: Budget,
+    pub(crate) stats: Stats,
+    pub(crate) asids: Asids,
+    pub(crate) heap: Heap,
+    pub(crate) kernel_root: FrameNo,
+    pub(crate) harts: HartSet,
+    allocator: Allocator,
+    total: u64,
+}
+
+impl<M: Machine> Memory<M> {
+    /// Takes charge of the frames in `layout.free`. `records` becomes the frame table: one record for each
+    /// frame of `layout.ram`.
+    ///
+    /// # Panics
+    /// If `records` is too short.
+    pub fn new(
+        machine: M,
+        layout: Layout,
+        records: &'static mut [MaybeUninit<FrameRecord>],
+    ) -> Self {
+        let total = layout.free.len();
+        Self {
+            frames: FrameTable::new(layout.ram, records),
+            budget: Budget::new(total),
+            stats: Stats::new(),
+            asids: Asids::new(machine.asids()),
+            heap: Heap::new(),
+            kernel_root: layout.kernel_root,
+            harts: HartSet::first(layout.harts),
+            allocator: Allocator::new(layout.free),
+            total,
+            machine,
+        }
+    }
+
+    /// The machine underneath.
+    pub fn machine(&self) -> &M {
+        &self.machine
+    }
+
+    /// A zeroed frame for the kernel itself: a stack, a buffer.
+    pub fn frame_for_kernel(&self) -> Result<OwnedFrame<'_, M>, NoMemory> {
+        let mut tickets = self.budget.take(1, Claim::Program)?;
+        let mut frame = self.allocate(Kind::Kernel, &mut tickets);
+        frame.zero();
+        Ok(frame)
+    }
+
+    /// Takes back a frame that was handed on with [`OwnedFrame::into_reference`] and that no translation
+    /// reaches any more.
+    pub fn reclaim_kernel_frame(&self, frame: FrameNo) -> OwnedFrame<'_, M> {
+        OwnedFrame::new(self, frame)
+    }
+
+    /// Counts a process that was killed because there was no memory for it.
+    pub fn note_killed(&self) {
+        self.count(MemCounter::Killed, 1);
+    }
+
+    /// All counters of `memstat`.
+    pub fn stats(&self) -> [u64; abi::MEM_COUNTERS] {
+        let mut out = [0; abi::MEM_COUNTERS];
+        for &counter in MemCounter::ALL {
+            out[counter as usize] = self.stat(counter);
+        }
+        out
+    }
+
+    fn stat(&self, counter: MemCounter) -> u64 {
+        let in_use =
+            |kinds: &[MemCounter]| kinds.iter().map(|&kind| self.stats.get(kind)).sum::<u64>();
+        let kernel = [MemCounter::PageTables, MemCounter::Kernel];
+        match counter {
+            MemCounter::Frames => self.total,
+            MemCounter::Free => self.total - in_use(&kernel) - in_use(&[MemCounter::Anonymous]),
+            MemCounter::Committed => self.stats.promised() + in_use(&kernel),
+            MemCounter::CommitLimit => self.total - self.budget.reserve(),
+            _ => self.stats.get(counter),
+        }
+    }
+
+    /// Adds to a counter on behalf of this hart.
+    #[inline]
+    pub(crate) fn count(&self, counter: MemCounter, by: i64) {
+        self.stats.add(self.machine.hart(), counter, by);
+    }
+
+    /// A frame with unknown contents.
+    #[inline]
+    pub(crate) fn allocate(&self, kind: Kind, tickets: &mut Tickets<'_>) -> OwnedFrame<'_, M> {
+        tickets.punch();
+        let frame = self.allocator.take(&self.frames, self.machine.hart());
+        self.frames.record(frame).begin(kind);
+        self.count(gauge(kind), 1);
+        OwnedFrame::new(self, frame)
+    }
+
+    /// An empty page table.
+    pub(crate) fn allocate_table(&self, tickets: &mut Tickets<'_>) -> Table<'_> {
+        let mut frame = self.allocate(Kind::Table, tickets);
+        frame.zero();
+        self.table(frame.into_reference())
+    }
+
+    /// Neighbouring frames for a large object of the boot.
+    pub(crate) fn allocate_neighbours(&self, count: u64) -> Result<FrameRange, NoMemory> {
+        let mut tickets = self.budget.take(count, Claim::Kernel)?;
+        let range = self.allocator.take_neighbours(count).ok_or(NoMemory)?;
+        tickets.punch_many(count);
+        for frame in range.start.0..range.end.0 {
+            self.frames.record(FrameNo(frame)).begin(Kind::Kernel);
+        }
+        self.count(MemCounter::Kernel, count as i64);
+        Ok(range)
+    }
+
+    /// Gives up a reference to a frame; the last one frees it.
+    #[inline]
+    pub(crate) fn drop_reference(&self, frame: FrameNo) {
+        let record = self.frames.record(frame);
+        if record.drop_reference() {
+            let kind = record.end();
+            self.allocator
+                .give(&self.frames, self.machine.hart(), frame);
+            self.count(gauge(kind), -1);
+            // Last: whoever sees the budget finds the frame.
+            self.budget.add(1);
+        }
+    }
+}
+
+/// The level that counts frames of a kind.
+#[inline]
+fn gauge(kind: Kind) -> MemCounter {
+    match kind {
+        Kind::Anonymous => MemCounter::Anonymous,
+        Kind::Table => MemCounter::PageTables,
+        Kind::Kernel => MemCounter::Kernel,
+        Kind::Free => unreachable!("a free frame is not in use"),
+    }
+}

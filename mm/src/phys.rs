@@ -1,0 +1,91 @@
+//! The one door to the bytes of frames: every unsafe block of this crate is here or in the frame
+//! table's use of it.
+//!
+//! Invariants relied on: [`Machine`]'s contract (a frame's pointer is valid and nobody outside uses it); an
+//! [`OwnedFrame`] is the only way to its frame; a frame of kind table or kernel objects is reached as atomic words only.
+
+use core::mem::MaybeUninit;
+
+use abi::PAGE_SIZE;
+use sync::atomic::AtomicU64;
+
+use crate::addr::FrameNo;
+use crate::frame::{FrameRecord, OwnedFrame};
+use crate::machine::Machine;
+use crate::pt::ENTRIES;
+
+/// The bytes of a frame its owner has to himself.
+pub(crate) fn owned_bytes<'a, M: Machine>(
+    machine: &'a M,
+    frame: &'a OwnedFrame<'_, M>,
+) -> &'a [u8; PAGE_SIZE] {
+    // SAFETY: valid by Machine's contract; shared for as long as the owner is borrowed, and only through
+    // the owner can anybody write.
+    unsafe { &*machine.frame_address(frame.frame()).cast() }
+}
+
+/// The same, to change.
+pub(crate) fn owned_bytes_mut<'a, M: Machine>(
+    machine: &'a M,
+    frame: &'a mut OwnedFrame<'_, M>,
+) -> &'a mut [u8; PAGE_SIZE] {
+    // SAFETY: valid by Machine's contract; the owner is borrowed for writing, so this is the only reference.
+    unsafe { &mut *machine.frame_address(frame.frame()).cast() }
+}
+
+/// The bytes of the frame behind an entry of an address space that no hart uses and that is borrowed for as
+/// long (`_keeper`); the entry holds the only reference to the frame.
+pub(crate) fn unshared_bytes_mut<'a, M: Machine, K>(
+    machine: &M,
+    frame: FrameNo,
+    _keeper: &'a mut K,
+) -> &'a mut [u8; PAGE_SIZE] {
+    // SAFETY: valid by Machine's contract; no hart translates to the frame, no other entry refers to it, and the
+    // space that does is mutably borrowed through `_keeper`.
+    unsafe { &mut *machine.frame_address(frame).cast() }
+}
+
+/// Fills an owned frame with zeros.
+pub(crate) fn zero<M: Machine>(machine: &M, frame: &mut OwnedFrame<'_, M>) {
+    // SAFETY: the frame is its owner's alone.
+    unsafe { machine.zero_frame(frame.frame()) }
+}
+
+/// Copies a frame that is write-protected everywhere, or not mapped, into an owned one.
+pub(crate) fn copy<M: Machine>(machine: &M, from: FrameNo, to: &mut OwnedFrame<'_, M>) {
+    // SAFETY: `to` is its owner's alone. `from` is shared and therefore writable in nobody's translation (R2), or the entry of
+    // its sole owner was broken and flushed (R3), so nobody writes it.
+    unsafe { machine.copy_frame(from, to.frame()) }
+}
+
+/// The words of a frame that is a page table.
+#[inline]
+pub(crate) fn table_words<M: Machine>(machine: &M, frame: FrameNo) -> &[AtomicU64; ENTRIES] {
+    // SAFETY: valid by Machine's contract; tables are only ever reached as atomic words, by us and by the hardware.
+    unsafe { &*machine.frame_address(frame).cast() }
+}
+
+/// One word of a frame of kernel objects, in an object that is free.
+pub(crate) fn free_object_word<M: Machine>(
+    machine: &M,
+    frame: FrameNo,
+    offset: usize,
+) -> &AtomicU64 {
+    assert!(
+        offset.is_multiple_of(8) && offset < PAGE_SIZE,
+        "an object lies in its frame"
+    );
+    // SAFETY: valid and aligned by the assertion and Machine's contract; the object is on its slab's free list, so
+    // nobody but the heap, under the slab's lock, uses its bytes.
+    unsafe { &*machine.frame_address(frame).add(offset).cast() }
+}
+
+/// The frame records, every one of which the caller has written.
+pub(crate) fn assume_init(
+    records: &'static mut [MaybeUninit<FrameRecord>],
+) -> &'static [FrameRecord] {
+    // SAFETY: the frame table writes every record before it calls this; MaybeUninit<T> has the layout of T.
+    unsafe {
+        &*(core::ptr::from_ref::<[MaybeUninit<FrameRecord>]>(records) as *const [FrameRecord])
+    }
+}

@@ -1,0 +1,71 @@
+//! What an architecture says about its entries.
+
+use bitflags::bitflags;
+
+use crate::addr::{FrameNo, PageNo};
+
+bitflags! {
+    /// What a program may do with a page.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Permissions: u8 {
+        /// Load from it.
+        const READ = 1;
+        /// Store to it; implies reading, for a page that can be written and not read is reserved on RISC-V.
+        const WRITE = 2;
+        /// Fetch instructions from it.
+        const EXECUTE = 4;
+    }
+}
+
+/// What an entry says, decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// Nothing is here.
+    Empty,
+    /// A lower table.
+    Table(FrameNo),
+    /// A page that is present.
+    Page(FrameNo),
+}
+
+/// The entry format and the shape of the tree. Levels count from the leaves: a table at level 0 maps pages.
+///
+/// Invariant of every page entry this crate makes: [`Format::WRITABLE`] only together with
+/// [`Format::MAY_WRITE`]. The first is what the hardware obeys; the second is the copy-on-write mark, a software bit
+/// that tells a page which may become writable from one that never may (text).
+pub trait Format: 'static {
+    /// How many levels a walk has.
+    const LEVELS: usize;
+    /// The first root entry that belongs to the kernel; those from here on are the same in every root.
+    const KERNEL_ROOT: usize;
+    /// The bit that lets the program write.
+    const WRITABLE: u64;
+    /// The software bit: the area allows writing, once the page is the writer's own.
+    const MAY_WRITE: u64;
+    /// The bit that lets the program read.
+    const READABLE: u64;
+    /// The bits that say a page was used; the hardware may set them, or trap when they are clear.
+    const ACCESSED: u64;
+    /// The bit that says a page was written; likewise.
+    const DIRTY: u64;
+
+    /// An entry for a page, accessed already; with `MAY_WRITE` where the permissions have it, without `WRITABLE`.
+    fn page(frame: FrameNo, permissions: Permissions) -> u64;
+
+    /// The page entry `word`, now for a frame that is its space's alone: writable if it may be.
+    fn with_frame(word: u64, frame: FrameNo) -> u64;
+
+    /// An entry for a lower table.
+    fn table(frame: FrameNo) -> u64;
+
+    /// What a word at a level means.
+    fn decode(word: u64, level: usize) -> Entry;
+
+    /// Whether a page entry lets programs fetch instructions.
+    fn executable(word: u64) -> bool;
+
+    /// The index of a page's entry in its table of `level`.
+    fn index(page: PageNo, level: usize) -> usize {
+        (page.0 >> (9 * level)) as usize & (super::ENTRIES - 1)
+    }
+}

@@ -1,0 +1,140 @@
+//! Sv39, the three-level format of RISC-V (privileged specification, section 12.4).
+
+use super::format::{Entry, Format, Permissions};
+use crate::addr::FrameNo;
+
+/// The Sv39 format. The software bit is RSW bit 8.
+pub enum Sv39 {}
+
+const VALID: u64 = 1 << 0;
+const READ: u64 = 1 << 1;
+const WRITE: u64 = 1 << 2;
+const EXECUTE: u64 = 1 << 3;
+const USER: u64 = 1 << 4;
+const ACCESSED: u64 = 1 << 6;
+const DIRTY: u64 = 1 << 7;
+const MAY_WRITE: u64 = 1 << 8;
+const FRAME_SHIFT: u32 = 10;
+const FRAME_MASK: u64 = (1 << 44) - 1;
+
+impl Format for Sv39 {
+    const LEVELS: usize = 3;
+    const KERNEL_ROOT: usize = 256;
+    const WRITABLE: u64 = WRITE;
+    const MAY_WRITE: u64 = MAY_WRITE;
+    const READABLE: u64 = READ;
+    const ACCESSED: u64 = ACCESSED;
+    const DIRTY: u64 = DIRTY;
+
+    #[inline]
+    fn page(frame: FrameNo, permissions: Permissions) -> u64 {
+        let mut word = frame.0 << FRAME_SHIFT | VALID | USER | ACCESSED;
+        if permissions.intersects(Permissions::READ | Permissions::WRITE) {
+            word |= READ;
+        }
+        if permissions.contains(Permissions::WRITE) {
+            word |= MAY_WRITE;
+        }
+        if permissions.contains(Permissions::EXECUTE) {
+            word |= EXECUTE;
+        }
+        word
+    }
+
+    #[inline]
+    fn with_frame(word: u64, frame: FrameNo) -> u64 {
+        let kept = word & !(FRAME_MASK << FRAME_SHIFT) | frame.0 << FRAME_SHIFT;
+        if word & MAY_WRITE != 0 {
+            kept | WRITE | DIRTY
+        } else {
+            kept
+        }
+    }
+
+    #[inline]
+    fn table(frame: FrameNo) -> u64 {
+        frame.0 << FRAME_SHIFT | VALID
+    }
+
+    #[inline]
+    fn decode(word: u64, level: usize) -> Entry {
+        let frame = FrameNo(word >> FRAME_SHIFT & FRAME_MASK);
+        if word & VALID == 0 {
+            Entry::Empty
+        } else if level > 0 {
+            Entry::Table(frame)
+        } else {
+            Entry::Page(frame)
+        }
+    }
+
+    #[inline]
+    fn executable(word: u64) -> bool {
+        word & EXECUTE != 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::addr::PageNo;
+
+    #[test]
+    fn pages_decode_to_what_they_were_made_of() {
+        for bits in 1..8 {
+            let permissions = Permissions::from_bits_truncate(bits);
+            let word = Sv39::page(FrameNo(0x8_0123), permissions);
+            assert_eq!(Sv39::decode(word, 0), Entry::Page(FrameNo(0x8_0123)));
+            assert_eq!(
+                word & Sv39::WRITABLE,
+                0,
+                "a fresh entry is not writable yet"
+            );
+            assert_eq!(
+                word & Sv39::MAY_WRITE != 0,
+                permissions.contains(Permissions::WRITE)
+            );
+            assert_eq!(
+                Sv39::executable(word),
+                permissions.contains(Permissions::EXECUTE)
+            );
+            // W without R is reserved: writing implies reading.
+            let writable = word | Sv39::WRITABLE;
+            assert!(word & Sv39::MAY_WRITE == 0 || writable & Sv39::READABLE != 0);
+        }
+    }
+
+    #[test]
+    fn a_frame_of_ones_own_is_writable_only_where_writing_is_allowed() {
+        let text = Sv39::page(FrameNo(1), Permissions::READ | Permissions::EXECUTE);
+        let data = Sv39::page(FrameNo(1), Permissions::WRITE);
+        assert_eq!(
+            Sv39::with_frame(text, FrameNo(7)),
+            Sv39::page(FrameNo(7), Permissions::READ | Permissions::EXECUTE)
+        );
+        assert_eq!(
+            Sv39::with_frame(data, FrameNo(7)),
+            Sv39::page(FrameNo(7), Permissions::WRITE) | WRITE | DIRTY
+        );
+    }
+
+    #[test]
+    fn tables_are_pointers() {
+        let word = Sv39::table(FrameNo(5));
+        assert_eq!(
+            word & (READ | WRITE | EXECUTE),
+            0,
+            "R=W=X=0 makes it a pointer"
+        );
+        assert_eq!(Sv39::decode(word, 1), Entry::Table(FrameNo(5)));
+        assert_eq!(Sv39::decode(0, 2), Entry::Empty);
+    }
+
+    #[test]
+    fn indices() {
+        let page = PageNo(0x3f_ffff_d000 >> 12);
+        assert_eq!(Sv39::index(page, 2), 255);
+        assert_eq!(Sv39::index(page, 1), 511);
+        assert_eq!(Sv39::index(page, 0), 509);
+    }
+}

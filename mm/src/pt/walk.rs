@@ -1,0 +1,153 @@
+//! The walk from a root to the entry of a page, and the tables on the way.
+//!
+//! Invariant: `live` in a table's frame record is the number of its entries that are not empty.
+
+use sync::atomic::{AtomicU64, Ordering};
+
+use super::ENTRIES;
+use super::format::{Entry, Format};
+use crate::addr::{FrameNo, PageNo};
+use crate::commit::Tickets;
+use crate::frame::FrameRecord;
+use crate::machine::Machine;
+use crate::memory::Memory;
+use crate::phys;
+
+/// A page table.
+#[derive(Clone, Copy)]
+pub(crate) struct Table<'m> {
+    frame: FrameNo,
+    words: &'m [AtomicU64; ENTRIES],
+    record: &'m FrameRecord,
+}
+
+impl<'m> Table<'m> {
+    /// The frame it is.
+    pub(crate) fn frame(self) -> FrameNo {
+        self.frame
+    }
+
+    /// The word at an index.
+    #[inline]
+    pub(crate) fn get(self, index: usize) -> u64 {
+        self.words[index].load(Ordering::Acquire)
+    }
+
+    /// All words.
+    pub(crate) fn words(self) -> &'m [AtomicU64; ENTRIES] {
+        self.words
+    }
+
+    /// How many entries are not empty.
+    #[inline]
+    pub(crate) fn live(self) -> usize {
+        usize::from(self.record.live.load(Ordering::Relaxed))
+    }
+
+    /// Fills an empty entry. Release: the hardware that finds the entry finds what it points to.
+    #[inline]
+    pub(crate) fn fill(self, index: usize, word: u64) {
+        debug_assert_eq!(
+            self.get(index),
+            0,
+            "an entry is emptied before it is filled"
+        );
+        self.words[index].store(word, Ordering::Release);
+        self.record
+            .live
+            .store(self.live() as u16 + 1, Ordering::Relaxed);
+    }
+
+    /// Fills as many entries as the caller has written, all of which were empty: see [`Table::words`].
+    pub(crate) fn note_filled(self, entries: usize) {
+        self.record
+            .live
+            .store((self.live() + entries) as u16, Ordering::Relaxed);
+    }
+
+    /// Empties an entry; what it held, the hardware's bits included. The translation may live on in TLBs.
+    #[inline]
+    pub(crate) fn take(self, index: usize) -> u64 {
+        let word = self.words[index].swap(0, Ordering::AcqRel);
+        if word != 0 {
+            self.record
+                .live
+                .store(self.live() as u16 - 1, Ordering::Relaxed);
+        }
+        word
+    }
+
+    /// Adds bits to a live entry, which gives rights or notes a use (R4).
+    #[inline]
+    pub(crate) fn add_bits(self, index: usize, bits: u64) {
+        self.words[index].fetch_or(bits, Ordering::AcqRel);
+    }
+}
+
+/// Where a walk ended.
+pub(crate) enum Walk<'m> {
+    /// At the leaf table, with the index of the page's entry.
+    Leaf(Table<'m>, usize),
+    /// At an empty entry of `table`, which is of `level` (above 0).
+    Missing {
+        /// The lowest table there is.
+        table: Table<'m>,
+        /// Its level.
+        level: usize,
+    },
+}
+
+impl Walk<'_> {
+    /// How many tables the page lacks.
+    pub(crate) fn missing(&self) -> u64 {
+        match self {
+            Self::Leaf(..) => 0,
+            Self::Missing { level, .. } => *level as u64,
+        }
+    }
+}
+
+impl<M: Machine> Memory<M> {
+    /// The table in a frame.
+    #[inline]
+    pub(crate) fn table(&self, frame: FrameNo) -> Table<'_> {
+        Table {
+            frame,
+            words: phys::table_words(&self.machine, frame),
+            record: self.frames.record(frame),
+        }
+    }
+
+    /// Walks from a root towards a page of the user half.
+    #[inline]
+    pub(crate) fn walk(&self, root: FrameNo, page: PageNo) -> Walk<'_> {
+        let mut table = self.table(root);
+        for level in (1..M::Format::LEVELS).rev() {
+            match M::Format::decode(table.get(M::Format::index(page, level)), level) {
+                Entry::Table(frame) => table = self.table(frame),
+                _ => return Walk::Missing { table, level },
+            }
+        }
+        Walk::Leaf(table, M::Format::index(page, 0))
+    }
+
+    /// Makes the tables that are missing after a walk ended at `table` of `level`: one ticket for each
+    /// level. Returns the leaf table.
+    pub(crate) fn extend<'m>(
+        &'m self,
+        mut table: Table<'m>,
+        level: usize,
+        page: PageNo,
+        tickets: &mut Tickets<'_>,
+    ) -> Table<'m> {
+        for level in (1..=level).rev() {
+            let lower = self.allocate_table(tickets);
+            table.fill(
+                M::Format::index(page, level),
+                M::Format::table(lower.frame()),
+            );
+            table = lower;
+        }
+        table
+    }
+}

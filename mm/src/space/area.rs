@@ -1,0 +1,205 @@
+//! The areas of an address space: which pages a program may touch, and how.
+//!
+//! Invariants: sorted by address, disjoint, none empty, neighbours that could be one are one. So a heap
+//! that grows a page at a time stays one area. Adding one may find no memory; taking one from an end never needs any.
+
+use alloc::vec::Vec;
+
+use super::Promise;
+use crate::addr::{PageNo, PageRange};
+use crate::commit::NoMemory;
+use crate::pt::Permissions;
+
+/// Consecutive pages that are treated alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Area {
+    /// Which pages.
+    pub pages: PageRange,
+    /// What the program may do with them.
+    pub permissions: Permissions,
+    /// Whether they are paid for.
+    pub promise: Promise,
+}
+
+impl Area {
+    fn continues(&self, other: &Area) -> bool {
+        other.pages.end == self.pages.start
+            && other.permissions == self.permissions
+            && other.promise == self.promise
+    }
+}
+
+/// All areas of a space.
+#[derive(Debug, Default)]
+pub(crate) struct Areas {
+    sorted: Vec<Area>,
+}
+
+impl Areas {
+    pub(crate) const fn new() -> Self {
+        Self { sorted: Vec::new() }
+    }
+
+    /// The index of the first area that ends above `page`.
+    fn at_or_above(&self, page: PageNo) -> usize {
+        self.sorted.partition_point(|area| area.pages.end <= page)
+    }
+
+    /// The area that has this page.
+    #[inline]
+    pub(crate) fn find(&self, page: PageNo) -> Option<Area> {
+        self.sorted
+            .get(self.at_or_above(page))
+            .copied()
+            .filter(|area| area.pages.start <= page)
+    }
+
+    /// Whether some area has a page of the range.
+    pub(crate) fn overlaps(&self, pages: PageRange) -> bool {
+        !pages.is_empty()
+            && self
+                .sorted
+                .get(self.at_or_above(pages.start))
+                .is_some_and(|area| area.pages.start < pages.end)
+    }
+
+    /// All areas in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Area> {
+        self.sorted.iter()
+    }
+
+    /// Makes room for what [`Areas::add`] or [`Areas::remove`] may need.
+    pub(crate) fn reserve(&mut self) -> Result<(), NoMemory> {
+        Ok(self.sorted.try_reserve(1)?)
+    }
+
+    /// Adds an area that overlaps no other. There is room: see [`Areas::reserve`].
+    pub(crate) fn add(&mut self, mut area: Area) {
+        let mut index = self.at_or_above(area.pages.start);
+        if self
+            .sorted
+            .get(index)
+            .is_some_and(|next| next.continues(&area))
+        {
+            area.pages.end = self.sorted[index].pages.end;
+            self.sorted.remove(index);
+        }
+        if index > 0 && area.continues(&self.sorted[index - 1]) {
+            index -= 1;
+            self.sorted[index].pages.end = area.pages.end;
+        } else {
+            self.sorted.insert(index, area);
+        }
+    }
+
+    /// Removes the pages from all areas, after telling `removed` of each piece. Cutting a hole into an area needs
+    /// the room that [`Areas::reserve`] made.
+    pub(crate) fn remove(&mut self, pages: PageRange, mut removed: impl FnMut(Area)) {
+        let mut index = self.at_or_above(pages.start);
+        while let Some(area) = self.sorted.get(index).copied() {
+            let cut = area.pages.intersect(pages);
+            if cut.is_empty() {
+                break;
+            }
+            removed(Area { pages: cut, ..area });
+            self.sorted.remove(index);
+            for rest in [
+                PageRange::new(area.pages.start, cut.start),
+                PageRange::new(cut.end, area.pages.end),
+            ] {
+                if !rest.is_empty() {
+                    self.sorted.insert(
+                        index,
+                        Area {
+                            pages: rest,
+                            ..area
+                        },
+                    );
+                    index += 1;
+                }
+            }
+        }
+    }
+
+    /// The same areas for a child, whose pages are never paid for in advance.
+    pub(crate) fn try_clone_for_child(&self) -> Result<Self, NoMemory> {
+        let mut child = Self::new();
+        child.sorted.try_reserve_exact(self.sorted.len())?;
+        for &area in &self.sorted {
+            child.add(Area {
+                promise: Promise::Lazy,
+                ..area
+            });
+        }
+        Ok(child)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn area(start: u64, end: u64, promise: Promise) -> Area {
+        Area {
+            pages: PageRange::new(PageNo(start), PageNo(end)),
+            permissions: Permissions::READ,
+            promise,
+        }
+    }
+
+    fn areas(list: &[Area]) -> Areas {
+        let mut areas = Areas::new();
+        for &area in list {
+            areas.reserve().unwrap();
+            areas.add(area);
+        }
+        areas
+    }
+
+    #[test]
+    fn neighbours_merge() {
+        use Promise::{Charged, Lazy};
+        let mut areas = areas(&[
+            area(0, 2, Charged),
+            area(4, 6, Charged),
+            area(2, 4, Charged),
+        ]);
+        assert_eq!(areas.sorted, [area(0, 6, Charged)]);
+        areas.reserve().unwrap();
+        areas.add(area(6, 7, Lazy));
+        assert_eq!(
+            areas.sorted.len(),
+            2,
+            "a lazy page is not paid for by its neighbour"
+        );
+    }
+
+    #[test]
+    fn a_hole_splits() {
+        let mut areas = areas(&[area(0, 10, Promise::Lazy), area(12, 14, Promise::Lazy)]);
+        areas.reserve().unwrap();
+        let mut pieces = vec![];
+        areas.remove(PageRange::new(PageNo(4), PageNo(13)), |piece| {
+            pieces.push(piece.pages.len())
+        });
+        assert_eq!(pieces, [6, 1]);
+        assert_eq!(
+            areas.sorted,
+            [area(0, 4, Promise::Lazy), area(13, 14, Promise::Lazy)]
+        );
+        areas.remove(PageRange::new(PageNo(1), PageNo(2)), |_| ());
+        assert!(
+            areas.find(PageNo(1)).is_none()
+                && areas.find(PageNo(0)).is_some()
+                && areas.find(PageNo(2)).is_some()
+        );
+    }
+
+    #[test]
+    fn overlap_is_exact() {
+        let areas = areas(&[area(5, 8, Promise::Lazy)]);
+        let overlaps = |start, end| areas.overlaps(PageRange::new(PageNo(start), PageNo(end)));
+        assert!(!overlaps(0, 5) && !overlaps(8, 9) && !overlaps(6, 6));
+        assert!(overlaps(0, 6) && overlaps(7, 9) && overlaps(6, 7) && overlaps(0, 20));
+    }
+}

@@ -1,0 +1,249 @@
+//! What harts need of an address space: its root, its identifier, and who uses it.
+//!
+//! Two masks keep TLBs honest. `active` has the harts whose root is this one now; `stale` has those that must
+//! forget before they use it next. The hand-shake:
+//!
+//! - a hart that enters sets its bit in `active`, then looks at its bit in `stale`, fences if it is set, and
+//!   loads the root; leaving it loads the kernel's root and then clears its bit in `active`;
+//! - a shoot-down (after the entry was changed) sets all other bits in `stale`, then reads `active` and sends fences to those harts.
+//!
+//! All four accesses are sequentially consistent, so either the shoot-down sees the hart in `active` or the hart
+//! sees its bit in `stale`; a hart that is seen too early is fenced once too often.
+//!
+//! Identifiers are reused: a new context begins with every bit in `stale`. So a space that is torn down while no
+//! hart uses it needs no fence at all. When there are more spaces than identifiers, the surplus ones share
+//! number 0 and are fenced whenever they are entered.
+//!
+//! The same masks, a second time, carry instruction fences: code that was written must not be fetched stale (`code_stale`).
+
+use abi::MemCounter;
+use sync::atomic::{AtomicU64, Ordering};
+use sync::{InterruptsOff, LeafLock};
+
+use crate::addr::FrameNo;
+use crate::commit::{Claim, NoMemory};
+use crate::machine::{Asid, Fence, HartSet, Machine, Root};
+use crate::memory::Memory;
+use crate::pt::{ENTRIES, Format};
+use crate::tlb::Scope;
+
+/// The root of an address space and the harts that use it. Owns the root table.
+pub struct Context<'m, M: Machine> {
+    memory: &'m Memory<M>,
+    root: FrameNo,
+    asid: Asid,
+    active: AtomicU64,
+    stale: AtomicU64,
+    code_stale: AtomicU64,
+}
+
+impl<'m, M: Machine> Context<'m, M> {
+    /// A context with an empty user half.
+    pub(crate) fn new(memory: &'m Memory<M>, claim: Claim) -> Result<Self, NoMemory> {
+        let mut tickets = memory.budget.take(1, claim)?;
+        let root = memory.allocate_table(&mut tickets);
+        let kernel = memory.table(memory.kernel_root);
+        for index in M::Format::KERNEL_ROOT..ENTRIES {
+            root.words()[index].store(kernel.get(index), Ordering::Relaxed);
+        }
+        Ok(Self {
+            memory,
+            root: root.frame(),
+            asid: memory.asids.take(),
+            active: AtomicU64::new(0),
+            stale: AtomicU64::new(u64::MAX),
+            code_stale: AtomicU64::new(u64::MAX),
+        })
+    }
+
+    pub(crate) fn memory(&self) -> &'m Memory<M> {
+        self.memory
+    }
+
+    pub(crate) fn root(&self) -> FrameNo {
+        self.root
+    }
+
+    /// Makes this hart translate user addresses with this space. Interrupts are off.
+    pub fn enter(&self) {
+        let machine = &self.memory.machine;
+        let me = HartSet::one(machine.hart());
+        self.active.fetch_or(me.0, Ordering::SeqCst);
+        if self.asid == Asids::SHARED || self.stale.load(Ordering::SeqCst) & me.0 != 0 {
+            self.stale.fetch_and(!me.0, Ordering::SeqCst);
+            self.fence_local(Scope::Space);
+        }
+        if self.code_stale.load(Ordering::SeqCst) & me.0 != 0 {
+            self.code_stale.fetch_and(!me.0, Ordering::SeqCst);
+            machine.synchronize_instructions(me);
+        }
+        machine.load_root(Some(Root {
+            table: self.root,
+            asid: self.asid,
+        }));
+    }
+
+    /// Makes this hart translate no user address. Interrupts are off.
+    pub fn leave(&self) {
+        let machine = &self.memory.machine;
+        machine.load_root(None);
+        self.active
+            .fetch_and(!HartSet::one(machine.hart()).0, Ordering::SeqCst);
+    }
+
+    /// Whether some hart translates with this space now.
+    pub(crate) fn is_active(&self) -> bool {
+        self.active.load(Ordering::SeqCst) != 0
+    }
+
+    /// Makes all harts forget translations that have been changed already.
+    #[inline]
+    pub(crate) fn shoot_down(&self, scope: Scope) {
+        // Pinned to the hart: `me` must stay true.
+        let _interrupts = InterruptsOff::new();
+        let memory = self.memory;
+        let me = HartSet::one(memory.machine.hart());
+        self.stale
+            .fetch_or(memory.harts.without(me).0, Ordering::SeqCst);
+        let active = HartSet(self.active.load(Ordering::SeqCst));
+        if active.0 & me.0 != 0 {
+            self.fence_local(scope);
+        } else {
+            self.stale.fetch_or(me.0, Ordering::SeqCst);
+        }
+        let others = active.without(me);
+        if !others.is_empty() {
+            memory.machine.fence_remote(others, self.fence(scope));
+            memory.count(MemCounter::RemoteFences, i64::from(others.0.count_ones()));
+        }
+    }
+
+    /// Makes this hart see that a translation gained rights (R4), if it uses the space.
+    #[inline]
+    pub(crate) fn loosen(&self, scope: Scope) {
+        let _interrupts = InterruptsOff::new();
+        if self.active.load(Ordering::Relaxed) & HartSet::one(self.memory.machine.hart()).0 != 0 {
+            self.fence_local(scope);
+        }
+    }
+
+    /// Makes all harts fetch instructions anew: a page they may execute has new contents.
+    pub(crate) fn code_changed(&self) {
+        self.code_stale
+            .fetch_or(self.memory.harts.0, Ordering::SeqCst);
+        let active = HartSet(self.active.load(Ordering::SeqCst));
+        if !active.is_empty() {
+            self.memory.machine.synchronize_instructions(active);
+        }
+    }
+
+    fn fence_local(&self, scope: Scope) {
+        self.memory.machine.fence_local(self.fence(scope));
+        self.memory.count(MemCounter::LocalFences, 1);
+    }
+
+    fn fence(&self, scope: Scope) -> Fence {
+        let asid = self.asid;
+        match scope {
+            Scope::Page(address) => Fence::Page { asid, address },
+            Scope::Space => Fence::Space { asid },
+        }
+    }
+}
+
+impl<M: Machine> Drop for Context<'_, M> {
+    fn drop(&mut self) {
+        debug_assert!(!self.is_active(), "a root was freed under a hart");
+        self.memory.asids.give(self.asid);
+        self.memory.drop_reference(self.root);
+    }
+}
+
+/// The address-space identifiers that are in use, one bit each.
+pub(crate) struct Asids {
+    state: LeafLock<AsidState>,
+}
+
+struct AsidState {
+    used: [u64; Asids::MOST / 64],
+    count: usize,
+    next: usize,
+}
+
+impl Asids {
+    const MOST: usize = 1 << 16;
+
+    /// The identifier of those for which none was left, and of the kernel's own root.
+    pub(crate) const SHARED: Asid = Asid(0);
+
+    /// All below `count` are free but for [`Asids::SHARED`].
+    pub(crate) fn new(count: usize) -> Self {
+        let mut used = [0; Self::MOST / 64];
+        used[0] = 1;
+        Self {
+            state: LeafLock::new(AsidState {
+                used,
+                count: count.clamp(1, Self::MOST),
+                next: 1,
+            }),
+        }
+    }
+
+    fn take(&self) -> Asid {
+        self.state.with(|state| {
+            // Next fit: an identifier rests for as long as possible.
+            let mut words = state.count.div_ceil(64) + 1;
+            let mut index = state.next;
+            while words > 0 {
+                if index >= state.count {
+                    index = 0;
+                }
+                let free = !state.used[index / 64] >> (index % 64);
+                if free == 0 {
+                    index = (index / 64 + 1) * 64;
+                    words -= 1;
+                    continue;
+                }
+                index += free.trailing_zeros() as usize;
+                if index >= state.count {
+                    words -= 1;
+                    continue;
+                }
+                state.used[index / 64] |= 1 << (index % 64);
+                state.next = index + 1;
+                return Asid(index as u16);
+            }
+            Self::SHARED
+        })
+    }
+
+    fn give(&self, asid: Asid) {
+        if asid != Self::SHARED {
+            let index = usize::from(asid.0);
+            self.state
+                .with(|state| state.used[index / 64] &= !(1 << (index % 64)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn identifiers_are_unique_until_they_run_out() {
+        for count in [1, 2, 63, 64, 65, 200] {
+            let asids = Asids::new(count);
+            let taken: HashSet<u16> = (1..count).map(|_| asids.take().0).collect();
+            assert_eq!(taken.len(), count - 1);
+            assert!(!taken.contains(&0) && taken.iter().all(|&asid| usize::from(asid) < count));
+            assert_eq!(asids.take(), Asids::SHARED);
+            for asid in taken {
+                asids.give(Asid(asid));
+                assert_eq!(asids.take(), Asid(asid));
+            }
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! How the kernel reads and writes the memory of the program it serves.
+//!
+//! The copy goes through the translation the hart has loaded, with the program's rights, so the kernel can do no
+//! more than the program could; where the hardware refuses, the same [`resolve`](super::AddressSpace::resolve)
+//! answers that answers the program (R6). The closure locks the space for that alone: the copy itself runs without a lock (R9).
+
+use crate::addr::VirtAddr;
+use crate::machine::Machine;
+use crate::space::{Access, Resolution};
+
+/// A copy that stopped half-way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CopyError {
+    /// Bytes copied before it did.
+    pub copied: usize,
+    /// Why.
+    pub why: CopyFailure,
+}
+
+/// Why a copy stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CopyFailure {
+    /// The program may not touch the address.
+    Denied,
+    /// There is no memory for the page.
+    NoMemory,
+}
+
+/// Times that one byte may fault although the fault was resolved: a page can be taken away again between
+/// the two, but not for ever.
+const TRIES: u32 = 1000;
+
+/// Copies from the program at `from`.
+pub fn copy_in<M: Machine>(
+    machine: &M,
+    from: VirtAddr,
+    to: &mut [u8],
+    resolve: impl FnMut(VirtAddr, Access) -> Resolution,
+) -> Result<(), CopyError> {
+    let length = to.len();
+    transfer(from, length, Access::Read, resolve, |address, done| {
+        machine.read_user(address, &mut to[done..])
+    })
+}
+
+/// Copies to the program at `to`.
+pub fn copy_out<M: Machine>(
+    machine: &M,
+    to: VirtAddr,
+    from: &[u8],
+    resolve: impl FnMut(VirtAddr, Access) -> Resolution,
+) -> Result<(), CopyError> {
+    transfer(to, from.len(), Access::Write, resolve, |address, done| {
+        machine.write_user(address, &from[done..])
+    })
+}
+
+fn transfer(
+    base: VirtAddr,
+    length: usize,
+    access: Access,
+    mut resolve: impl FnMut(VirtAddr, Access) -> Resolution,
+    mut step: impl FnMut(VirtAddr, usize) -> usize,
+) -> Result<(), CopyError> {
+    let mut copied = 0;
+    let mut tries = 0;
+    while copied < length {
+        let failed = |why| Err(CopyError { copied, why });
+        let Some(address) = base.0.checked_add(copied as u64).map(VirtAddr) else {
+            return failed(CopyFailure::Denied);
+        };
+        let progress = step(address, copied);
+        if progress > 0 {
+            copied += progress;
+            tries = 0;
+            continue;
+        }
+        tries += 1;
+        match resolve(address, access) {
+            Resolution::Done if tries < TRIES => {}
+            Resolution::Done | Resolution::Denied => return failed(CopyFailure::Denied),
+            Resolution::NoMemory => return failed(CopyFailure::NoMemory),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,150 @@
+//! Fork: a second address space that cannot be told from the first.
+//!
+//! [`ForkMode::Eager`] copies every page, as xv6 does. [`ForkMode::CopyOnWrite`] copies the entries and shares the
+//! pages: the write right goes from both entries, the copy-on-write mark stays, so that a page forked twice is still known as
+//! one that may become writable, and a page of text never is.
+//!
+//! Invariants: all tickets are taken before anything is touched, so a fork that fails has changed nothing
+//! (R5). The parent's stale write rights are flushed, on every hart that runs one of its threads, before the child
+//! is handed out (R3); until then both see writes to the same frame, which nobody can tell from writes before the fork.
+
+use abi::{ForkMode, MemCounter};
+use sync::atomic::Ordering;
+
+use super::AddressSpace;
+use crate::addr::FrameNo;
+use crate::commit::{Claim, NoMemory, Tickets};
+use crate::frame::Kind;
+use crate::machine::Machine;
+use crate::memory::Memory;
+use crate::pt::{ENTRIES, Entry, Format, Table};
+use crate::tlb::{Broken, Scope};
+
+/// One fork under way.
+struct Fork<'f, 'm, M: Machine> {
+    memory: &'m Memory<M>,
+    tickets: Tickets<'f>,
+    mode: ForkMode,
+    /// Page entries copied.
+    entries: u64,
+    /// The parent lost a write right.
+    tightened: bool,
+}
+
+impl<'m, M: Machine> AddressSpace<'m, M> {
+    /// The child's address space.
+    pub fn fork(&mut self, mode: ForkMode) -> Result<Self, NoMemory> {
+        let memory = self.memory;
+        let pages = match mode {
+            ForkMode::Eager => self.resident,
+            ForkMode::CopyOnWrite => 0,
+        };
+        let tickets = memory.budget.take(self.tables + pages, Claim::Fork)?;
+        let mut child = Self::with_claim(memory, Claim::Fork)?;
+        child.areas = self.areas.try_clone_for_child()?;
+        child.heap_break = self.heap_break;
+        child.tables = self.tables;
+        child.resident = self.resident;
+
+        // Nothing can fail from here on.
+        let mut fork = Fork {
+            memory,
+            tickets,
+            mode,
+            entries: 0,
+            tightened: false,
+        };
+        let roots = (
+            memory.table(self.context.root()),
+            memory.table(child.context.root()),
+        );
+        fork.upper(
+            roots.0,
+            roots.1,
+            M::Format::LEVELS - 1,
+            M::Format::KERNEL_ROOT,
+        );
+        if fork.tightened {
+            Broken::new((), Scope::Space)
+                .flush(&self.context)
+                .into_inner();
+        }
+        memory.count(MemCounter::Forks, 1);
+        memory.count(MemCounter::EntriesCopied, fork.entries as i64);
+        if mode == ForkMode::CopyOnWrite {
+            memory.count(MemCounter::ReferencesTaken, fork.entries as i64);
+        }
+        Ok(child)
+    }
+}
+
+impl<M: Machine> Fork<'_, '_, M> {
+    /// Copies what is below the first `entries` entries of a table of `level` (above 0).
+    fn upper(&mut self, from: Table<'_>, to: Table<'_>, level: usize, entries: usize) {
+        for index in 0..entries {
+            let Entry::Table(lower) = M::Format::decode(from.get(index), level) else {
+                continue;
+            };
+            let source = self.memory.table(lower);
+            let target = self.memory.allocate_table(&mut self.tickets);
+            if level > 1 {
+                self.upper(source, target, level - 1, ENTRIES);
+            } else {
+                let copied = match self.mode {
+                    ForkMode::Eager => self.copy_pages(source, target),
+                    ForkMode::CopyOnWrite => self.share_pages(source, target),
+                };
+                target.note_filled(copied);
+                self.entries += copied as u64;
+            }
+            // The child's table is complete before its upper entry points to it.
+            to.fill(index, M::Format::table(target.frame()));
+        }
+    }
+
+    /// Copies the entries of a leaf table and shares the pages; how many.
+    fn share_pages(&mut self, from: Table<'_>, to: Table<'_>) -> usize {
+        let live = from.live();
+        let mut left = live;
+        for (source, target) in from.words().iter().zip(to.words()) {
+            if left == 0 {
+                break;
+            }
+            let word = source.load(Ordering::Relaxed);
+            let Entry::Page(frame) = M::Format::decode(word, 0) else {
+                continue;
+            };
+            left -= 1;
+            // The reference is taken before the child's entry exists, and while the parent's keeps the frame alive.
+            self.memory.frames.record(frame).add_reference();
+            if word & M::Format::WRITABLE != 0 {
+                // Atomic: the hardware may set the dirty bit at this moment.
+                source.fetch_and(!M::Format::WRITABLE, Ordering::Relaxed);
+                self.tightened = true;
+            }
+            // Nobody can see the child's table yet.
+            target.store(word & !M::Format::WRITABLE, Ordering::Relaxed);
+        }
+        live - left
+    }
+
+    /// Copies the pages of a leaf table; how many.
+    fn copy_pages(&mut self, from: Table<'_>, to: Table<'_>) -> usize {
+        let mut copied = 0;
+        for (source, target) in from.words().iter().zip(to.words()) {
+            let word = source.load(Ordering::Relaxed);
+            let Entry::Page(frame) = M::Format::decode(word, 0) else {
+                continue;
+            };
+            target.store(self.copy_page(word, frame), Ordering::Relaxed);
+            copied += 1;
+        }
+        copied
+    }
+
+    fn copy_page(&mut self, word: u64, frame: FrameNo) -> u64 {
+        let mut copy = self.memory.allocate(Kind::Anonymous, &mut self.tickets);
+        copy.copy_from(frame);
+        M::Format::with_frame(word, copy.into_reference())
+    }
+}

@@ -1,0 +1,116 @@
+//! Address spaces: what a program's memory is made of.
+//!
+//! An [`AddressSpace`] is a plain value; whoever has it mutably has its tables to himself (the kernel keeps it in a
+//! sleep lock). The hardware and other harts reach the same tables through its [`Context`].
+//!
+//! Invariants:
+//! - areas do not overlap and end below [`abi::USER_TOP`]; an entry exists only inside an area, a table only where
+//!   an area overlaps what it spans;
+//! - a private page is writable for the hardware only if its frame has one reference (R2);
+//! - in an area whose promise is [`Promise::Charged`] every table exists, and for every page without a frame the area
+//!   keeps a ticket ([`crate::commit`]).
+//!
+//! One operation per file: [`area`] keeps the areas, `map` adds and grows, `unmap` removes, `fault` resolves,
+//! `fork` forks, `usage` looks, [`copy`] is how the kernel reads and writes a program's memory.
+
+pub mod area;
+mod context;
+pub mod copy;
+mod fault;
+mod fork;
+mod map;
+mod unmap;
+mod usage;
+
+use abi::{PROC_COUNTERS, ProcCounter};
+use sync::Counted;
+
+pub(crate) use context::Asids;
+pub use context::Context;
+pub use fault::{Access, Resolution};
+pub use map::MapError;
+
+use self::area::Areas;
+use crate::addr::{PageNo, VirtAddr};
+use crate::commit::{Claim, NoMemory};
+use crate::machine::Machine;
+use crate::memory::Memory;
+use crate::pt::{Permissions, Walk};
+
+/// Whether an area's pages are paid for before they are touched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Promise {
+    /// They are: touching them never finds memory short.
+    Charged,
+    /// They are not: a touch may find no memory, and the toucher is killed.
+    Lazy,
+}
+
+/// The memory of a program.
+///
+/// Dropping it frees everything; no hart may be using it then.
+pub struct AddressSpace<'m, M: Machine> {
+    memory: &'m Memory<M>,
+    context: Counted<Context<'m, M>>,
+    areas: Areas,
+    heap_break: VirtAddr,
+    /// Page tables below the root.
+    tables: u64,
+    /// Pages present.
+    resident: u64,
+    faults: [u64; PROC_COUNTERS],
+    spurious: fault::Spurious,
+}
+
+impl<'m, M: Machine> AddressSpace<'m, M> {
+    /// A space with nothing in it.
+    pub fn new(memory: &'m Memory<M>) -> Result<Self, NoMemory> {
+        Self::with_claim(memory, Claim::Program)
+    }
+
+    fn with_claim(memory: &'m Memory<M>, claim: Claim) -> Result<Self, NoMemory> {
+        Ok(Self {
+            memory,
+            context: Counted::try_new(Context::new(memory, claim)?)?,
+            areas: Areas::new(),
+            heap_break: VirtAddr(0),
+            tables: 0,
+            resident: 0,
+            faults: [0; PROC_COUNTERS],
+            spurious: fault::Spurious::default(),
+        })
+    }
+
+    /// What the scheduler needs of it.
+    pub fn context(&self) -> &Counted<Context<'m, M>> {
+        &self.context
+    }
+
+    /// The address the heap ends at.
+    pub fn heap_break(&self) -> VirtAddr {
+        self.heap_break
+    }
+
+    /// Where the heap begins: set once, by whoever lays out the image.
+    pub fn set_heap_break(&mut self, address: VirtAddr) {
+        self.heap_break = address;
+    }
+
+    fn walk(&self, page: PageNo) -> Walk<'m> {
+        self.memory.walk(self.context.root(), page)
+    }
+
+    fn note_fault(&mut self, kind: ProcCounter, counter: abi::MemCounter) {
+        self.faults[kind as usize] += 1;
+        self.memory.count(counter, 1);
+    }
+}
+
+/// The permissions a page of the area gets.
+fn allows(permissions: Permissions, access: Access) -> bool {
+    match access {
+        Access::Read => permissions.intersects(Permissions::READ | Permissions::WRITE),
+        Access::Write => permissions.contains(Permissions::WRITE),
+        Access::Execute => permissions.contains(Permissions::EXECUTE),
+    }
+}

@@ -1,0 +1,186 @@
+//! Removing from an address space: part of it, the top of the heap, or everything.
+//!
+//! Invariants: needs no memory but for splitting an area, which is asked for first (R5). Leaf entries are broken, flushed
+//! and freed in batches; tables only when no area is left in what they span, after a fence of the whole
+//! identifier, because upper-level entries changed (R3).
+
+use super::area::Area;
+use super::{AddressSpace, Promise};
+use crate::addr::{FrameNo, PageNo, PageRange, VirtAddr};
+use crate::commit::NoMemory;
+use crate::machine::Machine;
+use crate::pt::{ENTRIES, Entry, Format, Table};
+use crate::tlb::{Batch, Scope};
+
+impl<'m, M: Machine> AddressSpace<'m, M> {
+    /// Removes the pages from the space, whatever is there.
+    pub fn unmap(&mut self, pages: PageRange) -> Result<(), NoMemory> {
+        if pages.is_empty() {
+            return Ok(());
+        }
+        self.areas.reserve()?;
+        self.unmap_with_room(pages);
+        Ok(())
+    }
+
+    /// Moves the break down by `bytes`; the old break. Below 0 it does not go: nothing changes then.
+    ///
+    /// What is cut off is the top of the space, so no area is split and no memory is needed.
+    pub fn shrink(&mut self, bytes: u64) -> VirtAddr {
+        let old = self.heap_break;
+        if let Some(new) = old.0.checked_sub(bytes).map(VirtAddr) {
+            self.unmap_with_room(PageRange::new(new.page_up(), old.page_up()));
+            self.heap_break = new;
+        }
+        old
+    }
+
+    fn unmap_with_room(&mut self, pages: PageRange) {
+        let mut areas = core::mem::take(&mut self.areas);
+        areas.remove(pages, |piece| self.unmap_piece(piece));
+        self.areas = areas;
+        self.free_tables(pages);
+    }
+
+    /// Frees the frames of (part of) an area and returns what its promise still holds.
+    fn unmap_piece(&mut self, piece: Area) {
+        let context = self.context.clone();
+        let mut batch = Batch::new(&context);
+        let mut present = 0;
+        self.for_each_leaf(piece.pages, |table, index, page| {
+            if let Entry::Page(frame) = M::Format::decode(table.take(index), 0) {
+                batch.push(frame, Scope::Page(page.address()));
+                present += 1;
+            }
+        });
+        batch.finish();
+        self.resident -= present;
+        if piece.promise == Promise::Charged {
+            self.release_promise(piece.pages.len(), present);
+        }
+    }
+
+    fn release_promise(&self, pages: u64, present: u64) {
+        self.memory
+            .stats
+            .promise(self.memory.machine.hart(), -(pages as i64));
+        drop(self.memory.budget.redeem(pages - present));
+    }
+
+    /// Visits the entries of the pages whose leaf tables exist.
+    pub(super) fn for_each_leaf(
+        &self,
+        pages: PageRange,
+        mut visit: impl FnMut(Table<'m>, usize, PageNo),
+    ) {
+        let mut page = pages.start;
+        while page < pages.end {
+            let (found, level) = match self.walk(page) {
+                crate::pt::Walk::Leaf(table, _) => (Some(table), 1),
+                crate::pt::Walk::Missing { level, .. } => (None, level),
+            };
+            // What the entry of `level` spans: one leaf table, or the hole where one is missing.
+            let span = 1 << (9 * level);
+            let next = PageNo((page.0 / span + 1) * span).min(pages.end);
+            if let Some(table) = found {
+                while page < next && table.live() > 0 {
+                    visit(table, M::Format::index(page, 0), page);
+                    page = page.plus(1);
+                }
+            }
+            page = next;
+        }
+    }
+
+    /// Frees the tables at the pages that no area needs any more.
+    fn free_tables(&mut self, pages: PageRange) {
+        if pages.is_empty() {
+            return;
+        }
+        let context = self.context.clone();
+        let mut batch = Batch::new(&context);
+        let root = self.memory.table(context.root());
+        self.free_tables_below(root, M::Format::LEVELS - 1, 0, pages, &mut batch);
+        batch.finish();
+    }
+
+    /// Frees what is below a table of `level` (above 0) that begins at page `base`.
+    fn free_tables_below(
+        &mut self,
+        table: Table<'m>,
+        level: usize,
+        base: u64,
+        pages: PageRange,
+        batch: &mut Batch<'_, 'm, M>,
+    ) {
+        let span = 1 << (9 * level);
+        let last = (pages.end.0 - 1).min(base + span * ENTRIES as u64 - 1);
+        for page in (pages.start.0.max(base) / span..=last / span).map(|n| n * span) {
+            let index = M::Format::index(PageNo(page), level);
+            let Entry::Table(lower) = M::Format::decode(table.get(index), level) else {
+                continue;
+            };
+            if level > 1 {
+                self.free_tables_below(self.memory.table(lower), level - 1, page, pages, batch);
+            }
+            if !self
+                .areas
+                .overlaps(PageRange::new(PageNo(page), PageNo(page + span)))
+            {
+                debug_assert_eq!(
+                    self.memory.table(lower).live(),
+                    0,
+                    "a table is empty when its areas are gone"
+                );
+                table.take(index);
+                batch.push(lower, Scope::Space);
+                self.tables -= 1;
+            }
+        }
+    }
+
+    /// Frees everything below a table of `level`, in a space no hart uses.
+    fn free_below(&self, table: Table<'m>, level: usize, entries: usize) {
+        for index in 0..entries {
+            if table.live() == 0 {
+                break;
+            }
+            let frame: FrameNo = match M::Format::decode(table.take(index), level) {
+                Entry::Empty => continue,
+                Entry::Page(frame) => frame,
+                Entry::Table(frame) => {
+                    self.free_below(self.memory.table(frame), level - 1, ENTRIES);
+                    frame
+                }
+            };
+            self.memory.drop_reference(frame);
+        }
+    }
+
+    fn release_all_promises(&self) {
+        for area in self
+            .areas
+            .iter()
+            .filter(|area| area.promise == Promise::Charged)
+        {
+            let mut present = 0;
+            self.for_each_leaf(area.pages, |table, index, _| {
+                present += u64::from(table.get(index) != 0)
+            });
+            self.release_promise(area.pages.len(), present);
+        }
+    }
+}
+
+impl<M: Machine> Drop for AddressSpace<'_, M> {
+    /// No fence: no hart uses the space, and whoever gets its identifier next begins with one (see [`super::Context`]).
+    fn drop(&mut self) {
+        assert!(
+            !self.context.is_active(),
+            "an address space was dropped while a hart used it"
+        );
+        self.release_all_promises();
+        let root = self.memory.table(self.context.root());
+        self.free_below(root, M::Format::LEVELS - 1, M::Format::KERNEL_ROOT);
+    }
+}

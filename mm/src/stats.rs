@@ -1,0 +1,60 @@
+//! The counters of `memstat`, kept per hart so that counting never meets another hart.
+//!
+//! Invariant: only the sum over all harts means something; a frame taken on one hart and freed on
+//! another makes one part negative.
+
+use abi::MemCounter;
+use sync::atomic::{AtomicI64, Ordering};
+
+use crate::machine::HARTS_MAX;
+
+/// Levels that only the kernel reads, after those of the ABI.
+const PROMISED: usize = abi::MEM_COUNTERS;
+const COUNTERS: usize = PROMISED + 1;
+
+#[repr(align(64))]
+struct HartCounters([AtomicI64; COUNTERS]);
+
+/// All counters.
+pub(crate) struct Stats {
+    harts: [HartCounters; HARTS_MAX],
+}
+
+impl Stats {
+    pub(crate) const fn new() -> Self {
+        Self {
+            harts: [const { HartCounters([const { AtomicI64::new(0) }; COUNTERS]) }; HARTS_MAX],
+        }
+    }
+
+    /// Adds to a counter.
+    #[inline]
+    pub(crate) fn add(&self, hart: usize, counter: MemCounter, by: i64) {
+        self.harts[hart].0[counter as usize].fetch_add(by, Ordering::Relaxed);
+    }
+
+    /// Adds to the pages that were promised.
+    pub(crate) fn promise(&self, hart: usize, by: i64) {
+        self.harts[hart].0[PROMISED].fetch_add(by, Ordering::Relaxed);
+    }
+
+    /// The pages that are promised now.
+    pub(crate) fn promised(&self) -> u64 {
+        self.sum(PROMISED)
+    }
+
+    /// A counter's value.
+    pub(crate) fn get(&self, counter: MemCounter) -> u64 {
+        self.sum(counter as usize)
+    }
+
+    fn sum(&self, counter: usize) -> u64 {
+        let sum: i64 = self
+            .harts
+            .iter()
+            .map(|hart| hart.0[counter].load(Ordering::Relaxed))
+            .sum();
+        // Harts are read one after the other, so a frame in flight may be counted on one side only.
+        sum.max(0) as u64
+    }
+}

@@ -1,0 +1,113 @@
+//! Break, flush, make: the order in which rights shrink (R3), kept by types.
+//!
+//! Whoever takes something out of a page table gets it wrapped in a [`Broken`]: it may still be in use
+//! through stale translations. Only [`Broken::flush`], which makes every TLB forget, turns that into a
+//! [`Flushed`], and only from there can a frame be freed or its place be filled anew.
+//!
+//! The hand-shake with harts that switch spaces is in [`Context`].
+
+use crate::addr::{FrameNo, VirtAddr};
+use crate::machine::Machine;
+use crate::space::Context;
+
+/// How much a TLB must forget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// The leaf translation of the page at this address.
+    Page(VirtAddr),
+    /// All of the space; needed when an upper-level entry changed, cheaper when many leaves did.
+    Space,
+}
+
+impl Scope {
+    /// What covers both.
+    fn with(self, other: Self) -> Self {
+        if self == other { self } else { Self::Space }
+    }
+}
+
+/// Something that has been taken out of, or write-protected in, the tables of a space, and that
+/// stale translations may still reach.
+#[must_use = "what is broken must be flushed"]
+pub(crate) struct Broken<T> {
+    what: T,
+    scope: Scope,
+}
+
+/// Something that no translation reaches any more.
+#[must_use = "what was flushed must be freed or replaced"]
+pub(crate) struct Flushed<T>(T);
+
+impl<T> Broken<T> {
+    /// `what` was in use within `scope`.
+    pub(crate) fn new(what: T, scope: Scope) -> Self {
+        Self { what, scope }
+    }
+
+    /// Makes all harts forget.
+    #[inline]
+    pub(crate) fn flush<M: Machine>(self, context: &Context<'_, M>) -> Flushed<T> {
+        context.shoot_down(self.scope);
+        Flushed(self.what)
+    }
+}
+
+impl<T> Flushed<T> {
+    /// What nobody translates to any more.
+    #[inline]
+    pub(crate) fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+/// Frames a batch holds before it is flushed: one fence for so many.
+const BATCH: usize = 64;
+
+/// Collects the frames of broken entries and frees them in batches, one fence each.
+///
+/// Needs no memory (R5): what does not fit is flushed first.
+#[must_use = "a batch must be finished"]
+pub(crate) struct Batch<'c, 'm, M: Machine> {
+    context: &'c Context<'m, M>,
+    frames: [FrameNo; BATCH],
+    count: usize,
+    scope: Option<Scope>,
+}
+
+impl<'c, 'm, M: Machine> Batch<'c, 'm, M> {
+    /// An empty batch.
+    pub(crate) fn new(context: &'c Context<'m, M>) -> Self {
+        Self {
+            context,
+            frames: [FrameNo(0); BATCH],
+            count: 0,
+            scope: None,
+        }
+    }
+
+    /// A reference taken out of an entry within `scope`.
+    pub(crate) fn push(&mut self, frame: FrameNo, scope: Scope) {
+        if self.count == BATCH {
+            self.flush();
+        }
+        self.frames[self.count] = frame;
+        self.count += 1;
+        self.scope = Some(self.scope.map_or(scope, |before| before.with(scope)));
+    }
+
+    /// Flushes and frees what is left.
+    pub(crate) fn finish(mut self) {
+        self.flush();
+    }
+
+    fn flush(&mut self) {
+        let Some(scope) = self.scope.take() else {
+            return;
+        };
+        let frames = Broken::new(&self.frames[..self.count], scope).flush(self.context);
+        for &frame in frames.into_inner() {
+            self.context.memory().drop_reference(frame);
+        }
+        self.count = 0;
+    }
+}
