@@ -32,6 +32,8 @@ mod stats;
 #[cfg(test)]
 #[allow(unsafe_code)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod tlb;
 
 pub use commit::NoMemory;

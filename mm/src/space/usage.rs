@@ -65,3 +65,26 @@ impl<M: Machine> AddressSpace<'_, M> {
         self.resident * PAGE_SIZE as u64
     }
 }
+
+#[cfg(test)]
+impl<M: Machine> AddressSpace<'_, M> {
+    /// Page tables, by the space's own count.
+    pub(crate) fn tables_below_root(&self) -> u64 {
+        self.tables
+    }
+
+    /// Tickets the areas keep for pages that have no frame yet.
+    pub(crate) fn unkept_promises(&self) -> u64 {
+        let charged = self
+            .areas
+            .iter()
+            .filter(|area| area.promise == super::Promise::Charged);
+        charged
+            .map(|area| {
+                (area.pages.start.0..area.pages.end.0)
+                    .filter(|&page| self.page_frame(PageNo(page)).is_none())
+                    .count() as u64
+            })
+            .sum()
+    }
+}

@@ -1,0 +1,240 @@
+//! What `resolve` answers.
+
+use abi::{MemCounter, ProcCounter};
+
+use super::*;
+use crate::addr::VirtAddr;
+use crate::space::{Access, Resolution};
+use crate::testing::{counter, free_frames, memory, on_hart, peek, read, write};
+
+#[test]
+fn untouched_memory_reads_as_zeros_and_keeps_what_is_written() {
+    let memory = memory(100);
+    let mut space = space(memory, 10);
+    assert_eq!(read(&mut space, 5 * PAGE - 3, 6), Ok(vec![0; 6]));
+    write(&mut space, 5 * PAGE - 2, b"span").unwrap();
+    assert_eq!(read(&mut space, 5 * PAGE - 3, 6), Ok(b"\0span\0".to_vec()));
+    assert_eq!(counter(memory, MemCounter::ZeroFaults), 2);
+    assert_eq!(
+        counter(memory, MemCounter::Anonymous),
+        2,
+        "only what was touched has a frame"
+    );
+}
+
+#[test]
+fn a_frame_that_was_used_before_is_zeroed() {
+    let memory = memory(100);
+    let mut first = space(memory, 4);
+    write(&mut first, 0, &[7; 4 * PAGE_SIZE]).unwrap();
+    drop(first);
+    let mut second = space(memory, 90);
+    for page in 0..60 {
+        assert_eq!(read(&mut second, page * PAGE, 64), Ok(vec![0; 64]));
+    }
+}
+
+#[test]
+fn addresses_outside_areas_are_denied() {
+    let mut space = space(memory(100), 10);
+    for address in [
+        10 * PAGE,
+        10 * PAGE + 1,
+        0x8000_0000,
+        abi::USER_TOP,
+        0x3f_ffff_f000,
+        1 << 38,
+        1 << 39,
+        u64::MAX,
+    ] {
+        for access in [Access::Read, Access::Write, Access::Execute] {
+            assert_eq!(
+                space.resolve(VirtAddr(address), access),
+                Resolution::Denied,
+                "{address:#x}"
+            );
+        }
+        assert_eq!(write(&mut space, address, b"x"), Err(Resolution::Denied));
+    }
+    assert_eq!(
+        space.resolve(VirtAddr(0), Access::Execute),
+        Resolution::Denied,
+        "data is not code"
+    );
+}
+
+#[test]
+fn a_copy_that_runs_out_of_an_area_keeps_its_valid_prefix() {
+    let mut space = space(memory(100), 1);
+    assert_eq!(
+        write(&mut space, PAGE - 2, b"abcd"),
+        Err(Resolution::Denied)
+    );
+    assert_eq!(read(&mut space, PAGE - 2, 2), Ok(b"ab".to_vec()));
+}
+
+#[test]
+fn text_can_be_read_and_never_written() {
+    let memory = memory(100);
+    let mut space = AddressSpace::new(memory).unwrap();
+    space
+        .map(
+            pages(0, 2),
+            Permissions::READ | Permissions::EXECUTE,
+            Promise::Charged,
+        )
+        .unwrap();
+    space.bytes_mut(VirtAddr(0)).unwrap()[..4].copy_from_slice(b"code");
+    assert_eq!(read(&mut space, 0, 4), Ok(b"code".to_vec()));
+    assert_eq!(
+        space.resolve(VirtAddr(0), Access::Execute),
+        Resolution::Done
+    );
+    assert_eq!(write(&mut space, 0, b"evil"), Err(Resolution::Denied));
+    // Mistake 4: nor through the copy-on-write path, in parent or child, shared or alone again.
+    let mut child = space.fork(COW).unwrap();
+    assert_eq!(write(&mut space, 0, b"evil"), Err(Resolution::Denied));
+    assert_eq!(write(&mut child, 0, b"evil"), Err(Resolution::Denied));
+    drop(space);
+    assert_eq!(write(&mut child, 0, b"evil"), Err(Resolution::Denied));
+    assert_eq!(read(&mut child, 0, 4), Ok(b"code".to_vec()));
+}
+
+#[test]
+fn a_fault_that_cannot_be_cured_ends() {
+    let mut space = space(memory(100), 1);
+    write(&mut space, 0, b"x").unwrap();
+    let tries = (0..10_000)
+        .take_while(|_| space.resolve(VirtAddr(0), Access::Write) == Resolution::Done)
+        .count();
+    assert!((1..1000).contains(&tries), "{tries} tries");
+}
+
+#[test]
+fn a_stale_translation_is_cured() {
+    let mut space = space(memory(100), 2);
+    write(&mut space, 0, b"x").unwrap();
+    // Another hart's TLB may lag behind a gain of rights: answering the fault is enough (R4).
+    on_hart(1);
+    assert_eq!(space.resolve(VirtAddr(0), Access::Write), Resolution::Done);
+    write(&mut space, 0, b"y").unwrap();
+    on_hart(0);
+    assert_eq!(peek(&space, 0), Some(b'y'));
+}
+
+#[test]
+fn no_memory_is_an_answer_and_changes_nothing() {
+    let memory = memory(100);
+    let mut space = space(memory, 200);
+    let mut page = 0;
+    while write(&mut space, page * PAGE, &[page as u8 + 1]).is_ok() {
+        page += 1;
+    }
+    assert!(page > 50);
+    let free = free_frames(memory);
+    assert_eq!(
+        write(&mut space, page * PAGE, b"x"),
+        Err(Resolution::NoMemory)
+    );
+    assert_eq!(free_frames(memory), free);
+    for page in 0..page {
+        assert_eq!(read(&mut space, page * PAGE, 1), Ok(vec![page as u8 + 1]));
+    }
+    drop(space);
+    assert_eq!(free_frames(memory), 100);
+}
+
+#[test]
+fn everything_goes_back() {
+    let memory = memory(300);
+    let mut space = space(memory, 100);
+    write(&mut space, 0, &[1; 50 * PAGE_SIZE]).unwrap();
+    assert_eq!(space.usage()[ProcCounter::Resident as usize], 50 * PAGE);
+    space.unmap(pages(10, 20)).unwrap();
+    assert_eq!(space.usage()[ProcCounter::Resident as usize], 40 * PAGE);
+    assert_eq!(read(&mut space, 15 * PAGE, 1), Err(Resolution::Denied));
+    space.unmap(pages(0, 100)).unwrap();
+    // Nothing but the root is left.
+    assert_eq!(free_frames(memory), 299);
+    drop(space);
+    assert_eq!(free_frames(memory), 300);
+}
+
+#[test]
+fn sparse_spaces_cost_tables_only_where_touched() {
+    let memory = memory(100);
+    let top = abi::USER_TOP / PAGE;
+    let mut space = AddressSpace::new(memory).unwrap();
+    space.map(pages(0, top), data(), Promise::Lazy).unwrap();
+    assert_eq!(
+        space.map(pages(top, top + 1), data(), Promise::Lazy),
+        Err(crate::space::MapError::BadRange)
+    );
+    write(&mut space, 0, b"a").unwrap();
+    write(&mut space, (top - 1) * PAGE, b"b").unwrap();
+    assert_eq!(counter(memory, MemCounter::PageTables), 1 + 2 * 2);
+    space.unmap(pages(1, top)).unwrap();
+    assert_eq!(counter(memory, MemCounter::PageTables), 1 + 2);
+    assert_eq!(read(&mut space, 0, 1), Ok(b"a".to_vec()));
+}
+
+#[test]
+fn unmapping_reaches_every_tlb() {
+    let memory = memory(100);
+    let mut space = space(memory, 4);
+    write(&mut space, 0, b"old").unwrap();
+    for hart in 0..4 {
+        on_hart(hart);
+        assert_eq!(peek(&space, 0), Some(b'o'));
+    }
+    // Hart 3 runs a thread of the process now; the others have left and keep their translations.
+    on_hart(3);
+    space.context().enter();
+    on_hart(0);
+    space.unmap(pages(0, 1)).unwrap();
+    assert_eq!(counter(memory, MemCounter::RemoteFences), 1);
+    for hart in 0..4 {
+        on_hart(hart);
+        assert_eq!(peek(&space, 0), None, "hart {hart}");
+    }
+}
+
+#[test]
+fn an_identifier_is_clean_when_it_is_used_again() {
+    let memory = memory(200);
+    // More spaces than the machine's 64 identifiers, one after the other and many at once.
+    let mut kept = vec![];
+    for round in 0..150u8 {
+        on_hart(usize::from(round) % 4);
+        let mut space = space(memory, 1);
+        assert_eq!(read(&mut space, 0, 1), Ok(vec![0]), "round {round}");
+        if kept.len() < 30 {
+            write(&mut space, 0, &[round + 1]).unwrap();
+            kept.push(space);
+        }
+    }
+    for (round, space) in kept.iter_mut().enumerate() {
+        assert_eq!(read(space, 0, 1), Ok(vec![round as u8 + 1]));
+    }
+}
+
+#[test]
+fn page_info_tells_frames_and_sharing() {
+    let memory = memory(100);
+    let mut parent = space(memory, 2);
+    write(&mut parent, 0, b"x").unwrap();
+    let alone = parent.page_info(PageNo(0));
+    assert!(alone.is_present() && alone.is_exclusive());
+    assert!(
+        !parent.page_info(PageNo(1)).is_present()
+            && !parent.page_info(PageNo(1 << 40)).is_present()
+    );
+    let mut child = parent.fork(COW).unwrap();
+    let shared = child.page_info(PageNo(0));
+    assert_eq!(shared.frame(), alone.frame());
+    assert!(!shared.is_exclusive() && !parent.page_info(PageNo(0)).is_exclusive());
+    assert_eq!(parent.usage()[ProcCounter::Proportional as usize], PAGE / 2);
+    write(&mut child, 0, b"y").unwrap();
+    assert_ne!(child.page_info(PageNo(0)).frame(), alone.frame());
+    assert_eq!(parent.page_info(PageNo(0)), alone);
+}

@@ -1,0 +1,35 @@
+//! What the memory system promises, on the pretended machine.
+//!
+//! `faults`, `forks` and `promises` state one rule each test; `model` runs random programs against a plain map from
+//! addresses to contents. The numbers in names like `mistake_3` are those of the list in the design of what other systems got wrong.
+
+mod faults;
+mod forks;
+mod model;
+mod promises;
+
+use abi::{ForkMode, PAGE_SIZE};
+
+use crate::addr::{PageNo, PageRange};
+use crate::memory::Memory;
+use crate::pt::Permissions;
+use crate::space::{AddressSpace, Promise};
+use crate::testing::{FakeMachine, Space};
+
+const PAGE: u64 = PAGE_SIZE as u64;
+const COW: ForkMode = ForkMode::CopyOnWrite;
+
+fn pages(start: u64, end: u64) -> PageRange {
+    PageRange::new(PageNo(start), PageNo(end))
+}
+
+fn data() -> Permissions {
+    Permissions::READ | Permissions::WRITE
+}
+
+/// A space with `count` pages of lazy data from address 0.
+fn space(memory: &'static Memory<FakeMachine>, count: u64) -> Space {
+    let mut space = AddressSpace::new(memory).unwrap();
+    space.map(pages(0, count), data(), Promise::Lazy).unwrap();
+    space
+}
