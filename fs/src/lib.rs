@@ -49,6 +49,7 @@ mod directory;
 mod error;
 mod files;
 mod filesystem;
+pub mod fsck;
 mod inode;
 pub mod layout;
 mod log;
