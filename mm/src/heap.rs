@@ -226,19 +226,19 @@ mod tests {
     #[test]
     fn what_is_gone_costs_nothing() {
         let memory = memory(200);
-        let before = free_frames(&memory);
+        let before = free_frames(memory);
         let mut objects = vec![];
         for round in 0..500usize {
             let size = 1 << (round % 12);
             objects.push((memory.allocate_object(size, 1).unwrap(), size));
         }
-        assert!(free_frames(&memory) < before);
+        assert!(free_frames(memory) < before);
         // Out of order, so that slabs become empty in the middle of their lists.
         while !objects.is_empty() {
             let (address, size) = objects.swap_remove(objects.len() / 3);
             memory.free_object(address, size, 1);
         }
-        assert_eq!(free_frames(&memory), before);
+        assert_eq!(free_frames(memory), before);
     }
 
     #[test]
