@@ -13,6 +13,7 @@ use crate::frame::allocator::Allocator;
 use crate::frame::{FrameRecord, FrameTable, Kind, OwnedFrame};
 use crate::heap::Heap;
 use crate::machine::{HartSet, Machine};
+use crate::phys;
 use crate::pt::Table;
 use crate::space::Asids;
 use crate::stats::Stats;
@@ -156,6 +157,9 @@ impl<M: Machine> Memory<M> {
         let record = self.frames.record(frame);
         if record.drop_reference() {
             let kind = record.end();
+            if cfg!(debug_assertions) {
+                phys::poison(&self.machine, frame);
+            }
             self.allocator
                 .give(&self.frames, self.machine.hart(), frame);
             self.count(gauge(kind), -1);

@@ -51,6 +51,12 @@ pub(crate) fn zero<M: Machine>(machine: &M, frame: &mut OwnedFrame<'_, M>) {
     unsafe { machine.zero_frame(frame.frame()) }
 }
 
+/// Fills a frame that has just been freed with a pattern, so that whoever still uses it is noticed.
+pub(crate) fn poison<M: Machine>(machine: &M, frame: FrameNo) {
+    // SAFETY: its last reference is gone and it is not on a free list yet, so the frame is the caller's alone.
+    unsafe { machine.frame_address(frame).write_bytes(0xa5, PAGE_SIZE) }
+}
+
 /// Copies a frame that is write-protected everywhere, or not mapped, into an owned one.
 pub(crate) fn copy<M: Machine>(machine: &M, from: FrameNo, to: &mut OwnedFrame<'_, M>) {
     // SAFETY: `to` is its owner's alone. `from` is shared and therefore writable in nobody's translation (R2), or the entry of
