@@ -1,0 +1,129 @@
+//! Children that do a part of a test and tell how it went, and gates at which they wait.
+
+use crate::outcome::{Failure, Outcome, ensure, failure};
+use user::Result;
+use user::file::{Fd, pipe};
+use user::process::{self, Fork, KILLED, Pid};
+
+/// A child at work.
+pub struct Child {
+    pid: Pid,
+    /// Where it describes its failure.
+    report: Fd,
+}
+
+/// Has a child do `body`.
+pub fn start(body: impl FnOnce() -> Outcome) -> Outcome<Child> {
+    let (report, write_end) = pipe()?;
+    match process::fork() {
+        Err(_) => {
+            report.close()?;
+            write_end.close()?;
+            Err(failure!("expected fork to give a child, saw -1"))
+        }
+        Ok(Fork::Parent(pid)) => {
+            write_end.close()?;
+            Ok(Child { pid, report })
+        }
+        Ok(Fork::Child) => {
+            let status = match body() {
+                Ok(()) => 0,
+                Err(failure) => {
+                    // The status says it as well.
+                    let _ = write_end.write_all(failure.bytes());
+                    1
+                }
+            };
+            process::exit(status)
+        }
+    }
+}
+
+impl Child {
+    /// Its number.
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    /// Waits for its end; the status, and the failure it described.
+    fn end(self) -> Outcome<(i32, Option<Failure>)> {
+        let failure = Failure::receive(self.report);
+        self.report.close()?;
+        Ok((process::wait_for(self.pid)?, failure))
+    }
+
+    /// Waits for it to do its part; its failure is the caller's.
+    pub fn join(self) -> Outcome {
+        match self.end()? {
+            (0, None) => Ok(()),
+            (_, Some(failure)) => Err(failure),
+            (status, None) => Err(failure!("expected a child to exit with 0, saw {status}")),
+        }
+    }
+
+    /// Waits for its end, whichever it is.
+    pub fn join_anyhow(self) -> Outcome {
+        self.end().map(drop)
+    }
+
+    /// Waits for it to be killed, which is what was meant by `what`.
+    pub fn join_killed(self, what: &str) -> Outcome {
+        match self.end()? {
+            (KILLED, None) => Ok(()),
+            (status, _) => Err(failure!(
+                "{what}: expected -1 (killed), saw status {status}"
+            )),
+        }
+    }
+}
+
+/// Has a child do `body` and waits for it.
+pub fn run(body: impl FnOnce() -> Outcome) -> Outcome {
+    start(body)?.join()
+}
+
+/// Has a child do `body`, which must kill it.
+pub fn run_killed(what: &str, body: impl FnOnce()) -> Outcome {
+    let child = start(|| {
+        body();
+        Ok(())
+    })?;
+    child.join_killed(what)
+}
+
+/// A gate that processes wait at, made before the forks.
+#[derive(Clone, Copy)]
+pub struct Gate {
+    read_end: Fd,
+    write_end: Fd,
+}
+
+impl Gate {
+    /// A closed gate.
+    pub fn new() -> Result<Self> {
+        let (read_end, write_end) = pipe()?;
+        Ok(Self {
+            read_end,
+            write_end,
+        })
+    }
+
+    /// Lets one process through.
+    pub fn open(self) -> Result<()> {
+        self.write_end.write_all(&[0])
+    }
+
+    /// Waits for one [`Gate::open`].
+    pub fn pass(self) -> Outcome {
+        let mut byte = [0];
+        let count = self.read_end.read(&mut byte)?;
+        ensure!(count == 1, "expected a byte from a pipe, saw its end");
+        Ok(())
+    }
+
+    /// Gives its descriptors up.
+    pub fn remove(self) -> Result<()> {
+        self.read_end.close()?;
+        self.write_end.close()
+    }
+}

@@ -1,0 +1,72 @@
+//! What memory there is and what was used between two moments.
+
+use crate::outcome::{Outcome, ensure, failure};
+use abi::MemCounter;
+use user::memory::{Promise, SystemCounters, touch_own_pages};
+use user::region::Region;
+use user::{Result, process};
+
+/// How many pages a program can reserve now. Found with the calls of xv6 alone: the break grows
+/// in halving steps until it is refused.
+pub fn available_pages() -> Result<usize> {
+    let mut region = Region::new(0, Promise::Eager)?;
+    let mut step = 1 << 18;
+    while step > 0 {
+        if region.extend(step, Promise::Eager).is_err() {
+            step /= 2;
+        }
+    }
+    Ok(region.pages())
+}
+
+/// A moment from which counters are compared.
+pub struct Since(SystemCounters);
+
+impl Since {
+    /// Now. The pages that the caller itself needs are made its own first, so that all that is
+    /// counted from here on is what it does on purpose.
+    pub fn now() -> Result<Self> {
+        touch_own_pages();
+        Ok(Self(SystemCounters::now()?))
+    }
+
+    /// By how much `counter` has grown.
+    pub fn rise(&self, counter: MemCounter) -> Result<i64> {
+        Ok(SystemCounters::now()?[counter] as i64 - self.0[counter] as i64)
+    }
+
+    /// Fails unless `counter` has grown by exactly `expected` in doing `what`.
+    pub fn expect(&self, what: &str, counter: MemCounter, expected: i64) -> Outcome {
+        let seen = self.rise(counter)?;
+        let label = counter.label();
+        ensure!(
+            seen == expected,
+            "{what}: expected {expected} more {label}, saw {seen}"
+        );
+        Ok(())
+    }
+
+    /// Fails if fewer frames are free than before. What has ended may still be on its way out on
+    /// another hart, so it is given a few ticks.
+    pub fn expect_no_leak(&self, what: &str) -> Outcome {
+        for _ in 0..10 {
+            if self.rise(MemCounter::Free)? >= 0 {
+                return Ok(());
+            }
+            process::sleep(1)?;
+        }
+        let lost = -self.rise(MemCounter::Free)?;
+        Err(failure!(
+            "{what}: expected all frames back, saw {lost} lost"
+        ))
+    }
+}
+
+/// Does `body` twice and fails if the second time costs frames for good. The first time, pools of
+/// kernel objects may grow to the size that the work needs, and keep it.
+pub fn without_leak(what: &str, body: impl Fn() -> Outcome) -> Outcome {
+    body()?;
+    let start = Since::now()?;
+    body()?;
+    start.expect_no_leak(what)
+}

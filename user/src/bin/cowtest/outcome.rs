@@ -1,0 +1,97 @@
+//! How a test ends: well, or with a line that says what was expected and what was seen.
+
+use core::fmt::{self, Write};
+use user::Failed;
+use user::file::Fd;
+use user::io::Lossy;
+
+/// What a test gives.
+pub type Outcome<T = ()> = Result<T, Failure>;
+
+/// Why a test failed, in at most as many bytes as are kept here; no heap, for tests move the break.
+#[derive(Clone, Copy)]
+pub struct Failure {
+    text: [u8; 116],
+    used: u8,
+}
+
+impl Failure {
+    /// A failure described by `text`, cut where it is too long.
+    pub fn new(text: fmt::Arguments) -> Self {
+        let mut failure = Self {
+            text: [0; 116],
+            used: 0,
+        };
+        // An error here is the cut.
+        let _ = failure.write_fmt(text);
+        failure
+    }
+
+    /// The failure that another process described through a pipe; `None` if it described none.
+    pub fn receive(from: Fd) -> Option<Self> {
+        let mut failure = Self {
+            text: [0; 116],
+            used: 0,
+        };
+        while let Ok(count @ 1..) = from.read(&mut failure.text[usize::from(failure.used)..]) {
+            failure.used += count as u8;
+        }
+        (failure.used != 0).then_some(failure)
+    }
+
+    /// The description.
+    pub fn bytes(&self) -> &[u8] {
+        &self.text[..usize::from(self.used)]
+    }
+}
+
+impl Write for Failure {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for &byte in text.as_bytes() {
+            let place = self
+                .text
+                .get_mut(usize::from(self.used))
+                .ok_or(fmt::Error)?;
+            *place = byte;
+            self.used += 1;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        Lossy(self.bytes()).fmt(formatter)
+    }
+}
+
+/// Calls that the tests rely on but do not test: that one failed is all there is to say.
+impl From<Failed> for Failure {
+    fn from(_: Failed) -> Self {
+        Self::new(format_args!("a system call that had to work returned -1"))
+    }
+}
+
+/// Makes a [`Failure`] from a format.
+macro_rules! failure {
+    ($($text:tt)*) => {
+        $crate::outcome::Failure::new(format_args!($($text)*))
+    };
+}
+
+/// Returns a failure unless the condition holds.
+macro_rules! ensure {
+    ($condition:expr, $($text:tt)*) => {
+        if !$condition {
+            return Err($crate::outcome::failure!($($text)*));
+        }
+    };
+}
+
+pub(crate) use {ensure, failure};
+
+/// Fails unless `seen` is what was `expected` of `what`.
+pub fn expect<T: PartialEq + fmt::Display>(what: &str, expected: T, seen: T) -> Outcome {
+    ensure!(seen == expected, "{what}: expected {expected}, saw {seen}");
+    Ok(())
+}
