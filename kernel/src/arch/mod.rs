@@ -1,0 +1,8 @@
+//! The boundary to the hardware: each architecture has a folder with the same file names and the
+//! same functions, and the rest of the kernel uses them through this module alone.
+
+#[cfg(target_arch = "riscv64")]
+mod riscv64;
+
+#[cfg(target_arch = "riscv64")]
+pub use riscv64::*;

@@ -1,0 +1,151 @@
+//! From the firmware to Rust: the first instructions of the boot hart and of the others.
+//!
+//! A hart arrives in supervisor mode with translation off, the firmware's number of the hart in `a0` and in `a1` the
+//! device tree (boot hart; the Linux boot protocol that OpenSBI follows) or what was handed to
+//! `hart_start` (the others; SBI specification, section 9.1). It runs at the physical address of code that is linked
+//! for a virtual one, so until translation is on only pc-relative addresses are used. Switching translation on
+//! faults at the next instruction, whose address is no longer mapped; the trap vector has been
+//! pointed at its virtual address beforehand. So no table ever has an identity mapping.
+
+use core::arch::global_asm;
+use core::mem::offset_of;
+
+use super::hart::{self, HARTS, Hart};
+use super::kernel_space::{self, Table};
+use super::layout::{DIRECT_MAP, to_physical};
+use super::{interrupts, timer, trap};
+
+/// The stack the boot hart starts on, left for a guarded one as soon as there is one.
+#[repr(C, align(16))]
+struct BootStack([u8; 16 << 10]);
+
+static mut BOOT_STACK: BootStack = BootStack([0; 16 << 10]);
+
+/// The table for the way from the entry to the kernel's own tables.
+static BOOT_ROOT: Table = kernel_space::boot_root();
+
+global_asm!(
+    r#"
+    .pushsection .text.entry, "ax"
+    .globl _start
+_start:
+    csrw sie, zero
+    la t0, __bss_start
+    la t1, __bss_end
+1:  sd zero, 0(t0)
+    addi t0, t0, 8
+    bltu t0, t1, 1b
+    la sp, {stack}
+    li t0, {stack_size}
+    add sp, sp, t0
+    la t0, {root}
+    srli t0, t0, 12
+    li t1, 8 << 60
+    or t0, t0, t1
+    li a2, 0
+    j enter_translation
+
+    .globl _start_other
+_start_other:
+    csrw sie, zero
+    mv a2, a1
+    la t0, {satp}
+    ld t0, 0(t0)
+    li sp, 0
+
+enter_translation:
+    li t1, {direct_map}
+    add sp, sp, t1
+    la t2, translated
+    add t2, t2, t1
+    csrw stvec, t2
+    sfence.vma
+    csrw satp, t0
+    sfence.vma
+    .balign 4
+translated:
+    la t0, early_trap
+    csrw stvec, t0
+    csrw sscratch, zero
+    la tp, {harts}
+    li t0, {hart_size}
+    mul t0, t0, a2
+    add tp, tp, t0
+    li s0, 0
+    li ra, 0
+    bnez a2, 2f
+    tail {boot}
+2:  ld sp, {boot_stack_top}(tp)
+    tail {other}
+
+    .balign 4
+early_trap:
+    tail {early_trap}
+    .popsection
+    "#,
+    stack = sym BOOT_STACK,
+    stack_size = const size_of::<BootStack>(),
+    root = sym BOOT_ROOT,
+    satp = sym kernel_space::KERNEL_SATP,
+    direct_map = const DIRECT_MAP,
+    harts = sym HARTS,
+    hart_size = const size_of::<Hart>(),
+    boot_stack_top = const offset_of!(Hart, boot_stack_top),
+    boot = sym boot_hart_main,
+    other = sym other_hart_main,
+    early_trap = sym early_trap,
+);
+
+/// The boot hart in Rust, on the boot stack, with translation on.
+extern "C" fn boot_hart_main(hart_id: usize, device_tree: usize) -> ! {
+    let tree = super::to_virtual(mm::PhysAddr(device_tree as u64));
+    crate::boot::main(hart_id as u64, tree)
+}
+
+/// Any other hart, on its own stack, with the kernel's tables.
+extern "C" fn other_hart_main() -> ! {
+    initialize_hart();
+    timer::start_timer();
+    hart::announce();
+    crate::process::scheduler::run()
+}
+
+/// A trap before the real vector is in place. Nothing can be done but tell.
+extern "C" fn early_trap() -> ! {
+    let cause = riscv::register::scause::read().bits();
+    let (pc, value) = (riscv::register::sepc::read(), riscv::register::stval::read());
+    panic!("trap {cause:#x} before the traps were set up, pc {pc:#x}, value {value:#x}")
+}
+
+/// Prepares the control registers of the hart one runs on. Its stack must be a guarded one by now.
+pub fn initialize_hart() {
+    trap::install();
+    interrupts::enable_sources();
+    allow_user_counters();
+}
+
+/// Lets programs read `cycle`, `time` and `instret` (section 10.1.5).
+fn allow_user_counters() {
+    const CYCLE_TIME_INSTRET: usize = 0b111;
+    // SAFETY: the register only decides what programs may read.
+    unsafe { core::arch::asm!("csrw scounteren, {}", in(reg) CYCLE_TIME_INSTRET) };
+}
+
+/// Starts every hart but this one and waits until they run.
+pub fn start_other_harts() {
+    unsafe extern "C" {
+        static _start_other: u8;
+    }
+    let entry = to_physical(&raw const _start_other).map_or(0, |address| address.0 as usize);
+    for index in 1..hart::hart_count() {
+        let id = hart::hart_id(index);
+        let result = sbi_rt::hart_start(id, entry, index);
+        if result.is_err() {
+            let error = result.error as isize;
+            crate::boot::refuse(format_args!("the firmware does not start hart {id} (error {error}); use fewer (-smp)"));
+        }
+    }
+    while hart::announced() < hart::hart_count() - 1 {
+        core::hint::spin_loop();
+    }
+}

@@ -1,0 +1,68 @@
+//! Fences of this hart's TLB and, through the firmware, of other harts'.
+//!
+//! The firmware serves its requests in machine mode, so a hart that spins with interrupts off answers too and waiting
+//! for it cannot deadlock (SBI specification, chapter 8).
+
+use core::arch::asm;
+
+use mm::{Fence, HartSet};
+
+use sbi_rt::{HartMask, SbiRet};
+
+use super::hart::{firmware_mask, hart_count};
+
+/// `start = 0, size = all ones` asks for everything.
+const EVERYTHING: usize = usize::MAX;
+
+/// Makes this hart's TLB forget.
+#[inline]
+pub fn local(fence: Fence) {
+    // SAFETY: forgetting translations is always allowed. Not `nomem`: stores to tables come before.
+    match fence {
+        Fence::Page { asid, address } => unsafe {
+            asm!("sfence.vma {}, {}", in(reg) address.0, in(reg) asid.0 as usize, options(nostack));
+        },
+        // SAFETY: as above.
+        Fence::Space { asid } => unsafe {
+            asm!("sfence.vma zero, {}", in(reg) asid.0 as usize, options(nostack));
+        },
+    }
+}
+
+/// Makes the TLBs of other harts forget; returns when they have.
+pub fn remote(harts: HartSet, fence: Fence) {
+    let mask = firmware_mask(harts.0);
+    let result = match fence {
+        Fence::Page { asid, address } => {
+            sbi_rt::remote_sfence_vma_asid(mask, address.0 as usize, abi::PAGE_SIZE, asid.0.into())
+        }
+        Fence::Space { asid } => sbi_rt::remote_sfence_vma_asid(mask, 0, EVERYTHING, asid.0.into()),
+    };
+    check(result);
+}
+
+/// Makes all harts forget everything, global translations included.
+pub fn everywhere() {
+    // SAFETY: as in `local`.
+    unsafe { asm!("sfence.vma", options(nostack)) };
+    on_all_harts(|mask| sbi_rt::remote_sfence_vma(mask, 0, EVERYTHING));
+}
+
+/// Makes stores to instruction memory visible to the fetches of all harts (Zifencei).
+pub fn instructions() {
+    // SAFETY: orders stores and fetches, and nothing else.
+    unsafe { asm!("fence.i", options(nostack)) };
+    on_all_harts(sbi_rt::remote_fence_i);
+}
+
+/// Sends a fence to every hart, the own one included: the thread may be moved between the local fence and the
+/// request, and would then leave out the hart it came from.
+fn on_all_harts(request: impl FnOnce(HartMask) -> SbiRet) {
+    if hart_count() > 1 {
+        check(request(firmware_mask(u64::MAX)));
+    }
+}
+
+fn check(result: SbiRet) {
+    assert!(result.is_ok(), "the firmware cannot fence other harts");
+}

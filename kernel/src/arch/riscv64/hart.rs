@@ -1,0 +1,193 @@
+//! What the kernel knows about each hart, and how a hart knows itself.
+//!
+//! Invariant: in kernel mode `tp` points to the [`Hart`] one runs on. Programs have `tp` for themselves; the trap entry
+//! loads the kernel's from the register frame, where it was put when the thread went to user mode
+//! (see `trap`). The kernel is not compiled to use `tp`: it has no thread-local storage.
+
+use core::arch::asm;
+use core::cell::UnsafeCell;
+use core::mem::offset_of;
+use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+
+use kernel_logic::board;
+use sbi_rt::HartMask;
+
+use super::context::KernelContext;
+
+/// Most harts.
+pub const HARTS_MAX: usize = board::HARTS_MAX;
+
+const OVERFLOW_STACK_SIZE: usize = 8 << 10;
+
+/// A hart. The trap entry and the boot code know the offsets of the first fields.
+#[repr(C, align(64))]
+pub struct Hart {
+    /// The dense number, the boot hart's being 0.
+    index: AtomicUsize,
+    /// The firmware's number.
+    id: AtomicUsize,
+    /// The end of the stack of the scheduler's loop.
+    pub(super) boot_stack_top: AtomicUsize,
+    /// Where the trap entry puts a register before it knows whether there is a stack.
+    pub(super) scratch: UnsafeCell<usize>,
+    /// The thread that runs here, null for the scheduler.
+    current: AtomicPtr<()>,
+    /// Where the scheduler's loop goes on.
+    scheduler: UnsafeCell<KernelContext>,
+    /// For reporting that a kernel stack has overflowed.
+    pub(super) overflow_stack: UnsafeCell<OverflowStack>,
+}
+
+/// See [`Hart::overflow_stack`].
+#[repr(C, align(16))]
+pub struct OverflowStack([u8; OVERFLOW_STACK_SIZE]);
+
+// SAFETY: the cells are touched only by the hart they belong to: `scratch` and `overflow_stack` by its trap entry with
+// interrupts off, `scheduler` by `switch` with interrupts off.
+unsafe impl Sync for Hart {}
+
+/// All harts by index.
+pub static HARTS: [Hart; HARTS_MAX] = [const { Hart::new() }; HARTS_MAX];
+
+static COUNT: AtomicUsize = AtomicUsize::new(1);
+static ANNOUNCED: AtomicUsize = AtomicUsize::new(0);
+
+impl Hart {
+    const fn new() -> Self {
+        Self {
+            index: AtomicUsize::new(0),
+            id: AtomicUsize::new(0),
+            boot_stack_top: AtomicUsize::new(0),
+            scratch: UnsafeCell::new(0),
+            current: AtomicPtr::new(core::ptr::null_mut()),
+            scheduler: UnsafeCell::new(KernelContext::empty()),
+            overflow_stack: UnsafeCell::new(OverflowStack([0; OVERFLOW_STACK_SIZE])),
+        }
+    }
+
+    /// The offset of the end of the overflow stack, for the trap entry.
+    pub(super) const OVERFLOW_STACK_TOP: usize = offset_of!(Self, overflow_stack) + OVERFLOW_STACK_SIZE;
+}
+
+/// Enters the harts of the board. Only the boot hart runs yet.
+pub fn describe(harts: impl Iterator<Item = board::Hart>) {
+    let mut count = 0;
+    for (index, (hart, description)) in HARTS.iter().zip(harts).enumerate() {
+        hart.index.store(index, Ordering::Relaxed);
+        hart.id.store(description.id as usize, Ordering::Relaxed);
+        count = index + 1;
+    }
+    COUNT.store(count, Ordering::Release);
+}
+
+/// How many harts there are.
+pub fn hart_count() -> usize {
+    COUNT.load(Ordering::Relaxed)
+}
+
+/// The index of the hart one runs on. Unless interrupts are off the answer may be old when it arrives.
+#[inline]
+pub fn hart() -> usize {
+    let index;
+    // SAFETY: `tp` points to this hart's block (module invariant). One instruction, so a move to
+    // another hart cannot come between reading `tp` and reading the field.
+    unsafe {
+        asm!("ld {}, {}(tp)", out(reg) index, const offset_of!(Hart, index), options(nostack, readonly));
+    }
+    index
+}
+
+/// The firmware's number of a hart.
+pub fn hart_id(index: usize) -> usize {
+    HARTS[index].id.load(Ordering::Relaxed)
+}
+
+/// The thread that runs here, as the scheduler set it; null in the scheduler's loop.
+#[inline]
+pub fn current() -> *mut () {
+    let thread;
+    // SAFETY: as in `hart`; for a thread the answer stays true wherever it moves.
+    unsafe {
+        asm!("ld {}, {}(tp)", out(reg) thread, const offset_of!(Hart, current), options(nostack, readonly));
+    }
+    thread
+}
+
+fn this() -> &'static Hart {
+    &HARTS[hart()]
+}
+
+/// Says which thread runs here. Interrupts are off.
+pub fn set_current(thread: *mut ()) {
+    this().current.store(thread, Ordering::Relaxed);
+}
+
+/// Where the scheduler's loop of this hart is kept while a thread runs. Interrupts are off.
+pub fn scheduler_context() -> *mut KernelContext {
+    this().scheduler.get()
+}
+
+/// Says where the stack of a hart's scheduler ends.
+pub fn set_boot_stack(hart: usize, top: usize) {
+    HARTS[hart].boot_stack_top.store(top, Ordering::Release);
+}
+
+/// Where the stack of this hart's scheduler ends.
+pub fn boot_stack() -> usize {
+    this().boot_stack_top.load(Ordering::Acquire)
+}
+
+/// Counts the hart one runs on among those that are up.
+pub fn announce() {
+    ANNOUNCED.fetch_add(1, Ordering::Release);
+}
+
+/// How many harts have announced themselves.
+pub fn announced() -> usize {
+    ANNOUNCED.load(Ordering::Acquire)
+}
+
+/// Waits until an interrupt is pending, takes it, and returns with interrupts off.
+///
+/// To be called with interrupts off, after having looked for work: an interrupt that comes between the look and the
+/// wait ends the wait, because `wfi` heeds pending interrupts even while they are off (section 3.3.3).
+pub fn wait_for_interrupt() {
+    // SAFETY: the trap vector is in place; the caller has interrupts off, so it relies on nothing that a handler changes.
+    unsafe { asm!("wfi", "csrsi sstatus, 2", "csrci sstatus, 2", options(nostack)) };
+}
+
+/// Makes a hart leave [`wait_for_interrupt`].
+pub fn send_reschedule(hart: usize) {
+    send_interrupt(1 << hart);
+}
+
+/// Interrupts all other harts, which then see that the kernel has panicked.
+pub fn stop_other_harts() {
+    let others = ((1u64 << hart_count()) - 1) & !(1 << hart());
+    send_interrupt(others);
+}
+
+fn send_interrupt(harts: u64) {
+    // A failure would mean that a hart has gone; nothing here could bring it back.
+    let _ = sbi_rt::send_ipi(firmware_mask(harts));
+}
+
+/// A set of indices as the firmware's set of numbers, which are below 64 on every board this kernel has met.
+pub fn firmware_mask(harts: u64) -> HartMask {
+    let mut mask = 0;
+    for index in (0..hart_count()).filter(|index| harts >> index & 1 != 0) {
+        mask |= 1 << hart_id(index);
+    }
+    HartMask::from_mask_base(mask, 0)
+}
+
+/// Continues with `main` on another stack, for good.
+///
+/// # Safety
+/// `top` is the 16-byte aligned end of a mapped stack that nobody else uses.
+pub unsafe fn run_on_stack(top: usize, main: extern "C" fn() -> !) -> ! {
+    // SAFETY: the caller vouches for the stack; nothing on the old one is used again, since this does not return.
+    unsafe {
+        asm!("mv sp, {}", "li s0, 0", "li ra, 0", "jr {}", in(reg) top, in(reg) main, options(noreturn))
+    }
+}

@@ -1,0 +1,61 @@
+//! Which interrupts a hart takes, and who serves them. Exceptions are in `trap`.
+
+use core::arch::asm;
+
+use super::{hart, plic, timer};
+use crate::{device, panic, process};
+
+/// Bits of `sie` and `sip`, and codes of `scause` (sections 10.1.3 and 10.1.8).
+const SOFTWARE: usize = 1;
+const TIMER: usize = 5;
+const EXTERNAL: usize = 9;
+
+/// Chooses what this hart is interrupted by. Device interrupts go to hart 0 alone.
+pub(super) fn enable_sources() {
+    let mut sources = 1 << SOFTWARE | 1 << TIMER;
+    if hart::hart() == 0 {
+        sources |= 1 << EXTERNAL;
+    }
+    // SAFETY: `sstatus.SIE` still keeps them all off.
+    unsafe { asm!("csrw sie, {}", in(reg) sources, options(nostack)) };
+}
+
+/// Lets interrupts happen here.
+#[inline]
+pub fn enable_interrupts() {
+    // SAFETY: the vector is in place. Not `nomem`: accesses must not move across.
+    unsafe { asm!("csrsi sstatus, 2", options(nostack)) };
+}
+
+/// Switches interrupts off here.
+#[inline]
+pub fn disable_interrupts() {
+    // SAFETY: keeps the hart from doing something, and nothing else. Not `nomem`, as above.
+    unsafe { asm!("csrci sstatus, 2", options(nostack)) };
+}
+
+/// Stops this hart for good.
+pub fn halt() -> ! {
+    disable_interrupts();
+    loop {
+        // SAFETY: waits, and nothing else.
+        unsafe { asm!("wfi", options(nostack, nomem)) };
+    }
+}
+
+/// Serves the interrupt with this code. Interrupts are off. Another thread may run before this returns.
+pub(super) fn serve(code: usize) {
+    match code {
+        SOFTWARE => {
+            // SAFETY: clears this hart's pending bit. Being awake is all the sender wanted, unless the kernel has panicked.
+            unsafe { asm!("csrc sip, {}", in(reg) 1 << SOFTWARE, options(nostack)) };
+            panic::halt_if_panicked();
+        }
+        TIMER => {
+            timer::tick();
+            process::tick();
+        }
+        EXTERNAL => plic::handle(device::interrupt),
+        _ => panic!("interrupt {code} was never switched on"),
+    }
+}

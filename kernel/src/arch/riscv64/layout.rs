@@ -1,0 +1,57 @@
+//! Where things are in the kernel's half of the address space.
+//!
+//! ```text
+//! 0x0000_0000_0000_0000  programs, up to 2^38
+//! 0xffff_ffc0_0000_0000  direct map of the first 128 GiB of physical memory, the kernel image included
+//! 0xffff_ffe0_0000_0000  kernel stacks, each with a guard below it
+//! ```
+
+use mm::{FrameNo, PhysAddr};
+
+/// Where physical address 0 is mapped. The linker script repeats it.
+pub const DIRECT_MAP: usize = 0xffff_ffc0_0000_0000;
+/// How much physical memory the direct map has room for, in bytes.
+pub const DIRECT_MAP_SIZE: usize = 128 << 30;
+/// Where the kernel stacks begin. They have this one entry of the root, 1 GiB.
+pub const STACK_REGION: usize = 0xffff_ffe0_0000_0000;
+/// Programs live below this address.
+pub const USER_END: u64 = 1 << 38;
+
+/// Where the kernel reaches a physical address that is RAM or a device's registers.
+pub fn to_virtual(address: PhysAddr) -> *mut u8 {
+    (address.0 as usize + DIRECT_MAP) as *mut u8
+}
+
+/// The physical address of something in the direct map; `None` for the rest (a kernel stack).
+pub fn to_physical(pointer: *const u8) -> Option<PhysAddr> {
+    let offset = (pointer as usize).checked_sub(DIRECT_MAP)?;
+    (offset < DIRECT_MAP_SIZE).then_some(PhysAddr(offset as u64))
+}
+
+/// A boundary of the kernel's image, set by the linker script.
+macro_rules! boundary {
+    ($name:ident, $symbol:ident, $doc:literal) => {
+        #[doc = $doc]
+        pub fn $name() -> usize {
+            unsafe extern "C" {
+                static $symbol: u8;
+            }
+            (&raw const $symbol) as usize
+        }
+    };
+}
+
+boundary!(image_start, __image_start, "The first byte of the image, which is the first of the text.");
+boundary!(text_end, __text_end, "The end of the text, where the read-only data begins.");
+boundary!(rodata_end, __rodata_end, "The end of the read-only data, where the writable data begins.");
+boundary!(image_end, __image_end, "The end of the image.");
+
+/// Whether `address` is in the kernel's text.
+pub fn is_kernel_text(address: usize) -> bool {
+    (image_start()..text_end()).contains(&address)
+}
+
+/// The first frame after the kernel's image.
+pub fn first_frame_after_image() -> FrameNo {
+    PhysAddr((image_end() - DIRECT_MAP) as u64).frame()
+}

@@ -1,0 +1,103 @@
+//! The order in which the kernel comes up.
+//!
+//! The boot hart alone: device tree, tables, memory, a stack with a guard, devices, the first process; then the
+//! other harts; then all of them run the scheduler. What can be wrong with the machine ends in one
+//! line and an exit code of its own.
+
+use core::fmt;
+
+use dtoolkit::fdt::Fdt;
+use kernel_logic::board::{Board, Region};
+use kernel_logic::command_line::{Options, Test};
+
+use crate::arch::{self, EarlyFrames, STACK_FRAMES};
+use crate::device::{self, power};
+use crate::once::Once;
+use crate::{log, memory, println, process, stack, time};
+
+/// With less RAM the kernel's own tables and the shell leave nothing worth having.
+const RAM_MIN: u64 = 16 << 20;
+
+static BOARD: Once<Board> = Once::new();
+
+/// The board the kernel runs on.
+pub fn board() -> &'static Board {
+    match BOARD.get() {
+        Some(board) => board,
+        None => unreachable!("the board is asked for before it is known"),
+    }
+}
+
+/// Ends the attempt to start, for a reason that includes the cure.
+pub fn refuse(reason: fmt::Arguments<'_>) -> ! {
+    println!("cannot start: {reason}");
+    power::off(abi::EXIT_NO_BOOT)
+}
+
+/// The boot hart, on the boot stack. `tree` is the device tree, in the direct map.
+pub fn main(boot_hart: u64, tree: *const u8) -> ! {
+    // SAFETY: the firmware hands over a device tree, and nothing writes there before the memory system exists.
+    let tree = unsafe { Fdt::from_raw(tree) };
+    let tree = tree.unwrap_or_else(|error| refuse(format_args!("no device tree: {error}")));
+    let board = Board::read(tree, boot_hart).unwrap_or_else(|error| refuse(format_args!("{error}")));
+    // SAFETY: no other hart runs, and this is the only call.
+    let board = unsafe { BOARD.set(board) };
+    device::use_board(board);
+    arch::describe_harts(board.harts.iter());
+    time::initialize(board.timebase);
+    log::initialize();
+    announce(board);
+    check_size(board.ram);
+    let mut early = EarlyFrames::new(board.ram);
+    let root = arch::build_kernel_space(board, &mut early);
+    for hart in 0..arch::hart_count() {
+        let frames = core::array::from_fn::<_, STACK_FRAMES, _>(|_| early.take_frame());
+        arch::set_boot_stack(hart, stack::make_permanent(frames));
+    }
+    memory::initialize(board.ram, early, root);
+    // SAFETY: the stack has just been made for this hart.
+    unsafe { arch::run_on_stack(arch::boot_stack(), on_guarded_stack) }
+}
+
+fn announce(board: &Board) {
+    let harts = board.harts.len();
+    println!(
+        "Cowslip {}: {}, {harts} hart{}, {} MiB",
+        env!("CARGO_PKG_VERSION"),
+        arch::NAME,
+        if harts == 1 { "" } else { "s" },
+        board.ram.size >> 20,
+    );
+}
+
+fn check_size(ram: Region) {
+    if ram.size < RAM_MIN {
+        let (has, needs) = (ram.size >> 20, RAM_MIN >> 20);
+        refuse(format_args!("{has} MiB of memory is too little; give at least {needs} MiB (-m {needs}M)"));
+    }
+}
+
+extern "C" fn on_guarded_stack() -> ! {
+    arch::initialize_hart();
+    let board = board();
+    device::initialize(board);
+    process::scheduler::install();
+    let options = Options::parse(board.command_line(), |word| {
+        println!("warning: unknown word on the kernel's command line: {word}");
+    });
+    process::start_first(options.line, options.fork);
+    arch::start_other_harts();
+    arch::start_timer();
+    process::scheduler::run()
+}
+
+/// Fails on purpose if the command line asks for it. Called by the first thread.
+pub fn run_test() {
+    match Options::parse(board().command_line(), |_| {}).test {
+        None => {}
+        Some(Test::Panic) => panic!("a panic was asked for on the command line"),
+        Some(Test::Overrun) => {
+            stack::overrun(0);
+        }
+    }
+}

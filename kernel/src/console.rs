@@ -1,0 +1,74 @@
+//! The console: lines from the keyboard, bytes to the screen.
+//!
+//! What keys mean is decided in `kernel_logic::line`; here its answers are acted on. Output goes straight to the serial
+//! line, one call at a time, so calls of several harts do not mix.
+
+use core::fmt;
+
+use kernel_logic::line::{Event, Line};
+use sync::level::{Level, Sleeping, Terminal};
+use sync::{Held, Interruptible, SpinLock, WaitQueue, Wake};
+
+use crate::device::uart;
+use crate::process;
+
+static LINE: SpinLock<Terminal, Line> = SpinLock::new(Line::new());
+/// Woken when a line is complete.
+static READABLE: WaitQueue = WaitQueue::new();
+
+/// The reader has been killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interrupted;
+
+/// Reads at most one line, asleep until there is one. 0 bytes are an end of file.
+pub fn read<L: Level>(buffer: &mut [u8], held: &mut Held<L>) -> Result<usize, Interrupted> {
+    loop {
+        let ticket = READABLE.ticket();
+        if let Some(count) = LINE.lock(held.as_if::<Sleeping>()).take(buffer) {
+            return Ok(count);
+        }
+        if READABLE.wait(ticket, Interruptible::Yes, held) == Wake::Interrupted {
+            return Err(Interrupted);
+        }
+    }
+}
+
+/// Writes bytes, all of them before those of any other call.
+pub fn write(bytes: &[u8]) {
+    uart::write(bytes);
+}
+
+/// Takes a typed byte. Called by the serial line's interrupt.
+pub fn input(byte: u8, held: &mut Held<Sleeping>) {
+    let event = LINE.lock(held).key(byte, write);
+    match event {
+        Event::Edited => {}
+        Event::Ready => READABLE.wake_all(),
+        Event::Interrupt => process::interrupt_foreground(),
+        Event::PrintTable => process::print_table(),
+    }
+}
+
+/// What `print!` and `println!` call.
+pub fn print(arguments: fmt::Arguments<'_>) {
+    uart::print(arguments);
+}
+
+/// Prints on the console, as one piece.
+#[macro_export]
+macro_rules! print {
+    ($($argument:tt)*) => {
+        $crate::console::print(format_args!($($argument)*))
+    };
+}
+
+/// Prints a line on the console, as one piece.
+#[macro_export]
+macro_rules! println {
+    () => {
+        $crate::print!("\n")
+    };
+    ($format:literal $($argument:tt)*) => {
+        $crate::console::print(format_args!(concat!($format, "\n") $($argument)*))
+    };
+}

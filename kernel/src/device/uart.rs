@@ -1,0 +1,100 @@
+//! The serial line: a 16550 (National Semiconductor PC16550D), polled for output, interrupting for input.
+//!
+//! Invariant: whoever writes holds the lock for the whole of one call, so calls do not mix. [`Unlocked`] is for the panic
+//! handler alone.
+
+use core::fmt::{self, Write};
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+use kernel_logic::board::Region;
+use mm::PhysAddr;
+use sync::LeafLock;
+
+use crate::arch;
+
+/// Where QEMU's `virt` has the device; used until the device tree has been read.
+const USUAL_ADDRESS: u64 = 0x1000_0000;
+
+/// Register offsets.
+const DATA: usize = 0;
+const INTERRUPT_ENABLE: usize = 1;
+const FIFO_CONTROL: usize = 2;
+const LINE_STATUS: usize = 5;
+
+const INTERRUPT_ON_INPUT: u8 = 1 << 0;
+const FIFO_ENABLE: u8 = 1 << 0;
+const FIFO_CLEAR: u8 = 0b11 << 1;
+const DATA_READY: u8 = 1 << 0;
+const TRANSMITTER_EMPTY: u8 = 1 << 5;
+
+/// Bytes the transmitter takes once it is empty.
+const FIFO_SIZE: usize = 16;
+
+static REGISTERS: AtomicUsize = AtomicUsize::new(0);
+static OUTPUT: LeafLock<Unlocked> = LeafLock::new(Unlocked);
+
+fn register(offset: usize) -> *mut u8 {
+    let start = match REGISTERS.load(Ordering::Relaxed) {
+        0 => USUAL_ADDRESS,
+        start => start as u64,
+    };
+    arch::to_virtual(PhysAddr(start)).wrapping_add(offset)
+}
+
+fn load(offset: usize) -> u8 {
+    // SAFETY: a register of the device, mapped by every table of the kernel.
+    unsafe { register(offset).read_volatile() }
+}
+
+fn store(offset: usize, value: u8) {
+    // SAFETY: as in `load`.
+    unsafe { register(offset).write_volatile(value) }
+}
+
+/// Uses these registers from now on.
+pub fn use_registers(registers: Region) {
+    REGISTERS.store(registers.start as usize, Ordering::Relaxed);
+    store(FIFO_CONTROL, FIFO_ENABLE | FIFO_CLEAR);
+}
+
+/// Interrupts when a byte arrives.
+pub fn enable_input() {
+    store(INTERRUPT_ENABLE, INTERRUPT_ON_INPUT);
+}
+
+/// The next byte that has arrived, if any. Called by the hart that serves the interrupt alone.
+pub fn read() -> Option<u8> {
+    (load(LINE_STATUS) & DATA_READY != 0).then(|| load(DATA))
+}
+
+/// Sends bytes.
+pub fn write(bytes: &[u8]) {
+    OUTPUT.with(|line| line.send(bytes));
+}
+
+/// Sends formatted text as one piece. Formatting must not take a lock.
+pub fn print(arguments: fmt::Arguments<'_>) {
+    // Sending cannot fail; an error would come from the formatted value and leaves its text cut.
+    let _ = OUTPUT.with(|line| line.write_fmt(arguments));
+}
+
+/// The transmitter, without the lock.
+pub struct Unlocked;
+
+impl Unlocked {
+    fn send(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(FIFO_SIZE) {
+            while load(LINE_STATUS) & TRANSMITTER_EMPTY == 0 {
+                core::hint::spin_loop();
+            }
+            chunk.iter().for_each(|&byte| store(DATA, byte));
+        }
+    }
+}
+
+impl Write for Unlocked {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.send(text.as_bytes());
+        Ok(())
+    }
+}

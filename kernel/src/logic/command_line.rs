@@ -1,0 +1,110 @@
+//! The kernel's command line: options for the kernel, then ` -- `, then one line for the shell.
+//!
+//! Options are words: `fork=eager` or `fork=cow` (how processes fork unless they ask otherwise),
+//! `test=panic` and `test=overrun` (deliberate failures, for testing what they end in).
+
+use abi::ForkMode;
+
+/// A failure on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Test {
+    /// The kernel panics.
+    Panic,
+    /// The kernel overruns a kernel stack.
+    Overrun,
+}
+
+/// What the command line says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options<'a> {
+    /// How processes fork.
+    pub fork: ForkMode,
+    /// The failure asked for, if any.
+    pub test: Option<Test>,
+    /// The shell line to run instead of an interactive shell.
+    pub line: Option<&'a str>,
+}
+
+impl<'a> Options<'a> {
+    /// Reads a command line; `unknown` hears of every word that means nothing.
+    pub fn parse(text: &'a str, mut unknown: impl FnMut(&'a str)) -> Self {
+        let (words, line) = split(text);
+        let mut options = Self {
+            fork: ForkMode::CopyOnWrite,
+            test: None,
+            line,
+        };
+        for word in words.split_ascii_whitespace() {
+            match word {
+                "fork=eager" => options.fork = ForkMode::Eager,
+                "fork=cow" => options.fork = ForkMode::CopyOnWrite,
+                "test=panic" => options.test = Some(Test::Panic),
+                "test=overrun" => options.test = Some(Test::Overrun),
+                _ => unknown(word),
+            }
+        }
+        options
+    }
+}
+
+/// The words before the first `--` that stands alone, and the line after it. Within the line everything is the
+/// shell's, further `--` included.
+fn split(text: &str) -> (&str, Option<&str>) {
+    let mut from = 0;
+    while let Some(found) = text[from..].find("--") {
+        let (start, end) = (from + found, from + found + 2);
+        let alone = |neighbour: Option<char>| neighbour.is_none_or(|c| c.is_ascii_whitespace());
+        if alone(text[..start].chars().next_back()) && alone(text[end..].chars().next()) {
+            let line = text[end..].trim();
+            return (&text[..start], (!line.is_empty()).then_some(line));
+        }
+        from = end;
+    }
+    (text, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> (Options<'_>, Vec<&str>) {
+        let mut unknown = Vec::new();
+        let options = Options::parse(text, |word| unknown.push(word));
+        (options, unknown)
+    }
+
+    #[test]
+    fn nothing_means_the_defaults() {
+        let (options, unknown) = parse("");
+        assert_eq!(options.fork, ForkMode::CopyOnWrite);
+        assert_eq!((options.test, options.line), (None, None));
+        assert!(unknown.is_empty());
+    }
+
+    #[test]
+    fn options_end_where_the_line_begins() {
+        let (options, unknown) = parse("fork=eager test=overrun -- echo fork=cow -- 'a  b'");
+        assert_eq!(options.fork, ForkMode::Eager);
+        assert_eq!(options.test, Some(Test::Overrun));
+        assert_eq!(options.line, Some("echo fork=cow -- 'a  b'"));
+        assert!(unknown.is_empty());
+    }
+
+    #[test]
+    fn dashes_inside_a_word_are_no_separator() {
+        let (options, unknown) = parse("a--b --c -- ls");
+        assert_eq!(options.line, Some("ls"));
+        assert_eq!(unknown, ["a--b", "--c"]);
+    }
+
+    #[test]
+    fn an_empty_line_is_no_line() {
+        assert_eq!(parse("fork=cow --").0.line, None);
+        assert_eq!(parse("-- ls").0.line, Some("ls"));
+    }
+
+    #[test]
+    fn unknown_words_are_told() {
+        assert_eq!(parse("fork=fast quiet").1, ["fork=fast", "quiet"]);
+    }
+}

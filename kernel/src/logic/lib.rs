@@ -1,0 +1,13 @@
+//! The parts of the kernel that need no machine: what they decide, host tests check in milliseconds.
+//!
+//! Invariants: no `unsafe`, no device, no lock, no allocation. Neighbours: the kernel's binary (`main.rs`)
+//! feeds these parts with bytes from the device tree and the serial line and acts on their answers.
+
+#![cfg_attr(not(test), no_std)]
+#![forbid(unsafe_code)]
+
+pub mod board;
+pub mod command_line;
+pub mod elf;
+pub mod line;
+pub mod list;

@@ -1,0 +1,45 @@
+//! Values that the boot hart sets once, before anybody else can ask.
+
+use core::cell::UnsafeCell;
+use core::mem::MaybeUninit;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+/// A value that is set during the boot and never changes.
+pub struct Once<T> {
+    is_set: AtomicBool,
+    value: UnsafeCell<MaybeUninit<T>>,
+}
+
+// SAFETY: the value is written before `is_set` is released and only read after that was acquired.
+unsafe impl<T: Send + Sync> Sync for Once<T> {}
+
+impl<T> Once<T> {
+    /// Not set yet.
+    pub const fn new() -> Self {
+        Self {
+            is_set: AtomicBool::new(false),
+            value: UnsafeCell::new(MaybeUninit::uninit()),
+        }
+    }
+
+    /// Sets the value.
+    ///
+    /// # Safety
+    /// Called once, while no other hart runs.
+    pub unsafe fn set(&self, value: T) -> &T {
+        assert!(!self.is_set.load(Ordering::Relaxed), "set twice");
+        // SAFETY: nobody reads before `is_set`, and nobody else writes (the caller's promise).
+        let value = unsafe { (*self.value.get()).write(value) };
+        self.is_set.store(true, Ordering::Release);
+        value
+    }
+
+    /// The value, if it has been set.
+    #[inline]
+    pub fn get(&self) -> Option<&T> {
+        // SAFETY: once set, the value is initialised and never written again.
+        self.is_set
+            .load(Ordering::Acquire)
+            .then(|| unsafe { (*self.value.get()).assume_init_ref() })
+    }
+}

@@ -1,0 +1,79 @@
+//! The end of the kernel: what a panic prints, and how the other harts learn of it.
+//!
+//! Nothing here takes a lock: the panic may have happened under any of them. `xtask` turns the lines
+//! `backtrace: 0x...` into names, innermost first.
+
+use core::fmt::{self, Write};
+use core::panic::PanicInfo;
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use crate::device::{power, uart};
+use crate::{arch, process};
+
+static PANICKED: AtomicBool = AtomicBool::new(false);
+static HALTED: AtomicUsize = AtomicUsize::new(0);
+/// Where the kernel was when it trapped, if that is why it panics; no call led there from the handler.
+static TRAP_PC: AtomicUsize = AtomicUsize::new(0);
+
+/// How long the other harts get to stop, in units of the clock.
+const PATIENCE: u64 = 1_000_000;
+
+/// Remembers where the kernel was, for the backtrace of the panic to come.
+pub fn note_trap(pc: usize) {
+    TRAP_PC.store(pc, Ordering::Relaxed);
+}
+
+/// Stops this hart if another one has panicked.
+pub fn halt_if_panicked() {
+    if PANICKED.load(Ordering::Acquire) {
+        HALTED.fetch_add(1, Ordering::Release);
+        arch::halt();
+    }
+}
+
+/// Prints whose stack or time it is: the thread, or the scheduler of the hart.
+pub struct Whose;
+
+impl fmt::Display for Whose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        process::describe_current(f)
+    }
+}
+
+#[panic_handler]
+fn panic(info: &PanicInfo<'_>) -> ! {
+    arch::disable_interrupts();
+    let mut out = uart::Unlocked;
+    if PANICKED.swap(true, Ordering::AcqRel) {
+        // Another hart was first, and will power off; or telling about the panic failed, and there is no more to tell.
+        let started = arch::now();
+        while arch::now() - started < PATIENCE {
+            core::hint::spin_loop();
+        }
+        power::off(abi::EXIT_PANIC);
+    }
+    stop_others();
+    let _ = write!(out, "\nPANIC: {}", info.message());
+    if let Some(location) = info.location() {
+        let _ = write!(out, " at {}:{}", location.file(), location.line());
+    }
+    let _ = writeln!(out);
+    let mut print = |address: usize| {
+        let _ = writeln!(out, "  backtrace: {address:#x}");
+    };
+    match TRAP_PC.load(Ordering::Relaxed) {
+        0 => {}
+        pc => print(pc),
+    }
+    arch::backtrace(print);
+    power::off(abi::EXIT_PANIC)
+}
+
+fn stop_others() {
+    arch::stop_other_harts();
+    let started = arch::now();
+    // A hart that spins with interrupts off never hears of it; it says nothing either.
+    while HALTED.load(Ordering::Acquire) + 1 < arch::hart_count() && arch::now() - started < PATIENCE {
+        core::hint::spin_loop();
+    }
+}
