@@ -1,2 +1,59 @@
-//! The only tool a person calls.
-fn main() {}
+//! `cargo xtask`: the only tool a person calls. It finds or installs what is missing, builds the
+//! kernel, the programs and the disk image, boots them under QEMU, and checks all of it.
+//!
+//! Invariants: the exit code says what happened (see [`outcome`]); whatever may wait has a limit;
+//! two runs at once do not meet, since each keeps its files in a folder of its own
+//! ([`workspace::Scratch`]). Neighbours: `fs` lays out the disk image and checks it, `abi` gives
+//! the exit codes; the guests are built by a cargo of their own ([`build`]).
+
+#![forbid(unsafe_code)]
+
+mod build;
+mod check;
+mod cli;
+mod console;
+mod exec;
+mod gdb;
+mod image;
+mod launch;
+mod outcome;
+mod process;
+mod progress;
+mod qemu;
+mod session;
+mod setup;
+mod symbols;
+mod test;
+mod vm;
+mod watch;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+
+use cli::{Cli, Command};
+use outcome::EXIT_TROUBLE;
+use workspace::Workspace;
+
+fn main() -> ExitCode {
+    match dispatch(Cli::parse().command) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::from(EXIT_TROUBLE)
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Result<u8> {
+    let workspace = Workspace::open()?;
+    match command {
+        Command::Setup => setup::everything(&workspace),
+        Command::Run(arguments) => launch::run(&workspace, arguments),
+        Command::Test(arguments) => test::run(&workspace, arguments.filter.as_deref()),
+        Command::Check => check::run(&workspace),
+        Command::Gdb(arguments) => gdb::run(&workspace, arguments),
+    }
+}

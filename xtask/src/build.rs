@@ -1,0 +1,80 @@
+//! Building the guests: the kernel and the programs, by a cargo of their own.
+//!
+//! Invariant: cargo decides what changed and says where the results lie; nothing here guesses
+//! paths. Neighbours: [`crate::setup::Toolchain`] knows the compiler, [`crate::image`] takes the
+//! programs.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use anyhow::{Context, Result, bail};
+use regex::Regex;
+
+use crate::setup::Toolchain;
+use crate::workspace::Workspace;
+
+/// What was built.
+pub struct Guests {
+    /// The kernel, with symbols.
+    pub kernel: PathBuf,
+    /// The programs, with symbols; the file's name is the program's.
+    pub programs: Vec<PathBuf>,
+}
+
+/// The name of the kernel's package and of its binary.
+const KERNEL: &str = "kernel";
+
+/// Builds what changed.
+pub fn guests(workspace: &Workspace, toolchain: &Toolchain) -> Result<Guests> {
+    let mut command = toolchain.cargo(
+        workspace,
+        &["build", "--release", "-p", KERNEL, "-p", "user"],
+    );
+    // Messages for people go to standard error, the list of results to standard output.
+    command.arg("--message-format=json-render-diagnostics");
+    let built = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot start cargo")?;
+    if !built.status.success() {
+        bail!("the guests do not build (see above)");
+    }
+    let (kernel, mut programs): (Vec<_>, Vec<_>) =
+        executables(&String::from_utf8_lossy(&built.stdout))?
+            .into_iter()
+            .partition(|path| path.file_name().is_some_and(|name| name == KERNEL));
+    programs.sort();
+    let kernel = kernel.into_iter().next().context("cargo built no kernel")?;
+    Ok(Guests { kernel, programs })
+}
+
+/// The paths of the executables in cargo's list of artifacts (one JSON object per line).
+pub fn executables(messages: &str) -> Result<Vec<PathBuf>> {
+    let field = Regex::new(r#""executable":"((?:[^"\\]|\\.)*)""#)?;
+    let escape = Regex::new(r"\\(.)")?;
+    Ok(field
+        .captures_iter(messages)
+        .map(|found| PathBuf::from(escape.replace_all(&found[1], "$1").into_owned()))
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn executables_are_found_among_the_messages() {
+        let messages = concat!(
+            r#"{"reason":"compiler-artifact","target":{"name":"abi"},"executable":null,"fresh":true}"#,
+            "\n",
+            r#"{"reason":"compiler-artifact","executable":"/t/a \"b\"/release/sh","fresh":true}"#,
+            "\n",
+            r#"{"reason":"build-finished","success":true}"#,
+        );
+        assert_eq!(
+            executables(messages).expect("a good pattern"),
+            [PathBuf::from(r#"/t/a "b"/release/sh"#)]
+        );
+    }
+}

@@ -1,0 +1,76 @@
+//! `cargo xtask check`: formatting, lints and documentation of all rooms, those that run on the
+//! host with the host's compiler and the guests with theirs.
+
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::Result;
+
+use crate::process::run_inherited;
+use crate::setup::{Toolchain, forget_outer_cargo};
+use crate::workspace::Workspace;
+
+/// Runs every check, also after one has failed; 1 if any did.
+pub fn run(workspace: &Workspace) -> Result<u8> {
+    let toolchain = Toolchain::ensure(workspace)?;
+    toolchain.ensure_clippy()?;
+    let guests = ["-p", "kernel", "-p", "user"];
+    let deny = ["--", "-D", "warnings"];
+
+    let mut guest_lints = toolchain.cargo(workspace, &["clippy", "--release", "--lib", "--bins"]);
+    guest_lints.args(guests).args(deny);
+    let mut guest_docs = toolchain.cargo(
+        workspace,
+        &["doc", "--release", "--no-deps", "--document-private-items"],
+    );
+    guest_docs.args(guests).env("RUSTDOCFLAGS", "-D warnings");
+    let mut host_docs = host_cargo(workspace, &["doc", "--no-deps"]);
+    host_docs.env("RUSTDOCFLAGS", "-D warnings");
+
+    let steps = [
+        (
+            "formatting",
+            host_cargo(workspace, &["fmt", "--all", "--check"]),
+        ),
+        ("lints, host rooms", {
+            let mut lints = host_cargo(workspace, &["clippy", "--all-targets"]);
+            lints.args(deny);
+            lints
+        }),
+        ("lints, guests", guest_lints),
+        ("lints, tests of the user library", {
+            let mut lints = host_cargo(workspace, &["clippy", "-p", "user", "--lib", "--tests"]);
+            lints.args(deny);
+            lints
+        }),
+        ("documentation, host rooms", host_docs),
+        ("documentation, guests", guest_docs),
+    ];
+    let mut failed = 0;
+    let count = steps.len();
+    for (name, mut command) in steps {
+        let begin = Instant::now();
+        let verdict = if run_inherited(&mut command)?.success() {
+            "ok"
+        } else {
+            failed += 1;
+            "FAILED"
+        };
+        println!(
+            "{verdict:6} {name} ({:.1} s)",
+            begin.elapsed().as_secs_f64()
+        );
+    }
+    println!("{} passed, {failed} failed", count - failed);
+    Ok(u8::from(failed > 0))
+}
+
+/// A cargo command for the rooms that run on the host, with the toolchain of the outer cargo.
+pub fn host_cargo(workspace: &Workspace, subcommand: &[&str]) -> Command {
+    let mut command = Command::new("cargo");
+    forget_outer_cargo(&mut command, |name| {
+        matches!(name, "RUSTUP_TOOLCHAIN" | "CARGO_TARGET_DIR")
+    });
+    command.current_dir(workspace.root()).args(subcommand);
+    command
+}

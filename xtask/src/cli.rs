@@ -1,0 +1,272 @@
+//! The command line: what may be asked, and the small languages of its values (memory sizes,
+//! files for the image).
+//!
+//! Invariant: a value that parsed is one the rest of the program can use without asking again.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use regex::bytes::Regex;
+
+/// Build, boot, test and debug Cowslip.
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    after_help = "Exit codes: a guest's status 0 to 120 is handed on; 121 the kernel panicked, \
+                  122 the kernel refused to start, 124 time ran out, 125 xtask itself failed."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The things xtask does.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Find or install everything the other commands need, and say what was found
+    Setup,
+    /// Build what changed, make the disk image and boot it
+    ///
+    /// Ends at a shell prompt; Ctrl-A X leaves. With --exec it runs one shell line instead, powers
+    /// off and exits with the line's status.
+    Run(RunArguments),
+    /// Run the host tests, then the guest tests at 1, 2 and 4 harts
+    Test(TestArguments),
+    /// Formatting, lints and documentation of all rooms
+    Check,
+    /// Boot under a debugger: gdb attached to a halted machine, with symbols
+    Gdb(GdbArguments),
+}
+
+/// The machine to boot.
+#[derive(Args, Clone)]
+pub struct MachineArguments {
+    /// How many harts the machine has (1 to 8)
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=8))]
+    pub smp: u8,
+
+    /// How much memory it has, with K, M or G
+    #[arg(long, value_name = "SIZE", default_value = "128M", value_parser = Memory::parse)]
+    pub mem: Memory,
+
+    /// How fork copies memory: every page at once, or pages as they are written
+    #[arg(long, value_enum, default_value_t = Fork::Cow)]
+    pub fork: Fork,
+}
+
+/// Arguments of `run`.
+#[derive(Args)]
+pub struct RunArguments {
+    #[command(flatten)]
+    pub machine: MachineArguments,
+
+    /// Run this shell line, power off and exit with its status
+    #[arg(long, value_name = "CMD", value_parser = shell_line)]
+    pub exec: Option<String>,
+
+    /// Give up after this many seconds (exit code 124)
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..))]
+    pub timeout: Option<u64>,
+
+    /// Add a host file to the image, under its own name or under NAME (at most 14 bytes)
+    #[arg(long, value_name = "HOSTFILE[:NAME]", value_parser = WithFile::parse)]
+    pub with: Vec<WithFile>,
+
+    /// Boot this xv6-format image instead of ours, on a copy; --exec is typed at its prompt
+    #[arg(long, value_name = "FILE")]
+    pub image: Option<PathBuf>,
+
+    /// Let the guest change the file given with --image
+    #[arg(long, requires = "image")]
+    pub write: bool,
+
+    /// End with success as soon as the console output matches
+    #[arg(long, value_name = "REGEX")]
+    pub expect: Option<Regex>,
+
+    /// Count instructions instead of time: the same figures on every run (needs --smp 1)
+    #[arg(long)]
+    pub icount: bool,
+
+    /// Wait halted for a debugger; how to attach one is printed
+    #[arg(long)]
+    pub gdb: bool,
+}
+
+/// Arguments of `test`.
+#[derive(Args)]
+pub struct TestArguments {
+    /// Run only the tests whose name contains this
+    pub filter: Option<String>,
+}
+
+/// Arguments of `gdb`.
+#[derive(Args)]
+pub struct GdbArguments {
+    #[command(flatten)]
+    pub machine: MachineArguments,
+
+    /// Run this shell line instead of an interactive shell
+    #[arg(long, value_name = "CMD", value_parser = shell_line)]
+    pub exec: Option<String>,
+
+    /// Handed to gdb, after `--`
+    #[arg(last = true, value_name = "GDB ARGUMENTS")]
+    pub gdb: Vec<String>,
+}
+
+/// How fork copies memory, as the kernel option `fork=` spells it.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Fork {
+    /// Every page at once, as plain xv6 does.
+    Eager,
+    /// Pages are shared until somebody writes.
+    Cow,
+}
+
+impl Fork {
+    /// The kernel option that asks for this.
+    pub const fn option(self) -> &'static str {
+        match self {
+            Self::Eager => "fork=eager",
+            Self::Cow => "fork=cow",
+        }
+    }
+}
+
+/// A memory size in KiB.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Memory(u64);
+
+impl Memory {
+    /// This many MiB.
+    pub const fn mebibytes(count: u64) -> Self {
+        Self(count * 1024)
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let cure = || format!("`{text}` is not a memory size; write for example 128M or 1G");
+        let (digits, scale) = match text.char_indices().last() {
+            Some((at, 'k' | 'K')) => (&text[..at], 1),
+            Some((at, 'm' | 'M')) => (&text[..at], 1024),
+            Some((at, 'g' | 'G')) => (&text[..at], 1024 * 1024),
+            _ => return Err(cure()),
+        };
+        let count: u64 = digits.parse().map_err(|_| cure())?;
+        match count.checked_mul(scale) {
+            Some(size) if size > 0 => Ok(Self(size)),
+            _ => Err(cure()),
+        }
+    }
+}
+
+impl fmt::Display for Memory {
+    /// As QEMU's `-m` reads it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}K", self.0)
+    }
+}
+
+/// A host file and its name in the root of the image.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WithFile {
+    /// The file on the host.
+    pub host: PathBuf,
+    /// Its name in the image.
+    pub name: String,
+}
+
+impl WithFile {
+    /// Reads `HOSTFILE[:NAME]`; a file whose own name has a colon is found as such.
+    fn parse(text: &str) -> Result<Self, String> {
+        let (host, name) = match text.rsplit_once(':') {
+            Some((host, name)) if !Path::new(text).exists() => (host, Some(name)),
+            _ => (text, None),
+        };
+        let path = PathBuf::from(host);
+        if !path.is_file() {
+            return Err(format!("there is no file `{host}`"));
+        }
+        let name = match name {
+            Some(name) => name.trim_start_matches('/').to_owned(),
+            None => match path.file_name().and_then(|name| name.to_str()) {
+                Some(name) => name.to_owned(),
+                None => return Err(format!("`{host}` has no usable name; add `:NAME`")),
+            },
+        };
+        if name.is_empty() || name.contains('/') || name == "." || name == ".." {
+            return Err(format!(
+                "`{name}` cannot name a file in the root of the image"
+            ));
+        }
+        if name.len() > abi::NAME_MAX {
+            return Err(format!(
+                "the name `{name}` is longer than {} bytes; give a shorter one as `{host}:NAME`",
+                abi::NAME_MAX
+            ));
+        }
+        Ok(Self { host: path, name })
+    }
+}
+
+fn shell_line(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("the line is empty; leave --exec out for an interactive shell".to_owned());
+    }
+    if text.chars().any(char::is_control) {
+        return Err("the line has control characters; a shell line is one line of text".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn memory_sizes() {
+        assert_eq!(Memory::parse("24M"), Ok(Memory::mebibytes(24)));
+        assert_eq!(Memory::parse("1g"), Ok(Memory::mebibytes(1024)));
+        assert_eq!(Memory::parse("512K"), Ok(Memory(512)));
+        for bad in ["", "M", "128", "-1M", "0M", "99999999999999999999G", "12é"] {
+            assert!(Memory::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn files_for_the_image() {
+        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        let with = WithFile::parse(manifest).expect("a file under its own name");
+        assert_eq!(with.name, "Cargo.toml");
+        let with = WithFile::parse(&format!("{manifest}:/m")).expect("a file under a given name");
+        assert_eq!(
+            (with.host.as_path(), with.name.as_str()),
+            (Path::new(manifest), "m")
+        );
+        for name in ["", "a/b", "..", "fifteen-letters"] {
+            assert!(
+                WithFile::parse(&format!("{manifest}:{name}")).is_err(),
+                "{name}"
+            );
+        }
+        assert!(WithFile::parse("/no/such/file").is_err());
+    }
+
+    #[test]
+    fn shell_lines_are_one_line() {
+        assert!(shell_line("cowtest; echo done").is_ok());
+        for bad in ["", "  ", "ls\nls", "a\0b"] {
+            assert!(shell_line(bad).is_err());
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The guest's console on the person's terminal.
+//!
+//! The keyboard belongs to the emulator, which switches the terminal to raw mode, hands every key
+//! to the guest and takes Ctrl-A for itself. Its output passes through here, so that a panic's
+//! backtrace can be turned into source lines.
+//!
+//! Invariant: the terminal is left as it was, whatever ends the run.
+
+use std::io::{self, IsTerminal, Write};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::Result;
+
+use crate::outcome::Outcome;
+use crate::vm::{Event, Vm};
+use crate::watch::Curtain;
+
+/// Shows the console until the guest ends or time runs out.
+pub fn interactive(mut vm: Vm, deadline: Option<Instant>) -> Result<Outcome> {
+    let _terminal = Terminal::remember();
+    let mut screen = Screen::default();
+    loop {
+        match vm.next(deadline) {
+            Event::Output(bytes) => screen.show(&bytes),
+            Event::Quiet => {
+                vm.kill();
+                return Ok(Outcome::TimedOut);
+            }
+            Event::Closed => return vm.outcome(),
+        }
+    }
+}
+
+/// Standard output behind a [`Curtain`].
+#[derive(Default)]
+pub struct Screen {
+    curtain: Curtain,
+}
+
+impl Screen {
+    /// Shows output as soon as it comes.
+    pub fn show(&mut self, output: &[u8]) {
+        print(&self.curtain.pass(output));
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        print(&std::mem::take(&mut self.curtain).lift());
+    }
+}
+
+fn print(bytes: &[u8]) {
+    let mut output = io::stdout().lock();
+    // Nobody reads any more: the guest's status still counts.
+    let _ = output.write_all(bytes).and_then(|()| output.flush());
+}
+
+/// The settings of the terminal, put back when dropped.
+struct Terminal {
+    settings: Option<String>,
+}
+
+impl Terminal {
+    fn remember() -> Self {
+        let settings = io::stdin().is_terminal().then(settings).flatten();
+        Self { settings }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        if let Some(settings) = &self.settings {
+            let _ = Command::new("stty").arg(settings).status();
+        }
+    }
+}
+
+fn settings() -> Option<String> {
+    let asked = Command::new("stty")
+        .arg("-g")
+        .stdin(Stdio::inherit())
+        .output()
+        .ok()?;
+    asked
+        .status
+        .success()
+        .then(|| String::from_utf8_lossy(&asked.stdout).trim().to_owned())
+}

@@ -1,0 +1,167 @@
+//! Disk images: ours, made anew for every run, and foreign ones, booted on a copy.
+//!
+//! Invariant: zero blocks are left out of the host's file, so a large disk costs what is on it.
+//! Neighbour: `fs` knows the format.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use ::fs::mkfs::ImageBuilder;
+use ::fs::{FileSystem, InodeNo, MemoryDisk, fsck};
+use abi::{BLOCK_SIZE, OpenFlags};
+
+use crate::build::Guests;
+use crate::cli::WithFile;
+use crate::workspace::Workspace;
+
+/// How large a disk is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Geometry {
+    /// Blocks of 1 KiB.
+    pub blocks: u32,
+    /// Files and directories it can have.
+    pub inodes: u32,
+}
+
+impl Geometry {
+    /// 32 MiB: room for every program and for what a lesson writes.
+    pub const DEFAULT: Self = Self {
+        blocks: 32 * 1024,
+        inodes: 2000,
+    };
+}
+
+/// A file for the root of an image.
+#[derive(Clone)]
+pub struct Extra {
+    /// Its name.
+    pub name: String,
+    /// What is in it.
+    pub bytes: Vec<u8>,
+}
+
+impl Extra {
+    /// Reads the files that `--with` names.
+    pub fn read_all(with: &[WithFile]) -> Result<Vec<Self>> {
+        with.iter()
+            .map(|file| {
+                Ok(Self {
+                    name: file.name.clone(),
+                    bytes: read(&file.host)?,
+                })
+            })
+            .collect()
+    }
+}
+
+/// Blocks kept while a foreign image is looked at; all of it is in memory anyway.
+const CACHE_BLOCKS: usize = 64;
+
+/// Makes our image: the programs, the README and the given files.
+pub fn build(
+    workspace: &Workspace,
+    guests: &Guests,
+    extras: &[Extra],
+    geometry: Geometry,
+) -> Result<Vec<u8>> {
+    let mut image = ImageBuilder::new(geometry.blocks, geometry.inodes)?;
+    for program in &guests.programs {
+        let name = program
+            .file_name()
+            .and_then(|name| name.to_str())
+            .with_context(|| format!("{} has no usable name", program.display()))?;
+        image.add_file(name, &read(program)?)?;
+    }
+    image.add_file("README", &read(&workspace.root().join("README.md"))?)?;
+    for file in extras {
+        image.add_file(&file.name, &file.bytes)?;
+    }
+    Ok(image.finish()?)
+}
+
+/// Reads a foreign image and checks that it is one.
+pub fn load(path: &Path) -> Result<Vec<u8>> {
+    let bytes = read(path)?;
+    let disk = MemoryDisk::from_bytes(bytes.clone());
+    if let Err(error) = FileSystem::mount(disk, CACHE_BLOCKS) {
+        bail!("{} is not an xv6 disk image: {error}", path.display());
+    }
+    Ok(bytes)
+}
+
+/// Adds files to a foreign image; a file of the same name is replaced.
+pub fn add_files(image: Vec<u8>, extras: &[Extra]) -> Result<Vec<u8>> {
+    if extras.is_empty() {
+        return Ok(image);
+    }
+    let mut disk = FileSystem::mount(MemoryDisk::from_bytes(image), CACHE_BLOCKS)?;
+    for file in extras {
+        let bytes = &file.bytes;
+        let failed = || format!("cannot add {} to the image", file.name);
+        let flags = OpenFlags::WRITE_ONLY
+            .with(OpenFlags::CREATE)
+            .with(OpenFlags::TRUNCATE);
+        let inode = disk
+            .open(InodeNo::ROOT, file.name.as_bytes(), flags)
+            .with_context(failed)?;
+        let mut written = 0;
+        while written < bytes.len() {
+            match disk
+                .write_at(inode, written as u64, &bytes[written..])
+                .with_context(failed)?
+            {
+                0 => bail!("{}: no room", failed()),
+                count => written += count,
+            }
+        }
+        disk.release(inode).with_context(failed)?;
+    }
+    Ok(disk.unmount()?.into_bytes())
+}
+
+/// What is wrong with an image, one line per fault; none if it is sound.
+pub fn faults(path: &Path) -> Result<Vec<String>> {
+    let mut disk = MemoryDisk::from_bytes(read(path)?);
+    let findings = fsck::check(&mut disk);
+    if fsck::is_sound(&findings) {
+        return Ok(Vec::new());
+    }
+    Ok(findings.iter().map(ToString::to_string).collect())
+}
+
+/// Writes an image to a temporary file, leaving its zero blocks out.
+pub fn write_temporary(workspace: &Workspace, image: &[u8]) -> Result<PathBuf> {
+    const CHUNK: usize = 16 * BLOCK_SIZE;
+    let path = workspace.temporary("fs.img");
+    let failed = || format!("cannot write {}", path.display());
+    let file = File::create(&path).with_context(failed)?;
+    file.set_len(image.len() as u64).with_context(failed)?;
+    for (number, chunk) in image.chunks(CHUNK).enumerate() {
+        if chunk.iter().any(|&byte| byte != 0) {
+            file.write_all_at(chunk, (number * CHUNK) as u64)
+                .with_context(failed)?;
+        }
+    }
+    Ok(path)
+}
+
+/// Writes an image back to a file of the person's.
+pub fn write_over(path: &Path, image: &[u8]) -> Result<()> {
+    File::options()
+        .write(true)
+        .open(path)
+        .and_then(|mut file| file.write_all(image))
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|mut file| file.read_to_end(&mut bytes))
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(bytes)
+}

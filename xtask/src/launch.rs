@@ -1,0 +1,94 @@
+//! `cargo xtask run`: from arguments to a running machine.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use crate::build::{self, Guests};
+use crate::cli::{MachineArguments, RunArguments};
+use crate::console;
+use crate::exec;
+use crate::image::{self, Extra, Geometry};
+use crate::qemu::{Clock, Console, Disk, Keep, Machine, free_port};
+use crate::setup::{Toolchain, ensure_emulator};
+use crate::vm::{Keyboard, Vm};
+use crate::workspace::Workspace;
+
+/// Boots what the arguments describe; the exit code says how it ended.
+pub fn run(workspace: &Workspace, arguments: RunArguments) -> Result<u8> {
+    if arguments.icount && arguments.machine.smp != 1 {
+        bail!("--icount counts the instructions of one hart; leave --smp at 1");
+    }
+    ensure_emulator()?;
+    let guests = build::guests(workspace, &Toolchain::ensure(workspace)?)?;
+    let mut machine = machine(&guests, &arguments.machine);
+    machine.disk = Some(disk(workspace, &guests, &arguments)?);
+    if arguments.icount {
+        machine.clock = Clock::Instructions;
+    }
+    if arguments.gdb {
+        let port = free_port()?;
+        machine.debugger = Some(format!("tcp:127.0.0.1:{port}"));
+        eprintln!(
+            "xtask: halted; attach with\n    gdb-multiarch {} -ex 'target remote :{port}'",
+            machine.kernel.display()
+        );
+    }
+    let kernel = machine.kernel.clone();
+    let deadline = |arguments: &RunArguments| {
+        arguments
+            .timeout
+            .map(|seconds| Instant::now() + Duration::from_secs(seconds))
+    };
+    let expect = arguments.expect.as_ref();
+    let outcome = match &arguments.exec {
+        None if expect.is_none() => {
+            let vm = Vm::start(machine.command(&Console::WithMonitor), Keyboard::Terminal)?;
+            console::interactive(vm, deadline(&arguments))?
+        }
+        Some(line) if arguments.image.is_some() => {
+            let vm = Vm::start(machine.command(&Console::Plain), Keyboard::Typed)?;
+            exec::at_the_prompt(vm, line, expect, deadline(&arguments))?
+        }
+        line => {
+            machine.line.clone_from(line);
+            let vm = Vm::start(machine.command(&Console::Plain), Keyboard::Absent)?;
+            exec::to_the_end(vm, expect, deadline(&arguments))?
+        }
+    };
+    outcome.report(workspace, &kernel);
+    Ok(outcome.exit_code())
+}
+
+/// The machine without its disk.
+pub fn machine(guests: &Guests, arguments: &MachineArguments) -> Machine {
+    let mut machine = Machine::new(&guests.kernel);
+    machine.smp = arguments.smp;
+    machine.mem = arguments.mem;
+    machine.fork(arguments.fork);
+    machine
+}
+
+fn disk(workspace: &Workspace, guests: &Guests, arguments: &RunArguments) -> Result<Disk> {
+    let extras = Extra::read_all(&arguments.with)?;
+    let contents = match &arguments.image {
+        None => image::build(workspace, guests, &extras, Geometry::DEFAULT)?,
+        Some(path) => {
+            let contents = image::add_files(image::load(path)?, &extras)?;
+            if arguments.write {
+                if !extras.is_empty() {
+                    image::write_over(path, &contents)?;
+                }
+                return Ok(Disk {
+                    path: path.clone(),
+                    keep: Keep::Everything,
+                });
+            }
+            contents
+        }
+    };
+    Ok(Disk {
+        path: image::write_temporary(workspace, &contents)?,
+        keep: Keep::Nothing,
+    })
+}

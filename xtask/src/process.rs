@@ -1,0 +1,154 @@
+//! Running other programs, with a limit on how long.
+//!
+//! Invariant: a program that overstays is killed together with everything it started, so that
+//! nothing goes on behind the person's back.
+
+use std::io::Read;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+/// How a bounded program ended.
+pub struct Finished {
+    /// Its status; none if its time ran out.
+    pub status: Option<ExitStatus>,
+    /// Its standard output.
+    pub output: String,
+    /// Its standard error.
+    pub errors: String,
+}
+
+impl Finished {
+    /// Whether it ended in time with status 0.
+    pub fn success(&self) -> bool {
+        self.status.is_some_and(|status| status.success())
+    }
+
+    /// The last line it had to say for itself, for an error message.
+    pub fn last_words(&self) -> &str {
+        let text = if self.errors.trim().is_empty() {
+            &self.output
+        } else {
+            &self.errors
+        };
+        match (self.status, text.trim().lines().last()) {
+            (None, _) => "its time ran out",
+            (Some(_), Some(line)) => line,
+            (Some(_), None) => "it said nothing",
+        }
+    }
+}
+
+/// Runs a program without input for at most `limit`.
+pub fn run_bounded(command: &mut Command, limit: Duration) -> Result<Finished> {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn()
+        .with_context(|| format!("cannot start {}", name(command)))?;
+    let output = collect(child.stdout.take());
+    let errors = collect(child.stderr.take());
+    let status = wait_until(&mut child, Instant::now() + limit)?;
+    if status.is_none() {
+        kill_group(&mut child);
+    }
+    Ok(Finished {
+        status,
+        output: joined(output),
+        errors: joined(errors),
+    })
+}
+
+/// Runs a program on the person's terminal and waits for it.
+pub fn run_inherited(command: &mut Command) -> Result<ExitStatus> {
+    command
+        .status()
+        .with_context(|| format!("cannot start {}", name(command)))
+}
+
+/// The name of a program, for messages.
+pub fn name(command: &Command) -> String {
+    command.get_program().to_string_lossy().into_owned()
+}
+
+/// Collects a stream as text in the background.
+pub fn collect(stream: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut stream) = stream {
+            // What could be read before an error is what there is to show.
+            let _ = stream.read_to_end(&mut bytes);
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+fn joined(collector: JoinHandle<String>) -> String {
+    collector.join().unwrap_or_default()
+}
+
+fn wait_until(child: &mut Child, deadline: Instant) -> Result<Option<ExitStatus>> {
+    // Short sleeps at first, so that quick programs cost nothing.
+    let mut pause = Duration::from_millis(1);
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if Instant::now() >= deadline {
+            return Ok(None);
+        }
+        thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(50));
+    }
+}
+
+/// Kills a child that leads a process group, and the group. The standard library can only kill
+/// the child, so the group goes by `kill`.
+fn kill_group(child: &mut Child) {
+    let _ = Command::new("kill")
+        .args(["-KILL", "--", &format!("-{}", child.id())])
+        .stderr(Stdio::null())
+        .status();
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn output_and_status_are_kept() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo out; echo first >&2; echo last >&2; exit 3"]);
+        let finished = run_bounded(&mut command, Duration::from_secs(10)).expect("sh runs");
+        assert_eq!(finished.status.and_then(|status| status.code()), Some(3));
+        assert_eq!(finished.output, "out\n");
+        assert_eq!(finished.last_words(), "last");
+    }
+
+    #[test]
+    fn an_overstaying_program_goes_with_its_children() {
+        let mut command = Command::new("sh");
+        // The inner sleep holds the pipe open: were it not killed too, this would take a minute.
+        command.args(["-c", "sleep 60 & sleep 60"]);
+        let begin = Instant::now();
+        let finished = run_bounded(&mut command, Duration::from_millis(200)).expect("sh runs");
+        assert!(finished.status.is_none());
+        assert_eq!(finished.last_words(), "its time ran out");
+        assert!(begin.elapsed() < Duration::from_secs(20));
+    }
+
+    #[test]
+    fn a_missing_program_is_named() {
+        let error = run_bounded(&mut Command::new("no-such-program"), Duration::from_secs(1))
+            .err()
+            .expect("it cannot start");
+        assert!(error.to_string().contains("no-such-program"));
+    }
+}

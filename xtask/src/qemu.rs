@@ -1,0 +1,196 @@
+//! The emulated machine: from what is asked for to QEMU's command line.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::cli::{Fork, Memory};
+
+/// The program that emulates the machine.
+pub const EMULATOR: &str = "qemu-system-riscv64";
+
+/// A machine to boot.
+#[derive(Clone)]
+pub struct Machine {
+    /// The kernel.
+    pub kernel: PathBuf,
+    /// The disk, if it has one.
+    pub disk: Option<Disk>,
+    /// Harts.
+    pub smp: u8,
+    /// Memory.
+    pub mem: Memory,
+    /// Kernel options, such as `test=panic`.
+    pub options: Vec<String>,
+    /// The shell line to run; without one, an interactive shell.
+    pub line: Option<String>,
+    /// What the guest's clock counts.
+    pub clock: Clock,
+    /// Where a debugger may attach, as QEMU's `-gdb` has it; the machine waits for it.
+    pub debugger: Option<String>,
+}
+
+/// Where the console of a machine is.
+pub enum Console {
+    /// On the standard streams, with QEMU's monitor behind Ctrl-A.
+    WithMonitor,
+    /// On the standard streams, every byte of input for the guest.
+    Plain,
+    /// In a file, without input.
+    File(PathBuf),
+}
+
+/// A disk image.
+#[derive(Clone)]
+pub struct Disk {
+    /// The file.
+    pub path: PathBuf,
+    /// What its contents are worth.
+    pub keep: Keep,
+}
+
+/// What the contents of a disk image are worth after the run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// Nothing: flushes need not reach the host's disk.
+    Nothing,
+    /// They are the person's: a flush is a flush.
+    Everything,
+}
+
+/// What the guest's clock counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Clock {
+    /// Time.
+    Time,
+    /// Instructions: one is one nanosecond, on every run and every host.
+    Instructions,
+}
+
+impl Machine {
+    /// A machine with one hart and 128 MiB that boots to an interactive shell.
+    pub fn new(kernel: &Path) -> Self {
+        Self {
+            kernel: kernel.to_owned(),
+            disk: None,
+            smp: 1,
+            mem: Memory::mebibytes(128),
+            options: Vec::new(),
+            line: None,
+            clock: Clock::Time,
+            debugger: None,
+        }
+    }
+
+    /// Sets how fork copies memory.
+    pub fn fork(&mut self, fork: Fork) {
+        self.options.push(fork.option().to_owned());
+    }
+
+    /// The emulator's command line.
+    pub fn command(&self, console: &Console) -> Command {
+        let mut command = Command::new(EMULATOR);
+        command.args(["-machine", "virt", "-bios", "default", "-nographic"]);
+        match console {
+            Console::WithMonitor => command.args(["-serial", "mon:stdio"]),
+            Console::Plain => command.args(["-serial", "stdio", "-monitor", "none"]),
+            Console::File(path) => {
+                let serial = format!("file:{}", path.display());
+                command.args(["-serial", &serial, "-monitor", "none"])
+            }
+        };
+        command.arg("-kernel").arg(&self.kernel).args([
+            "-m",
+            &self.mem.to_string(),
+            "-smp",
+            &self.smp.to_string(),
+        ]);
+        if let Some(disk) = &self.disk {
+            let mut drive = format!("file={},if=none,format=raw,id=x0", quoted(&disk.path));
+            if disk.keep == Keep::Nothing {
+                drive.push_str(",cache=unsafe");
+            }
+            command
+                .args(["-global", "virtio-mmio.force-legacy=false"])
+                .args(["-drive", &drive])
+                .args(["-device", "virtio-blk-device,drive=x0"]);
+        }
+        let line = self.kernel_line();
+        if !line.is_empty() {
+            command.args(["-append", &line]);
+        }
+        if self.clock == Clock::Instructions {
+            command.args(["-icount", "shift=0,sleep=off"]);
+        }
+        if let Some(debugger) = &self.debugger {
+            command.args(["-S", "-gdb", debugger]);
+        }
+        command
+    }
+
+    /// The kernel's command line: options, then after a lone `--` the shell line.
+    fn kernel_line(&self) -> String {
+        let mut words = self.options.join(" ");
+        if let Some(line) = &self.line {
+            words.push_str(" -- ");
+            words.push_str(line);
+        }
+        words
+    }
+}
+
+/// QEMU's option lists take a comma for their own unless it is doubled.
+fn quoted(path: &Path) -> String {
+    path.to_string_lossy().replace(',', ",,")
+}
+
+/// A TCP port of this host that nobody listens on.
+pub fn free_port() -> Result<u16> {
+    TcpListener::bind(("127.0.0.1", 0))
+        .and_then(|listener| listener.local_addr())
+        .map(|address| address.port())
+        .context("no free TCP port for the debugger")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arguments(machine: &Machine) -> Vec<String> {
+        machine
+            .command(&Console::Plain)
+            .get_args()
+            .map(|argument| argument.to_string_lossy().into_owned())
+            .collect()
+    }
+
+    #[test]
+    fn the_shell_line_follows_the_options() {
+        let mut machine = Machine::new(Path::new("kernel"));
+        assert!(!arguments(&machine).contains(&"-append".to_owned()));
+        machine.fork(Fork::Eager);
+        machine.line = Some("echo a, b -- c".to_owned());
+        let arguments = arguments(&machine);
+        let at = arguments
+            .iter()
+            .position(|word| word == "-append")
+            .expect("a kernel line");
+        assert_eq!(arguments[at + 1], "fork=eager -- echo a, b -- c");
+    }
+
+    #[test]
+    fn commas_in_the_path_of_a_disk_stay_part_of_it() {
+        let mut machine = Machine::new(Path::new("kernel"));
+        machine.disk = Some(Disk {
+            path: PathBuf::from("/a,b/fs.img"),
+            keep: Keep::Everything,
+        });
+        assert!(
+            arguments(&machine)
+                .iter()
+                .any(|word| word.starts_with("file=/a,,b/fs.img,if=none"))
+        );
+    }
+}

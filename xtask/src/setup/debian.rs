@@ -1,0 +1,196 @@
+//! The third way to the guest target, on Debian and Ubuntu: the distribution's own compiler, which
+//! builds `core` and `alloc` from its source package. The guests stay stable Rust; only cargo's
+//! `-Zbuild-std` is a nightly option, allowed by `RUSTC_BOOTSTRAP=1` for that build alone.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use super::packages;
+use super::programs::{Version, version_line};
+use crate::process::run_bounded;
+
+const CARGO: &str = "/usr/bin/cargo";
+const RUSTC: &str = "/usr/bin/rustc";
+/// The workspace's `rust-version`.
+const NEEDED: Version = Version {
+    major: 1,
+    minor: 88,
+};
+/// The packages for the web browsers are kept newer than the suite; later suites need them no more.
+const PACKAGE_SETS: [[&str; 3]; 2] = [
+    ["rustc-web", "cargo-web", "rust-web-src"],
+    ["rustc", "cargo", "rust-src"],
+];
+const CLIPPY_PACKAGES: [&str; 2] = ["rust-web-clippy", "rust-clippy"];
+/// That rustc carries no linker. Newest first; what the suites offer is in here.
+const LINKERS: [&str; 9] = [
+    "ld.lld-22",
+    "ld.lld-21",
+    "ld.lld-20",
+    "ld.lld-19",
+    "ld.lld-18",
+    "ld.lld-17",
+    "ld.lld-16",
+    "ld.lld-15",
+    "ld.lld",
+];
+const LINKER_PACKAGES: [&str; 3] = ["lld-22", "lld-19", "lld"];
+
+const QUERY_LIMIT: Duration = Duration::from_secs(30);
+
+/// Debian's compiler with the source of its library, and a linker.
+pub struct Compiler {
+    version: Version,
+    linker: PathBuf,
+}
+
+impl fmt::Display for Compiler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{RUSTC} {} with -Zbuild-std, linking with {}",
+            self.version,
+            self.linker.display()
+        )
+    }
+}
+
+/// Finds or installs it.
+pub fn ensure() -> Result<Compiler> {
+    let version = match compiler() {
+        Some(version) => version,
+        None => install_compiler()?,
+    };
+    let linker = match find_linker() {
+        Some(linker) => linker,
+        None => install_linker()?,
+    };
+    Ok(Compiler { version, linker })
+}
+
+impl Compiler {
+    /// A bare cargo command; what the linker wants is added to the flags.
+    pub fn cargo(&self, flags: &mut Vec<String>) -> Command {
+        flags.push(format!("-Clinker={}", self.linker.display()));
+        flags.push("-Clinker-flavor=ld.lld".to_owned());
+        Command::new(CARGO)
+    }
+
+    /// Puts this compiler into a cargo's environment.
+    pub fn environment(&self, command: &mut Command) {
+        command
+            .env("RUSTC", RUSTC)
+            .env("RUSTDOC", "/usr/bin/rustdoc")
+            .env("RUSTC_BOOTSTRAP", "1");
+        // `cargo clippy` finds its driver next to itself, but cargo finds its subcommands on PATH.
+        let mut path = OsString::from("/usr/bin");
+        if let Some(old) = std::env::var_os("PATH") {
+            path.push(":");
+            path.push(old);
+        }
+        command.env("PATH", path);
+    }
+
+    /// What makes cargo build the library too.
+    pub fn build_std_arguments(&self) -> [&'static str; 2] {
+        [
+            "-Zbuild-std=core,alloc,compiler_builtins",
+            "-Zbuild-std-features=compiler-builtins-mem",
+        ]
+    }
+
+    /// Finds or installs the lints that belong to this compiler.
+    pub fn ensure_clippy(&self) -> Result<()> {
+        if Path::new("/usr/bin/cargo-clippy").exists() {
+            return Ok(());
+        }
+        packages::refresh();
+        let package = CLIPPY_PACKAGES
+            .into_iter()
+            .find(|package| new_enough(package))
+            .unwrap_or(CLIPPY_PACKAGES[0]);
+        packages::install(&[package], "linting the guests needs Debian's clippy")
+    }
+}
+
+/// The version of Debian's compiler if all three parts are there and new enough.
+fn compiler() -> Option<Version> {
+    let version = Version::find(&version_line(RUSTC)?)?;
+    let source = sysroot(RUSTC)?.join("lib/rustlib/src/rust/library/Cargo.lock");
+    (version >= NEEDED && Path::new(CARGO).exists() && source.exists()).then_some(version)
+}
+
+fn install_compiler() -> Result<Version> {
+    let why = format!("Debian's Rust {NEEDED} or later is not installed");
+    packages::refresh();
+    let Some(set) = PACKAGE_SETS.iter().find(|set| new_enough(set[0])) else {
+        bail!(
+            "{why}, and the package lists offer none; add {NEEDED} or later to PATH with the target"
+        );
+    };
+    packages::install(set, &why)?;
+    match compiler() {
+        Some(version) => Ok(version),
+        None => bail!(
+            "{} are installed, but {RUSTC} and its source are not complete",
+            set.join(" ")
+        ),
+    }
+}
+
+fn new_enough(package: &str) -> bool {
+    packages::candidate(package)
+        .and_then(|version| Version::find(&version))
+        .is_some_and(|version| version >= NEEDED)
+}
+
+/// The linker of the rustc on PATH, or else a package's.
+fn find_linker() -> Option<PathBuf> {
+    rustup_linker().or_else(|| {
+        LINKERS
+            .iter()
+            .map(|linker| Path::new("/usr/bin").join(linker))
+            .find(|linker| linker.exists())
+    })
+}
+
+fn rustup_linker() -> Option<PathBuf> {
+    let host = run_bounded(Command::new("rustc").arg("-vV"), QUERY_LIMIT).ok()?;
+    let host = host
+        .output
+        .lines()
+        .find_map(|line| line.strip_prefix("host: "))?
+        .to_owned();
+    let linker = sysroot("rustc")?
+        .join("lib/rustlib")
+        .join(host)
+        .join("bin/rust-lld");
+    linker.exists().then_some(linker)
+}
+
+fn install_linker() -> Result<PathBuf> {
+    packages::refresh();
+    let package = LINKER_PACKAGES
+        .into_iter()
+        .find(|package| packages::candidate(package).is_some())
+        .unwrap_or(LINKER_PACKAGES[2]);
+    packages::install(&[package], "there is no linker for riscv64")?;
+    match find_linker() {
+        Some(linker) => Ok(linker),
+        None => bail!("the package {package} is installed, but there is no ld.lld in /usr/bin"),
+    }
+}
+
+fn sysroot(rustc: &str) -> Option<PathBuf> {
+    let asked = run_bounded(
+        Command::new(rustc).args(["--print", "sysroot"]),
+        QUERY_LIMIT,
+    )
+    .ok()?;
+    asked.success().then(|| PathBuf::from(asked.output.trim()))
+}

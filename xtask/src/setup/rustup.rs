@@ -1,0 +1,57 @@
+//! The second way to the guest target: `rustup target add`.
+//!
+//! Invariant: a machine where the server cannot be reached pays for finding out once, not at
+//! every command: the failure is remembered until `cargo xtask setup` looks again.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+use std::{env, fs};
+
+use anyhow::{Result, bail};
+
+use super::toolchain::GUEST_TARGET;
+use crate::process::run_bounded;
+use crate::progress::spinner;
+use crate::workspace::Workspace;
+
+/// rustup tries again with growing pauses; the whole of it must be over by then.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// Tries to add the target to the toolchain in use.
+pub fn add_target(workspace: &Workspace) -> Result<()> {
+    if !is_on_path() {
+        bail!("there is no rustup");
+    }
+    let failure = failure_note(workspace);
+    if failure.exists() {
+        bail!("rustup could not fetch it earlier (`cargo xtask setup` tries again)");
+    }
+    let add = {
+        let _sign = spinner(format!("rustup target add {GUEST_TARGET}"));
+        run_bounded(
+            Command::new("rustup").args(["target", "add", GUEST_TARGET]),
+            LIMIT,
+        )?
+    };
+    if add.success() {
+        return Ok(());
+    }
+    // Only a saving of time: where it cannot be written, the next run tries again.
+    let _ = fs::write(&failure, add.last_words());
+    bail!("rustup cannot fetch it: {}", add.last_words());
+}
+
+/// Makes the next command try again.
+pub fn forget_failure(workspace: &Workspace) {
+    let _ = fs::remove_file(failure_note(workspace));
+}
+
+fn failure_note(workspace: &Workspace) -> PathBuf {
+    workspace.remembered("rustup-failed")
+}
+
+fn is_on_path() -> bool {
+    env::var_os("PATH")
+        .is_some_and(|path| env::split_paths(&path).any(|folder| folder.join("rustup").is_file()))
+}

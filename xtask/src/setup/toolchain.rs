@@ -1,0 +1,202 @@
+//! The compiler for the guests (the kernel and the programs), found in a fixed order: the target
+//! is installed; rustup fetches it; Debian's packages build it from source.
+//!
+//! Invariants: one line says which way was taken. Each way has a target folder of its own, so
+//! changing ways mixes nothing. The inner cargo hears nothing of the outer one that runs xtask.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use super::{debian, rustup};
+use crate::process::run_bounded;
+use crate::workspace::Workspace;
+
+/// What the guests are built for.
+pub const GUEST_TARGET: &str = "riscv64imac-unknown-none-elf";
+
+const QUERY_LIMIT: Duration = Duration::from_secs(30);
+
+/// Frame pointers are what a kernel panic's backtrace is found by.
+const COMMON_FLAGS: [&str; 1] = ["-Cforce-frame-pointers=yes"];
+
+/// What tells one rustflag from the next in `CARGO_ENCODED_RUSTFLAGS`.
+const FLAG_SEPARATOR: &str = "\u{1f}";
+
+/// A way to compile the guests.
+pub struct Toolchain {
+    route: Route,
+    folder: PathBuf,
+}
+
+enum Route {
+    /// The compiler on PATH has the target.
+    Installed,
+    /// Debian's compiler builds `core` and `alloc` as well.
+    Debian(debian::Compiler),
+}
+
+impl Toolchain {
+    /// Finds or installs it, and says in one line which way it took.
+    pub fn ensure(workspace: &Workspace) -> Result<Self> {
+        let guest = workspace.target().join("guest");
+        if let Some(release) = installed()? {
+            eprintln!("toolchain: {GUEST_TARGET} is installed for rustc {release}");
+            return Ok(Self::installed_in(&guest));
+        }
+        let reason = match rustup::add_target(workspace) {
+            Ok(()) => match installed()? {
+                Some(release) => {
+                    eprintln!("toolchain: rustup added {GUEST_TARGET} to rustc {release}");
+                    return Ok(Self::installed_in(&guest));
+                }
+                None => "rustup added it to another compiler than the one on PATH".to_owned(),
+            },
+            Err(error) => format!("{error:#}"),
+        };
+        let compiler = match debian::ensure() {
+            Ok(compiler) => compiler,
+            Err(error) => bail!("no compiler for {GUEST_TARGET}: {reason}; and {error:#}"),
+        };
+        eprintln!("toolchain: {compiler} ({reason})");
+        Ok(Self {
+            route: Route::Debian(compiler),
+            folder: guest.join("debian"),
+        })
+    }
+
+    fn installed_in(guest: &Path) -> Self {
+        Self {
+            route: Route::Installed,
+            folder: guest.join("installed"),
+        }
+    }
+
+    /// A cargo command for the guest target. Its arguments, up to any `--`, are complete.
+    pub fn cargo(&self, workspace: &Workspace, subcommand: &[&str]) -> Command {
+        let mut flags: Vec<String> = COMMON_FLAGS.map(str::to_owned).to_vec();
+        let mut command = match &self.route {
+            Route::Installed => Command::new("cargo"),
+            Route::Debian(compiler) => compiler.cargo(&mut flags),
+        };
+        forget_outer_cargo(&mut command, |name| {
+            // The proxies of rustup choose the toolchain by it, as for the outer cargo.
+            name == "RUSTUP_TOOLCHAIN" && matches!(self.route, Route::Installed)
+        });
+        if let Route::Debian(compiler) = &self.route {
+            compiler.environment(&mut command);
+        }
+        command
+            .current_dir(workspace.root())
+            .args(subcommand)
+            .args(["--target", GUEST_TARGET, "--target-dir"])
+            .arg(&self.folder)
+            .env("CARGO_ENCODED_RUSTFLAGS", flags.join(FLAG_SEPARATOR));
+        if let Route::Debian(compiler) = &self.route {
+            command.args(compiler.build_std_arguments());
+        }
+        command
+    }
+
+    /// Gets what `cargo clippy` needs here.
+    pub fn ensure_clippy(&self) -> Result<()> {
+        match &self.route {
+            Route::Installed => Ok(()),
+            Route::Debian(compiler) => compiler.ensure_clippy(),
+        }
+    }
+}
+
+/// Takes what an outer cargo (the one of `cargo xtask`, or `cargo clippy`) put into the
+/// environment away from an inner one, whose settings are its own.
+pub fn forget_outer_cargo(command: &mut Command, keep: impl Fn(&str) -> bool) {
+    for (name, _) in env::vars_os() {
+        let Some(name) = name.to_str() else { continue };
+        if belongs_to_outer_cargo(name) && !keep(name) {
+            command.env_remove(name);
+        }
+    }
+}
+
+fn belongs_to_outer_cargo(name: &str) -> bool {
+    const EXACT: [&str; 12] = [
+        "CARGO",
+        "CARGO_ENCODED_RUSTFLAGS",
+        "CARGO_MAKEFLAGS",
+        "CARGO_TARGET_DIR",
+        "RUSTC",
+        "RUSTC_BOOTSTRAP",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "RUSTDOC",
+        "RUSTDOCFLAGS",
+        "RUSTFLAGS",
+        "RUSTUP_TOOLCHAIN",
+        "RUST_RECURSION_COUNT",
+    ];
+    const PREFIXES: [&str; 8] = [
+        "CARGO_BIN_",
+        "CARGO_BUILD_",
+        "CARGO_CFG_",
+        "CARGO_CRATE_",
+        "CARGO_MANIFEST_",
+        "CARGO_PKG_",
+        "CARGO_PROFILE_",
+        "CARGO_TARGET_RISCV64",
+    ];
+    EXACT.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// The release of the compiler on PATH if it has the guest target.
+fn installed() -> Result<Option<String>> {
+    let asked = run_bounded(
+        Command::new("rustc").args(["--print", "target-libdir", "--target", GUEST_TARGET]),
+        QUERY_LIMIT,
+    )?;
+    let folder = Path::new(asked.output.trim());
+    if !asked.success() || !has_core(folder) {
+        return Ok(None);
+    }
+    Ok(Some(super::programs::version_line("rustc").map_or_else(
+        || "of unknown version".to_owned(),
+        |line| line.trim_start_matches("rustc ").to_owned(),
+    )))
+}
+
+fn has_core(folder: &Path) -> bool {
+    folder.read_dir().is_ok_and(|entries| {
+        entries
+            .flatten()
+            .any(|entry| entry.file_name().to_string_lossy().starts_with("libcore-"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_of_the_person_stay_and_those_of_the_outer_cargo_go() {
+        for name in [
+            "CARGO",
+            "CARGO_MANIFEST_DIR",
+            "CARGO_PKG_NAME",
+            "RUSTFLAGS",
+            "RUSTUP_TOOLCHAIN",
+        ] {
+            assert!(belongs_to_outer_cargo(name), "{name}");
+        }
+        for name in [
+            "CARGO_HOME",
+            "RUSTUP_HOME",
+            "CARGO_NET_OFFLINE",
+            "CARGO_TERM_COLOR",
+            "PATH",
+            "RUSTC_WRAPPER",
+        ] {
+            assert!(!belongs_to_outer_cargo(name), "{name}");
+        }
+    }
+}

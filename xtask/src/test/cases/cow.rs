@@ -1,0 +1,32 @@
+//! Copy-on-write: `cowtest` on every machine the issue of fork names, and where it must fail.
+
+use super::super::case::{Case, End};
+use crate::cli::Fork;
+
+/// The tests.
+pub fn cases() -> Vec<Case> {
+    let machines = [(1, 128), (2, 128), (4, 128), (1, 64), (4, 64), (2, 1024)];
+    let mut cases: Vec<_> = machines
+        .into_iter()
+        .map(|(harts, memory)| {
+            Case::line(format!("cowtest: {harts} harts, {memory} MiB"), "cowtest")
+                .harts(harts)
+                .mebibytes(memory)
+                .within(120)
+                .shows("^ALL COW TESTS PASSED$")
+        })
+        .collect();
+
+    let mut eager = Case::line("cowtest fails where fork copies", "cowtest")
+        .ends(End::Failure)
+        .within(120)
+        .shows("simple")
+        .hides("ALL COW TESTS PASSED");
+    eager.fork = Fork::Eager;
+    cases.push(eager);
+
+    let mut forks = Case::line("fork that copies works as well", "forktest && c-cow").within(120);
+    forks.fork = Fork::Eager;
+    cases.push(forks);
+    cases
+}

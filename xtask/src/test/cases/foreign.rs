@@ -1,0 +1,40 @@
+//! The C programs of `tests/c`.
+
+use super::super::case::{Case, End};
+
+/// The tests.
+pub fn cases() -> Vec<Case> {
+    let mut cases = vec![
+        Case::line(
+            "foreign: main is the entry point",
+            "c-hello one 'two words'",
+        )
+        .ends(End::Status(7))
+        .shows("^c-hello: 3 arguments: c-hello,one,two words,$"),
+        Case::line(
+            "foreign: too many arguments",
+            format!("c-hello {}", "x ".repeat(32)),
+        )
+        .ends(End::Status(126)),
+        Case::line("foreign: the stack is one page", "c-stack").shows("^c-stack: OK$"),
+        Case::line("foreign: the break", "c-sbrk").shows("^c-sbrk: OK$"),
+        Case::line("foreign: bad arguments", "c-bad")
+            .within(120)
+            .shows("^c-bad: OK$")
+            .leaves_disk_sound(),
+    ];
+    for harts in [1, 2, 4] {
+        cases.push(
+            Case::line(format!("foreign: copy-on-write: {harts} harts"), "c-cow")
+                .harts(harts)
+                .shows("^c-cow: OK$"),
+        );
+        cases.push(
+            Case::line(format!("foreign: floating point: {harts} harts"), "c-fp")
+                .harts(harts)
+                .within(120)
+                .shows("^c-fp: OK$"),
+        );
+    }
+    cases
+}

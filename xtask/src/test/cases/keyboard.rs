@@ -1,0 +1,146 @@
+//! The console's line editing and its special keys, typed at the shell's prompt.
+
+use std::time::Duration;
+
+use super::super::case::Case;
+use super::super::talk::Step::{Pause, Prompt, See, Type};
+
+const CTRL_C: &str = "\x03";
+const CTRL_D: &str = "\x04";
+const CTRL_P: &str = "\x10";
+const BACKSPACE_LINE: &str = "echo hexx\x7f\x7fllo\n";
+const CTRL_U_LINE: &str = "rm -everything\x15echo fresh\n";
+
+/// For a program to have been started and to be waiting.
+const SETTLE: Duration = Duration::from_millis(700);
+
+/// The tests.
+pub fn cases() -> Vec<Case> {
+    vec![
+        Case::talk(
+            "keyboard: a line",
+            vec![Prompt, Type("echo typed\n"), See("(?m)^typed\r?$"), Prompt],
+        )
+        .shows("^init: starting sh$"),
+        Case::talk(
+            "keyboard: backspace",
+            vec![Prompt, Type(BACKSPACE_LINE), See("(?m)^hello\r?$"), Prompt],
+        ),
+        Case::talk(
+            "keyboard: Ctrl-U",
+            vec![Prompt, Type(CTRL_U_LINE), See("(?m)^fresh\r?$"), Prompt],
+        )
+        .hides("not found|cannot"),
+        Case::talk(
+            "keyboard: Ctrl-D ends the input of a program",
+            vec![
+                Prompt,
+                Type("cat\n"),
+                Pause(SETTLE),
+                Type("again\n"),
+                See("again\r?\nagain\r?\n"),
+                Type(CTRL_D),
+                Prompt,
+                Type("echo back\n"),
+                See("(?m)^back\r?$"),
+            ],
+        )
+        .hides("(?s)starting sh.*starting sh"),
+        Case::talk(
+            "keyboard: Ctrl-D ends the shell, init starts another",
+            vec![
+                Prompt,
+                Type(CTRL_D),
+                See("init: starting sh"),
+                Prompt,
+                Type("echo new\n"),
+                See("(?m)^new\r?$"),
+            ],
+        ),
+        Case::talk(
+            "keyboard: Ctrl-C ends the program and not the shell",
+            vec![
+                Prompt,
+                Type("sleep 1000\n"),
+                Pause(SETTLE),
+                Type(CTRL_C),
+                Prompt,
+                Type("echo back\n"),
+                See("(?m)^back\r?$"),
+            ],
+        )
+        .hides("(?s)starting sh.*starting sh"),
+        Case::talk(
+            "keyboard: Ctrl-C ends a whole pipeline",
+            vec![
+                Prompt,
+                Type("(sleep 1000; echo no) | cat | wc\n"),
+                Pause(SETTLE),
+                Type(CTRL_C),
+                Prompt,
+                Type("echo back\n"),
+                See("(?m)^back\r?$"),
+            ],
+        )
+        .hides("^no$"),
+        Case::talk(
+            "keyboard: Ctrl-C ends a busy program",
+            vec![
+                Prompt,
+                Type("c-spin\n"),
+                Pause(SETTLE),
+                Type(CTRL_C),
+                Prompt,
+                Type("echo back\n"),
+                See("(?m)^back\r?$"),
+            ],
+        )
+        .harts(2),
+        Case::talk(
+            "keyboard: Ctrl-C spares what runs in the background",
+            vec![
+                Prompt,
+                Type("(sleep 30; echo survived) &\n"),
+                Prompt,
+                Type("sleep 1000\n"),
+                Pause(SETTLE),
+                Type(CTRL_C),
+                Prompt,
+                See("(?m)^(\\$ )?survived\r?$"),
+            ],
+        ),
+        Case::talk(
+            "keyboard: Ctrl-C at the prompt",
+            vec![
+                Prompt,
+                Type(CTRL_C),
+                Pause(SETTLE),
+                Type("\n"),
+                Prompt,
+                Type("echo here\n"),
+                See("(?m)^here\r?$"),
+            ],
+        )
+        .hides("(?s)starting sh.*starting sh"),
+        Case::talk(
+            "keyboard: Ctrl-P lists the processes",
+            vec![
+                Prompt,
+                Type(CTRL_P),
+                See("(?m)^ *1 .*init"),
+                See("(?m)^ *2 .*sh"),
+                Type("\n"),
+                Prompt,
+            ],
+        ),
+        Case::talk(
+            "keyboard: typing ahead",
+            vec![
+                Prompt,
+                Type("sleep 5\necho ahead\n"),
+                See("(?m)^ahead\r?$"),
+                Prompt,
+            ],
+        ),
+    ]
+}

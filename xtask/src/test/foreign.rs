@@ -1,0 +1,124 @@
+//! The C programs of `tests/c`: programs that Cowslip's own build knows nothing of, compiled by
+//! Debian's cross compiler against nothing but the system-call contract.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::image::Extra;
+use crate::process::run_bounded;
+use crate::workspace::Workspace;
+
+const COMPILER: &str = "riscv64-linux-gnu-gcc";
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Bare programs, linked at 0, with floating point in hardware registers.
+const FLAGS: [&str; 17] = [
+    "-std=c11",
+    "-O2",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-static",
+    "-nostdlib",
+    "-ffreestanding",
+    "-fno-pic",
+    "-fno-stack-protector",
+    "-fno-tree-loop-distribute-patterns",
+    "-mcmodel=medany",
+    "-march=rv64gc",
+    "-mabi=lp64d",
+    "-Wl,--build-id=none",
+    "-Wl,--no-warn-rwx-segments",
+    "-Wl,-zmax-page-size=4096",
+];
+
+/// How a program is entered and laid out, as the first line of its source asks.
+struct Layout {
+    entry: &'static str,
+    linking: &'static [&'static str],
+}
+
+/// The programs of xv6's lessons come in both shapes.
+const LAYOUTS: [(&str, Layout); 2] = [
+    // Text and data in one segment that may be read, written and run; `main` is the entry point
+    // and calls exit itself.
+    (
+        "// layout: one segment, entry main",
+        Layout {
+            entry: "main",
+            linking: &["-Wl,-N", "-Wl,-Ttext=0"],
+        },
+    ),
+    // Text and data apart; `start` calls `main` and exits with what it returns.
+    (
+        "// layout: two segments, entry start",
+        Layout {
+            entry: "start",
+            linking: &["-Wl,-Tuser.ld"],
+        },
+    ),
+];
+
+/// Compiles every program, under the name of its source.
+pub fn compile(workspace: &Workspace) -> Result<Vec<Extra>> {
+    let folder = workspace.root().join("tests/c");
+    let mut sources: Vec<PathBuf> = fs::read_dir(&folder)
+        .with_context(|| format!("cannot read {}", folder.display()))?
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "c"))
+        .filter(|path| path.file_stem().is_some_and(|name| name != "lib"))
+        .collect();
+    sources.sort();
+    sources
+        .iter()
+        .map(|source| compile_one(workspace, &folder, source))
+        .collect()
+}
+
+fn compile_one(workspace: &Workspace, folder: &Path, source: &Path) -> Result<Extra> {
+    let name = source
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let text =
+        fs::read_to_string(source).with_context(|| format!("cannot read {}", source.display()))?;
+    let Some((_, layout)) = LAYOUTS
+        .iter()
+        .find(|(line, _)| text.lines().next() == Some(line))
+    else {
+        bail!(
+            "{} does not begin with its layout, such as `{}`",
+            source.display(),
+            LAYOUTS[0].0
+        );
+    };
+    let program = workspace.temporary(&name);
+    let compiled = run_bounded(
+        Command::new(COMPILER)
+            .current_dir(folder)
+            .args(FLAGS)
+            .args(layout.linking)
+            .arg(format!("-Wl,-e{}", layout.entry))
+            .args(["-Wl,-s", "-o"])
+            .arg(&program)
+            .args(["lib.c", "usys.S"])
+            .arg(source),
+        LIMIT,
+    )?;
+    if !compiled.success() {
+        bail!(
+            "{} does not compile:\n{}{}",
+            source.display(),
+            compiled.output,
+            compiled.errors
+        );
+    }
+    let bytes = fs::read(&program).with_context(|| format!("cannot read {}", program.display()))?;
+    Ok(Extra { name, bytes })
+}

@@ -1,0 +1,166 @@
+//! Programs that lie: ELF files whose headers promise what the file or the address space does not
+//! have. Each must be refused by exec with -1, and leave nothing behind.
+
+use crate::image::Extra;
+
+/// Bytes of an ELF64 header and of one program header.
+const HEADER: usize = 64;
+const PROGRAM_HEADER: usize = 56;
+
+/// Offsets of fields (System V ABI, figures 4-3 and 5-1, 64-bit layout).
+mod field {
+    pub const MACHINE: usize = 18;
+    pub const ENTRY: usize = 24;
+    pub const TABLE_OFFSET: usize = 32;
+    pub const ENTRY_SIZE: usize = 54;
+    pub const ENTRY_COUNT: usize = 56;
+    pub const OFFSET: usize = super::HEADER + 8;
+    pub const ADDRESS: usize = super::HEADER + 16;
+    pub const FILE_SIZE: usize = super::HEADER + 32;
+    pub const MEMORY_SIZE: usize = super::HEADER + 40;
+}
+
+/// A file of a liar.
+type Change = fn(&mut Vec<u8>);
+
+/// Each lie, by the name of its file. None may run.
+const LIES: [(&str, Change); 16] = [
+    ("lie-empty", |elf| elf.clear()),
+    ("lie-magic", |elf| elf[0] = 0),
+    ("lie-short", |elf| elf.truncate(HEADER - 1)),
+    ("lie-no-table", |elf| elf.truncate(HEADER)),
+    ("lie-machine", |elf| {
+        put(elf, field::MACHINE, &62_u16.to_le_bytes())
+    }),
+    ("lie-32-bit", |elf| elf[4] = 1),
+    ("lie-table-far", |elf| {
+        put(elf, field::TABLE_OFFSET, &u64::MAX.to_le_bytes())
+    }),
+    ("lie-table-long", |elf| {
+        put(elf, field::ENTRY_COUNT, &u16::MAX.to_le_bytes())
+    }),
+    ("lie-entries", |elf| {
+        put(elf, field::ENTRY_SIZE, &1_u16.to_le_bytes())
+    }),
+    ("lie-offset", |elf| {
+        put(elf, field::OFFSET, &(u64::MAX - 4095).to_le_bytes())
+    }),
+    ("lie-past-end", |elf| {
+        put(elf, field::OFFSET, &0x10_0000_u64.to_le_bytes())
+    }),
+    ("lie-file-size", |elf| {
+        put(elf, field::FILE_SIZE, &u64::MAX.to_le_bytes())
+    }),
+    ("lie-shrinks", |elf| {
+        put(elf, field::MEMORY_SIZE, &1_u64.to_le_bytes())
+    }),
+    ("lie-huge", |elf| {
+        put(elf, field::MEMORY_SIZE, &(abi::USER_TOP * 2).to_le_bytes())
+    }),
+    ("lie-kernel", |elf| {
+        put(
+            elf,
+            field::ADDRESS,
+            &0xffff_ffc0_8020_0000_u64.to_le_bytes(),
+        )
+    }),
+    ("lie-wraps", |elf| {
+        put(elf, field::ADDRESS, &0x1000_u64.to_le_bytes());
+        put(elf, field::MEMORY_SIZE, &(u64::MAX - 0xfff).to_le_bytes());
+    }),
+];
+
+/// The lying programs.
+pub fn all() -> Vec<Extra> {
+    LIES.iter()
+        .map(|(name, change)| {
+            let mut bytes = honest();
+            change(&mut bytes);
+            Extra {
+                name: (*name).to_owned(),
+                bytes,
+            }
+        })
+        .chain([
+            Extra {
+                name: HONEST.to_owned(),
+                bytes: honest(),
+            },
+            outside_entry(),
+        ])
+        .collect()
+}
+
+/// The names of those that exec must refuse.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    LIES.iter().map(|(name, _)| *name)
+}
+
+/// The program the lies are made from; it runs, which shows that it is the lie that is refused.
+pub const HONEST: &str = "honest";
+/// A program whose entry point is outside its image: it may start, and dies.
+pub const OUTSIDE_ENTRY: &str = "lie-entry";
+
+fn outside_entry() -> Extra {
+    let mut bytes = honest();
+    put(&mut bytes, field::ENTRY, &0x3f_0000_0000_u64.to_le_bytes());
+    Extra {
+        name: OUTSIDE_ENTRY.to_owned(),
+        bytes,
+    }
+}
+
+/// A program of one segment that exits with status 0.
+fn honest() -> Vec<u8> {
+    // li a0, 0; li a7, 2 (exit); ecall
+    const CODE: [u32; 3] = [0x0000_0513, 0x0020_0893, 0x0000_0073];
+    let mut elf = vec![0; 4096];
+    put(&mut elf, 0, b"\x7fELF\x02\x01\x01");
+    put(&mut elf, 16, &2_u16.to_le_bytes()); // an executable
+    put(&mut elf, field::MACHINE, &243_u16.to_le_bytes()); // RISC-V
+    put(&mut elf, 20, &1_u32.to_le_bytes());
+    put(
+        &mut elf,
+        field::TABLE_OFFSET,
+        &(HEADER as u64).to_le_bytes(),
+    );
+    put(&mut elf, 52, &(HEADER as u16).to_le_bytes());
+    put(
+        &mut elf,
+        field::ENTRY_SIZE,
+        &(PROGRAM_HEADER as u16).to_le_bytes(),
+    );
+    put(&mut elf, field::ENTRY_COUNT, &1_u16.to_le_bytes());
+    put(&mut elf, HEADER, &1_u32.to_le_bytes()); // loadable
+    put(&mut elf, HEADER + 4, &5_u32.to_le_bytes()); // read, execute
+    put(&mut elf, field::OFFSET, &4096_u64.to_le_bytes());
+    let size = size_of_val(&CODE) as u64;
+    put(&mut elf, field::FILE_SIZE, &size.to_le_bytes());
+    put(&mut elf, field::MEMORY_SIZE, &size.to_le_bytes());
+    put(&mut elf, HEADER + 48, &4096_u64.to_le_bytes()); // alignment
+    elf.extend(CODE.iter().flat_map(|word| word.to_le_bytes()));
+    elf
+}
+
+fn put(elf: &mut [u8], at: usize, bytes: &[u8]) {
+    elf[at..at + bytes.len()].copy_from_slice(bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_liar_differs_from_the_honest_program() {
+        let honest = honest();
+        for extra in all() {
+            assert!(extra.name.len() <= abi::NAME_MAX, "{}", extra.name);
+            assert_eq!(
+                extra.bytes == honest,
+                extra.name == HONEST,
+                "{}",
+                extra.name
+            );
+        }
+    }
+}

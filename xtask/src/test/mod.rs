@@ -1,0 +1,60 @@
+//! `cargo xtask test`: the host's tests, then the guests', one line each with its time.
+//!
+//! Invariants: every test has a limit; a test that fails shows the end of its console; the last
+//! line of standard output is the count, alone.
+
+mod bench;
+mod case;
+mod cases;
+mod foreign;
+mod host;
+mod lies;
+mod report;
+mod runner;
+mod talk;
+
+use anyhow::Result;
+
+use crate::build;
+use crate::setup::{Toolchain, ensure_cross_compiler, ensure_emulator};
+use crate::workspace::Workspace;
+
+use report::Report;
+use runner::Runner;
+
+/// Which tests were asked for.
+pub struct Filter<'a>(Option<&'a str>);
+
+impl Filter<'_> {
+    /// Whether a test of this name is to run.
+    pub fn admits(&self, name: &str) -> bool {
+        self.0.is_none_or(|part| name.contains(part))
+    }
+}
+
+/// Runs the tests whose names contain the filter; 1 if any failed.
+pub fn run(workspace: &Workspace, filter: Option<&str>) -> Result<u8> {
+    let filter = Filter(filter);
+    ensure_emulator()?;
+    ensure_cross_compiler()?;
+    let toolchain = Toolchain::ensure(workspace)?;
+
+    let report = Report::new();
+    host::run(workspace, &filter, &report)?;
+
+    let cases: Vec<_> = cases::all()
+        .into_iter()
+        .filter(|case| filter.admits(&case.name))
+        .collect();
+    let measured = filter.admits(bench::NAME);
+    if measured || !cases.is_empty() {
+        let guests = build::guests(workspace, &toolchain)?;
+        let extras = [foreign::compile(workspace)?, lies::all()].concat();
+        let runner = Runner::new(workspace, guests, extras);
+        runner.run(cases, &report);
+        if measured {
+            bench::run(&runner, &report);
+        }
+    }
+    report.finish()
+}

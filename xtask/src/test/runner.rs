@@ -1,0 +1,248 @@
+//! Runs guest tests, two at a time.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Instant;
+
+use anyhow::{Result, ensure};
+use regex::Regex;
+
+use super::case::{Action, Case, DiskCheck, DiskContents, End};
+use super::report::{Report, Verdict};
+use super::talk::talk;
+use crate::build::Guests;
+use crate::image::{self, Extra, Geometry};
+use crate::outcome::Outcome;
+use crate::qemu::{Console, Disk, Keep, Machine};
+use crate::session::{Session, Waited};
+use crate::symbols;
+use crate::vm::{Keyboard, Vm};
+use crate::workspace::Workspace;
+
+/// How many guests run at once; each may have several harts, and the host has few cores.
+const AT_ONCE: usize = 2;
+/// How many lines of the console are shown when a test fails.
+const TAIL: usize = 40;
+
+/// Runs guest tests.
+pub struct Runner<'a> {
+    workspace: &'a Workspace,
+    guests: Guests,
+    extras: Vec<Extra>,
+    images: Mutex<HashMap<Geometry, Arc<Vec<u8>>>>,
+}
+
+impl<'a> Runner<'a> {
+    /// A runner whose disks hold the programs of the guests and these files.
+    pub fn new(workspace: &'a Workspace, guests: Guests, extras: Vec<Extra>) -> Self {
+        Self {
+            workspace,
+            guests,
+            extras,
+            images: Mutex::default(),
+        }
+    }
+
+    /// Runs the tests.
+    pub fn run(&self, cases: Vec<Case>, report: &Report) {
+        let queue = Mutex::new(cases.into_iter());
+        let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+        thread::scope(|scope| {
+            for _ in 0..AT_ONCE {
+                scope.spawn(|| {
+                    while let Some(case) = next() {
+                        self.run_and_report(&case, report);
+                    }
+                });
+            }
+        });
+    }
+
+    fn run_and_report(&self, case: &Case, report: &Report) {
+        let begin = Instant::now();
+        let (console, result) = self.run_case(case);
+        let verdict = match result {
+            Ok(()) => Verdict::Passed,
+            Err(error) => Verdict::Failed(format!("{error:#}\n{}", tail(&console))),
+        };
+        report.result(&case.name, begin.elapsed(), verdict);
+    }
+
+    /// Runs one test: what its console showed, and whether all was as it must be.
+    pub fn run_case(&self, case: &Case) -> (String, Result<()>) {
+        let mut console = String::new();
+        let result = self.drive_and_judge(case, &mut console);
+        (console, result)
+    }
+
+    fn drive_and_judge(&self, case: &Case, console: &mut String) -> Result<()> {
+        let machine = self.machine(case)?;
+        let keyboard = match case.action {
+            Action::Line(_) => Keyboard::Absent,
+            Action::Talk(_) => Keyboard::Typed,
+        };
+        let vm = Vm::start(machine.command(&Console::Plain), keyboard)?;
+        let mut session = Session::new(vm, Some(Instant::now() + case.limit), |_: &[u8]| {});
+        let outcome = drive(&mut session, &case.action);
+        *console = String::from_utf8_lossy(session.vm.transcript()).replace('\r', "");
+        let outcome = outcome?;
+        if let Some(Outcome::Panicked(panic)) = &outcome {
+            let frames = symbols::backtrace(self.workspace, self.kernel(), &panic.backtrace);
+            console.push_str(&frames.join("\n"));
+        }
+        judge(case, outcome.as_ref(), console)?;
+        if let Some(disk) = &machine.disk {
+            if case.disk_check == DiskCheck::Sound {
+                let faults = image::faults(&disk.path)?;
+                ensure!(
+                    faults.is_empty(),
+                    "the disk is not sound:\n{}",
+                    faults.join("\n")
+                );
+            }
+            // Their folder goes at the end, but until then there would be one for every test.
+            fs::remove_file(&disk.path)?;
+        }
+        Ok(())
+    }
+
+    fn machine(&self, case: &Case) -> Result<Machine> {
+        let mut machine = Machine::new(self.kernel());
+        machine.smp = case.smp;
+        machine.mem = case.mem;
+        machine.clock = case.clock;
+        machine.fork(case.fork);
+        machine.options.extend(case.options.iter().cloned());
+        if let Action::Line(line) = &case.action {
+            machine.line = Some(line.clone());
+        }
+        let contents = match case.disk {
+            DiskContents::NoDisk => return Ok(machine),
+            DiskContents::Bytes(bytes) => Arc::new(bytes()),
+            DiskContents::Ours(geometry) => self.image(geometry)?,
+        };
+        machine.disk = Some(Disk {
+            path: image::write_temporary(self.workspace, &contents)?,
+            keep: Keep::Nothing,
+        });
+        Ok(machine)
+    }
+
+    /// Our image in this size, made when first asked for.
+    fn image(&self, geometry: Geometry) -> Result<Arc<Vec<u8>>> {
+        let mut images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(image) = images.get(&geometry) {
+            return Ok(Arc::clone(image));
+        }
+        let image = image::build(self.workspace, &self.guests, &self.extras, geometry)?;
+        let image = Arc::new(image);
+        images.insert(geometry, Arc::clone(&image));
+        Ok(image)
+    }
+
+    fn kernel(&self) -> &Path {
+        &self.guests.kernel
+    }
+}
+
+/// Does what is to be done; how the guest ended, or nothing if it was stopped after a conversation.
+fn drive(session: &mut Session, action: &Action) -> Result<Option<Outcome>> {
+    match action {
+        Action::Line(_) => match session.wait_closed() {
+            Waited::Closed => Ok(Some(session.vm.outcome()?)),
+            Waited::TimedOut | Waited::Seen => {
+                session.vm.kill();
+                Ok(Some(Outcome::TimedOut))
+            }
+        },
+        Action::Talk(steps) => {
+            let talked = talk(session, steps);
+            session.vm.kill();
+            talked.map(|()| None)
+        }
+    }
+}
+
+fn judge(case: &Case, outcome: Option<&Outcome>, console: &str) -> Result<()> {
+    let as_it_must = match (outcome, case.end) {
+        (None, End::Stopped) => true,
+        (Some(Outcome::Status(status)), End::Status(wanted)) => *status == wanted,
+        (Some(Outcome::Status(status)), End::Failure) => *status != 0,
+        (Some(Outcome::Panicked(_)), End::Panic) | (Some(Outcome::Refused), End::Refusal) => true,
+        _ => false,
+    };
+    ensure!(
+        as_it_must,
+        "it ended with {outcome:?} instead of {:?}",
+        case.end
+    );
+    for pattern in &case.shows {
+        ensure!(
+            multiline(pattern)?.is_match(console),
+            "the console does not show /{pattern}/"
+        );
+    }
+    for pattern in &case.hides {
+        ensure!(
+            !multiline(pattern)?.is_match(console),
+            "the console shows /{pattern}/"
+        );
+    }
+    Ok(())
+}
+
+/// A pattern in which `^` and `$` mean lines.
+fn multiline(pattern: &str) -> Result<Regex> {
+    Ok(Regex::new(&format!("(?m){pattern}"))?)
+}
+
+fn tail(console: &str) -> String {
+    let lines: Vec<_> = console.lines().collect();
+    lines[lines.len().saturating_sub(TAIL)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(case: Case, outcome: Outcome, console: &str) -> bool {
+        judge(&case, Some(&outcome), console).is_ok()
+    }
+
+    #[test]
+    fn status_and_console_must_both_be_right() {
+        let case = || {
+            Case::line("x", "echo hello")
+                .shows("^hello$")
+                .hides("goodbye")
+        };
+        assert!(verdict(case(), Outcome::Status(0), "hello\n"));
+        assert!(!verdict(case(), Outcome::Status(1), "hello\n"));
+        assert!(!verdict(case(), Outcome::Status(0), "hello there\n"));
+        assert!(!verdict(case(), Outcome::Status(0), "hello\ngoodbye\n"));
+        assert!(!verdict(case(), Outcome::TimedOut, "hello\n"));
+    }
+
+    #[test]
+    fn a_panic_is_never_a_status() {
+        let panicked = || Outcome::Panicked(crate::watch::Panic::default());
+        assert!(!verdict(
+            Case::line("x", "x").ends(End::Failure),
+            panicked(),
+            ""
+        ));
+        assert!(verdict(
+            Case::line("x", "x").ends(End::Panic),
+            panicked(),
+            "PANIC: x"
+        ));
+        assert!(!verdict(
+            Case::line("x", "x").ends(End::Failure),
+            Outcome::Status(1),
+            "PANIC: x"
+        ));
+    }
+}

@@ -1,0 +1,146 @@
+//! A running guest: its console as a stream of events, its keyboard, its end.
+//!
+//! Invariant: an emulator does not outlive its [`Vm`].
+
+use std::io::{Read, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+
+use crate::outcome::Outcome;
+use crate::process::{self, collect};
+use crate::watch;
+
+/// What a guest's keyboard is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Keyboard {
+    /// The person's terminal.
+    Terminal,
+    /// Whatever [`Vm::type_bytes`] types.
+    Typed,
+    /// None.
+    Absent,
+}
+
+/// Something happened to a guest.
+pub enum Event {
+    /// Its console printed this.
+    Output(Vec<u8>),
+    /// It is over.
+    Closed,
+    /// Nothing happened until the time given.
+    Quiet,
+}
+
+/// A running guest.
+pub struct Vm {
+    child: Child,
+    keyboard: Option<ChildStdin>,
+    console: Receiver<Vec<u8>>,
+    errors: Option<JoinHandle<String>>,
+    transcript: Vec<u8>,
+}
+
+impl Vm {
+    /// Boots a machine.
+    pub fn start(mut command: Command, keyboard: Keyboard) -> Result<Self> {
+        let mut child = command
+            .stdin(match keyboard {
+                Keyboard::Terminal => Stdio::inherit(),
+                Keyboard::Typed => Stdio::piped(),
+                Keyboard::Absent => Stdio::null(),
+            })
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start {}", process::name(&command)))?;
+        let (sender, console) = mpsc::channel();
+        let mut output = child.stdout.take().context("the emulator has no output")?;
+        thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(count @ 1..) = output.read(&mut buffer) {
+                if sender.send(buffer[..count].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        Ok(Self {
+            keyboard: child.stdin.take(),
+            errors: Some(collect(child.stderr.take())),
+            child,
+            console,
+            transcript: Vec::new(),
+        })
+    }
+
+    /// Waits for the next event, at most until `until`.
+    pub fn next(&mut self, until: Option<Instant>) -> Event {
+        let received = match until {
+            Some(until) => self
+                .console
+                .recv_timeout(until.saturating_duration_since(Instant::now())),
+            None => self.console.recv().map_err(RecvTimeoutError::from),
+        };
+        match received {
+            Ok(bytes) => {
+                self.transcript.extend_from_slice(&bytes);
+                Event::Output(bytes)
+            }
+            Err(RecvTimeoutError::Timeout) => Event::Quiet,
+            Err(RecvTimeoutError::Disconnected) => Event::Closed,
+        }
+    }
+
+    /// All the console has printed so far.
+    pub fn transcript(&self) -> &[u8] {
+        &self.transcript
+    }
+
+    /// Types at the guest's keyboard.
+    pub fn type_bytes(&mut self, bytes: &[u8]) -> Result<()> {
+        let keyboard = self
+            .keyboard
+            .as_mut()
+            .context("this guest has no keyboard")?;
+        keyboard
+            .write_all(bytes)
+            .and_then(|()| keyboard.flush())
+            .context("the guest is gone and cannot be typed at")
+    }
+
+    /// Stops the guest.
+    pub fn kill(&mut self) {
+        // It may be over already, which is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// How a guest that closed its console ended.
+    pub fn outcome(&mut self) -> Result<Outcome> {
+        let code = self
+            .child
+            .wait()
+            .context("cannot wait for the emulator")?
+            .code();
+        let said = self
+            .errors
+            .take()
+            .and_then(|errors| errors.join().ok())
+            .unwrap_or_default();
+        let console = String::from_utf8_lossy(&self.transcript);
+        Ok(watch::outcome(
+            code.and_then(|code| u8::try_from(code).ok()),
+            &console,
+            &said,
+        ))
+    }
+}
+
+impl Drop for Vm {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

@@ -1,0 +1,142 @@
+//! Where things are: the checkout, its target folder, and a folder for one run's files.
+//!
+//! Invariant: a [`Scratch`] folder belongs to one process; what a killed run left behind is
+//! swept by the next one.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::{env, fs, process};
+
+use anyhow::{Context, Result};
+
+/// The checkout.
+pub struct Workspace {
+    root: PathBuf,
+    target: PathBuf,
+    scratch: Scratch,
+}
+
+impl Workspace {
+    /// Finds the checkout this program belongs to.
+    pub fn open() -> Result<Self> {
+        let package = env::var_os("CARGO_MANIFEST_DIR")
+            .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+        let root = package
+            .parent()
+            .context("xtask does not lie in a workspace")?
+            .to_owned();
+        let target =
+            env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+        fs::create_dir_all(&target)
+            .with_context(|| format!("cannot make the folder {}", target.display()))?;
+        let target = target.canonicalize()?;
+        let scratch = Scratch::create(&target.join("xtask"))?;
+        Ok(Self {
+            root,
+            target,
+            scratch,
+        })
+    }
+
+    /// The folder of the workspace's `Cargo.toml`.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where cargo puts what it builds.
+    pub fn target(&self) -> &Path {
+        &self.target
+    }
+
+    /// A path nobody else uses, for a file that ends with this run.
+    pub fn temporary(&self, suffix: &str) -> PathBuf {
+        self.scratch.path(suffix)
+    }
+
+    /// A path for something worth remembering between runs.
+    pub fn remembered(&self, name: &str) -> PathBuf {
+        self.target.join("xtask").join(name)
+    }
+
+    /// `path` as seen from the checkout, if it lies inside.
+    pub fn relative<'a>(&self, path: &'a str) -> &'a str {
+        self.root
+            .to_str()
+            .and_then(|root| path.strip_prefix(root))
+            .map_or(path, |rest| rest.trim_start_matches('/'))
+    }
+}
+
+/// A folder that is removed when the process ends in the ordinary way.
+struct Scratch {
+    folder: PathBuf,
+    next: AtomicU32,
+}
+
+const SCRATCH_PREFIX: &str = "run-";
+
+impl Scratch {
+    fn create(parent: &Path) -> Result<Self> {
+        sweep(parent);
+        let folder = parent.join(format!("{SCRATCH_PREFIX}{}", process::id()));
+        fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        Ok(Self {
+            folder,
+            next: AtomicU32::new(0),
+        })
+    }
+
+    fn path(&self, suffix: &str) -> PathBuf {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        self.folder.join(format!("{number}-{suffix}"))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // Nothing is lost if it stays: the next run sweeps it.
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Removes the folders of runs that are over. Failing to is harmless: they are only in the way.
+fn sweep(parent: &Path) {
+    let Ok(entries) = fs::read_dir(parent) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let owner = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(SCRATCH_PREFIX))
+            .and_then(|pid| pid.parse::<u32>().ok());
+        if let Some(pid) = owner
+            && !Path::new("/proc").join(pid.to_string()).exists()
+        {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scratch_paths_differ_and_leave_nothing() {
+        let parent = env::temp_dir().join(format!("xtask-scratch-{}", process::id()));
+        // A pid that cannot exist: the kernel's limit is 2^22.
+        let stale = parent.join("run-4294967295");
+        fs::create_dir_all(&stale).expect("temporary folder");
+        let scratch = Scratch::create(&parent).expect("scratch");
+        assert!(!stale.exists(), "what a killed run left is swept");
+        let (one, two) = (scratch.path("fs.img"), scratch.path("fs.img"));
+        assert_ne!(one, two);
+        fs::write(&one, b"x").expect("a scratch file");
+        let folder = scratch.folder.clone();
+        drop(scratch);
+        assert!(!folder.exists());
+        fs::remove_dir_all(&parent).expect("the parent is still there");
+    }
+}
