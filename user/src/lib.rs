@@ -1,6 +1,6 @@
 //! The user library: what the programs in `src/bin` are written with.
 //!
-//! On the bare machine it brings the entry point ([`main!`]), printing, files, processes and
+//! On the bare machine it brings the entry point (`main!`), printing, files, processes and
 //! memory as thin safe wrappers over the system calls of `abi`, and a heap for `alloc`. Calls
 //! 1 to 21 are those of xv6-riscv, and programs that use no others also run on its kernels.
 //!
@@ -34,6 +34,8 @@ pub mod region;
 mod start;
 #[cfg(target_os = "none")]
 pub mod syscall;
+#[cfg(target_os = "none")]
+pub mod testing;
 
 #[cfg(target_os = "none")]
 pub use start::Args;

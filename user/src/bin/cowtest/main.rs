@@ -8,12 +8,9 @@
 #![no_main]
 
 mod basic;
-mod child;
 mod contents;
 mod exact;
 mod leaks;
-mod measure;
-mod outcome;
 mod protection;
 mod scarce;
 mod sharing;
@@ -23,6 +20,7 @@ use core::ffi::CStr;
 use outcome::Outcome;
 use user::io::Lossy;
 use user::memory::{self, SystemCounters};
+use user::testing::{child, measure, outcome};
 use user::{Args, eprintln, println};
 
 user::main!(run);

@@ -1,9 +1,9 @@
 //! Children that do a part of a test and tell how it went, and gates at which they wait.
 
-use crate::outcome::{Failure, Outcome, ensure, failure};
-use user::Result;
-use user::file::{Fd, pipe};
-use user::process::{self, Fork, KILLED, Pid};
+use crate::Result;
+use crate::file::{Fd, pipe};
+use crate::process::{self, Fork, KILLED, Pid};
+use crate::testing::outcome::{Failure, Outcome, ensure, failure};
 
 /// A child at work.
 pub struct Child {
@@ -26,6 +26,8 @@ pub fn start(body: impl FnOnce() -> Outcome) -> Outcome<Child> {
             Ok(Child { pid, report })
         }
         Ok(Fork::Child) => {
+            // Nobody but the parent may keep the pipe from breaking.
+            let _ = report.close();
             let status = match body() {
                 Ok(()) => 0,
                 Err(failure) => {

@@ -1,10 +1,10 @@
 //! What memory there is and what was used between two moments.
 
-use crate::outcome::{Outcome, ensure, failure};
+use crate::memory::{Promise, SystemCounters, touch_own_pages};
+use crate::region::Region;
+use crate::testing::outcome::{Outcome, ensure, failure};
+use crate::{Result, process};
 use abi::MemCounter;
-use user::memory::{Promise, SystemCounters, touch_own_pages};
-use user::region::Region;
-use user::{Result, process};
 
 /// How many pages a program can reserve now. Found with the calls of xv6 alone: the break grows
 /// in halving steps until it is refused.

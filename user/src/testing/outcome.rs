@@ -1,9 +1,9 @@
 //! How a test ends: well, or with a line that says what was expected and what was seen.
 
+use crate::Failed;
+use crate::file::Fd;
+use crate::io::Lossy;
 use core::fmt::{self, Write};
-use user::Failed;
-use user::file::Fd;
-use user::io::Lossy;
 
 /// What a test gives.
 pub type Outcome<T = ()> = Result<T, Failure>;
@@ -72,23 +72,25 @@ impl From<Failed> for Failure {
     }
 }
 
-/// Makes a [`Failure`] from a format.
+/// Makes a [`Failure`](crate::testing::outcome::Failure) from a format.
+#[macro_export]
 macro_rules! failure {
     ($($text:tt)*) => {
-        $crate::outcome::Failure::new(format_args!($($text)*))
+        $crate::testing::outcome::Failure::new(format_args!($($text)*))
     };
 }
 
 /// Returns a failure unless the condition holds.
+#[macro_export]
 macro_rules! ensure {
     ($condition:expr, $($text:tt)*) => {
         if !$condition {
-            return Err($crate::outcome::failure!($($text)*));
+            return Err($crate::failure!($($text)*));
         }
     };
 }
 
-pub(crate) use {ensure, failure};
+pub use crate::{ensure, failure};
 
 /// Fails unless `seen` is what was `expected` of `what`.
 pub fn expect<T: PartialEq + fmt::Display>(what: &str, expected: T, seen: T) -> Outcome {

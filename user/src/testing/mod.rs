@@ -1,0 +1,9 @@
+//! What the test programs share: children that report how their part went, failures that say what
+//! was expected and seen, and how much memory there is.
+//!
+//! No heap anywhere, for tests move the break; and nothing but the calls of xv6 unless an item
+//! says otherwise.
+
+pub mod child;
+pub mod measure;
+pub mod outcome;
