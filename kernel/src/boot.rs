@@ -39,7 +39,8 @@ pub fn main(boot_hart: u64, tree: *const u8) -> ! {
     // SAFETY: the firmware hands over a device tree, and nothing writes there before the memory system exists.
     let tree = unsafe { Fdt::from_raw(tree) };
     let tree = tree.unwrap_or_else(|error| refuse(format_args!("no device tree: {error}")));
-    let board = Board::read(tree, boot_hart).unwrap_or_else(|error| refuse(format_args!("{error}")));
+    let board =
+        Board::read(tree, boot_hart).unwrap_or_else(|error| refuse(format_args!("{error}")));
     // SAFETY: no other hart runs, and this is the only call.
     let board = unsafe { BOARD.set(board) };
     device::use_board(board);
@@ -73,7 +74,9 @@ fn announce(board: &Board) {
 fn check_size(ram: Region) {
     if ram.size < RAM_MIN {
         let (has, needs) = (ram.size >> 20, RAM_MIN >> 20);
-        refuse(format_args!("{has} MiB of memory is too little; give at least {needs} MiB (-m {needs}M)"));
+        refuse(format_args!(
+            "{has} MiB of memory is too little; give at least {needs} MiB (-m {needs}M)"
+        ));
     }
 }
 

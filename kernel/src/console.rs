@@ -68,7 +68,7 @@ macro_rules! println {
     () => {
         $crate::print!("\n")
     };
-    ($format:literal $($argument:tt)*) => {
-        $crate::console::print(format_args!(concat!($format, "\n") $($argument)*))
+    ($($argument:tt)*) => {
+        $crate::print!("{}\n", format_args!($($argument)*))
     };
 }

@@ -14,7 +14,11 @@ impl Log for Console {
 
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
-            let level = if record.level() == log::Level::Error { "error" } else { "warning" };
+            let level = if record.level() == log::Level::Error {
+                "error"
+            } else {
+                "warning"
+            };
             println!("{level}: {}", record.args());
         }
     }

@@ -5,7 +5,8 @@ use core::mem::MaybeUninit;
 
 use abi::PAGE_SIZE;
 use kernel_logic::board::Region;
-use mm::{FrameNo, FrameRange, FrameRecord, Memory, OwnedFrame, PhysAddr};
+use mm::addr::{FrameNo, FrameRange, PhysAddr};
+use mm::{FrameRecord, Memory, OwnedFrame};
 
 use crate::arch::{self, EarlyFrames, Machine};
 use crate::once::Once;
@@ -31,9 +32,15 @@ pub fn initialize(ram: Region, mut early: EarlyFrames, kernel_root: FrameNo) {
     let count = all.len() as usize;
     let table = early.take((count * size_of::<FrameRecord>()).div_ceil(PAGE_SIZE));
     // SAFETY: fresh memory, as much as the slice is long, that is never given back; a page is aligned enough.
-    let records = unsafe { core::slice::from_raw_parts_mut(table.cast::<MaybeUninit<FrameRecord>>(), count) };
-    let free = FrameRange::new(early.next(), end);
-    let memory = Memory::new(Machine::new(), all, records, free, kernel_root, arch::hart_count());
+    let records =
+        unsafe { core::slice::from_raw_parts_mut(table.cast::<MaybeUninit<FrameRecord>>(), count) };
+    let layout = mm::Layout {
+        ram: all,
+        free: FrameRange::new(early.next(), end),
+        kernel_root,
+        harts: arch::hart_count(),
+    };
+    let memory = Memory::new(Machine::new(), layout, records);
     // SAFETY: only the boot hart runs, and it comes here once.
     unsafe { MEMORY.set(memory) };
 }
@@ -46,11 +53,13 @@ static HEAP: KernelHeap = KernelHeap;
 // SAFETY: the heap of the memory system keeps the contract: blocks are distinct, aligned and as large as asked for, or null.
 unsafe impl GlobalAlloc for KernelHeap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        memory().heap().alloc(layout)
+        let object = memory().allocate_object(layout.size(), layout.align());
+        object.map_or(core::ptr::null_mut(), arch::to_virtual)
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise: the block came from `alloc` with this layout and is not used any more.
-        unsafe { memory().heap().dealloc(pointer, layout) }
+        let address = arch::to_physical(pointer)
+            .unwrap_or_else(|| unreachable!("the heap is in the direct map"));
+        memory().free_object(address, layout.size(), layout.align());
     }
 }

@@ -73,7 +73,9 @@ fn stop_others() {
     arch::stop_other_harts();
     let started = arch::now();
     // A hart that spins with interrupts off never hears of it; it says nothing either.
-    while HALTED.load(Ordering::Acquire) + 1 < arch::hart_count() && arch::now() - started < PATIENCE {
+    while HALTED.load(Ordering::Acquire) + 1 < arch::hart_count()
+        && arch::now() - started < PATIENCE
+    {
         core::hint::spin_loop();
     }
 }

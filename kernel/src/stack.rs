@@ -5,7 +5,8 @@
 //! the old translation, of addresses that no code uses; Linux treats `vfree` alike.
 //! Invariant: a slot is fresh, in use, or stale, and goes round in that order.
 
-use mm::{FrameNo, NoMemory};
+use mm::NoMemory;
+use mm::addr::FrameNo;
 use sync::LeafLock;
 
 use crate::arch::{self, STACK_FRAMES, STACK_SLOT_SIZE, STACKS, UserRegisters};
@@ -91,7 +92,7 @@ impl KernelStack {
             *frame = Some(memory().frame_for_kernel()?);
         }
         let slot = ALLOCATOR.with(Allocator::take).ok_or(NoMemory)?;
-        let frames = frames.map(|frame| frame.map_or(FrameNo(0), Frame::into_raw));
+        let frames = frames.map(|frame| frame.map_or(FrameNo(0), Frame::into_reference));
         arch::map_stack(slot, &frames);
         Ok(Self { slot, frames })
     }
@@ -111,8 +112,7 @@ impl Drop for KernelStack {
     fn drop(&mut self) {
         arch::unmap_stack(self.slot);
         for frame in self.frames {
-            // SAFETY: the frame came from `into_raw` in `try_new`, and the mapping that used it is gone.
-            drop(unsafe { Frame::from_raw(memory(), frame) });
+            drop(memory().reclaim_kernel_frame(frame));
         }
         ALLOCATOR.with(|slots| slots.give_back(self.slot));
     }
@@ -135,5 +135,8 @@ pub fn make_permanent(frames: [FrameNo; STACK_FRAMES]) -> usize {
 #[inline(never)]
 pub fn overrun(depth: u64) -> u64 {
     let block = core::hint::black_box([depth; 32]);
-    overrun(depth + 1).wrapping_add(block[0])
+    match depth {
+        u64::MAX => 0,
+        _ => overrun(depth + 1).wrapping_add(block[0]),
+    }
 }

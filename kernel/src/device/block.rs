@@ -62,7 +62,7 @@ struct Buffers {
 static BUFFERS: [Shared<Buffers>; SLOTS] = [const {
     Shared::new(Buffers {
         header: [0; 16],
-        status: STATUS_NONE,
+        status: 0,
         data: [0; PAGE_SIZE],
     })
 }; SLOTS];
@@ -71,7 +71,11 @@ static BUFFERS: [Shared<Buffers>; SLOTS] = [const {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Slot {
     Free,
-    Submitted { token: u16, operation: Operation, length: usize },
+    Submitted {
+        token: u16,
+        operation: Operation,
+        length: usize,
+    },
     Done(Result<(), DeviceError>),
 }
 
@@ -90,7 +94,7 @@ static PROGRESS: WaitQueue = WaitQueue::new();
 /// Finds the disk, the first virtio block device, and prepares it. Returns its interrupt; refuses to go on without a disk.
 pub fn initialize(board: &Board) -> u32 {
     for slot in board.virtio.iter() {
-        let registers = arch::to_virtual(mm::PhysAddr(slot.registers.start));
+        let registers = arch::to_virtual(mm::addr::PhysAddr(slot.registers.start));
         let Some(header) = core::ptr::NonNull::new(registers.cast()) else {
             continue;
         };
@@ -100,8 +104,9 @@ pub fn initialize(board: &Board) -> u32 {
             continue;
         };
         if transport.device_type() == DeviceType::Block {
-            let driver = Driver::new(transport)
-                .unwrap_or_else(|error| boot::refuse(format_args!("the disk does not work: {error}")));
+            let driver = Driver::new(transport).unwrap_or_else(|error| {
+                boot::refuse(format_args!("the disk does not work: {error}"))
+            });
             *DRIVER.lock(&mut Held::<Sleeping>::claim()) = Some(driver);
             return slot.interrupt;
         }
@@ -135,17 +140,29 @@ impl Driver {
     }
 
     /// Sends a request whose data, if it has any to write, is in the slot's page already.
-    fn submit(&mut self, slot: usize, operation: Operation, sector: u64, length: usize) -> Result<(), DeviceError> {
+    fn submit(
+        &mut self,
+        slot: usize,
+        operation: Operation,
+        sector: u64,
+        length: usize,
+    ) -> Result<(), DeviceError> {
         let buffers = BUFFERS[slot].get();
         // SAFETY: the slot is free, so the lock's holder has its memory to itself; from `add` on it is the device's, until `reap`.
         let added = unsafe {
             (&mut (*buffers).header)[..4].copy_from_slice(&(operation as u32).to_le_bytes());
             (&mut (*buffers).header)[8..].copy_from_slice(&sector.to_le_bytes());
             (*buffers).status = STATUS_NONE;
-            with_buffers(buffers, operation, length, |inputs, outputs| self.queue.add(inputs, outputs))
+            with_buffers(buffers, operation, length, |inputs, outputs| {
+                self.queue.add(inputs, outputs)
+            })
         };
         let token = added.map_err(|_| DeviceError)?;
-        self.slots[slot] = Slot::Submitted { token, operation, length };
+        self.slots[slot] = Slot::Submitted {
+            token,
+            operation,
+            length,
+        };
         if self.queue.should_notify() {
             self.transport.notify(QUEUE);
         }
@@ -155,21 +172,34 @@ impl Driver {
     /// Takes back every request that the device has finished.
     fn reap(&mut self) {
         while let Some(used) = self.queue.peek_used() {
-            let found = self.slots.iter().enumerate().find_map(|(number, slot)| match *slot {
-                Slot::Submitted { token, operation, length } if token == used => Some((number, operation, length)),
-                _ => None,
-            });
+            let found = self
+                .slots
+                .iter()
+                .enumerate()
+                .find_map(|(number, slot)| match *slot {
+                    Slot::Submitted {
+                        token,
+                        operation,
+                        length,
+                    } if token == used => Some((number, operation, length)),
+                    _ => None,
+                });
             let Some((number, operation, length)) = found else {
                 panic!("the disk answers a request {used} that was never made");
             };
             let buffers = BUFFERS[number].get();
             // SAFETY: the same buffers as in `submit`, which the device has given back.
             let status = unsafe {
-                let popped =
-                    with_buffers(buffers, operation, length, |inputs, outputs| self.queue.pop_used(used, inputs, outputs));
+                let popped = with_buffers(buffers, operation, length, |inputs, outputs| {
+                    self.queue.pop_used(used, inputs, outputs)
+                });
                 popped.map(|_| (&raw const (*buffers).status).read_volatile())
             };
-            let result = if status == Ok(STATUS_OK) { Ok(()) } else { Err(DeviceError) };
+            let result = if status == Ok(STATUS_OK) {
+                Ok(())
+            } else {
+                Err(DeviceError)
+            };
             self.slots[number] = Slot::Done(result);
         }
     }
@@ -183,10 +213,14 @@ unsafe fn with_buffers<R>(
     buffers: *mut Buffers,
     operation: Operation,
     length: usize,
-    body: impl FnOnce(&[&[u8]], &mut [&mut [u8]]) -> R,
+    body: impl for<'a> FnOnce(&'a [&'a [u8]], &'a mut [&'a mut [u8]]) -> R,
 ) -> R {
     // SAFETY: the caller's promise; the buffers live for ever.
-    let Buffers { header, status, data } = unsafe { &mut *buffers };
+    let Buffers {
+        header,
+        status,
+        data,
+    } = unsafe { &mut *buffers };
     let (data, status) = (&mut data[..length], core::slice::from_mut(status));
     match operation {
         Operation::Read => body(&[header], &mut [data, status]),
@@ -246,11 +280,17 @@ fn request(sector: u64, mut data: Data<'_>) -> Result<(), DeviceError> {
             Data::Read(buffer) => (Operation::Read, buffer.len()),
             Data::Write(buffer) => {
                 // SAFETY: the slot is free, so its memory is ours under the lock.
-                unsafe { (&mut (*BUFFERS[slot].get()).data)[..buffer.len()].copy_from_slice(buffer) };
+                unsafe {
+                    (&mut (*BUFFERS[slot].get()).data)[..buffer.len()].copy_from_slice(buffer)
+                };
                 (Operation::Write, buffer.len())
             }
         };
-        Some(driver.submit(slot, operation, sector, length).map(|()| slot))
+        Some(
+            driver
+                .submit(slot, operation, sector, length)
+                .map(|()| slot),
+        )
     })?;
     let result = wait_until(&mut held, |driver| {
         driver.reap();
@@ -269,7 +309,10 @@ fn request(sector: u64, mut data: Data<'_>) -> Result<(), DeviceError> {
 }
 
 /// Asks again after every progress until there is an answer.
-fn wait_until<R>(held: &mut Held<level::Files>, mut ask: impl FnMut(&mut Driver) -> Option<R>) -> R {
+fn wait_until<R>(
+    held: &mut Held<level::Files>,
+    mut ask: impl FnMut(&mut Driver) -> Option<R>,
+) -> R {
     loop {
         let ticket = PROGRESS.ticket();
         if let Some(answer) = with_driver(held, &mut ask) {
@@ -319,6 +362,10 @@ impl BlockDevice for Disk {
 
     fn flush(&mut self) -> Result<(), DeviceError> {
         // A device without a cache of its own has nothing to flush.
-        if self.can_flush { request(0, Data::None) } else { Ok(()) }
+        if self.can_flush {
+            request(0, Data::None)
+        } else {
+            Ok(())
+        }
     }
 }

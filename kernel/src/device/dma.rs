@@ -16,7 +16,7 @@ use crate::arch;
 const POOL_PAGES: usize = 4;
 
 /// Memory of the image that a device reads and writes.
-#[repr(C, align(4096))]
+#[repr(transparent)]
 pub struct Shared<T>(UnsafeCell<T>);
 
 // SAFETY: only raw pointers to the contents are handed out; who uses them keeps the order (see `block`).
@@ -34,17 +34,24 @@ impl<T> Shared<T> {
     }
 }
 
-static POOL: Shared<[[u8; PAGE_SIZE]; POOL_PAGES]> = Shared::new([[0; PAGE_SIZE]; POOL_PAGES]);
+/// Whole pages.
+#[repr(C, align(4096))]
+struct Pool([u8; POOL_PAGES * PAGE_SIZE]);
+
+static POOL: Shared<Pool> = Shared::new(Pool([0; POOL_PAGES * PAGE_SIZE]));
 static TAKEN: AtomicUsize = AtomicUsize::new(0);
 
 /// This kernel, for `virtio-drivers`.
 pub struct KernelHal;
 
 fn physical(buffer: *const u8) -> PhysAddr {
-    arch::to_physical(buffer).map_or_else(|| unreachable!("a device can only use memory of the direct map"), |a| a.0)
+    arch::to_physical(buffer).map_or_else(
+        || unreachable!("a device can only use memory of the direct map"),
+        |a| a.0,
+    )
 }
 
-// SAFETY: `dma_alloc` gives out pages of the pool once each, zeroed since the boot and aligned by `Shared`; the rest only translates addresses.
+// SAFETY: `dma_alloc` gives out pages of the pool once each, zeroed since the boot and aligned by `Pool`; the rest only translates addresses.
 unsafe impl Hal for KernelHal {
     fn dma_alloc(pages: usize, _: BufferDirection) -> (PhysAddr, NonNull<u8>) {
         let first = TAKEN.fetch_add(pages, Ordering::Relaxed);
@@ -53,7 +60,10 @@ unsafe impl Hal for KernelHal {
             return (0, NonNull::dangling());
         }
         let start = POOL.get().cast::<u8>().wrapping_add(first * PAGE_SIZE);
-        (physical(start), NonNull::new(start).unwrap_or(NonNull::dangling()))
+        (
+            physical(start),
+            NonNull::new(start).unwrap_or(NonNull::dangling()),
+        )
     }
 
     unsafe fn dma_dealloc(_: PhysAddr, _: NonNull<u8>, _: usize) -> i32 {
@@ -62,7 +72,7 @@ unsafe impl Hal for KernelHal {
     }
 
     unsafe fn mmio_phys_to_virt(address: PhysAddr, _: usize) -> NonNull<u8> {
-        NonNull::new(arch::to_virtual(mm::PhysAddr(address))).unwrap_or(NonNull::dangling())
+        NonNull::new(arch::to_virtual(mm::addr::PhysAddr(address))).unwrap_or(NonNull::dangling())
     }
 
     unsafe fn share(buffer: NonNull<[u8]>, _: BufferDirection) -> PhysAddr {

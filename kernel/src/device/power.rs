@@ -3,7 +3,7 @@
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use kernel_logic::board::Region;
-use mm::PhysAddr;
+use mm::addr::PhysAddr;
 
 use crate::arch;
 

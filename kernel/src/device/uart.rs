@@ -7,7 +7,7 @@ use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use kernel_logic::board::Region;
-use mm::PhysAddr;
+use mm::addr::PhysAddr;
 use sync::LeafLock;
 
 use crate::arch;

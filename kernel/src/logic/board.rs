@@ -79,7 +79,10 @@ impl fmt::Display for BoardError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing(what) => {
-                write!(f, "the device tree has no usable {what}; boot on QEMU's `virt` machine")
+                write!(
+                    f,
+                    "the device tree has no usable {what}; boot on QEMU's `virt` machine"
+                )
             }
             Self::CommandLineTooLong(length) => write!(
                 f,
@@ -123,8 +126,11 @@ impl Board {
 
     fn read_harts(&mut self, tree: Fdt<'_>, boot_hart: u64) -> Result<(), BoardError> {
         const PLIC: &[&str] = &["sifive,plic-1.0.0", "riscv,plic0"];
-        let plic = find_node(tree, PLIC).ok_or(BoardError::Missing("interrupt controller (plic)"))?;
-        self.plic = device(plic).ok_or(BoardError::Missing("registers of the plic"))?.registers;
+        let plic =
+            find_node(tree, PLIC).ok_or(BoardError::Missing("interrupt controller (plic)"))?;
+        self.plic = device(plic)
+            .ok_or(BoardError::Missing("registers of the plic"))?
+            .registers;
         let cpus = tree.cpus().map_err(|_| BoardError::Missing("node /cpus"))?;
         self.timebase = number(cpus.property("timebase-frequency"))
             .filter(|&frequency| frequency != 0)
@@ -133,7 +139,11 @@ impl Board {
         let mut boot_index = None;
         for cpu in cpus.cpus() {
             let usable = cpu.status().is_ok_and(|status| status == Status::Okay);
-            let id = cpu.reg().ok().flatten().and_then(|mut reg| reg.next()?.address().ok());
+            let id = cpu
+                .reg()
+                .ok()
+                .flatten()
+                .and_then(|mut reg| reg.next()?.address().ok());
             let controller = cpu.child("interrupt-controller");
             let phandle = controller.and_then(|node| node.phandle().ok().flatten());
             let context = phandle.and_then(|phandle| plic_context(plic, phandle));
@@ -245,11 +255,17 @@ mod tests {
     #[test]
     fn finds_everything() {
         let board = read(0).unwrap();
-        let ram = Region { start: 0x8000_0000, size: 128 << 20 };
+        let ram = Region {
+            start: 0x8000_0000,
+            size: 128 << 20,
+        };
         assert_eq!(board.ram, ram);
         assert_eq!(board.timebase, 10_000_000);
         assert_eq!(board.plic.start, 0xc00_0000);
-        assert_eq!((board.uart.registers.start, board.uart.interrupt), (0x1000_0000, 10));
+        assert_eq!(
+            (board.uart.registers.start, board.uart.interrupt),
+            (0x1000_0000, 10)
+        );
         assert_eq!(board.power.unwrap().registers.start, 0x10_0000);
         assert_eq!(board.virtio.len(), 8);
         let first = board.virtio.iter().next().unwrap();

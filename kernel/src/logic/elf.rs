@@ -41,7 +41,8 @@ impl Header {
         let (ident, tail) = bytes.split_at(IDENT_SIZE);
         let ident = parse_ident::<LittleEndian>(ident).map_err(|_| BadImage)?;
         let header = FileHeader::parse_tail(ident, tail).map_err(|_| BadImage)?;
-        let size_fits = header.e_phnum == 0 || usize::from(header.e_phentsize) == PROGRAM_HEADER_SIZE;
+        let size_fits =
+            header.e_phnum == 0 || usize::from(header.e_phentsize) == PROGRAM_HEADER_SIZE;
         if header.class != Class::ELF64 || header.e_machine != EM_RISCV || !size_fits {
             return Err(BadImage);
         }
@@ -74,17 +75,17 @@ pub struct Segment {
 
 impl Segment {
     /// Understands a program header; `None` if it describes nothing to load. Nothing may reach above `limit`.
-    pub fn parse(
-        bytes: &[u8; PROGRAM_HEADER_SIZE],
-        limit: u64,
-    ) -> Result<Option<Self>, BadImage> {
+    pub fn parse(bytes: &[u8; PROGRAM_HEADER_SIZE], limit: u64) -> Result<Option<Self>, BadImage> {
         let header = ProgramHeader::parse_at(LittleEndian, Class::ELF64, &mut 0, bytes);
         let header = header.map_err(|_| BadImage)?;
         if header.p_type != PT_LOAD || header.p_memsz == 0 {
             return Ok(None);
         }
         let end = header.p_vaddr.checked_add(header.p_memsz).ok_or(BadImage)?;
-        let file_end = header.p_offset.checked_add(header.p_filesz).ok_or(BadImage)?;
+        let file_end = header
+            .p_offset
+            .checked_add(header.p_filesz)
+            .ok_or(BadImage)?;
         let aligned = header.p_vaddr.is_multiple_of(PAGE_SIZE as u64);
         if !aligned || end > limit || header.p_filesz > header.p_memsz {
             return Err(BadImage);
@@ -156,12 +157,20 @@ mod tests {
     fn a_table_beyond_the_end_of_numbers_is_refused() {
         let mut bytes = header();
         bytes[32..40].copy_from_slice(&u64::MAX.to_le_bytes());
-        assert_eq!(Header::parse(&bytes).unwrap().segment_offset(1), Err(BadImage));
+        assert_eq!(
+            Header::parse(&bytes).unwrap().segment_offset(1),
+            Err(BadImage)
+        );
     }
 
     #[test]
     fn reads_a_segment() {
-        let fields = Fields { address: 0x1000, offset: 0x123, file: 0x10, memory: 0x2345 };
+        let fields = Fields {
+            address: 0x1000,
+            offset: 0x123,
+            file: 0x10,
+            memory: 0x2345,
+        };
         let segment = segment(fields).unwrap().unwrap();
         assert_eq!(segment.memory, 0x1000..0x3345);
         assert_eq!(segment.file, 0x123..0x133);
@@ -170,23 +179,58 @@ mod tests {
 
     #[test]
     fn skips_what_takes_no_memory() {
-        let fields = Fields { address: 0x1001, offset: 0, file: 0, memory: 0 };
+        let fields = Fields {
+            address: 0x1001,
+            offset: 0,
+            file: 0,
+            memory: 0,
+        };
         assert_eq!(segment(fields), Ok(None));
     }
 
     #[test]
     fn refuses_lies() {
-        let good = || Fields { address: 0x1000, offset: 0, file: 0x10, memory: 0x20 };
+        let good = || Fields {
+            address: 0x1000,
+            offset: 0,
+            file: 0x10,
+            memory: 0x20,
+        };
         assert!(segment(good()).is_ok());
         let lies = [
-            Fields { address: 0x1008, ..good() },
-            Fields { file: 0x21, ..good() },
-            Fields { memory: u64::MAX, file: 0, ..good() },
-            Fields { memory: u64::MAX - 0xfff, ..good() },
-            Fields { memory: LIMIT, ..good() },
-            Fields { address: LIMIT, ..good() },
-            Fields { address: 0xffff_ffff_ffff_f000, ..good() },
-            Fields { offset: u64::MAX, ..good() },
+            Fields {
+                address: 0x1008,
+                ..good()
+            },
+            Fields {
+                file: 0x21,
+                ..good()
+            },
+            Fields {
+                memory: u64::MAX,
+                file: 0,
+                ..good()
+            },
+            Fields {
+                memory: u64::MAX - 0xfff,
+                ..good()
+            },
+            Fields {
+                memory: LIMIT,
+                ..good()
+            },
+            Fields {
+                address: LIMIT,
+                ..good()
+            },
+            Fields {
+                address: 0xffff_ffff_ffff_f000,
+                ..good()
+            },
+            Fields {
+                offset: u64::MAX,
+                ..good()
+            },
         ];
         for (number, lie) in lies.into_iter().enumerate() {
             assert_eq!(segment(lie), Err(BadImage), "lie {number}");
@@ -195,7 +239,12 @@ mod tests {
 
     #[test]
     fn may_fill_memory_up_to_the_limit() {
-        let fields = Fields { address: 0x1000, offset: 0, file: 0, memory: LIMIT - 0x1000 };
+        let fields = Fields {
+            address: 0x1000,
+            offset: 0,
+            file: 0,
+            memory: LIMIT - 0x1000,
+        };
         assert_eq!(segment(fields).unwrap().unwrap().memory.end, LIMIT);
     }
 }

@@ -58,7 +58,10 @@ mod tests {
     fn keeps_order_and_refuses_when_full() {
         let mut list: List<u8, 2> = List::default();
         assert!(list.is_empty());
-        assert_eq!((list.push(1), list.push(2), list.push(3)), (Ok(()), Ok(()), Err(3)));
+        assert_eq!(
+            (list.push(1), list.push(2), list.push(3)),
+            (Ok(()), Ok(()), Err(3))
+        );
         list.swap_to_front(1);
         assert_eq!(list.iter().collect::<Vec<_>>(), [2, 1]);
     }

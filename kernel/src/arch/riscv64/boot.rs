@@ -15,11 +15,15 @@ use super::kernel_space::{self, Table};
 use super::layout::{DIRECT_MAP, to_physical};
 use super::{interrupts, timer, trap};
 
-/// The stack the boot hart starts on, left for a guarded one as soon as there is one.
-#[repr(C, align(16))]
-struct BootStack([u8; 16 << 10]);
+/// The stack the boot hart starts on, left for a guarded one as soon as there is memory. The memory
+/// system, tens of KiB, passes over it by value.
+const BOOT_STACK_SIZE: usize = 96 << 10;
 
-static mut BOOT_STACK: BootStack = BootStack([0; 16 << 10]);
+/// See [`BOOT_STACK_SIZE`].
+#[repr(C, align(16))]
+struct BootStack([u8; BOOT_STACK_SIZE]);
+
+static mut BOOT_STACK: BootStack = BootStack([0; BOOT_STACK_SIZE]);
 
 /// The table for the way from the entry to the kernel's own tables.
 static BOOT_ROOT: Table = kernel_space::boot_root();
@@ -98,7 +102,7 @@ early_trap:
 
 /// The boot hart in Rust, on the boot stack, with translation on.
 extern "C" fn boot_hart_main(hart_id: usize, device_tree: usize) -> ! {
-    let tree = super::to_virtual(mm::PhysAddr(device_tree as u64));
+    let tree = super::to_virtual(mm::addr::PhysAddr(device_tree as u64));
     crate::boot::main(hart_id as u64, tree)
 }
 
@@ -113,7 +117,10 @@ extern "C" fn other_hart_main() -> ! {
 /// A trap before the real vector is in place. Nothing can be done but tell.
 extern "C" fn early_trap() -> ! {
     let cause = riscv::register::scause::read().bits();
-    let (pc, value) = (riscv::register::sepc::read(), riscv::register::stval::read());
+    let (pc, value) = (
+        riscv::register::sepc::read(),
+        riscv::register::stval::read(),
+    );
     panic!("trap {cause:#x} before the traps were set up, pc {pc:#x}, value {value:#x}")
 }
 
@@ -142,7 +149,9 @@ pub fn start_other_harts() {
         let result = sbi_rt::hart_start(id, entry, index);
         if result.is_err() {
             let error = result.error as isize;
-            crate::boot::refuse(format_args!("the firmware does not start hart {id} (error {error}); use fewer (-smp)"));
+            crate::boot::refuse(format_args!(
+                "the firmware does not start hart {id} (error {error}); use fewer (-smp)"
+            ));
         }
     }
     while hart::announced() < hart::hart_count() - 1 {

@@ -7,7 +7,7 @@
 
 use core::arch::global_asm;
 
-use mm::VirtAddr;
+use mm::addr::VirtAddr;
 
 use super::layout::USER_END;
 
@@ -148,7 +148,10 @@ pub fn write_user(to: VirtAddr, from: &[u8]) -> usize {
 }
 
 fn is_user(start: VirtAddr, length: usize) -> bool {
-    start.0.checked_add(length as u64).is_some_and(|end| end <= USER_END)
+    start
+        .0
+        .checked_add(length as u64)
+        .is_some_and(|end| end <= USER_END)
 }
 
 /// Where the kernel goes on after a page fault at `pc`, if that is in a user routine.

@@ -5,9 +5,9 @@
 
 use core::arch::asm;
 
-use mm::{Fence, HartSet};
+use mm::machine::{Fence, HartSet};
 
-use sbi_rt::{HartMask, SbiRet};
+use sbi_rt::SbiRet;
 
 use super::hart::{firmware_mask, hart_count};
 
@@ -45,21 +45,22 @@ pub fn remote(harts: HartSet, fence: Fence) {
 pub fn everywhere() {
     // SAFETY: as in `local`.
     unsafe { asm!("sfence.vma", options(nostack)) };
-    on_all_harts(|mask| sbi_rt::remote_sfence_vma(mask, 0, EVERYTHING));
+    // The own hart is among them: the thread may have been moved since the local fence.
+    if hart_count() > 1 {
+        check(sbi_rt::remote_sfence_vma(
+            firmware_mask(u64::MAX),
+            0,
+            EVERYTHING,
+        ));
+    }
 }
 
-/// Makes stores to instruction memory visible to the fetches of all harts (Zifencei).
-pub fn instructions() {
+/// Makes stores to instruction memory visible to the fetches of these harts (Zifencei).
+pub fn instructions(harts: HartSet) {
     // SAFETY: orders stores and fetches, and nothing else.
     unsafe { asm!("fence.i", options(nostack)) };
-    on_all_harts(sbi_rt::remote_fence_i);
-}
-
-/// Sends a fence to every hart, the own one included: the thread may be moved between the local fence and the
-/// request, and would then leave out the hart it came from.
-fn on_all_harts(request: impl FnOnce(HartMask) -> SbiRet) {
     if hart_count() > 1 {
-        check(request(firmware_mask(u64::MAX)));
+        check(sbi_rt::remote_fence_i(firmware_mask(harts.0)));
     }
 }
 

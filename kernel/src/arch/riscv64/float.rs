@@ -104,5 +104,7 @@ fn status() -> usize {
 
 fn set_status(status: usize) {
     // SAFETY: FS decides only whether floating-point registers may be used, which the compiler never does here.
-    unsafe { asm!("csrc sstatus, {}", "csrs sstatus, {}", in(reg) FS, in(reg) status, options(nostack)) };
+    unsafe {
+        asm!("csrc sstatus, {}", "csrs sstatus, {}", in(reg) FS, in(reg) status, options(nostack))
+    };
 }

@@ -66,7 +66,8 @@ impl Hart {
     }
 
     /// The offset of the end of the overflow stack, for the trap entry.
-    pub(super) const OVERFLOW_STACK_TOP: usize = offset_of!(Self, overflow_stack) + OVERFLOW_STACK_SIZE;
+    pub(super) const OVERFLOW_STACK_TOP: usize =
+        offset_of!(Self, overflow_stack) + OVERFLOW_STACK_SIZE;
 }
 
 /// Enters the harts of the board. Only the boot hart runs yet.
@@ -153,7 +154,14 @@ pub fn announced() -> usize {
 /// wait ends the wait, because `wfi` heeds pending interrupts even while they are off (section 3.3.3).
 pub fn wait_for_interrupt() {
     // SAFETY: the trap vector is in place; the caller has interrupts off, so it relies on nothing that a handler changes.
-    unsafe { asm!("wfi", "csrsi sstatus, 2", "csrci sstatus, 2", options(nostack)) };
+    unsafe {
+        asm!(
+            "wfi",
+            "csrsi sstatus, 2",
+            "csrci sstatus, 2",
+            options(nostack)
+        )
+    };
 }
 
 /// Makes a hart leave [`wait_for_interrupt`].

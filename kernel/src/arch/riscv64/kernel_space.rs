@@ -12,7 +12,7 @@ use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 use abi::PAGE_SIZE;
 use kernel_logic::board::{Board, Region};
-use mm::{FrameNo, PhysAddr};
+use mm::addr::{FrameNo, PhysAddr};
 
 use super::fence;
 use super::layout::{self, DIRECT_MAP, DIRECT_MAP_SIZE, STACK_REGION, to_virtual};
@@ -104,7 +104,9 @@ impl EarlyFrames {
         let first = self.next;
         self.next = FrameNo(first.0 + count as u64);
         if self.next > self.end {
-            crate::boot::refuse(format_args!("too little memory for the kernel's tables; give more (-m)"));
+            crate::boot::refuse(format_args!(
+                "too little memory for the kernel's tables; give more (-m)"
+            ));
         }
         let start = to_virtual(first.address());
         // SAFETY: RAM behind the image that nobody has been given yet, mapped by the boot root and the kernel's own.
@@ -132,7 +134,14 @@ pub fn build(board: &Board, frames: &mut EarlyFrames) -> FrameNo {
     for registers in devices.chain([page(board.uart), board.plic]) {
         let start = registers.start as usize & !(PAGE_SIZE - 1);
         let end = (registers.start + registers.size) as usize;
-        map(root, DIRECT_MAP + start, start, (end - start).next_multiple_of(PAGE_SIZE), DATA, frames);
+        map(
+            root,
+            DIRECT_MAP + start,
+            start,
+            (end - start).next_multiple_of(PAGE_SIZE),
+            DATA,
+            frames,
+        );
     }
     make_stack_tables(root, board.ram.size as usize / STACK_SLOT_SIZE, frames);
     let root = frame_of(root);
@@ -169,7 +178,14 @@ fn make_stack_tables(root: *mut Table, slots: usize, frames: &mut EarlyFrames) {
 }
 
 /// Maps `size` bytes at `address` to `physical`, all three multiples of the page size.
-fn map(root: *mut Table, mut address: usize, mut physical: usize, size: usize, flags: u64, frames: &mut EarlyFrames) {
+fn map(
+    root: *mut Table,
+    mut address: usize,
+    mut physical: usize,
+    size: usize,
+    flags: u64,
+    frames: &mut EarlyFrames,
+) {
     let end = address + size;
     while address < end {
         let fits = |level: &usize| {

@@ -6,7 +6,7 @@
 //! 0xffff_ffe0_0000_0000  kernel stacks, each with a guard below it
 //! ```
 
-use mm::{FrameNo, PhysAddr};
+use mm::addr::{FrameNo, PhysAddr};
 
 /// Where physical address 0 is mapped. The linker script repeats it.
 pub const DIRECT_MAP: usize = 0xffff_ffc0_0000_0000;
@@ -41,9 +41,21 @@ macro_rules! boundary {
     };
 }
 
-boundary!(image_start, __image_start, "The first byte of the image, which is the first of the text.");
-boundary!(text_end, __text_end, "The end of the text, where the read-only data begins.");
-boundary!(rodata_end, __rodata_end, "The end of the read-only data, where the writable data begins.");
+boundary!(
+    image_start,
+    __image_start,
+    "The first byte of the image, which is the first of the text."
+);
+boundary!(
+    text_end,
+    __text_end,
+    "The end of the text, where the read-only data begins."
+);
+boundary!(
+    rodata_end,
+    __rodata_end,
+    "The end of the read-only data, where the writable data begins."
+);
 boundary!(image_end, __image_end, "The end of the image.");
 
 /// Whether `address` is in the kernel's text.

@@ -1,6 +1,8 @@
 //! The machine under the memory system.
 
-use mm::{Fence, FrameNo, HartSet, Root, Sv39, VirtAddr};
+use mm::addr::{FrameNo, VirtAddr};
+use mm::machine::{Fence, HartSet, Root};
+use mm::pt::Sv39;
 
 use super::layout::to_virtual;
 use super::{copy, fence, hart, kernel_space};
@@ -17,7 +19,9 @@ pub struct Machine {
 impl Machine {
     /// Asks the hardware what it can do. The kernel's own tables are in force.
     pub fn new() -> Self {
-        Self { asids: count_asids() }
+        Self {
+            asids: count_asids(),
+        }
     }
 }
 
@@ -68,15 +72,19 @@ unsafe impl mm::Machine for Machine {
         fence::remote(harts, fence);
     }
 
-    fn synchronize_instructions(&self) {
-        fence::instructions();
+    fn synchronize_instructions(&self, harts: HartSet) {
+        fence::instructions(harts);
     }
 
     #[inline]
     fn load_root(&self, root: Option<Root>) {
         let kernel = kernel_space::KERNEL_SATP.load(core::sync::atomic::Ordering::Relaxed);
         kernel_space::load(match root {
-            Some(root) => kernel_space::SATP_SV39 | (root.asid.0 as usize) << ASID_SHIFT | root.table.0 as usize,
+            Some(root) => {
+                kernel_space::SATP_SV39
+                    | (root.asid.0 as usize) << ASID_SHIFT
+                    | root.table.0 as usize
+            }
             None => kernel,
         });
     }

@@ -24,13 +24,14 @@ pub use boot::{initialize_hart, start_other_harts};
 pub use context::{KernelContext, switch};
 pub use float::FloatState;
 pub use hart::{
-    HARTS_MAX, boot_stack, current, describe as describe_harts, hart, hart_count, run_on_stack, scheduler_context,
-    send_reschedule, set_boot_stack, set_current, stop_other_harts, wait_for_interrupt,
+    HARTS_MAX, boot_stack, current, describe as describe_harts, hart, hart_count, run_on_stack,
+    scheduler_context, send_reschedule, set_boot_stack, set_current, stop_other_harts,
+    wait_for_interrupt,
 };
 pub use interrupts::{disable_interrupts, enable_interrupts, halt};
 pub use kernel_space::{
-    EarlyFrames, STACK_FRAMES, STACK_SLOT_SIZE, STACKS, build as build_kernel_space, fence_stacks, map_stack,
-    stack_slots, unmap_stack,
+    EarlyFrames, STACK_FRAMES, STACK_SLOT_SIZE, STACKS, build as build_kernel_space, fence_stacks,
+    map_stack, stack_slots, unmap_stack,
 };
 pub use layout::{to_physical, to_virtual};
 pub use machine::Machine;

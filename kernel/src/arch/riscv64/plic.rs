@@ -6,7 +6,7 @@
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use kernel_logic::board::Board;
-use mm::PhysAddr;
+use mm::addr::PhysAddr;
 
 use super::layout::to_virtual;
 
@@ -36,7 +36,10 @@ fn context_register(offset: usize) -> *mut u32 {
 
 /// Finds the controller and lets every enabled interrupt through to hart 0.
 pub fn initialize(board: &Board) {
-    REGISTERS.store(to_virtual(PhysAddr(board.plic.start)) as usize, Ordering::Relaxed);
+    REGISTERS.store(
+        to_virtual(PhysAddr(board.plic.start)) as usize,
+        Ordering::Relaxed,
+    );
     let boot = board.harts.iter().next();
     CONTEXT_NUMBER.store(boot.map_or(0, |hart| hart.context), Ordering::Relaxed);
     // SAFETY: a register of the controller, mapped by `kernel_space`.

@@ -6,7 +6,7 @@
 pub struct UserRegisters {
     /// x1 to x31.
     general: [u64; 31],
-    pc: u64,
+    pub(super) pc: u64,
     /// The kernel's `tp` for the next trap of this thread, written on the way to user mode.
     pub(super) kernel_hart: u64,
 }

@@ -12,14 +12,15 @@
 use core::arch::global_asm;
 use core::mem::offset_of;
 
-use mm::{Access, VirtAddr};
+use mm::addr::VirtAddr;
+use mm::space::Access;
 
+use super::copy;
 use super::float;
 use super::hart::Hart;
 use super::interrupts::{self, disable_interrupts, enable_interrupts};
 use super::kernel_space::STACK_SLOT_SIZE;
 use super::registers::UserRegisters;
-use super::copy;
 use crate::process;
 
 /// `sstatus` (section 10.1.1): what an `sret` restores, and the permission to use programs' memory.
@@ -174,7 +175,9 @@ unsafe extern "C" {
 /// Points this hart's trap vector at the entry.
 pub(super) fn install() {
     // SAFETY: the entry is 4-byte aligned, and `sscratch` says that the kernel runs.
-    unsafe { core::arch::asm!("csrw sscratch, zero", "csrw stvec, {}", in(reg) trap_entry as *const () as usize) };
+    unsafe {
+        core::arch::asm!("csrw sscratch, zero", "csrw stvec, {}", in(reg) trap_entry as *const () as usize)
+    };
 }
 
 /// Begins to run a program with these registers.
@@ -257,11 +260,18 @@ extern "C" fn kernel_trap(frame: &mut KernelFrame, cause: usize) {
         return;
     }
     crate::panic::note_trap(frame.pc);
-    panic!("{} in the kernel at {value:#x}, pc {:#x}", name(cause), frame.pc)
+    panic!(
+        "{} in the kernel at {value:#x}, pc {:#x}",
+        name(cause),
+        frame.pc
+    )
 }
 
 /// A trap in the kernel with `sp` outside its stack, on the overflow stack.
 extern "C" fn stack_overflow(sp: usize, pc: usize) -> ! {
     crate::panic::note_trap(pc);
-    panic!("kernel stack overflow: {}, sp {sp:#x}, pc {pc:#x}", crate::panic::Whose)
+    panic!(
+        "kernel stack overflow: {}, sp {sp:#x}, pc {pc:#x}",
+        crate::panic::Whose
+    )
 }
