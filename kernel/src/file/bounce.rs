@@ -1,0 +1,51 @@
+//! Where file data waits between the file system and a program.
+
+use core::ops::{Deref, DerefMut};
+
+use mm::OwnedFrame;
+
+use crate::arch::Machine;
+use crate::memory::memory;
+
+/// Bytes that fit on the kernel stack beside everything else.
+pub const SMALL: usize = 512;
+
+/// A buffer: a page for large transfers; for small ones, or if there is no page, a piece of the stack.
+pub struct Bounce {
+    small: [u8; SMALL],
+    page: Option<OwnedFrame<'static, Machine>>,
+}
+
+impl Bounce {
+    /// A buffer for a transfer of `length` bytes, in as many steps as it takes.
+    pub fn for_length(length: usize) -> Self {
+        Self {
+            small: [0; SMALL],
+            page: if length > SMALL {
+                memory().frame_for_kernel().ok()
+            } else {
+                None
+            },
+        }
+    }
+}
+
+impl Deref for Bounce {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match &self.page {
+            Some(page) => page.bytes(),
+            None => &self.small,
+        }
+    }
+}
+
+impl DerefMut for Bounce {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        match &mut self.page {
+            Some(page) => page.bytes_mut(),
+            None => &mut self.small,
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! A process's table of descriptors.
+//!
+//! The table grows by groups of 64, each a box of 512 bytes that is allocated fallibly, up to [`OPEN_MAX`]. A descriptor is
+//! free, reserved (a call that will open something has it, but there is nothing to read yet) or open. Reserving comes
+//! first, so that a call fails for want of a descriptor before it has made or truncated a file.
+
+use alloc::boxed::Box;
+
+use abi::OPEN_MAX;
+use mm::NoMemory;
+use sync::try_box;
+
+use super::FileHandle;
+
+const GROUP: usize = u64::BITS as usize;
+const GROUPS: usize = OPEN_MAX / GROUP;
+
+type Slots = [Option<FileHandle>; GROUP];
+
+/// The table.
+pub struct Descriptors {
+    /// One bit per descriptor that is reserved or open.
+    used: [u64; GROUPS],
+    groups: [Option<Box<Slots>>; GROUPS],
+}
+
+/// A descriptor that nobody else gets: to be opened with [`Descriptors::open`] or given back with
+/// [`Descriptors::cancel`].
+#[must_use]
+pub struct Reserved(usize);
+
+impl Reserved {
+    /// The number, as the program knows it.
+    pub fn number(&self) -> i32 {
+        self.0 as i32
+    }
+}
+
+impl Descriptors {
+    /// An empty table.
+    pub const fn new() -> Self {
+        Self {
+            used: [0; GROUPS],
+            groups: [const { None }; GROUPS],
+        }
+    }
+
+    /// Reserves the lowest free descriptor; `None` if there is none or no memory for it.
+    pub fn reserve(&mut self) -> Option<Reserved> {
+        let group = self.used.iter().position(|&used| used != u64::MAX)?;
+        self.provide(group).ok()?;
+        let bit = self.used[group].trailing_ones() as usize;
+        self.used[group] |= 1 << bit;
+        Some(Reserved(group * GROUP + bit))
+    }
+
+    /// Opens a reserved descriptor; its number.
+    pub fn open(&mut self, reserved: Reserved, file: FileHandle) -> i32 {
+        let Reserved(number) = reserved;
+        if let Some(slots) = &mut self.groups[number / GROUP] {
+            slots[number % GROUP] = Some(file);
+        }
+        number as i32
+    }
+
+    /// Gives a reserved descriptor back.
+    pub fn cancel(&mut self, reserved: Reserved) {
+        self.used[reserved.0 / GROUP] &= !(1 << (reserved.0 % GROUP));
+    }
+
+    /// The open file a program calls `number`.
+    pub fn get(&self, number: i32) -> Option<&FileHandle> {
+        let number = usize::try_from(number).ok()?;
+        self.groups.get(number / GROUP)?.as_ref()?[number % GROUP].as_ref()
+    }
+
+    /// Takes the open file out that a program calls `number`.
+    pub fn take(&mut self, number: i32) -> Option<FileHandle> {
+        let number = usize::try_from(number).ok()?;
+        let slots = self.groups.get_mut(number / GROUP)?.as_mut()?;
+        let file = slots[number % GROUP].take()?;
+        self.used[number / GROUP] &= !(1 << (number % GROUP));
+        Some(file)
+    }
+
+    /// Takes some open file out.
+    pub fn take_any(&mut self) -> Option<FileHandle> {
+        let mut slots = self
+            .groups
+            .iter_mut()
+            .flatten()
+            .flat_map(|slots| slots.iter_mut());
+        slots.find_map(Option::take)
+    }
+
+    /// A table with the same open files. Descriptors that are only reserved are free in it.
+    pub fn duplicate(&self) -> Result<Self, NoMemory> {
+        let mut copy = Self::new();
+        // All that can fail comes before the first file is shared.
+        for (group, slots) in self.groups.iter().enumerate() {
+            if slots
+                .as_ref()
+                .is_some_and(|slots| slots.iter().any(Option::is_some))
+            {
+                copy.provide(group)?;
+            }
+        }
+        for (group, slots) in copy.groups.iter_mut().enumerate() {
+            let (Some(slots), Some(originals)) = (slots, &self.groups[group]) else {
+                continue;
+            };
+            for (bit, (slot, original)) in slots.iter_mut().zip(originals.iter()).enumerate() {
+                slot.clone_from(original);
+                copy.used[group] |= u64::from(slot.is_some()) << bit;
+            }
+        }
+        Ok(copy)
+    }
+
+    fn provide(&mut self, group: usize) -> Result<(), NoMemory> {
+        if self.groups[group].is_none() {
+            self.groups[group] = Some(try_box([const { None }; GROUP])?);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,36 @@
+//! A process's current directory, shared with its children until one of them changes its own.
+
+use fs::InodeNo;
+use mm::NoMemory;
+use sync::{Counted, Held, level};
+
+use super::system;
+
+/// A counted reference to the inode of a directory.
+#[derive(Clone)]
+pub struct Directory(Counted<InodeNo>);
+
+impl Directory {
+    /// Takes over a reference to `inode`; gives it back if there is no memory.
+    pub fn try_new(inode: InodeNo, held: &mut Held<level::Nothing>) -> Result<Self, NoMemory> {
+        match Counted::try_new(inode) {
+            Ok(counted) => Ok(Self(counted)),
+            Err(error) => {
+                system::release(inode, held);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// The inode.
+    pub fn inode(&self) -> InodeNo {
+        *self.0
+    }
+
+    /// Gives the handle up, and with the last one the inode.
+    pub fn release(self, held: &mut Held<level::Nothing>) {
+        if let Some(inode) = self.0.into_inner() {
+            system::release(inode, held);
+        }
+    }
+}

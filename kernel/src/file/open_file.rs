@@ -1,0 +1,206 @@
+//! Open files: what a descriptor leads to.
+
+use abi::{CONSOLE_MAJOR, FileKind, OpenFlags, Stat};
+use fs::InodeNo;
+use sync::{Counted, Held, SleepLock, level};
+
+use super::bounce::{Bounce, SMALL};
+use super::{FileHandle, Pipe, system};
+use crate::console;
+use crate::process::{self, Caller};
+use crate::syscall::Failed;
+use crate::user_memory::UserSlice;
+
+/// An open file.
+pub struct OpenFile {
+    object: Object,
+    flags: OpenFlags,
+}
+
+enum Object {
+    /// A file or directory, read and written at an offset that all descriptors share.
+    Inode {
+        inode: InodeNo,
+        offset: SleepLock<level::Offset, u64>,
+    },
+    /// The console, through a device file.
+    Console(InodeNo),
+    /// The end of a pipe that is read.
+    Reader(Counted<Pipe>),
+    /// The end of a pipe that is written.
+    Writer(Counted<Pipe>),
+}
+
+impl OpenFile {
+    /// Opens `inode`, which `fs` has opened with these flags, and takes over the reference. Fails for a device
+    /// that this kernel does not have, and gives the reference back then.
+    pub fn open(
+        inode: InodeNo,
+        flags: OpenFlags,
+        held: &mut Held<level::Nothing>,
+    ) -> Result<FileHandle, Failed> {
+        let object = Self::object(inode, held)
+            .and_then(|object| Counted::try_new(Self { object, flags }).map_err(|_| Failed));
+        if object.is_err() {
+            system::release(inode, held);
+        }
+        object
+    }
+
+    fn object(inode: InodeNo, held: &mut Held<level::Nothing>) -> Result<Object, Failed> {
+        let major = system::with(held, |fs| match fs.kind(inode)? {
+            FileKind::Device => fs.device_numbers(inode).map(|(major, _)| Some(major)),
+            FileKind::File | FileKind::Directory => Ok(None),
+        })?;
+        match major {
+            None => Ok(Object::Inode {
+                inode,
+                offset: SleepLock::new(0),
+            }),
+            Some(CONSOLE_MAJOR) => Ok(Object::Console(inode)),
+            Some(_) => Err(Failed),
+        }
+    }
+
+    /// The reading end of a pipe.
+    pub fn reader(pipe: Counted<Pipe>) -> Self {
+        Self {
+            object: Object::Reader(pipe),
+            flags: OpenFlags::READ_ONLY,
+        }
+    }
+
+    /// The writing end of a pipe.
+    pub fn writer(pipe: Counted<Pipe>) -> Self {
+        Self {
+            object: Object::Writer(pipe),
+            flags: OpenFlags::WRITE_ONLY,
+        }
+    }
+
+    /// Reads into the caller's memory; how many bytes, 0 at the end. If the memory turns bad half-way, what was
+    /// read before stays there and the offset has moved on.
+    pub fn read(&self, to: UserSlice, caller: &mut Caller) -> Result<usize, Failed> {
+        if !self.flags.readable() {
+            return Err(Failed);
+        }
+        match &self.object {
+            Object::Inode { inode, offset } => read_inode(*inode, offset, to, caller),
+            Object::Console(_) => read_console(to, caller),
+            Object::Reader(pipe) => pipe.read(to, caller),
+            Object::Writer(_) => Err(Failed),
+        }
+    }
+
+    /// Writes all of the caller's bytes; how many those are. If the memory turns bad or the disk full half-way, what
+    /// came before has been written, but the answer is a failure.
+    pub fn write(&self, from: UserSlice, caller: &mut Caller) -> Result<usize, Failed> {
+        if !self.flags.writable() {
+            return Err(Failed);
+        }
+        match &self.object {
+            Object::Inode { inode, offset } => write_inode(*inode, offset, from, caller),
+            Object::Console(_) => write_console(from, caller),
+            Object::Writer(pipe) => pipe.write(from, caller),
+            Object::Reader(_) => Err(Failed),
+        }
+    }
+
+    /// Describes the file; pipes have no description.
+    pub fn stat(&self, held: &mut Held<level::Nothing>) -> Result<Stat, Failed> {
+        match &self.object {
+            Object::Inode { inode, .. } | Object::Console(inode) => {
+                Ok(system::with(held, |fs| fs.stat(*inode))?)
+            }
+            Object::Reader(_) | Object::Writer(_) => Err(Failed),
+        }
+    }
+}
+
+/// Gives a handle up; with the last one, the file is closed.
+pub fn close(file: FileHandle, held: &mut Held<level::Nothing>) {
+    match file.into_inner().map(|file| file.object) {
+        None => {}
+        Some(Object::Inode { inode, .. } | Object::Console(inode)) => system::release(inode, held),
+        Some(Object::Reader(pipe)) => pipe.close_reader(held),
+        Some(Object::Writer(pipe)) => pipe.close_writer(held),
+    }
+}
+
+fn read_inode(
+    inode: InodeNo,
+    offset: &SleepLock<level::Offset, u64>,
+    to: UserSlice,
+    caller: &mut Caller,
+) -> Result<usize, Failed> {
+    let mut bounce = Bounce::for_length(to.len());
+    let mut done = 0;
+    while done < to.len() {
+        let wanted = (to.len() - done).min(bounce.len());
+        let count = {
+            let mut offset = offset.lock(&mut caller.held);
+            let (offset, held) = offset.parts();
+            let count = system::with(held, |fs| fs.read_at(inode, *offset, &mut bounce[..wanted]))?;
+            *offset += count as u64;
+            count
+        };
+        to.write(done, &bounce[..count], caller)?;
+        done += count;
+        if count < wanted {
+            break;
+        }
+    }
+    Ok(done)
+}
+
+fn write_inode(
+    inode: InodeNo,
+    offset: &SleepLock<level::Offset, u64>,
+    from: UserSlice,
+    caller: &mut Caller,
+) -> Result<usize, Failed> {
+    let mut bounce = Bounce::for_length(from.len());
+    let mut done = 0;
+    while done < from.len() {
+        let wanted = (from.len() - done).min(bounce.len());
+        let good = match from.read(done, &mut bounce[..wanted], caller) {
+            Ok(()) => wanted,
+            Err(bad) => bad.copied,
+        };
+        let mut offset = offset.lock(&mut caller.held);
+        let (offset, held) = offset.parts();
+        let count = system::with(held, |fs| fs.write_at(inode, *offset, &bounce[..good]))?;
+        *offset += count as u64;
+        if count < wanted {
+            return Err(Failed);
+        }
+        done += count;
+    }
+    Ok(done)
+}
+
+fn read_console(to: UserSlice, caller: &mut Caller) -> Result<usize, Failed> {
+    process::reads_console(&caller.thread.process, &mut caller.held);
+    let mut bytes = [0; SMALL];
+    let wanted = to.len().min(SMALL);
+    let count = console::read(&mut bytes[..wanted], &mut caller.held).map_err(|_| Failed)?;
+    to.write(0, &bytes[..count], caller)?;
+    Ok(count)
+}
+
+fn write_console(from: UserSlice, caller: &mut Caller) -> Result<usize, Failed> {
+    let mut done = 0;
+    while done < from.len() {
+        let mut bytes = [0; SMALL];
+        let piece = &mut bytes[..(from.len() - done).min(SMALL)];
+        let result = from.read(done, piece, caller);
+        let good = result.map_or_else(|bad| bad.copied, |()| piece.len());
+        console::write(&piece[..good]);
+        result?;
+        done += good;
+        if caller.process().is_killed() {
+            return Err(Failed);
+        }
+    }
+    Ok(done)
+}

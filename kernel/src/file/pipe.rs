@@ -1,0 +1,189 @@
+//! Pipes: a page of bytes between those who write and those who read.
+//!
+//! Bytes pass through a small buffer on the stack, because the page is behind a spin lock and copying to a
+//! program is not allowed under it. A piece of at most [`SMALL`] bytes goes in at once or waits until it
+//! can, so small writes of several writers do not mix.
+//!
+//! Waiting: each side takes its ticket before it looks (see [`WaitQueue`]), and the other side wakes it after it has changed something
+//! under the lock, so a change between the look and the sleep is noticed. A kill ends either wait.
+
+use abi::PAGE_SIZE;
+use mm::{NoMemory, OwnedFrame};
+use sync::{Held, Interruptible, Level, SpinLock, WaitQueue, Wake, level};
+
+use super::bounce::SMALL;
+use crate::arch::Machine;
+use crate::memory::memory;
+use crate::process::Caller;
+use crate::syscall::Failed;
+use crate::user_memory::UserSlice;
+
+/// A pipe.
+pub struct Pipe {
+    buffer: SpinLock<level::Object, Buffer>,
+    /// There is something to read, or nobody writes any more.
+    readable: WaitQueue,
+    /// There is room to write, or nobody reads any more.
+    writable: WaitQueue,
+}
+
+struct Buffer {
+    page: OwnedFrame<'static, Machine>,
+    /// Where the next byte is read.
+    start: usize,
+    /// How many there are.
+    length: usize,
+    has_reader: bool,
+    has_writer: bool,
+}
+
+impl Pipe {
+    /// An empty pipe with both ends open.
+    pub fn try_new() -> Result<Self, NoMemory> {
+        Ok(Self {
+            buffer: SpinLock::new(Buffer {
+                page: memory().frame_for_kernel()?,
+                start: 0,
+                length: 0,
+                has_reader: true,
+                has_writer: true,
+            }),
+            readable: WaitQueue::new(),
+            writable: WaitQueue::new(),
+        })
+    }
+
+    /// Nobody reads any more: writing fails from now on.
+    pub fn close_reader<L: Level>(&self, held: &mut Held<L>) {
+        self.buffer.lock(held).has_reader = false;
+        self.writable.wake_all();
+    }
+
+    /// Nobody writes any more: reading comes to the end.
+    pub fn close_writer<L: Level>(&self, held: &mut Held<L>) {
+        self.buffer.lock(held).has_writer = false;
+        self.readable.wake_all();
+    }
+
+    /// Reads what there is, at most as much as fits into `to`; waits while there is nothing. 0 means that nothing will come.
+    pub fn read(&self, to: UserSlice, caller: &mut Caller) -> Result<usize, Failed> {
+        let mut done = 0;
+        while done < to.len() {
+            let mut bytes = [0; SMALL];
+            let wanted = (to.len() - done).min(SMALL);
+            let count = match self.take(&mut bytes[..wanted], &mut caller.held) {
+                Taken::Bytes(count) => count,
+                Taken::End => break,
+                Taken::Nothing(_) if done > 0 => break,
+                Taken::Nothing(ticket) => {
+                    if self
+                        .readable
+                        .wait(ticket, Interruptible::Yes, &mut caller.held)
+                        == Wake::Interrupted
+                    {
+                        return Err(Failed);
+                    }
+                    continue;
+                }
+            };
+            to.write(done, &bytes[..count], caller)?;
+            done += count;
+        }
+        Ok(done)
+    }
+
+    /// Writes all of `from`; waits while there is no room.
+    pub fn write(&self, from: UserSlice, caller: &mut Caller) -> Result<usize, Failed> {
+        let mut done = 0;
+        while done < from.len() {
+            let mut bytes = [0; SMALL];
+            let piece = &mut bytes[..(from.len() - done).min(SMALL)];
+            let (piece, all_good) = match from.read(done, piece, caller) {
+                Ok(()) => (&*piece, true),
+                Err(bad) => (&piece[..bad.copied], false),
+            };
+            self.write_piece(piece, caller)?;
+            if !all_good {
+                return Err(Failed);
+            }
+            done += piece.len();
+        }
+        Ok(done)
+    }
+
+    fn write_piece(&self, piece: &[u8], caller: &mut Caller) -> Result<(), Failed> {
+        loop {
+            let ticket = self.writable.ticket();
+            let mut buffer = self.buffer.lock(&mut caller.held);
+            if !buffer.has_reader {
+                return Err(Failed);
+            }
+            if buffer.put(piece) {
+                drop(buffer);
+                self.readable.wake_all();
+                return Ok(());
+            }
+            drop(buffer);
+            if self
+                .writable
+                .wait(ticket, Interruptible::Yes, &mut caller.held)
+                == Wake::Interrupted
+            {
+                return Err(Failed);
+            }
+        }
+    }
+
+    fn take(&self, to: &mut [u8], held: &mut Held<level::Nothing>) -> Taken {
+        let ticket = self.readable.ticket();
+        let mut buffer = self.buffer.lock(held);
+        let count = buffer.get(to);
+        let has_writer = buffer.has_writer;
+        drop(buffer);
+        if count > 0 {
+            self.writable.wake_all();
+            Taken::Bytes(count)
+        } else if has_writer {
+            Taken::Nothing(ticket)
+        } else {
+            Taken::End
+        }
+    }
+}
+
+/// What a look into the pipe gave.
+enum Taken {
+    Bytes(usize),
+    /// Nothing yet.
+    Nothing(sync::Ticket),
+    /// Nothing, and nobody is left who could write.
+    End,
+}
+
+impl Buffer {
+    /// Puts all of `piece` in, or nothing if it does not fit.
+    fn put(&mut self, piece: &[u8]) -> bool {
+        if PAGE_SIZE - self.length < piece.len() {
+            return false;
+        }
+        let end = (self.start + self.length) % PAGE_SIZE;
+        let (first, second) = piece.split_at(piece.len().min(PAGE_SIZE - end));
+        let page = self.page.bytes_mut();
+        page[end..end + first.len()].copy_from_slice(first);
+        page[..second.len()].copy_from_slice(second);
+        self.length += piece.len();
+        true
+    }
+
+    /// Takes as many bytes out as there are and fit into `to`.
+    fn get(&mut self, to: &mut [u8]) -> usize {
+        let count = to.len().min(self.length);
+        let (first, second) = to[..count].split_at_mut(count.min(PAGE_SIZE - self.start));
+        let page = self.page.bytes();
+        first.copy_from_slice(&page[self.start..self.start + first.len()]);
+        second.copy_from_slice(&page[..second.len()]);
+        self.start = (self.start + count) % PAGE_SIZE;
+        self.length -= count;
+        count
+    }
+}

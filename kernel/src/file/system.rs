@@ -1,0 +1,80 @@
+//! The one file system and its lock.
+//!
+//! `fs` does one operation at a time on a plain value, so one sleep lock around it is all the concurrency there is, and an
+//! operation is a transaction that is on the disk when the lock is free again.
+
+use abi::MemCounter;
+use fs::{FileSystem, FsError, InodeNo, MountError};
+use sync::{Held, Level, SleepLock, level};
+
+use crate::device::block::Disk;
+use crate::memory::memory;
+use crate::process::Caller;
+
+static FILES: SleepLock<level::Files, Option<FileSystem<Disk>>> = SleepLock::new(None);
+
+/// Blocks of metadata that may be kept: about 1 per mille of memory, within bounds.
+const CACHE_SHARE: u64 = 256;
+const CACHE_MIN: u64 = 32;
+const CACHE_MAX: u64 = 512;
+
+/// Mounts the disk, recovering it if need be. To be called once, from a thread.
+pub fn mount(disk: Disk, held: &mut Held<level::Nothing>) -> Result<(), MountError> {
+    let frames = memory().stats()[MemCounter::Frames as usize];
+    let blocks = (frames / CACHE_SHARE).clamp(CACHE_MIN, CACHE_MAX);
+    let mounted = FileSystem::mount(disk, blocks as usize)?;
+    *FILES.lock(held) = Some(mounted);
+    Ok(())
+}
+
+/// Does one operation, or several as one where nobody may come between them.
+pub fn with<L: Level, R>(
+    held: &mut Held<L>,
+    operation: impl FnOnce(&mut FileSystem<Disk>) -> Result<R, FsError>,
+) -> Result<R, FsError> {
+    let mut files = FILES.lock(held);
+    let files = files
+        .as_mut()
+        .expect("programs run after the disk was mounted");
+    operation(files).inspect_err(report)
+}
+
+/// Does one operation that begins at the caller's current directory.
+pub fn in_directory<R>(
+    caller: &mut Caller,
+    operation: impl FnOnce(&mut FileSystem<Disk>, InodeNo) -> Result<R, FsError>,
+) -> Result<R, FsError> {
+    let thread = caller.thread;
+    let directory = thread
+        .process
+        .files
+        .lock(&mut caller.held)
+        .directory
+        .clone();
+    let directory = directory.expect("a program has a current directory");
+    let result = with(&mut caller.held, |fs| operation(fs, directory.inode()));
+    directory.release(&mut caller.held);
+    result
+}
+
+/// Makes everything durable before the power goes.
+pub fn sync(held: &mut Held<level::Nothing>) {
+    // `with` has reported what the user should know.
+    let _ = with(held, FileSystem::sync);
+}
+
+/// Gives a reference to an inode back. If that fails, the inode is reclaimed at the next mount.
+pub fn release(inode: InodeNo, held: &mut Held<level::Nothing>) {
+    // `with` has reported what the user should know.
+    let _ = with(held, |fs| fs.release(inode));
+}
+
+/// Tells the user of errors that are the disk's fault and not the program's.
+fn report(error: &FsError) {
+    match error {
+        FsError::Device(_) | FsError::Stopped | FsError::Corrupt { .. } => {
+            log::error!("file system: {error}");
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,126 @@
+//! The arguments of a program on their way from the old image to the new one.
+//!
+//! They are collected in a page of the kernel's, because the old image may be the only place they are in, and laid out at the top
+//! of the new stack page: the strings, below them the vector of pointers that ends with 0, and the
+//! stack pointer at the vector. Both are aligned to 16 bytes (psABI).
+
+use abi::{ARG_MAX, PAGE_SIZE};
+use mm::{NoMemory, OwnedFrame};
+
+use super::Caller;
+use crate::arch::Machine;
+use crate::memory::memory;
+use crate::user_memory::{BadAddress, UserSlice, read_string};
+
+const ALIGNMENT: usize = 16;
+const POINTER: usize = size_of::<u64>();
+
+/// Strings, one after the other, each with its NUL.
+pub struct Arguments {
+    strings: OwnedFrame<'static, Machine>,
+    used: usize,
+    starts: [u16; ARG_MAX],
+    count: usize,
+}
+
+/// Where the arguments are in the new image.
+pub struct Placed {
+    /// How many there are.
+    pub count: u64,
+    /// The address of the vector, below which the stack is free.
+    pub vector: u64,
+}
+
+/// Why arguments were refused.
+#[derive(Clone, Copy, Debug)]
+pub enum Refused {
+    /// More than [`ARG_MAX`] of them, or more bytes than the stack page has.
+    TooMuch,
+    /// They are not where the program says.
+    BadAddress,
+    /// There is no memory to collect them in.
+    NoMemory,
+}
+
+impl From<BadAddress> for Refused {
+    fn from(_: BadAddress) -> Self {
+        Self::BadAddress
+    }
+}
+
+impl From<NoMemory> for Refused {
+    fn from(_: NoMemory) -> Self {
+        Self::NoMemory
+    }
+}
+
+impl Arguments {
+    fn new() -> Result<Self, NoMemory> {
+        Ok(Self {
+            strings: memory().frame_for_kernel()?,
+            used: 0,
+            starts: [0; ARG_MAX],
+            count: 0,
+        })
+    }
+
+    /// The kernel's own.
+    pub fn from_kernel(arguments: &[&str]) -> Result<Self, Refused> {
+        let mut collected = Self::new()?;
+        for argument in arguments {
+            collected.push(|room| {
+                let bytes = room.get_mut(..argument.len() + 1).ok_or(Refused::TooMuch)?;
+                bytes[..argument.len()].copy_from_slice(argument.as_bytes());
+                bytes[argument.len()] = 0;
+                Ok(argument.len())
+            })?;
+        }
+        Ok(collected)
+    }
+
+    /// Those of the vector at `vector` in the caller's memory, which ends with 0.
+    pub fn from_user(vector: u64, caller: &mut Caller) -> Result<Self, Refused> {
+        let mut collected = Self::new()?;
+        let vector = UserSlice::new(vector, (ARG_MAX + 1) * POINTER);
+        for index in 0..=ARG_MAX {
+            let mut pointer = [0; POINTER];
+            vector.read(index * POINTER, &mut pointer, caller)?;
+            let address = u64::from_le_bytes(pointer);
+            if address == 0 {
+                return Ok(collected);
+            }
+            collected.push(|room| Ok(read_string(address, room, caller)?))?;
+        }
+        Err(Refused::TooMuch)
+    }
+
+    /// Adds one string, which `fill` writes with its NUL; it answers the length without.
+    fn push(
+        &mut self,
+        fill: impl FnOnce(&mut [u8]) -> Result<usize, Refused>,
+    ) -> Result<(), Refused> {
+        let start = self.starts.get_mut(self.count).ok_or(Refused::TooMuch)?;
+        *start = self.used as u16;
+        self.used += fill(&mut self.strings.bytes_mut()[self.used..])? + 1;
+        self.count += 1;
+        Ok(())
+    }
+
+    /// Lays them out in the stack page at `address`; `None` if they do not fit together with their vector.
+    pub fn place(&self, page: &mut [u8], address: u64) -> Option<Placed> {
+        debug_assert_eq!(page.len(), PAGE_SIZE);
+        let strings = PAGE_SIZE.checked_sub(self.used.next_multiple_of(ALIGNMENT))?;
+        let vector_size = ((self.count + 1) * POINTER).next_multiple_of(ALIGNMENT);
+        let vector = strings.checked_sub(vector_size)?;
+        page[strings..strings + self.used].copy_from_slice(&self.strings.bytes()[..self.used]);
+        for (index, &start) in self.starts[..self.count].iter().enumerate() {
+            let pointer = address + (strings + usize::from(start)) as u64;
+            let at = vector + index * POINTER;
+            page[at..at + POINTER].copy_from_slice(&pointer.to_le_bytes());
+        }
+        Some(Placed {
+            count: self.count as u64,
+            vector: address + vector as u64,
+        })
+    }
+}

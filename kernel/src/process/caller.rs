@@ -1,0 +1,20 @@
+//! Who asks for something: the thread that runs, and what it holds.
+
+use sync::{Held, level};
+
+use super::{Current, Process};
+
+/// A thread that came from user mode and holds no lock. Made once, where the trap arrives.
+pub struct Caller {
+    /// The thread.
+    pub thread: Current,
+    /// Proof that it holds no lock.
+    pub held: Held<level::Nothing>,
+}
+
+impl Caller {
+    /// The process the thread belongs to.
+    pub fn process(&self) -> &Process {
+        &self.thread.process
+    }
+}

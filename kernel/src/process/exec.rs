@@ -1,0 +1,201 @@
+//! Exec: a new program in an old process.
+//!
+//! The new image is built beside the old one and given up by dropping it if anything fails, so a failed exec
+//! leaves the process as it was. From [`install`] on there is no way back and nothing that can fail.
+//!
+//! Layout (ABI: "Image"), from 0 up: the segments of the file, one page that is not mapped (the guard), one page of stack,
+//! the heap. Each segment has its own permissions; reading is always allowed, as on xv6. Instruction caches: a new
+//! address space is fenced by `mm` wherever it is entered first, after its code was written.
+
+use abi::{PAGE_SIZE, USER_TOP};
+use fs::InodeNo;
+use kernel_logic::elf::{BadImage, HEADER_SIZE, Header, PROGRAM_HEADER_SIZE, Segment};
+use mm::NoMemory;
+use mm::addr::{PageNo, PageRange, VirtAddr};
+use mm::pt::Permissions;
+use mm::space::{MapError, Promise};
+use sync::{Held, level};
+
+use super::arguments::{Arguments, Placed};
+use super::{Caller, Space, scheduler};
+use crate::arch::UserRegisters;
+use crate::file::system;
+use crate::memory::memory;
+
+/// Pages behind the image that are the guard's and the stack's.
+const GUARD_PAGES: u64 = 1;
+const STACK_PAGES: u64 = 1;
+/// Where the segments must end.
+const IMAGE_LIMIT: u64 = USER_TOP - (GUARD_PAGES + STACK_PAGES) * PAGE_SIZE as u64;
+
+/// Why a program could not be started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExecError {
+    /// There is no such file, or it cannot be read.
+    File(fs::FsError),
+    /// The file is not a program for this machine, or it says things that cannot be true.
+    Image,
+    /// There is no memory for it.
+    NoMemory,
+}
+
+impl From<fs::FsError> for ExecError {
+    fn from(error: fs::FsError) -> Self {
+        Self::File(error)
+    }
+}
+
+impl From<BadImage> for ExecError {
+    fn from(_: BadImage) -> Self {
+        Self::Image
+    }
+}
+
+impl From<NoMemory> for ExecError {
+    fn from(_: NoMemory) -> Self {
+        Self::NoMemory
+    }
+}
+
+impl From<MapError> for ExecError {
+    fn from(error: MapError) -> Self {
+        match error {
+            MapError::NoMemory => Self::NoMemory,
+            MapError::BadRange => Self::Image,
+        }
+    }
+}
+
+impl core::fmt::Display for ExecError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::File(error) => error.fmt(f),
+            Self::Image => f.write_str("it is not a static riscv64 program, or is damaged"),
+            Self::NoMemory => f.write_str("there is not enough memory"),
+        }
+    }
+}
+
+/// A program ready to run.
+struct Image {
+    space: Space,
+    entry: u64,
+    arguments: Placed,
+}
+
+/// Makes the caller run the program at `path`, from `registers` on; the number of arguments.
+pub fn exec(
+    caller: &mut Caller,
+    registers: &mut UserRegisters,
+    path: &[u8],
+    arguments: &Arguments,
+) -> Result<u64, ExecError> {
+    let inode = system::in_directory(caller, |fs, directory| fs.lookup(directory, path))?;
+    let image = load(inode, arguments, &mut caller.held);
+    system::release(inode, &mut caller.held);
+    let image = image?;
+    caller.process().name.set(path);
+    Ok(install(caller, registers, image))
+}
+
+/// Lays the program in `inode` out in an address space of its own.
+fn load(
+    inode: InodeNo,
+    arguments: &Arguments,
+    held: &mut Held<level::Nothing>,
+) -> Result<Image, ExecError> {
+    let mut bytes = [0; HEADER_SIZE];
+    read_exactly(inode, 0, &mut bytes, held)?;
+    let header = Header::parse(&bytes)?;
+    let mut space = Space::new(memory())?;
+    let mut end = PageNo(0);
+    for index in 0..header.segments {
+        let mut bytes = [0; PROGRAM_HEADER_SIZE];
+        read_exactly(inode, header.segment_offset(index)?, &mut bytes, held)?;
+        if let Some(segment) = Segment::parse(&bytes, IMAGE_LIMIT)? {
+            load_segment(&mut space, inode, &segment, held)?;
+            end = end.max(VirtAddr(segment.memory.end).page_up());
+        }
+    }
+    let stack = end.plus(GUARD_PAGES);
+    let stack = PageRange::new(stack, stack.plus(STACK_PAGES));
+    space.map(
+        stack,
+        Permissions::READ | Permissions::WRITE,
+        Promise::Charged,
+    )?;
+    let address = stack.start.address();
+    let arguments = arguments
+        .place(space.bytes_mut(address)?, address.0)
+        .ok_or(ExecError::Image)?;
+    space.set_heap_break(stack.end.address());
+    Ok(Image {
+        space,
+        entry: header.entry,
+        arguments,
+    })
+}
+
+/// Maps a segment and reads its part of the file straight into its pages. Segments that share a page are refused.
+fn load_segment(
+    space: &mut Space,
+    inode: InodeNo,
+    segment: &Segment,
+    held: &mut Held<level::Nothing>,
+) -> Result<(), ExecError> {
+    let pages = PageRange::new(
+        VirtAddr(segment.memory.start).page(),
+        VirtAddr(segment.memory.end).page_up(),
+    );
+    let mut permissions = Permissions::READ;
+    permissions.set(Permissions::WRITE, segment.writable);
+    permissions.set(Permissions::EXECUTE, segment.executable);
+    space.map(pages, permissions, Promise::Charged)?;
+    let mut offset = segment.file.start;
+    let mut address = segment.memory.start;
+    while offset < segment.file.end {
+        let page = space.bytes_mut(VirtAddr(address))?;
+        let left = segment.file.end - offset;
+        let length = page.len().min(left.try_into().unwrap_or(usize::MAX));
+        read_exactly(inode, offset, &mut page[..length], held)?;
+        offset += length as u64;
+        address += length as u64;
+    }
+    Ok(())
+}
+
+/// Reads what must be there.
+fn read_exactly(
+    inode: InodeNo,
+    offset: u64,
+    bytes: &mut [u8],
+    held: &mut Held<level::Nothing>,
+) -> Result<(), ExecError> {
+    let count = system::with(held, |fs| fs.read_at(inode, offset, bytes))?;
+    if count == bytes.len() {
+        Ok(())
+    } else {
+        Err(ExecError::Image)
+    }
+}
+
+/// Replaces the caller's program.
+fn install(caller: &mut Caller, registers: &mut UserRegisters, image: Image) -> u64 {
+    let thread = caller.thread;
+    let context = image.space.context().clone();
+    let old = {
+        let mut space = thread.process.space.lock(&mut caller.held);
+        let (space, held) = space.parts();
+        let old = space.replace(image.space);
+        scheduler::enter_space(&thread, context, held);
+        old
+    };
+    // No hart uses it any more: its only thread has left it.
+    drop(old);
+    scheduler::restart_float(&thread, &mut caller.held);
+    *registers = UserRegisters::new();
+    registers.set_pc(image.entry);
+    registers.set_stack_pointer(image.arguments.vector);
+    registers.set_arguments(image.arguments.count, image.arguments.vector);
+    image.arguments.count
+}

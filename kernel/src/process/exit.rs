@@ -1,0 +1,50 @@
+//! The end of a process, in the order that keeps every step where it is allowed.
+//!
+//! 1. [`exit`], on the thread's own stack, where it may sleep: files and the current directory are released,
+//!    the address space is left and freed, the children go to init.
+//! 2. The thread switches away for good; its hart's loop drops it, which frees the kernel stack nobody stands on any more
+//!    ([`bury`]).
+//! 3. Only then the parent learns of it. So when `wait` returns, everything the child had is free
+//!    again, and a program that compares `memstat` before and after finds the same number.
+
+use sync::{Counted, Held, level};
+
+use super::tree::{Orphans, TREE};
+use super::{Caller, INIT, Thread, scheduler};
+use crate::device::power;
+use crate::println;
+
+/// Ends the calling process with `status`.
+pub fn exit(caller: &mut Caller, status: i32) -> ! {
+    let Caller { thread, held } = caller;
+    let process = &thread.process;
+    if process.pid() == INIT {
+        println!("init has ended with status {status}, and nothing runs without it");
+        power::off(abi::EXIT_STATUS_MAX);
+    }
+    let files = process.files.lock(held).take();
+    files.close(held);
+    scheduler::leave_space(thread, held);
+    let space = process.space.lock(held).take();
+    drop(space);
+
+    let orphans = TREE.lock(held).begin_end(process, status);
+    if let Some(Orphans {
+        init,
+        reapable: true,
+    }) = orphans
+    {
+        init.child_ended.wake_all();
+    }
+    scheduler::end(thread, held.as_if())
+}
+
+/// Frees a thread that has switched away for good and tells the parent of its process.
+pub fn bury(thread: Counted<Thread>, held: &mut Held<level::Sleeping>) {
+    let process = thread.process.clone();
+    let other_handle = TREE.lock(held).take_thread(&process);
+    drop(other_handle);
+    drop(thread);
+
+    TREE.lock(held).finish_end(process);
+}

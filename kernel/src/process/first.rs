@@ -1,0 +1,94 @@
+//! The first process: it begins in the kernel, mounts the disk, and becomes init.
+
+use abi::ForkMode;
+use fs::InodeNo;
+use sync::{Counted, Held, LeafLock, level};
+
+use super::arguments::Arguments;
+use super::tree::TREE;
+use super::{Caller, Name, Process, Thread, current, exec, scheduler};
+use crate::arch::{self, FloatState, UserRegisters};
+use crate::boot::{self, refuse};
+use crate::device::block;
+use crate::file::{Directory, Files, system};
+
+/// What is run first.
+const INIT_PATH: &str = "/init";
+
+/// The shell line for init, on its way into the first thread.
+static LINE: LeafLock<Option<&'static str>> = LeafLock::new(None);
+
+/// Makes process 1, which will run when the scheduler does. `line` is what init is to run instead of an interactive shell.
+pub fn start_first(line: Option<&'static str>, mode: ForkMode) {
+    LINE.with(|slot| *slot = line);
+    // The boot is the thread of execution here, and it holds nothing.
+    let mut held = Held::<level::Nothing>::claim();
+    let name = Name::of_path(INIT_PATH.as_bytes());
+    let started = Counted::try_new(Process::new(name, mode, None, Files::new()))
+        .map_err(Into::into)
+        .and_then(|process| {
+            let registers = UserRegisters::new();
+            let thread =
+                Thread::try_new(process.clone(), begin, &registers, FloatState::new(), None)?;
+            TREE.lock(&mut held).add(&process, thread.clone(), None);
+            scheduler::start(thread, &mut held);
+            Ok::<_, mm::NoMemory>(())
+        });
+    if started.is_err() {
+        refuse(format_args!(
+            "there is no memory for the first process; give the machine more"
+        ));
+    }
+}
+
+/// Where the first thread begins.
+extern "C" fn begin(_: usize) -> ! {
+    scheduler::arrive();
+    arch::enable_interrupts();
+    boot::run_test();
+    let thread = current().expect("a thread is running");
+    let mut caller = Caller {
+        thread,
+        held: Held::claim(),
+    };
+    let mut registers = UserRegisters::new();
+    become_init(&mut caller, &mut registers);
+    arch::disable_interrupts();
+    let top = thread.stack.user_registers();
+    // SAFETY: the top of this thread's own stack, which is used for nothing else; interrupts are off.
+    unsafe {
+        top.write(registers);
+        arch::enter_user(top)
+    }
+}
+
+fn become_init(caller: &mut Caller, registers: &mut UserRegisters) {
+    if let Err(error) = system::mount(block::disk(), &mut caller.held) {
+        refuse(format_args!("{error}"));
+    }
+    let root = system::with(&mut caller.held, |fs| fs.lookup(InodeNo::ROOT, b"/"))
+        .map_err(|_| ())
+        .and_then(|inode| Directory::try_new(inode, &mut caller.held).map_err(|_| ()));
+    let Ok(root) = root else {
+        refuse(format_args!(
+            "the disk's root directory cannot be opened; make a new image"
+        ));
+    };
+    let thread = caller.thread;
+    thread.process.files.lock(&mut caller.held).directory = Some(root);
+
+    let arguments = match LINE.with(|line| *line) {
+        Some(line) => Arguments::from_kernel(&[INIT_PATH, line]),
+        None => Arguments::from_kernel(&[INIT_PATH]),
+    };
+    let Ok(arguments) = arguments else {
+        refuse(format_args!(
+            "the shell line is too long; put it into a file of the image"
+        ));
+    };
+    if let Err(error) = exec(caller, registers, INIT_PATH.as_bytes(), &arguments) {
+        refuse(format_args!(
+            "{INIT_PATH} cannot be run: {error}; make an image that has it"
+        ));
+    }
+}

@@ -1,0 +1,62 @@
+//! Fork: a second process like the caller.
+//!
+//! Everything that can fail comes first and is undone by dropping it; taking the child into the tree cannot fail. Files
+//! are shared last, because giving them up again may sleep, which dropping must not.
+
+use abi::CHILDREN_MAX;
+use mm::NoMemory;
+use sync::Counted;
+
+use super::tree::TREE;
+use super::{Caller, Pid, Process, Thread, before_user, current, scheduler};
+use crate::arch::{self, UserRegisters};
+use crate::file::Files;
+
+/// Makes a child of the caller, which goes on from `registers` with a result of 0; its pid. With
+/// [`CHILDREN_MAX`] unreaped children, too, the answer is that there is no memory for another.
+pub fn fork(caller: &mut Caller, registers: &UserRegisters) -> Result<Pid, NoMemory> {
+    let Caller { thread, held } = caller;
+    let process = &thread.process;
+    // Stays true without the lock: only this thread gives this process children (init gets orphans, but never refuses them).
+    if TREE.lock(held).children(process) >= CHILDREN_MAX {
+        return Err(NoMemory);
+    }
+    let mode = process.fork_mode();
+    let space = match &mut *process.space.lock(held) {
+        Some(space) => space.fork(mode)?,
+        None => return Err(NoMemory),
+    };
+    let context = space.context().clone();
+    let mut registers = registers.clone();
+    registers.set_result(0);
+    let float = scheduler::float_state(thread, held);
+
+    let child = Process::new(process.name.clone(), mode, Some(space), Files::new());
+    let child = Counted::try_new(child)?;
+    let child_thread = Thread::try_new(child.clone(), begin, &registers, float, Some(context))?;
+    let files = process.files.lock(held).duplicate()?;
+    *child.files.lock(held) = files;
+
+    let pid = {
+        let mut tree = TREE.lock(held);
+        process.inherit_background(&child);
+        // A kill that came during the fork is the child's too; one that comes later finds it in the tree.
+        if process.is_killed() {
+            child.mark_killed();
+        }
+        tree.add(&child, child_thread.clone(), Some(process))
+    };
+    scheduler::start(child_thread, held);
+    Ok(pid)
+}
+
+/// Where the child's thread begins.
+extern "C" fn begin(_: usize) -> ! {
+    scheduler::arrive();
+    let thread = current().expect("a thread is running");
+    let top = thread.stack.user_registers();
+    // SAFETY: they were written when the thread was made and are nobody else's.
+    before_user(unsafe { &*top });
+    // SAFETY: as above; interrupts are off since the switch.
+    unsafe { arch::enter_user(top) }
+}

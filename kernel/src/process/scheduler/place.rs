@@ -1,0 +1,196 @@
+//! What the scheduler's lock protects: each thread's place in the schedule, and the queues.
+
+use sync::{Counted, Interruptible, Key};
+
+use super::super::{Context, Thread};
+use super::queue::Queue;
+use crate::arch::{FloatState, KernelContext};
+
+/// Chains that waiting threads are spread over, by the word they wait for.
+const CHAINS: usize = 64;
+
+/// What a thread is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It is in the queue of those that could run.
+    Ready,
+    /// It is on a hart.
+    Running,
+    /// It is on the chain of the word at this address.
+    Waiting {
+        /// The word's address, never followed: what it points to may be gone.
+        word: usize,
+        /// Whether a kill ends the wait.
+        how: Interruptible,
+    },
+    /// It will never run again.
+    Ended,
+}
+
+/// A thread's part of the schedule.
+pub struct Place {
+    /// The thread behind it in its queue.
+    pub(super) next: Option<Counted<Thread>>,
+    pub(super) state: State,
+    /// What it goes on with, while it does not run.
+    pub(super) registers: KernelContext,
+    /// What its hart translates with; `None` if it needs no user memory.
+    pub(super) space: Option<Counted<Context>>,
+    pub(super) float: FloatState,
+}
+
+impl Place {
+    /// The place of a thread that is in no queue yet.
+    pub fn new(
+        registers: KernelContext,
+        float: FloatState,
+        space: Option<Counted<Context>>,
+    ) -> Self {
+        Self {
+            next: None,
+            state: State::Ready,
+            registers,
+            space,
+            float,
+        }
+    }
+}
+
+/// Opens the places of all threads; kept in the [`Schedule`].
+pub struct ScheduleKey(());
+
+// SAFETY: the field is private to this module, which makes one in `Schedule::new`; that is called once, for the one static.
+unsafe impl Key for ScheduleKey {}
+
+/// A set of harts, one bit per index.
+#[derive(Clone, Copy)]
+pub struct HartMask(u64);
+
+impl Iterator for HartMask {
+    type Item = usize;
+
+    /// Takes the lowest hart out.
+    fn next(&mut self) -> Option<usize> {
+        let hart = self.0.trailing_zeros();
+        self.0 &= self.0.checked_sub(1)?;
+        Some(hart as usize)
+    }
+}
+
+/// The schedule.
+pub struct Schedule {
+    pub(super) key: ScheduleKey,
+    ready: Queue,
+    waiting: [Queue; CHAINS],
+    idle: HartMask,
+}
+
+impl Schedule {
+    pub(super) const fn new() -> Self {
+        Self {
+            key: ScheduleKey(()),
+            ready: Queue::new(),
+            waiting: [const { Queue::new() }; CHAINS],
+            idle: HartMask(0),
+        }
+    }
+
+    /// The state of a thread.
+    pub fn state(&self, thread: &Thread) -> State {
+        thread.place.get(&self.key).state
+    }
+
+    pub(super) fn place<'a>(&'a mut self, thread: &'a Thread) -> &'a mut Place {
+        thread.place.get_mut(&mut self.key)
+    }
+
+    pub(super) fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// The thread to run next.
+    pub(super) fn next(&mut self) -> Option<Counted<Thread>> {
+        self.ready.pop(&mut self.key)
+    }
+
+    /// Queues a thread that waited or is new.
+    pub(super) fn make_ready(&mut self, thread: Counted<Thread>) {
+        self.place(&thread).state = State::Ready;
+        self.ready.push(&mut self.key, thread);
+    }
+
+    /// Takes the thread that has waited longest for `word` off its chain.
+    pub(super) fn take_waiting(&mut self, word: usize) -> Option<Counted<Thread>> {
+        self.waiting[chain(word)].remove(&mut self.key, |thread, key| {
+            matches!(thread.place.get(key).state, State::Waiting { word: other, .. } if other == word)
+        })
+    }
+
+    /// Takes `thread` off the chain it is on.
+    pub(super) fn stop_waiting(&mut self, word: usize, thread: &Thread) -> Option<Counted<Thread>> {
+        self.waiting[chain(word)].remove(&mut self.key, |other, _| core::ptr::eq(other, thread))
+    }
+
+    /// Prepares this hart for `thread`; where the thread's registers are.
+    pub(super) fn begin(&mut self, thread: &Thread) -> *const KernelContext {
+        let place = self.place(thread);
+        place.state = State::Running;
+        if let Some(space) = &place.space {
+            space.enter();
+        }
+        place.float.restore();
+        &raw const place.registers
+    }
+
+    /// Says what a running thread does from now on; where its registers go.
+    pub(super) fn set_aside(&mut self, thread: &Thread, state: State) -> *mut KernelContext {
+        let place = self.place(thread);
+        place.state = state;
+        &raw mut place.registers
+    }
+
+    /// Frees this hart of `thread`, which has switched away, and queues it as its state says.
+    pub(super) fn end(&mut self, thread: Counted<Thread>) -> Option<Counted<Thread>> {
+        let place = self.place(&thread);
+        place.float.save();
+        if let Some(space) = &place.space {
+            space.leave();
+        }
+        match place.state {
+            State::Ready => self.ready.push(&mut self.key, thread),
+            State::Waiting { word, .. } => self.waiting[chain(word)].push(&mut self.key, thread),
+            State::Ended => return Some(thread),
+            State::Running => unreachable!("a thread left its hart without saying why"),
+        }
+        None
+    }
+
+    pub(super) fn set_idle(&mut self, hart: usize) {
+        self.idle.0 |= 1 << hart;
+    }
+
+    pub(super) fn set_busy(&mut self, hart: usize) {
+        self.idle.0 &= !(1 << hart);
+    }
+
+    /// At most `most` idle harts, which are to be roused. This hart is not among them: if it is
+    /// idle, it is in a handler and looks at the queue next.
+    pub(super) fn take_idle(&mut self, most: usize) -> HartMask {
+        let mut taken = 0;
+        let mut left = most;
+        let here = 1 << crate::arch::hart();
+        if self.idle.0 & here != 0 {
+            left = left.saturating_sub(1);
+        }
+        for hart in HartMask(self.idle.0 & !here).take(left) {
+            taken |= 1 << hart;
+        }
+        self.idle.0 &= !(taken | here);
+        HartMask(taken)
+    }
+}
+
+/// The chain of a word. Words are aligned to 4 bytes, and many lie at the same place of equal objects.
+fn chain(word: usize) -> usize {
+    (word >> 2).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (usize::BITS - CHAINS.trailing_zeros())
+}

@@ -1,0 +1,334 @@
+//! The tree of processes: who is whose child, who has which pid, who is alive.
+//!
+//! One spin lock protects all of it. The links run through the processes, so that nothing here allocates; pids are found by
+//! hashing. A process's children stand in two lists, the living and the ended, so that `wait` looks at one link
+//! and not at hundreds of children.
+//!
+//! Invariants: a process is in the table of pids exactly while it is some parent's child (or is init); only living processes
+//! have children; an ended one stays until its parent reaps it. Processes whose parent ends become init's.
+
+use sync::{Counted, Held, Key, Level, SpinLock, level};
+
+use super::{INIT, Pid, Process, Thread};
+use sync::atomic::Ordering;
+
+/// Hash chains for pids.
+const CHAINS: usize = 1024;
+
+/// The tree.
+pub static TREE: SpinLock<level::Processes, Tree> = SpinLock::new(Tree {
+    key: TreeKey(()),
+    by_pid: [const { None }; CHAINS],
+    next_pid: INIT,
+    shell: None,
+});
+
+/// Opens the families of all processes; kept in the [`Tree`].
+pub struct TreeKey(());
+
+// SAFETY: the field is private to this module, which makes one, for the one static.
+unsafe impl Key for TreeKey {}
+
+/// A process's relations.
+pub struct Family {
+    parent: Option<Counted<Process>>,
+    living: Option<Counted<Process>>,
+    ended: Option<Counted<Process>>,
+    /// How many children there are in both lists.
+    children: usize,
+    /// Neighbours in the parent's list.
+    next: Option<Counted<Process>>,
+    previous: Option<Counted<Process>>,
+    same_chain: Option<Counted<Process>>,
+    life: Life,
+    /// Its thread, until that has ended.
+    thread: Option<Counted<Thread>>,
+}
+
+/// How far a process is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// It runs programs.
+    Alive,
+    /// It is on its way out with this status.
+    Ending(i32),
+    /// Nothing but this status is left of it.
+    Ended(i32),
+}
+
+impl Family {
+    /// The relations of a process that has none.
+    pub const fn new() -> Self {
+        Self {
+            parent: None,
+            living: None,
+            ended: None,
+            children: 0,
+            next: None,
+            previous: None,
+            same_chain: None,
+            life: Life::Alive,
+            thread: None,
+        }
+    }
+
+    fn list(&mut self, life: Life) -> &mut Option<Counted<Process>> {
+        match life {
+            Life::Alive | Life::Ending(_) => &mut self.living,
+            Life::Ended(_) => &mut self.ended,
+        }
+    }
+}
+
+/// What the lock protects.
+pub struct Tree {
+    key: TreeKey,
+    by_pid: [Option<Counted<Process>>; CHAINS],
+    next_pid: Pid,
+    /// The process whose descendants Ctrl-C ends, see [`super::foreground`].
+    pub(super) shell: Option<Pid>,
+}
+
+/// The process with this pid, ended or not.
+pub fn find<L: Level>(pid: Pid, held: &mut Held<L>) -> Option<Counted<Process>> {
+    TREE.lock(held).find(pid).cloned()
+}
+
+impl Tree {
+    /// The process with this pid, ended or not.
+    pub fn find(&self, pid: Pid) -> Option<&Counted<Process>> {
+        let mut at = self.by_pid[chain(pid)].as_ref();
+        while let Some(process) = at {
+            if process.pid() == pid {
+                return Some(process);
+            }
+            at = process.family.get(&self.key).same_chain.as_ref();
+        }
+        None
+    }
+
+    /// The process at a place in the table of pids, for going through all of them.
+    pub fn at(&self, chain: usize, position: usize) -> Option<&Counted<Process>> {
+        let mut at = self.by_pid.get(chain)?.as_ref();
+        for _ in 0..position {
+            at = self.family(at?).same_chain.as_ref();
+        }
+        at
+    }
+
+    /// How many chains [`Tree::at`] knows.
+    pub const CHAINS: usize = CHAINS;
+
+    fn family<'a>(&'a self, process: &'a Process) -> &'a Family {
+        process.family.get(&self.key)
+    }
+
+    fn family_mut<'a>(&'a mut self, process: &'a Process) -> &'a mut Family {
+        process.family.get_mut(&mut self.key)
+    }
+
+    /// How far `process` is.
+    pub fn life(&self, process: &Process) -> Life {
+        self.family(process).life
+    }
+
+    /// The parent of `process`.
+    pub fn parent<'a>(&'a self, process: &'a Process) -> Option<&'a Counted<Process>> {
+        self.family(process).parent.as_ref()
+    }
+
+    /// The thread of `process`, until it has ended.
+    pub fn thread<'a>(&'a self, process: &'a Process) -> Option<&'a Counted<Thread>> {
+        self.family(process).thread.as_ref()
+    }
+
+    /// Unreaped children of `process`.
+    pub fn children(&self, process: &Process) -> usize {
+        self.family(process).children
+    }
+
+    /// A child of `process` that waits to be reaped.
+    pub fn ended_child(&self, process: &Process) -> Option<(Pid, i32)> {
+        let child = self.family(process).ended.as_ref()?;
+        match self.life(child) {
+            Life::Ended(status) => Some((child.pid(), status)),
+            Life::Alive | Life::Ending(_) => None,
+        }
+    }
+
+    /// Takes a new process in, with a pid of its own, as a child of `parent` (init has none).
+    pub fn add(
+        &mut self,
+        process: &Counted<Process>,
+        thread: Counted<Thread>,
+        parent: Option<&Counted<Process>>,
+    ) -> Pid {
+        let pid = self.unused_pid();
+        process.pid.store(pid, Ordering::Relaxed);
+        let before = self.by_pid[chain(pid)].replace(process.clone());
+        let family = self.family_mut(process);
+        family.same_chain = before;
+        family.thread = Some(thread);
+        if let Some(parent) = parent {
+            self.link(process, parent);
+        }
+        pid
+    }
+
+    /// Pids are given out in order and begin again behind the largest; memory runs out long before they do.
+    fn unused_pid(&mut self) -> Pid {
+        loop {
+            let pid = self.next_pid;
+            self.next_pid = pid.checked_add(1).unwrap_or(INIT);
+            if self.find(pid).is_none() {
+                return pid;
+            }
+        }
+    }
+
+    /// Notes that `process` is on its way out, and gives its children to init. Whether one of them is to be reaped.
+    pub fn begin_end(&mut self, process: &Counted<Process>, status: i32) -> Option<Orphans> {
+        self.family_mut(process).life = Life::Ending(status);
+        let init = self.find(INIT)?.clone();
+        let orphans = Orphans {
+            reapable: self.family(process).ended.is_some(),
+            init: init.clone(),
+        };
+        while let Some(child) = self.any_child(process) {
+            self.unlink(&child);
+            self.link(&child, &init);
+        }
+        Some(orphans)
+    }
+
+    fn any_child(&self, process: &Process) -> Option<Counted<Process>> {
+        let family = self.family(process);
+        family.living.as_ref().or(family.ended.as_ref()).cloned()
+    }
+
+    /// Takes the thread of a process whose thread has ended.
+    pub fn take_thread(&mut self, process: &Process) -> Option<Counted<Thread>> {
+        self.family_mut(process).thread.take()
+    }
+
+    /// Notes that nothing but the status is left of `process`, and tells its parent, who can reap it now. The handle is
+    /// given up under the lock, so that the parent's is the last one.
+    pub fn finish_end(&mut self, process: Counted<Process>) {
+        let Life::Ending(status) = self.life(&process) else {
+            unreachable!("a process ended without saying so");
+        };
+        let parent = self.unlink(&process);
+        self.family_mut(&process).life = Life::Ended(status);
+        if let Some(parent) = parent {
+            self.link(&process, &parent);
+            parent.child_ended.wake_all();
+        }
+        if self.shell == Some(process.pid()) {
+            self.shell = None;
+        }
+    }
+
+    /// Takes the ended child `pid` of `parent` out of the tree.
+    pub fn reap(&mut self, parent: &Process, pid: Pid) -> Option<Counted<Process>> {
+        let child = self.find(pid)?.clone();
+        let is_child = self
+            .parent(&child)
+            .is_some_and(|other| core::ptr::eq(&**other, parent));
+        if !is_child || !matches!(self.life(&child), Life::Ended(_)) {
+            return None;
+        }
+        self.unlink(&child);
+        self.remove_pid(&child);
+        Some(child)
+    }
+
+    fn remove_pid(&mut self, process: &Counted<Process>) {
+        let next = self.family_mut(process).same_chain.take();
+        let head = chain(process.pid());
+        let mut at = self.by_pid[head].clone();
+        if at.as_ref().is_some_and(|first| first.is_same(process)) {
+            self.by_pid[head] = next;
+            return;
+        }
+        while let Some(other) = at {
+            let link = &mut self.family_mut(&other).same_chain;
+            if link.as_ref().is_some_and(|link| link.is_same(process)) {
+                *link = next;
+                return;
+            }
+            at = link.clone();
+        }
+    }
+
+    /// Puts `child` at the front of the list of `parent` that fits its life.
+    fn link(&mut self, child: &Counted<Process>, parent: &Counted<Process>) {
+        let life = self.life(child);
+        let family = self.family_mut(parent);
+        family.children += 1;
+        let next = family.list(life).replace(child.clone());
+        if let Some(next) = &next {
+            self.family_mut(next).previous = Some(child.clone());
+        }
+        let family = self.family_mut(child);
+        family.next = next;
+        family.parent = Some(parent.clone());
+    }
+
+    /// Takes `child` out of its parent's list; the parent.
+    fn unlink(&mut self, child: &Counted<Process>) -> Option<Counted<Process>> {
+        let family = self.family_mut(child);
+        let life = family.life;
+        let next = family.next.take();
+        let previous = family.previous.take();
+        let parent = family.parent.take()?;
+        if let Some(next) = &next {
+            self.family_mut(next).previous = previous.clone();
+        }
+        let family = self.family_mut(&parent);
+        family.children -= 1;
+        match &previous {
+            None => *family.list(life) = next,
+            Some(previous) => self.family_mut(previous).next = next,
+        }
+        Some(parent)
+    }
+
+    /// Visits the living descendants of `top`, parents before their children.
+    pub fn for_each_descendant(&self, top: &Process, mut visit: impl FnMut(&Counted<Process>)) {
+        let mut at = top;
+        loop {
+            if let Some(child) = &self.family(at).living {
+                visit(child);
+                at = child;
+                continue;
+            }
+            loop {
+                if core::ptr::eq(at, top) {
+                    return;
+                }
+                let family = self.family(at);
+                if let Some(next) = &family.next {
+                    visit(next);
+                    at = next;
+                    break;
+                }
+                let Some(parent) = &family.parent else {
+                    return;
+                };
+                at = parent;
+            }
+        }
+    }
+}
+
+/// What becomes of the children of a process that ends.
+pub struct Orphans {
+    /// Who has them now.
+    pub init: Counted<Process>,
+    /// Whether one of them waits to be reaped.
+    pub reapable: bool,
+}
+
+fn chain(pid: Pid) -> usize {
+    pid as usize % CHAINS
+}

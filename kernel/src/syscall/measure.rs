@@ -1,0 +1,69 @@
+//! What the kernel tells about memory.
+
+use abi::{MEM_COUNTERS, PROC_COUNTERS};
+use mm::addr::{PageNo, VirtAddr};
+use sync::Counted;
+
+use super::{Answer, Call, Failed};
+use crate::memory::memory;
+use crate::process::{self, Caller, Process, Space};
+use crate::user_memory::UserSlice;
+
+/// Pages that are described under one hold of the space's lock.
+const BATCH: usize = 64;
+
+const WORD: usize = size_of::<u64>();
+
+/// Looks at the memory of process `pid`, the caller's own for 0.
+fn with_space<R>(
+    caller: &mut Caller,
+    pid: i32,
+    look: impl FnOnce(&mut Space) -> R,
+) -> Result<R, Failed> {
+    let process: Counted<Process> = match pid {
+        0 => caller.thread.process.clone(),
+        _ => process::find(pid, &mut caller.held).ok_or(Failed)?,
+    };
+    let mut space = process.space.lock(&mut caller.held);
+    Ok(look(space.as_mut().ok_or(Failed)?))
+}
+
+/// Writes as many of `words` as there is room for; how many there are.
+fn tell(caller: &mut Caller, out: u64, room: u64, words: &[u64]) -> Answer {
+    let told = words.len().min(room.try_into().unwrap_or(usize::MAX));
+    for (index, word) in words[..told].iter().enumerate() {
+        UserSlice::new(out, told * WORD).write(index * WORD, &word.to_ne_bytes(), caller)?;
+    }
+    Ok(words.len() as u64)
+}
+
+pub fn memstat(call: &mut Call, out: u64, count: u64) -> Answer {
+    let counters: [u64; MEM_COUNTERS] = memory().stats();
+    tell(&mut call.caller, out, count, &counters)
+}
+
+pub fn procstat(call: &mut Call, pid: i32, out: u64, count: u64) -> Answer {
+    let counters: [u64; PROC_COUNTERS] = with_space(&mut call.caller, pid, |space| space.usage())?;
+    tell(&mut call.caller, out, count, &counters)
+}
+
+/// Answers how many pages were described, which is all that were asked for.
+pub fn pageinfo(call: &mut Call, pid: i32, address: u64, count: u64, out: u64) -> Answer {
+    let caller = &mut call.caller;
+    let first = VirtAddr(address).page();
+    let mut done = 0;
+    while done < count {
+        let batch = (count - done).min(BATCH as u64) as usize;
+        let start = PageNo(first.0.checked_add(done).ok_or(Failed)?);
+        let mut words = [0; BATCH];
+        with_space(caller, pid, |space| {
+            for (index, word) in words[..batch].iter_mut().enumerate() {
+                *word = space.page_info(start.plus(index as u64)).0;
+            }
+        })?;
+        let at = out.wrapping_add(done.wrapping_mul(WORD as u64));
+        tell(caller, at, batch as u64, &words[..batch])?;
+        done += batch as u64;
+    }
+    Ok(count)
+}

@@ -1,0 +1,117 @@
+//! Memory that a program speaks of.
+//!
+//! An address in a system call is an *allegation*: that there is memory, that it is the program's, that it is as long as said.
+//! Nothing is checked in advance, because nothing stays checked. A [`UserSlice`] can only be handed to the copy functions
+//! here, which go through the hardware's translation of the calling process and `mm`'s fault handling (rule R6).
+//!
+//! Invariant: no lock is held during a copy (rule R9): both functions borrow the token of a thread that holds nothing.
+//! Neighbours: [`crate::syscall`] makes the slices, [`crate::file`] moves file data through them, `mm::space::copy` does the work.
+
+use abi::PATH_MAX;
+use mm::addr::VirtAddr;
+use mm::space::copy::{CopyError, CopyFailure, copy_in, copy_out};
+
+use crate::memory::memory;
+use crate::process::{Caller, out_of_memory, resolve};
+
+/// Bytes that a program alleges to have at an address.
+#[derive(Clone, Copy, Debug)]
+pub struct UserSlice {
+    address: u64,
+    length: usize,
+}
+
+/// The allegation was false. The bytes before the first bad one have been copied.
+#[derive(Clone, Copy, Debug)]
+pub struct BadAddress {
+    /// How many those are.
+    pub copied: usize,
+}
+
+impl UserSlice {
+    /// `length` bytes from `address` on.
+    pub const fn new(address: u64, length: usize) -> Self {
+        Self { address, length }
+    }
+
+    /// How many bytes it alleges to have.
+    pub const fn len(self) -> usize {
+        self.length
+    }
+
+    fn at(self, start: usize) -> VirtAddr {
+        VirtAddr(self.address.wrapping_add(start as u64))
+    }
+
+    /// Copies the bytes from byte `start` on into the kernel.
+    pub fn read(self, start: usize, to: &mut [u8], caller: &mut Caller) -> Result<(), BadAddress> {
+        debug_assert!(start + to.len() <= self.length);
+        let thread = caller.thread;
+        let result = copy_in(memory().machine(), self.at(start), to, |address, access| {
+            resolve(&thread, address, access, &mut caller.held)
+        });
+        judge(result, caller)
+    }
+
+    /// Copies `from` to the program, to byte `start` on.
+    pub fn write(self, start: usize, from: &[u8], caller: &mut Caller) -> Result<(), BadAddress> {
+        debug_assert!(start + from.len() <= self.length);
+        let thread = caller.thread;
+        let result = copy_out(
+            memory().machine(),
+            self.at(start),
+            from,
+            |address, access| resolve(&thread, address, access, &mut caller.held),
+        );
+        judge(result, caller)
+    }
+}
+
+/// A page the program has a right to but that no memory is left for ends the program, as if it had touched it itself (R7).
+fn judge(result: Result<(), CopyError>, caller: &Caller) -> Result<(), BadAddress> {
+    result.map_err(|CopyError { copied, why }| {
+        if why == CopyFailure::NoMemory {
+            out_of_memory(&caller.thread);
+        }
+        BadAddress { copied }
+    })
+}
+
+/// How much of a string is read at a time: a divisor of the page size, so that no page is touched that holds nothing of it.
+const STEP: u64 = 64;
+
+/// Copies a string up to its NUL into `to`; its length without the NUL. Fails if there is no NUL within `to`.
+pub fn read_string(address: u64, to: &mut [u8], caller: &mut Caller) -> Result<usize, BadAddress> {
+    let mut copied = 0;
+    while copied < to.len() {
+        let at = address.wrapping_add(copied as u64);
+        let step = ((STEP - at % STEP) as usize).min(to.len() - copied);
+        let bytes = &mut to[copied..copied + step];
+        UserSlice::new(at, step).read(0, bytes, caller)?;
+        if let Some(end) = bytes.iter().position(|&byte| byte == 0) {
+            return Ok(copied + end);
+        }
+        copied += step;
+    }
+    Err(BadAddress { copied })
+}
+
+/// A path that a program passed.
+pub struct Path {
+    bytes: [u8; PATH_MAX],
+    length: usize,
+}
+
+impl Path {
+    /// Copies the path at `address`; fails if it is longer than [`PATH_MAX`] with its NUL.
+    pub fn read(address: u64, caller: &mut Caller) -> Result<Self, BadAddress> {
+        let mut bytes = [0; PATH_MAX];
+        let length = read_string(address, &mut bytes, caller)?;
+        Ok(Self { bytes, length })
+    }
+
+    /// The path without its NUL.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
