@@ -97,11 +97,22 @@ impl Region {
         unsafe { ptr::write_volatile(self.word(page), value) };
     }
 
+    /// The address of the byte at `offset`.
+    fn byte_address(&self, offset: usize) -> *mut u8 {
+        assert!(offset < self.pages * PAGE_SIZE, "offset {offset}");
+        (self.start + offset as u64) as *mut u8
+    }
+
     /// The byte at `offset`.
     pub fn byte(&self, offset: usize) -> u8 {
-        assert!(offset < self.pages * PAGE_SIZE, "offset {offset}");
         // SAFETY: within the region, and any bits are a number.
-        unsafe { ptr::read_volatile((self.start + offset as u64) as *const u8) }
+        unsafe { ptr::read_volatile(self.byte_address(offset)) }
+    }
+
+    /// Sets the byte at `offset`.
+    pub fn set_byte(&self, offset: usize, value: u8) {
+        // SAFETY: within the region; no object lives there.
+        unsafe { ptr::write_volatile(self.byte_address(offset), value) };
     }
 
     /// Has the kernel read up to `count` bytes from `fd` to `offset`. The range may reach past the

@@ -1,6 +1,6 @@
 //! The shell's language: from a line to what is to be run.
 //!
-//! [`parse`] never fails otherwise than by a [`SyntaxError`], whatever the bytes, and its depth
+//! [`parse()`] never fails otherwise than by a [`SyntaxError`], whatever the bytes, and its depth
 //! is bounded by [`MAX_DEPTH`], so no line overruns a stack. Running is `src/bin/sh`'s business.
 //!
 //! The grammar, loosest first:

@@ -242,12 +242,11 @@ fn execute(words: &[CString]) -> i32 {
     }
     let arguments = || words.iter().map(CString::as_c_str);
     let in_root = PathBuffer::join(&[b"/", given.to_bytes()]);
-    let candidates = [Some(given), in_root.as_ref().ok().map(PathBuffer::as_c_str)];
+    let in_root = in_root.as_ref().ok().map(PathBuffer::as_c_str);
     let mut exists = false;
-    for path in candidates.into_iter().flatten() {
-        if path.is_empty() {
-            continue;
-        }
+    // An empty name is no command, although `/` is there.
+    let candidates = [Some(given), in_root].into_iter().flatten();
+    for path in candidates.filter(|_| !given.is_empty()) {
         process::exec(path, arguments());
         exists |= is_there(path);
     }
