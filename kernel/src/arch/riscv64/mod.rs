@@ -24,7 +24,7 @@ pub use boot::{initialize_hart, start_other_harts};
 pub use context::{KernelContext, switch};
 pub use float::FloatState;
 pub use hart::{
-    HARTS_MAX, boot_stack, current, describe as describe_harts, hart, hart_count, run_on_stack,
+    boot_stack, current, describe as describe_harts, hart, hart_count, run_on_stack,
     scheduler_context, send_reschedule, set_boot_stack, set_current, stop_other_harts,
     wait_for_interrupt,
 };
