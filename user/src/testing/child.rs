@@ -2,8 +2,40 @@
 
 use crate::Result;
 use crate::file::{Fd, pipe};
+use crate::memory::touch_own_pages;
 use crate::process::{self, Fork, KILLED, Pid};
 use crate::testing::outcome::{Failure, Outcome, ensure, failure};
+use core::sync::atomic::{AtomicU64, Ordering};
+
+/// Children that ended while another was waited for: pid in the upper half, status in the lower.
+static ENDED: [AtomicU64; 64] = [const { AtomicU64::new(NOBODY) }; 64];
+/// A free place in [`ENDED`].
+const NOBODY: u64 = 0;
+
+/// Waits for the child `pid`, and keeps the statuses of those that end before it.
+fn wait_for(pid: Pid) -> Outcome<i32> {
+    let find = |wanted| {
+        let holds = |place: &&AtomicU64| place.load(Ordering::Relaxed) >> 32 == wanted;
+        ENDED.iter().find(holds)
+    };
+    if let Some(place) = find(pid as u64) {
+        return Ok(place.swap(NOBODY, Ordering::Relaxed) as i32);
+    }
+    loop {
+        let (ended, status) = process::wait()?;
+        if ended == pid {
+            return Ok(status);
+        }
+        let Some(place) = find(NOBODY) else {
+            return Err(failure!(
+                "expected at most {} children at once",
+                ENDED.len()
+            ));
+        };
+        let status = u64::from(status.cast_unsigned());
+        place.store((ended as u64) << 32 | status, Ordering::Relaxed);
+    }
+}
 
 /// A child at work.
 pub struct Child {
@@ -28,6 +60,9 @@ pub fn start(body: impl FnOnce() -> Outcome) -> Outcome<Child> {
         Ok(Fork::Child) => {
             // Nobody but the parent may keep the pipe from breaking.
             let _ = report.close();
+            for place in &ENDED {
+                place.store(NOBODY, Ordering::Relaxed);
+            }
             let status = match body() {
                 Ok(()) => 0,
                 Err(failure) => {
@@ -51,7 +86,7 @@ impl Child {
     fn end(self) -> Outcome<(i32, Option<Failure>)> {
         let failure = Failure::receive(self.report);
         self.report.close()?;
-        Ok((process::wait_for(self.pid)?, failure))
+        Ok((wait_for(self.pid)?, failure))
     }
 
     /// Waits for it to do its part; its failure is the caller's.
@@ -82,6 +117,22 @@ impl Child {
 /// Has a child do `body` and waits for it.
 pub fn run(body: impl FnOnce() -> Outcome) -> Outcome {
     start(body)?.join()
+}
+
+/// As [`run`], but the child begins only when the parent has nothing left to do that could fault,
+/// so that what the child finds counted is its own doing.
+pub fn run_undisturbed(body: impl FnOnce() -> Outcome) -> Outcome {
+    let gate = Gate::new()?;
+    let child = start(|| {
+        gate.pass()?;
+        body()
+    })?;
+    // Now the parent's stack and data are its own again, however it waits.
+    touch_own_pages();
+    gate.open()?;
+    let outcome = child.join();
+    gate.remove()?;
+    outcome
 }
 
 /// Has a child do `body`, which must kill it.

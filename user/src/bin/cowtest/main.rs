@@ -111,7 +111,7 @@ fn run(args: Args) -> i32 {
             println!("{name}: skipped ({reason})");
             continue;
         }
-        match child::run(test.body) {
+        match child::run_undisturbed(test.body) {
             Ok(()) => {
                 println!("{name}: OK");
                 passed += 1;
