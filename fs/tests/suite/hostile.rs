@@ -1,0 +1,168 @@
+//! Images that lie. Whatever their bytes say, mounting, using and checking them ends without a
+//! panic, and errors are single lines.
+
+use fs::layout::Geometry;
+use fs::{FileSystem, InodeNo, MemoryDisk, fsck};
+use proptest::prelude::*;
+
+use crate::model::{Call, Subject};
+use crate::support::{Numbers, disk, lines, snapshot};
+
+/// An image with a bit of everything.
+fn image() -> Vec<u8> {
+    let mut subject = Subject::new(FileSystem::mount(disk(150, 40), 8).unwrap());
+    for call in calls() {
+        subject.apply(&call).unwrap();
+    }
+    subject.files.unmount().unwrap().into_bytes()
+}
+
+fn calls() -> Vec<Call> {
+    let path = |name: &str| name.as_bytes().to_vec();
+    let write = |name: &str, length| Call::Write {
+        path: path(name),
+        offset: 0,
+        length,
+        seed: 1,
+    };
+    vec![
+        Call::Mkdir(path("/a")),
+        Call::Mkdir(path("/a/b")),
+        write("/f", 20_000),
+        Call::Link(path("/f"), path("/a/f")),
+        Call::Mknod(path("/c"), 1, 1),
+        write("/a/b/g", 3000),
+        Call::Mkdir(path("/a/b/d")),
+        Call::Create(path("/h")),
+        Call::Open(path("/h")),
+        Call::Unlink(path("/h")),
+    ]
+}
+
+/// Uses the image in every way; what it answers does not matter.
+fn use_image(image: Vec<u8>) {
+    let mut disk = MemoryDisk::from_bytes(image);
+    let findings = fsck::check(&mut disk);
+    assert!(
+        findings
+            .iter()
+            .all(|finding| !finding.to_string().contains('\n'))
+    );
+    let files = match FileSystem::mount(disk, 8) {
+        Ok(files) => files,
+        Err(error) => {
+            assert!(!error.to_string().contains('\n'));
+            assert!(!fsck::is_sound(&findings), "not mounted: {error}");
+            return;
+        }
+    };
+    let mut subject = Subject::new(files);
+    let names = ["a", "f", "c", "a/b", "a/f", "a/b/g", "a/b/d", "a/b/../f"];
+    for name in names {
+        let path = name.as_bytes().to_vec();
+        let inside = [&path[..], b"/x"].concat();
+        let write = |offset, length| Call::Write {
+            path: path.clone(),
+            offset,
+            length,
+            seed: 2,
+        };
+        for call in [
+            Call::Open(path.clone()),
+            Call::Mkdir(inside.clone()),
+            Call::Link(b"/f".to_vec(), inside.clone()),
+            Call::Unlink(inside),
+            write(0, 15_000),
+            write(100, 10),
+            Call::Truncate(path.clone()),
+            Call::Unlink(path.clone()),
+            Call::Close,
+        ] {
+            let _ = subject.apply(&call);
+        }
+    }
+    let inode = InodeNo::ROOT;
+    let mut bytes = vec![0; 300_000];
+    let _ = subject.files.read_at(inode, 0, &mut bytes);
+    let _ = subject.files.free_blocks();
+    let _ = subject.files.free_inodes();
+    for path in names {
+        if let Ok(inode) = subject.files.lookup(inode, path.as_bytes()) {
+            let _ = subject.files.read_at(inode, 0, &mut bytes);
+            let _ = subject.files.release(inode);
+        }
+    }
+}
+
+fn metadata(image: &[u8]) -> usize {
+    let block = image[1024..2048].try_into().unwrap();
+    let geometry = Geometry::check(block, (image.len() / 1024) as u32).unwrap();
+    geometry.data_start as usize * 1024
+}
+
+/// Puts a telling number somewhere: small, large, or a block or inode that exists.
+fn spoil(image: &mut [u8], range: std::ops::Range<usize>, numbers: &mut Numbers) {
+    let at = range.start + numbers.below(range.len()) / 2 * 2;
+    let value = match numbers.below(5) {
+        0 => 0,
+        1 => numbers.below(8) as u32,
+        2 => numbers.below(200) as u32,
+        3 => u32::MAX - numbers.below(3) as u32,
+        _ => numbers.next() as u32,
+    };
+    let bytes = value.to_le_bytes();
+    let length = [1, 2, 4][numbers.below(3)].min(range.end - at);
+    image[at..at + length].copy_from_slice(&bytes[..length]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn spoiled_metadata(seed: u64, count in 1usize..12) {
+        let mut image = image();
+        let mut numbers = Numbers::new(seed);
+        let metadata = metadata(&image);
+        let inodes = 33 * 1024..34 * 1024;
+        for _ in 0..count {
+            let range = match numbers.below(8) {
+                0 => 1024..1056,
+                1 => 2048..2080,
+                2..=5 => inodes.clone(),
+                6 => metadata - 1024..metadata,
+                _ => metadata..metadata + 40 * 1024,
+            };
+            spoil(&mut image, range, &mut numbers);
+        }
+        use_image(image);
+    }
+
+    #[test]
+    fn noise_behind_a_good_superblock(seed: u64) {
+        let mut image = image();
+        let mut numbers = Numbers::new(seed);
+        let from = if numbers.below(2) == 0 { 2048 } else { 33 * 1024 };
+        for byte in &mut image[from..] {
+            *byte = numbers.next() as u8;
+        }
+        // A root, so that it can be mounted.
+        image[33 * 1024 + 64..][..2].copy_from_slice(&[1, 0]);
+        use_image(image);
+    }
+
+    #[test]
+    fn noise(bytes in prop::collection::vec(any::<u8>(), 0..5000)) {
+        use_image(bytes);
+    }
+}
+
+#[test]
+fn a_sound_image_with_the_same_treatment_is_used() {
+    let image = image();
+    let mut disk = MemoryDisk::from_bytes(image.clone());
+    let findings = fsck::check(&mut disk);
+    assert!(fsck::is_sound(&findings), "{}", lines(&findings));
+    let mut files = FileSystem::mount(disk, 8).unwrap();
+    assert_eq!(snapshot(&mut files).unwrap().len(), 7);
+    use_image(image);
+}

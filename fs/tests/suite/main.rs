@@ -1,0 +1,16 @@
+//! Tests of the file system through its public interface, on disks in memory.
+
+mod crash;
+mod damage;
+mod failing_disk;
+mod hostile;
+mod images;
+mod large;
+mod limits;
+mod model;
+mod operations;
+mod paths;
+mod random;
+mod recording;
+mod references;
+mod support;
