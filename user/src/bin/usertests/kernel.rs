@@ -1,0 +1,43 @@
+//! What kind of kernel this is, as far as tests must know.
+//!
+//! Found out once, before the first test, with calls that every kernel answers; children inherit
+//! the answers.
+
+use core::sync::atomic::{AtomicBool, Ordering};
+use user::memory::{Promise, SystemCounters};
+use user::region::Region;
+use user::testing::child;
+use user::testing::outcome::ensure;
+
+/// Whether `memstat` exists.
+static COUNTERS: AtomicBool = AtomicBool::new(false);
+/// Whether `sbrk` can reserve addresses without memory.
+static LAZY_BREAK: AtomicBool = AtomicBool::new(false);
+
+/// Bytes that are more than any machine here has: reserving them works only if nothing is promised.
+const MORE_THAN_MEMORY: usize = 64 << 30;
+
+/// Finds out.
+pub fn probe() {
+    COUNTERS.store(SystemCounters::now().is_ok(), Ordering::Relaxed);
+    // In a child, for a kernel that does not know the second argument may try in earnest.
+    let lazy = child::run(|| {
+        let mut region = Region::new(0, Promise::Lazy)?;
+        region.extend(MORE_THAN_MEMORY / abi::PAGE_SIZE, Promise::Lazy)?;
+        let middle = region.pages() / 2;
+        region.write(middle, 1);
+        ensure!(region.read(middle) == 1, "expected 1");
+        Ok(())
+    });
+    LAZY_BREAK.store(lazy.is_ok(), Ordering::Relaxed);
+}
+
+/// Whether this kernel keeps Cowslip's counters, and so all of its contract.
+pub fn has_counters() -> bool {
+    COUNTERS.load(Ordering::Relaxed)
+}
+
+/// Whether `sbrk` knows the lazy mode.
+pub fn has_lazy_break() -> bool {
+    LAZY_BREAK.load(Ordering::Relaxed)
+}
