@@ -17,15 +17,17 @@ const EVERYTHING: usize = usize::MAX;
 /// Makes this hart's TLB forget.
 #[inline]
 pub fn local(fence: Fence) {
-    // SAFETY: forgetting translations is always allowed. Not `nomem`: stores to tables come before.
     match fence {
-        Fence::Page { asid, address } => unsafe {
-            asm!("sfence.vma {}, {}", in(reg) address.0, in(reg) asid.0 as usize, options(nostack));
-        },
-        // SAFETY: as above.
-        Fence::Space { asid } => unsafe {
-            asm!("sfence.vma zero, {}", in(reg) asid.0 as usize, options(nostack));
-        },
+        Fence::Page { asid, address } => {
+            let (address, asid) = (address.0, usize::from(asid.0));
+            // SAFETY: forgetting translations is always allowed. Not `nomem`: stores to tables come before.
+            unsafe { asm!("sfence.vma {}, {}", in(reg) address, in(reg) asid, options(nostack)) };
+        }
+        Fence::Space { asid } => {
+            let asid = usize::from(asid.0);
+            // SAFETY: as above.
+            unsafe { asm!("sfence.vma zero, {}", in(reg) asid, options(nostack)) };
+        }
     }
 }
 
