@@ -1,7 +1,7 @@
 //! What can go wrong, as one clear line each.
 //!
-//! [`FsError`] is the answer of an operation, after which the file system is as it was before;
-//! [`MountError`] is why a disk cannot be used at all.
+//! [`FsError`] is the answer of an operation that did not happen; [`MountError`] is why a disk
+//! cannot be used at all. Neighbours: everyone.
 
 use core::fmt;
 
@@ -44,7 +44,8 @@ impl fmt::Display for Place {
     }
 }
 
-/// Why an operation failed. Except after [`FsError::Stopped`], it changed nothing.
+/// Why an operation failed. It changed nothing, unless the device failed in the middle of its
+/// commit: then this is [`FsError::Device`], and [`FsError::Stopped`] for whatever comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FsError {
     /// A component of the path does not exist, or the directory has been removed.

@@ -25,12 +25,12 @@
 //! The layers, each of which knows only the ones below it:
 //!
 //! ```text
-//! names      open, create, link, unlink, mkdir: paths become changes     (names, path)
-//! directory  names in a directory's blocks                               (directory)
-//! file       bytes of an inode; which block holds which                  (data, map, truncate)
-//! inode      the 64-byte records, the counts of open ones                (inode, refs)
-//! volume     blocks seen through the transaction in progress             (volume, log, cache, bitmap)
-//! device     1 KiB blocks                                                (device)
+//! operations  mount, open, link, read, write ...          filesystem, names, files, references
+//! names       paths, and the entries of directories       path, directory
+//! bytes       which block holds which byte of an inode    data, map, truncate
+//! records     inodes, and which blocks are free           inode, bitmap
+//! blocks      as the transaction in progress sees them    volume, log, cache
+//! device      an array of 1 KiB blocks                    device
 //! ```
 //!
 //! The format is that of xv6-riscv ("xv6: a simple, Unix-like teaching operating system",

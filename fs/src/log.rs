@@ -80,7 +80,7 @@ fn write(device: &mut impl BlockDevice, first: u32, bytes: &[u8]) -> Result<(), 
         .map_err(|DeviceError| FsError::Device(DeviceOperation::Write(first)))
 }
 
-pub(crate) fn flush(device: &mut impl BlockDevice) -> Result<(), FsError> {
+fn flush(device: &mut impl BlockDevice) -> Result<(), FsError> {
     device
         .flush()
         .map_err(|DeviceError| FsError::Device(DeviceOperation::Flush))

@@ -12,7 +12,7 @@ use crate::cache::{Cache, try_block};
 use crate::device::{BlockDevice, DeviceError};
 use crate::error::{DeviceOperation, FsError, MountError};
 use crate::layout::{Block, Geometry, SUPERBLOCK};
-use crate::log::{CommitFailure, Content, Log, flush};
+use crate::log::{CommitFailure, Content, Log};
 
 /// Whether the file system may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -198,8 +198,7 @@ impl<D: BlockDevice> Volume<D> {
     /// Returns when everything, the emptied log included, is on the medium.
     pub(crate) fn sync(&mut self) -> Result<(), FsError> {
         self.working()?;
-        self.log.settle(&mut self.device)?;
-        flush(&mut self.device)
+        self.log.settle(&mut self.device)
     }
 
     /// Gives up to `blocks` cached blocks back to the allocator; how many it were.

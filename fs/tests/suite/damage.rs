@@ -1,152 +1,12 @@
 //! The checker finds every kind of damage: each test does one and names what must be found.
 
 use abi::BLOCK_SIZE;
-use fs::fsck::{self, Finding, Severity, User};
-use fs::layout::{
-    Block, DIRECT, DirEntry, DiskInode, ENTRIES_PER_BLOCK, Geometry, INDIRECT, INODES_PER_BLOCK,
-    LogHeader, MAX_FILE_SIZE,
-};
-use fs::{BlockDevice, FileSystem, InodeNo, MemoryDisk, MountError};
-use zerocopy::little_endian::U32;
-use zerocopy::transmute_mut;
+use fs::fsck::{self, Finding, User};
+use fs::layout::{DIRECT, DirEntry, MAX_FILE_SIZE};
+use fs::{FileSystem, MemoryDisk, MountError};
 
-use crate::support::{ROOT, disk, lines, pattern, write_file};
-
-/// An image to be damaged: `/file` (with an indirect block), `/dir`, `/dir/sub`, `/dir/inner`.
-struct Victim {
-    disk: MemoryDisk,
-    geometry: Geometry,
-    file: u32,
-    dir: u32,
-    sub: u32,
-    inner: u32,
-}
-
-impl Victim {
-    fn new() -> Self {
-        let mut files = FileSystem::mount(disk(300, 40), 8).unwrap();
-        write_file(&mut files, b"/file", &pattern(1, 20_000));
-        files.mkdir(ROOT, b"/dir").unwrap();
-        files.mkdir(ROOT, b"/dir/sub").unwrap();
-        write_file(&mut files, b"/dir/inner", b"inner");
-        let number = |files: &mut FileSystem<MemoryDisk>, path: &[u8]| {
-            let inode = files.lookup(ROOT, path).unwrap();
-            files.release(inode).unwrap();
-            inode.number()
-        };
-        let [file, dir, sub, inner] = [b"/file".as_slice(), b"/dir", b"/dir/sub", b"/dir/inner"]
-            .map(|path| number(&mut files, path));
-        let mut disk = files.unmount().unwrap();
-        let mut superblock = [0; BLOCK_SIZE];
-        disk.read(1, &mut superblock).unwrap();
-        let geometry = Geometry::check(&superblock, disk.blocks()).unwrap();
-        assert_eq!(fsck::check(&mut disk), [], "sound before the damage");
-        Self {
-            disk,
-            geometry,
-            file,
-            dir,
-            sub,
-            inner,
-        }
-    }
-
-    fn edit(&mut self, block: u32, change: impl FnOnce(&mut Block)) {
-        let mut contents = [0; BLOCK_SIZE];
-        self.disk.read(block, &mut contents).unwrap();
-        change(&mut contents);
-        self.disk.write(block, &contents).unwrap();
-    }
-
-    fn edit_inode(&mut self, number: u32, change: impl FnOnce(&mut DiskInode)) {
-        let (block, index) = self.geometry.inode_position(number);
-        self.edit(block, |block| {
-            let inodes: &mut [DiskInode; INODES_PER_BLOCK as usize] = transmute_mut!(block);
-            change(&mut inodes[index]);
-        });
-    }
-
-    fn inode(&mut self, number: u32) -> DiskInode {
-        let mut copy = DiskInode::FREE;
-        self.edit_inode(number, |inode| copy = *inode);
-        copy
-    }
-
-    /// Changes the entries of a directory of one block.
-    fn edit_entries(
-        &mut self,
-        directory: u32,
-        change: impl FnOnce(&mut [DirEntry; ENTRIES_PER_BLOCK as usize]),
-    ) {
-        let block = self.inode(directory).addresses[0].get();
-        self.edit(block, |block| change(transmute_mut!(block)));
-    }
-
-    /// Changes the entry with this name.
-    fn edit_entry(&mut self, directory: u32, name: &[u8], change: impl FnOnce(&mut DirEntry)) {
-        self.edit_entries(directory, |entries| {
-            let entry = entries.iter_mut().find(|entry| entry.name() == name);
-            change(entry.unwrap());
-        });
-    }
-
-    /// Adds an entry at the end of a directory of one block.
-    fn add_entry(&mut self, directory: u32, name: &[u8], inode: u32) {
-        let used = self.inode(directory).size.get() as usize / 16;
-        self.edit_entries(directory, |entries| {
-            entries[used] = DirEntry::new(inode as u16, name);
-        });
-        let size = (used as u32 + 1) * 16;
-        self.edit_inode(directory, |inode| inode.size.set(size));
-    }
-
-    fn edit_indirect(&mut self, number: u32, change: impl FnOnce(&mut [U32; INDIRECT])) {
-        let block = self.inode(number).addresses[DIRECT].get();
-        self.edit(block, |block| change(transmute_mut!(block)));
-    }
-
-    fn flip_bit(&mut self, block: u32) {
-        let (bitmap, bit) = self.geometry.bitmap_position(block);
-        self.edit(bitmap, |bits| bits[bit as usize / 8] ^= 1 << (bit % 8));
-    }
-
-    /// Whether the checker finds this, in one line; and since damage is no reason to panic,
-    /// the file system is asked to use the disk, too.
-    #[track_caller]
-    fn assert_finds(mut self, expected: Finding) {
-        let findings = fsck::check(&mut self.disk);
-        assert!(findings.contains(&expected), "found: {}", lines(&findings));
-        assert!(!expected.to_string().contains('\n'));
-        assert_eq!(
-            fsck::is_sound(&findings),
-            findings
-                .iter()
-                .all(|finding| finding.severity() == Severity::Note)
-        );
-        if expected.severity() == Severity::Error {
-            assert!(!fsck::is_sound(&findings));
-        }
-        if let Ok(mut files) = FileSystem::mount(self.disk, 8) {
-            for path in [
-                b"/dir/sub".as_slice(),
-                b"/dir/inner",
-                b"/dir",
-                b"/file",
-                b"/new",
-            ] {
-                let _ = files.unlink(InodeNo::ROOT, path);
-                let _ = files.mkdir(InodeNo::ROOT, path);
-            }
-        }
-    }
-
-    /// As [`Victim::assert_finds`], and nothing else is found.
-    #[track_caller]
-    fn assert_finds_only(mut self, expected: Finding) {
-        assert_eq!(fsck::check(&mut self.disk), std::slice::from_ref(&expected));
-        self.assert_finds(expected);
-    }
-}
+use crate::support::lines;
+use crate::victim::{Scratched, Victim};
 
 #[test]
 fn bad_superblock() {
@@ -464,18 +324,6 @@ fn directory_cycles() {
     });
 }
 
-/// Writes a log header.
-fn put_log(victim: &mut Victim, targets: &[u32], count: u32) {
-    let start = victim.geometry.log_start;
-    victim.edit(start, |block| {
-        let header: &mut LogHeader = transmute_mut!(block);
-        header.count.set(count);
-        for (place, target) in header.targets.iter_mut().zip(targets) {
-            place.set(*target);
-        }
-    });
-}
-
 #[test]
 fn waiting_transaction_is_noted_and_seen_as_installed() {
     let mut victim = Victim::new();
@@ -486,7 +334,7 @@ fn waiting_transaction_is_noted_and_seen_as_installed() {
     victim.edit(block, |contents| good = *contents);
     let log_start = victim.geometry.log_start;
     victim.edit(log_start + 1, |copy| *copy = good);
-    put_log(&mut victim, &[block], 1);
+    victim.put_log(&[block], 1);
     victim.edit_inode(inode, |inode| inode.kind.set(9));
     assert!(fsck::is_sound(&fsck::check(&mut victim.disk)));
     victim.assert_finds_only(Finding::LogNotEmpty { blocks: 1 });
@@ -503,7 +351,7 @@ fn impossible_log() {
         (&[], u32::MAX, u32::MAX),
     ] {
         let mut victim = Victim::new();
-        put_log(&mut victim, targets, count);
+        victim.put_log(targets, count);
         let findings = fsck::check(&mut victim.disk);
         let [Finding::BadLog(error @ MountError::BadLog { found: what, .. })] = findings[..] else {
             panic!("{}", lines(&findings));
@@ -515,28 +363,6 @@ fn impossible_log() {
 
 #[test]
 fn unreadable_block() {
-    /// A disk with one bad block.
-    struct Scratched(MemoryDisk, u32);
-
-    impl BlockDevice for Scratched {
-        fn blocks(&self) -> u32 {
-            self.0.blocks()
-        }
-        fn read(&mut self, first: u32, buffer: &mut [u8]) -> Result<(), fs::DeviceError> {
-            let blocks = first..first + (buffer.len() / BLOCK_SIZE) as u32;
-            if blocks.contains(&self.1) {
-                return Err(fs::DeviceError);
-            }
-            self.0.read(first, buffer)
-        }
-        fn write(&mut self, first: u32, buffer: &[u8]) -> Result<(), fs::DeviceError> {
-            self.0.write(first, buffer)
-        }
-        fn flush(&mut self) -> Result<(), fs::DeviceError> {
-            self.0.flush()
-        }
-    }
-
     let mut victim = Victim::new();
     let block = victim.inode(victim.file).addresses[DIRECT].get();
     let findings = fsck::check(&mut Scratched(victim.disk, block));

@@ -14,3 +14,4 @@ mod random;
 mod recording;
 mod references;
 mod support;
+mod victim;
