@@ -83,14 +83,10 @@ impl Descriptors {
         Some(file)
     }
 
-    /// Takes some open file out.
-    pub fn take_any(&mut self) -> Option<FileHandle> {
-        let mut slots = self
-            .groups
-            .iter_mut()
-            .flatten()
-            .flat_map(|slots| slots.iter_mut());
-        slots.find_map(Option::take)
+    /// The open files, each as often as it has descriptors.
+    pub fn into_files(self) -> impl Iterator<Item = FileHandle> {
+        let groups = self.groups.into_iter().flatten();
+        groups.flat_map(|slots| *slots).flatten()
     }
 
     /// A table with the same open files. Descriptors that are only reserved are free in it.

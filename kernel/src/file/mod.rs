@@ -63,11 +63,11 @@ impl Files {
     }
 
     /// Closes everything.
-    pub fn close(mut self, held: &mut Held<level::Nothing>) {
-        while let Some(file) = self.descriptors.take_any() {
+    pub fn close(self, held: &mut Held<level::Nothing>) {
+        for file in self.descriptors.into_files() {
             close(file, held);
         }
-        if let Some(directory) = self.directory.take() {
+        if let Some(directory) = self.directory {
             directory.release(held);
         }
     }

@@ -7,7 +7,7 @@
 //! Waiting: each side takes its ticket before it looks (see [`WaitQueue`]), and the other side wakes it after it has changed something
 //! under the lock, so a change between the look and the sleep is noticed. A kill ends either wait.
 
-use abi::PAGE_SIZE;
+use kernel_logic::ring::Ring;
 use mm::{NoMemory, OwnedFrame};
 use sync::{Held, Interruptible, Level, SpinLock, WaitQueue, Wake, level};
 
@@ -29,10 +29,7 @@ pub struct Pipe {
 
 struct Buffer {
     page: OwnedFrame<'static, Machine>,
-    /// Where the next byte is read.
-    start: usize,
-    /// How many there are.
-    length: usize,
+    ring: Ring,
     has_reader: bool,
     has_writer: bool,
 }
@@ -43,8 +40,7 @@ impl Pipe {
         Ok(Self {
             buffer: SpinLock::new(Buffer {
                 page: memory().frame_for_kernel()?,
-                start: 0,
-                length: 0,
+                ring: Ring::new(),
                 has_reader: true,
                 has_writer: true,
             }),
@@ -118,7 +114,8 @@ impl Pipe {
             if !buffer.has_reader {
                 return Err(Failed);
             }
-            if buffer.put(piece) {
+            let Buffer { page, ring, .. } = &mut *buffer;
+            if ring.put(page.bytes_mut(), piece) {
                 drop(buffer);
                 self.readable.wake_all();
                 return Ok(());
@@ -137,7 +134,8 @@ impl Pipe {
     fn take(&self, to: &mut [u8], held: &mut Held<level::Nothing>) -> Taken {
         let ticket = self.readable.ticket();
         let mut buffer = self.buffer.lock(held);
-        let count = buffer.get(to);
+        let Buffer { page, ring, .. } = &mut *buffer;
+        let count = ring.take(page.bytes(), to);
         let has_writer = buffer.has_writer;
         drop(buffer);
         if count > 0 {
@@ -158,32 +156,4 @@ enum Taken {
     Nothing(sync::Ticket),
     /// Nothing, and nobody is left who could write.
     End,
-}
-
-impl Buffer {
-    /// Puts all of `piece` in, or nothing if it does not fit.
-    fn put(&mut self, piece: &[u8]) -> bool {
-        if PAGE_SIZE - self.length < piece.len() {
-            return false;
-        }
-        let end = (self.start + self.length) % PAGE_SIZE;
-        let (first, second) = piece.split_at(piece.len().min(PAGE_SIZE - end));
-        let page = self.page.bytes_mut();
-        page[end..end + first.len()].copy_from_slice(first);
-        page[..second.len()].copy_from_slice(second);
-        self.length += piece.len();
-        true
-    }
-
-    /// Takes as many bytes out as there are and fit into `to`.
-    fn get(&mut self, to: &mut [u8]) -> usize {
-        let count = to.len().min(self.length);
-        let (first, second) = to[..count].split_at_mut(count.min(PAGE_SIZE - self.start));
-        let page = self.page.bytes();
-        first.copy_from_slice(&page[self.start..self.start + first.len()]);
-        second.copy_from_slice(&page[..second.len()]);
-        self.start = (self.start + count) % PAGE_SIZE;
-        self.length -= count;
-        count
-    }
 }

@@ -11,3 +11,5 @@ pub mod command_line;
 pub mod elf;
 pub mod line;
 pub mod list;
+pub mod ring;
+pub mod stack_page;

@@ -1,10 +1,10 @@
 //! The arguments of a program on their way from the old image to the new one.
 //!
-//! They are collected in a page of the kernel's, because the old image may be the only place they are in, and laid out at the top
-//! of the new stack page: the strings, below them the vector of pointers that ends with 0, and the
-//! stack pointer at the vector. Both are aligned to 16 bytes (psABI).
+//! They are collected in a page of the kernel's, because the old image may be the only place they are in, and then laid out in
+//! the new stack page.
 
-use abi::{ARG_MAX, PAGE_SIZE};
+use abi::ARG_MAX;
+use kernel_logic::stack_page;
 use mm::{NoMemory, OwnedFrame};
 
 use super::Caller;
@@ -12,7 +12,6 @@ use crate::arch::Machine;
 use crate::memory::memory;
 use crate::user_memory::{BadAddress, UserSlice, read_string};
 
-const ALIGNMENT: usize = 16;
 const POINTER: usize = size_of::<u64>();
 
 /// Strings, one after the other, each with its NUL.
@@ -108,19 +107,11 @@ impl Arguments {
 
     /// Lays them out in the stack page at `address`; `None` if they do not fit together with their vector.
     pub fn place(&self, page: &mut [u8], address: u64) -> Option<Placed> {
-        debug_assert_eq!(page.len(), PAGE_SIZE);
-        let strings = PAGE_SIZE.checked_sub(self.used.next_multiple_of(ALIGNMENT))?;
-        let vector_size = ((self.count + 1) * POINTER).next_multiple_of(ALIGNMENT);
-        let vector = strings.checked_sub(vector_size)?;
-        page[strings..strings + self.used].copy_from_slice(&self.strings.bytes()[..self.used]);
-        for (index, &start) in self.starts[..self.count].iter().enumerate() {
-            let pointer = address + (strings + usize::from(start)) as u64;
-            let at = vector + index * POINTER;
-            page[at..at + POINTER].copy_from_slice(&pointer.to_le_bytes());
-        }
+        let strings = &self.strings.bytes()[..self.used];
+        let vector = stack_page::fill(page, address, strings, &self.starts[..self.count])?;
         Some(Placed {
             count: self.count as u64,
-            vector: address + vector as u64,
+            vector,
         })
     }
 }

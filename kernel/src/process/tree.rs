@@ -196,6 +196,7 @@ impl Tree {
         };
         while let Some(child) = self.any_child(process) {
             self.unlink(&child);
+            child.put_in_background();
             self.link(&child, &init);
         }
         Some(orphans)

@@ -32,18 +32,22 @@ fn reserve(caller: &mut Caller) -> Result<Reserved, Failed> {
     files.descriptors.reserve().ok_or(Failed)
 }
 
-/// Opens a reserved descriptor for `file`, or gives it back if there is none.
-fn settle(
-    caller: &mut Caller,
-    reserved: Reserved,
-    file: Result<FileHandle, Failed>,
-) -> Result<i32, Failed> {
+fn cancel(caller: &mut Caller, reserved: Reserved) {
     let thread = caller.thread;
     let mut files = thread.process.files.lock(&mut caller.held);
+    files.descriptors.cancel(reserved);
+}
+
+/// Opens a reserved descriptor for `file`, or gives it back if there is none.
+fn settle(caller: &mut Caller, reserved: Reserved, file: Result<FileHandle, Failed>) -> Answer {
     match file {
-        Ok(file) => Ok(files.descriptors.open(reserved, file)),
+        Ok(file) => {
+            let thread = caller.thread;
+            let mut files = thread.process.files.lock(&mut caller.held);
+            Ok(files.descriptors.open(reserved, file) as u64)
+        }
         Err(failed) => {
-            files.descriptors.cancel(reserved);
+            cancel(caller, reserved);
             Err(failed)
         }
     }
@@ -78,7 +82,7 @@ pub fn open(call: &mut Call, path: u64, flags: i32) -> Answer {
         Ok(inode) => OpenFile::open(inode, flags, &mut caller.held),
         Err(error) => Err(error.into()),
     };
-    Ok(settle(caller, reserved, file)? as u64)
+    settle(caller, reserved, file)
 }
 
 pub fn close(call: &mut Call, fd: i32) -> Answer {
@@ -90,18 +94,22 @@ pub fn dup(call: &mut Call, fd: i32) -> Answer {
     let caller = &mut call.caller;
     let reserved = reserve(caller)?;
     let file = handle(caller, fd);
-    Ok(settle(caller, reserved, file)? as u64)
+    settle(caller, reserved, file)
 }
 
 pub fn pipe(call: &mut Call, ends: u64) -> Answer {
     let caller = &mut call.caller;
+    // Until it is open, a pipe may simply be dropped: nobody waits for its ends.
     let pipe = Counted::try_new(Pipe::try_new()?)?;
     let reader = Counted::try_new(OpenFile::reader(pipe.clone()))?;
     let writer = Counted::try_new(OpenFile::writer(pipe))?;
     let first = reserve(caller)?;
     let second = match reserve(caller) {
         Ok(second) => second,
-        Err(failed) => return settle(caller, first, Err(failed)).map(|_| unreachable!()),
+        Err(failed) => {
+            cancel(caller, first);
+            return Err(failed);
+        }
     };
     let numbers = [first.number(), second.number()];
     settle(caller, first, Ok(reader))?;

@@ -3,6 +3,7 @@
 use abi::{MEM_COUNTERS, PROC_COUNTERS};
 use mm::addr::{PageNo, VirtAddr};
 use sync::Counted;
+use zerocopy::IntoBytes;
 
 use super::{Answer, Call, Failed};
 use crate::memory::memory;
@@ -31,9 +32,8 @@ fn with_space<R>(
 /// Writes as many of `words` as there is room for; how many there are.
 fn tell(caller: &mut Caller, out: u64, room: u64, words: &[u64]) -> Answer {
     let told = words.len().min(room.try_into().unwrap_or(usize::MAX));
-    for (index, word) in words[..told].iter().enumerate() {
-        UserSlice::new(out, told * WORD).write(index * WORD, &word.to_ne_bytes(), caller)?;
-    }
+    let bytes = words[..told].as_bytes();
+    UserSlice::new(out, bytes.len()).write(0, bytes, caller)?;
     Ok(words.len() as u64)
 }
 
