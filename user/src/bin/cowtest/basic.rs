@@ -1,7 +1,7 @@
 //! What a fork must do on any kernel, with the calls of xv6 alone, in as much memory as only
 //! sharing makes enough.
 
-use crate::child;
+use crate::child::{self, Gate};
 use crate::measure::available_pages;
 use crate::outcome::{Outcome, ensure, expect, failure};
 use user::file::pipe;
@@ -77,6 +77,27 @@ fn check(region: &Region, pages: core::ops::Range<usize>, writer: u64) -> Outcom
             seen == expected,
             "page {page}: expected {expected:#x}, saw {seen:#x}"
         );
+    }
+    Ok(())
+}
+
+/// A page that the parent wrote a moment before a fork, and writes again a moment after it: that
+/// write must not go through a translation from before the fork and reach the child.
+pub fn stale() -> Outcome {
+    const PAGES: usize = 8;
+    let region = Region::new(PAGES, Promise::Eager)?;
+    for _ in 0..20 {
+        let gate = Gate::new()?;
+        mark(&region, 0..PAGES, 0);
+        let child = child::start(|| {
+            gate.pass()?;
+            check(&region, 0..PAGES, 0)
+        })?;
+        mark(&region, 0..PAGES, 1 << 32);
+        gate.open()?;
+        child.join()?;
+        check(&region, 0..PAGES, 1 << 32)?;
+        gate.remove()?;
     }
     Ok(())
 }

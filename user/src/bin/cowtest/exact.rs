@@ -4,8 +4,9 @@ use crate::child::{self, Gate};
 use crate::measure::{Since, without_leak};
 use crate::outcome::{Outcome, ensure, expect};
 use abi::MemCounter::{Anonymous, CopyFaults, Free, ReuseFaults, ZeroFaults};
+use abi::ProcCounter::Resident;
 use user::file::pipe;
-use user::memory::{Promise, touch_own_pages};
+use user::memory::{ProcessCounters, Promise, touch_own_pages};
 use user::region::Region;
 
 /// A fork of 200 pages costs less than half of them; reading costs nothing; each page written, by
@@ -42,6 +43,7 @@ fn pay_for_writes_only(region: &Region) -> Outcome {
     let (read_end, write_end) = pipe()?;
     write_end.write_all(b"kernel")?;
     let start = Since::now()?;
+    let resident = ProcessCounters::of(0)?[Resident];
     for page in 0..region.pages() {
         expect("page read", page as u64, region.read(page))?;
     }
@@ -60,7 +62,10 @@ fn pay_for_writes_only(region: &Region) -> Outcome {
     let all = region.pages() as i64;
     start.expect("writing all pages", Anonymous, all)?;
     start.expect("writing all pages", CopyFaults, all)?;
-    start.expect("writing all pages", ReuseFaults, 0)
+    start.expect("writing all pages", ReuseFaults, 0)?;
+    // A copy takes the place of what was shared: the process is no larger.
+    let resident_now = ProcessCounters::of(0)?[Resident];
+    expect("resident bytes", resident, resident_now)
 }
 
 /// How many forks deep [`chain`] goes.

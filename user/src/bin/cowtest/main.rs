@@ -68,6 +68,7 @@ const TESTS: &[Test] = &[
     test(c"simple", Needs::Xv6, basic::simple),
     test(c"three", Needs::Xv6, basic::three),
     test(c"file", Needs::Xv6, basic::file),
+    test(c"stale", Needs::Xv6, basic::stale),
     test(c"forkfork", Needs::Xv6, basic::forkfork),
     test(c"cost", Needs::CopyOnWrite, exact::cost),
     test(c"chain", Needs::CopyOnWrite, exact::chain),
