@@ -38,6 +38,7 @@ int unlink(const char *path);
 int link(const char *old, const char *new);
 int mkdir(const char *path);
 int close(int fd);
+int memstat(unsigned long *counters, int count);
 int no_such_call(void);
 
 void fp_fill(long seed);

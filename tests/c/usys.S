@@ -32,6 +32,7 @@
     call link, 19
     call mkdir, 20
     call close, 21
+    call memstat, 33
     call no_such_call, 4000
 
 # sbrk(n) of programs older than the mode: the second register holds anything.

@@ -27,12 +27,15 @@ pub enum Waited {
     TimedOut,
 }
 
+/// Somebody who hears what a guest prints.
+type Listener<'a> = Box<dyn FnMut(&[u8]) + 'a>;
+
 /// A guest with a keyboard. What it prints also goes to a listener.
 pub struct Session<'a> {
     /// The guest.
     pub vm: Vm,
     deadline: Option<Instant>,
-    listener: Box<dyn FnMut(&[u8]) + 'a>,
+    listener: Listener<'a>,
 }
 
 impl<'a> Session<'a> {

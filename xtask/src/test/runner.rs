@@ -20,6 +20,7 @@ use crate::qemu::{Console, Disk, Keep, Machine};
 use crate::session::{Session, Waited};
 use crate::symbols;
 use crate::vm::{Keyboard, Vm};
+use crate::watch::Curtain;
 use crate::workspace::Workspace;
 
 /// How many guests run at once; each may have several harts, and the host has few cores.
@@ -87,7 +88,7 @@ impl<'a> Runner<'a> {
         let vm = Vm::start(machine.command(&Console::Plain), keyboard)?;
         let mut session = Session::new(vm, Some(Instant::now() + case.limit), |_: &[u8]| {});
         let outcome = drive(&mut session, &case.action);
-        *console = String::from_utf8_lossy(session.vm.transcript()).replace('\r', "");
+        *console = shown(session.vm.transcript());
         let outcome = outcome?;
         if let Some(Outcome::Panicked(panic)) = &outcome {
             let frames = symbols::backtrace(self.workspace, self.kernel(), &panic.backtrace);
@@ -192,6 +193,14 @@ fn judge(case: &Case, outcome: Option<&Outcome>, console: &str) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// A console as a person sees it: without the firmware's greeting.
+fn shown(transcript: &[u8]) -> String {
+    let mut curtain = Curtain::default();
+    let mut shown = curtain.pass(transcript);
+    shown.extend(curtain.lift());
+    String::from_utf8_lossy(&shown).replace('\r', "")
 }
 
 /// A pattern in which `^` and `$` mean lines.

@@ -15,7 +15,8 @@ pub fn cases() -> Vec<Case> {
             "foreign: too many arguments",
             format!("c-hello {}", "x ".repeat(32)),
         )
-        .ends(End::Status(126)),
+        .ends(End::Status(abi::EXIT_STATUS_MAX))
+        .shows("^sh: c-hello: more than 32 words$"),
         Case::line("foreign: the stack is one page", "c-stack").shows("^c-stack: OK$"),
         Case::line("foreign: the break", "c-sbrk").shows("^c-sbrk: OK$"),
         Case::line("foreign: bad arguments", "c-bad")

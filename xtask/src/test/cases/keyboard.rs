@@ -138,7 +138,7 @@ pub fn cases() -> Vec<Case> {
             vec![
                 Prompt,
                 Type("sleep 5\necho ahead\n"),
-                See("(?m)^ahead\r?$"),
+                See("(?m)^(\\$ )?ahead\r?$"),
                 Prompt,
             ],
         ),

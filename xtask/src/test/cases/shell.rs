@@ -2,6 +2,9 @@
 
 use super::super::case::{Case, End};
 
+/// What a status above 120 is told as: 127, that of a command not found, is one.
+const TOO_LARGE: u8 = abi::EXIT_STATUS_MAX;
+
 /// The tests.
 pub fn cases() -> Vec<Case> {
     vec![
@@ -38,7 +41,8 @@ pub fn cases() -> Vec<Case> {
         Case::line("status of a list", "cat no-such-file; echo fine").shows("^fine$"),
         Case::line("status of a pipe", "cat no-such-file | wc"),
         Case::line("status by exit", "exit 42").ends(End::Status(42)),
-        Case::line("status too large to tell", "exit 200").ends(End::Status(120)),
+        Case::line("status too large to tell", "exit 121").ends(End::Status(TOO_LARGE)),
+        Case::line("largest status", "exit 120").ends(End::Status(120)),
         Case::line(
             "conditions",
             "cat no-such-file || echo no; echo yes && echo and",
@@ -46,7 +50,7 @@ pub fn cases() -> Vec<Case> {
         .shows("^no$")
         .shows("^yes\nand$"),
         Case::line("command not found", "no-such-command")
-            .ends(End::Status(127))
+            .ends(End::Status(TOO_LARGE))
             .shows("^sh: no-such-command: .*not found"),
         Case::line("syntax error", "echo (")
             .ends(End::Status(2))

@@ -5,6 +5,9 @@ use ::fs::mkfs::ImageBuilder;
 use super::super::case::{Case, DiskContents, End};
 use super::super::lies;
 
+/// What the status of a killed program, -1, is told as.
+const KILLED: u8 = abi::EXIT_STATUS_MAX;
+
 /// The tests.
 pub fn cases() -> Vec<Case> {
     let mut cases = refusals();
@@ -24,7 +27,7 @@ pub fn cases() -> Vec<Case> {
             .option("colour=blue")
             .shows("colour=blue"),
         Case::line("a program that begins outside itself", lies::OUTSIDE_ENTRY)
-            .ends(End::Status(120))
+            .ends(End::Status(KILLED))
             .shows(r"^pid [0-9]+ \(lie-entry\): killed: .*0x3f00000000"),
     ]);
 
