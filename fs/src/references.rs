@@ -1,8 +1,9 @@
 //! How often each inode is open: the references that keep an inode without names alive.
 //!
 //! Counts stand in an array by inode number, cut into pieces of 4096 bytes that are allocated
-//! when first needed. Invariant: an inode's piece is allocated before a reference to it is
-//! handed out, so counting never fails afterwards. Neighbour: `filesystem`.
+//! when needed and given back with the last reference in them. Invariant: an inode's piece is
+//! allocated before a reference to it is handed out, so counting never fails afterwards.
+//! Neighbour: `filesystem`.
 
 use alloc::vec::Vec;
 
@@ -12,9 +13,18 @@ use crate::layout::Geometry;
 
 const COUNTS_PER_PIECE: usize = 1024;
 
+/// The counts of a range of inodes.
+#[derive(Default)]
+struct Piece {
+    /// Empty, or one count for each inode of the range.
+    counts: Vec<u32>,
+    /// How many of the counts are not 0.
+    held: usize,
+}
+
 /// The counts of references.
 pub(crate) struct References {
-    pieces: Vec<Vec<u32>>,
+    pieces: Vec<Piece>,
 }
 
 impl References {
@@ -23,24 +33,33 @@ impl References {
         let count = (geometry.inode_end as usize).div_ceil(COUNTS_PER_PIECE);
         let mut pieces = Vec::new();
         pieces.try_reserve_exact(count).ok()?;
-        pieces.resize_with(count, Vec::new);
+        pieces.resize_with(count, Piece::default);
         Some(Self { pieces })
     }
 
-    fn count_mut(&mut self, inode: InodeNo) -> Option<&mut u32> {
+    /// The piece that counts the references to an inode, and the inode's place in it.
+    fn piece_mut(&mut self, inode: InodeNo) -> (&mut Piece, usize) {
         let index = inode.number() as usize;
-        let piece = self.pieces.get_mut(index / COUNTS_PER_PIECE)?;
-        piece.get_mut(index % COUNTS_PER_PIECE)
+        let piece = &mut self.pieces[index / COUNTS_PER_PIECE];
+        (piece, index % COUNTS_PER_PIECE)
+    }
+
+    fn count(&self, inode: InodeNo) -> u32 {
+        let index = inode.number() as usize;
+        let counts = &self.pieces[index / COUNTS_PER_PIECE].counts;
+        let count = counts.get(index % COUNTS_PER_PIECE);
+        count.copied().unwrap_or(0)
     }
 
     /// Makes sure that references to the inode can be counted.
     pub(crate) fn prepare(&mut self, inode: InodeNo) -> Result<(), FsError> {
-        let piece = &mut self.pieces[inode.number() as usize / COUNTS_PER_PIECE];
-        if piece.is_empty() {
+        let (piece, _) = self.piece_mut(inode);
+        if piece.counts.is_empty() {
             piece
+                .counts
                 .try_reserve_exact(COUNTS_PER_PIECE)
                 .map_err(|_| FsError::NoMemory)?;
-            piece.resize(COUNTS_PER_PIECE, 0);
+            piece.counts.resize(COUNTS_PER_PIECE, 0);
         }
         Ok(())
     }
@@ -48,9 +67,12 @@ impl References {
     /// Takes a reference to an inode.
     pub(crate) fn take(&mut self, inode: InodeNo) -> Result<(), FsError> {
         self.prepare(inode)?;
-        if let Some(count) = self.count_mut(inode) {
-            *count += 1;
+        let (piece, place) = self.piece_mut(inode);
+        let count = &mut piece.counts[place];
+        if *count == 0 {
+            piece.held += 1;
         }
+        *count += 1;
         Ok(())
     }
 
@@ -60,10 +82,12 @@ impl References {
     ///
     /// When it has none.
     pub(crate) fn retake(&mut self, inode: InodeNo) {
-        match self.count_mut(inode) {
-            Some(count) if *count > 0 => *count += 1,
-            _ => panic!("inode {inode} is retained without a reference to it"),
-        }
+        assert!(
+            self.are_held(inode),
+            "inode {inode} is retained without a reference to it"
+        );
+        let (piece, place) = self.piece_mut(inode);
+        piece.counts[place] += 1;
     }
 
     /// Drops a reference; how many are left.
@@ -72,17 +96,61 @@ impl References {
     ///
     /// When there is none.
     pub(crate) fn drop(&mut self, inode: InodeNo) -> u32 {
-        match self.count_mut(inode) {
-            Some(count) if *count > 0 => {
-                *count -= 1;
-                *count
+        assert!(
+            self.are_held(inode),
+            "inode {inode} is released without a reference to it"
+        );
+        let (piece, place) = self.piece_mut(inode);
+        let count = &mut piece.counts[place];
+        *count -= 1;
+        let left = *count;
+        if left == 0 {
+            piece.held -= 1;
+            if piece.held == 0 {
+                piece.counts = Vec::new();
             }
-            _ => panic!("inode {inode} is released without a reference to it"),
         }
+        left
     }
 
     /// Whether anybody has a reference.
-    pub(crate) fn are_held(&mut self, inode: InodeNo) -> bool {
-        self.count_mut(inode).is_some_and(|count| *count > 0)
+    pub(crate) fn are_held(&self, inode: InodeNo) -> bool {
+        self.count(inode) > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn references(pieces: usize) -> References {
+        References {
+            pieces: core::iter::repeat_with(Piece::default)
+                .take(pieces)
+                .collect(),
+        }
+    }
+
+    fn inode(number: u16) -> InodeNo {
+        InodeNo::new(number)
+    }
+
+    #[test]
+    fn a_piece_goes_with_the_last_reference_in_it() {
+        let mut references = references(2);
+        let (low, one, other) = (inode(1), inode(1024), inode(2047));
+        for inode in [low, one, other, one] {
+            references.take(inode).expect("memory");
+        }
+        references.retake(other);
+        assert_eq!(
+            [one, other, one, other].map(|inode| references.drop(inode)),
+            [1, 1, 0, 0]
+        );
+        assert!(references.pieces[1].counts.is_empty());
+        assert!(references.are_held(low) && !references.are_held(one));
+        references.take(one).expect("memory");
+        assert_eq!(references.drop(one), 0);
+        assert_eq!(references.drop(low), 0);
     }
 }
