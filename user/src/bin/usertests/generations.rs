@@ -94,7 +94,7 @@ pub fn forkforkfork() -> Outcome {
 
 /// Children of children that have ended are handed on while they end themselves.
 pub fn reparent2() -> Outcome {
-    for _ in 0..200 {
+    for _ in 0..800 {
         spawn(|| {
             for _ in 0..2 {
                 // Too many orphans at a time for a small kernel are not this test's concern.

@@ -11,7 +11,7 @@ use user::testing::outcome::{Outcome, expect};
 
 /// Two processes write through one open file: every write is there.
 pub fn sharedfd() -> Outcome {
-    const WRITES: usize = 300;
+    const WRITES: usize = 1000;
     const BYTES: usize = 10;
     clear(c"sharedfd");
     let fd = open(c"sharedfd", CREATE)?;
