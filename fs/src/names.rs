@@ -103,7 +103,11 @@ impl<D: BlockDevice> FileSystem<D> {
         }
         let inode = self.volume.find_free_inode(node.kind())?;
         self.references.prepare(inode.number)?;
-        self.transaction(|volume| volume.add_node(parent, name, node, inode))?;
+        let added = self.transaction(|volume| volume.add_node(parent, name, node, inode));
+        if let Err(error) = added {
+            self.references.trim(inode.number);
+            return Err(error);
+        }
         self.references.take(inode.number)?;
         Ok(inode.number)
     }

@@ -106,11 +106,17 @@ impl References {
         let left = *count;
         if left == 0 {
             piece.held -= 1;
-            if piece.held == 0 {
-                piece.counts = Vec::new();
-            }
+            self.trim(inode);
         }
         left
+    }
+
+    /// Gives memory back that [`References::prepare`] found, if no reference uses it.
+    pub(crate) fn trim(&mut self, inode: InodeNo) {
+        let (piece, _) = self.piece_mut(inode);
+        if piece.held == 0 {
+            piece.counts = Vec::new();
+        }
     }
 
     /// Whether anybody has a reference.
@@ -152,5 +158,17 @@ mod tests {
         references.take(one).expect("memory");
         assert_eq!(references.drop(one), 0);
         assert_eq!(references.drop(low), 0);
+    }
+
+    #[test]
+    fn what_was_prepared_in_vain_goes_and_what_is_used_stays() {
+        let mut references = references(2);
+        references.prepare(inode(1024)).expect("memory");
+        references.trim(inode(1024));
+        assert!(references.pieces[1].counts.is_empty());
+        references.take(inode(1024)).expect("memory");
+        references.prepare(inode(1025)).expect("memory");
+        references.trim(inode(1025));
+        assert!(references.are_held(inode(1024)));
     }
 }

@@ -54,8 +54,8 @@ impl BlockDevice for SparseDisk {
 }
 
 /// Two free blocks in each group of 8192 that one block of the bitmap describes; the others are
-/// marked in use, which the checker calls leaked.
-fn crowded() -> SparseDisk {
+/// marked in use, which the checker calls leaked. The log has `nlog` blocks.
+fn crowded(nlog: u8) -> SparseDisk {
     let mut disk = SparseDisk {
         blocks: BTreeMap::new(),
         power: u32::MAX,
@@ -63,6 +63,8 @@ fn crowded() -> SparseDisk {
     format(&mut disk, BLOCKS, 20).unwrap();
     let mut superblock = [0; BLOCK_SIZE];
     disk.read(1, &mut superblock).unwrap();
+    superblock[16] = nlog;
+    disk.write(1, &superblock).unwrap();
     let bitmap = u32::from_le_bytes(superblock[28..32].try_into().unwrap());
     for group in 0..GROUPS {
         let mut bits = [0xff; BLOCK_SIZE];
@@ -111,31 +113,34 @@ fn recovered(disk: SparseDisk) -> Option<usize> {
     length
 }
 
+/// With logs of all lengths, so that every step of the work meets a full transaction.
 #[test]
-fn emptying_a_scattered_file_takes_several_transactions() {
-    let (mut files, inode) = with_file(crowded());
-    files.truncate(inode).unwrap();
-    assert_eq!(files.stat(inode).unwrap().size, 0);
-    assert_eq!(files.free_blocks(), Ok(2 * GROUPS));
-    files.release(inode).unwrap();
-    let disk = files.unmount().unwrap();
+fn a_scattered_file_is_written_and_emptied_in_several_transactions() {
+    for nlog in 11..=31 {
+        let (mut files, inode) = with_file(crowded(nlog));
+        files.truncate(inode).unwrap();
+        assert_eq!(files.stat(inode).unwrap().size, 0);
+        assert_eq!(files.free_blocks(), Ok(2 * GROUPS));
+        files.release(inode).unwrap();
+        let disk = files.unmount().unwrap();
 
-    let (mut files, inode) = with_file(disk);
-    files.release(inode).unwrap();
-    files.unlink(ROOT, b"/f").unwrap();
-    assert_eq!(files.free_blocks(), Ok(2 * GROUPS));
-    let disk = files.unmount().unwrap();
+        let (mut files, inode) = with_file(disk);
+        files.release(inode).unwrap();
+        files.unlink(ROOT, b"/f").unwrap();
+        assert_eq!(files.free_blocks(), Ok(2 * GROUPS));
+        let disk = files.unmount().unwrap();
 
-    let (mut files, inode) = with_file(disk);
-    files.unlink(ROOT, b"/f").unwrap();
-    assert_eq!(files.free_blocks(), Ok(2 * GROUPS - 61));
-    files.release(inode).unwrap();
-    assert_eq!(files.free_blocks(), Ok(2 * GROUPS));
+        let (mut files, inode) = with_file(disk);
+        files.unlink(ROOT, b"/f").unwrap();
+        assert_eq!(files.free_blocks(), Ok(2 * GROUPS - 61));
+        files.release(inode).unwrap();
+        assert_eq!(files.free_blocks(), Ok(2 * GROUPS));
+    }
 }
 
 #[test]
 fn a_power_cut_between_the_transactions_leaves_a_shorter_file_or_none() {
-    let (mut files, inode) = with_file(crowded());
+    let (mut files, inode) = with_file(crowded(31));
     files.release(inode).unwrap();
     let disk = files.unmount().unwrap();
     let mut lengths = Vec::new();
@@ -162,7 +167,7 @@ fn a_power_cut_between_the_transactions_leaves_a_shorter_file_or_none() {
 
 #[test]
 fn a_power_cut_while_a_scattered_file_is_unlinked_loses_no_block() {
-    let (mut files, inode) = with_file(crowded());
+    let (mut files, inode) = with_file(crowded(31));
     files.release(inode).unwrap();
     let disk = files.unmount().unwrap();
     let mut names = Vec::new();

@@ -28,18 +28,46 @@ fn a_write_that_fills_the_disk_is_short() {
 }
 
 #[test]
-fn the_last_block_is_not_wasted_on_an_indirect_block_without_use() {
+fn the_last_block_is_not_lost_to_a_file_that_would_need_an_indirect_one() {
     let mut files = mounted(200, 20);
-    write_file(&mut files, b"f", &pattern(1, 12 << 10));
-    let filler = files.free_blocks().unwrap() as usize - 1;
+    write_file(&mut files, b"f", &pattern(1, 11 << 10));
+    let filler = files.free_blocks().unwrap() as usize - 2;
     // One block of the filler is its indirect block.
     write_file(&mut files, b"filler", &pattern(2, (filler - 1) << 10));
-    assert_eq!(files.free_blocks(), Ok(1));
+    assert_eq!(files.free_blocks(), Ok(2));
     let inode = files.lookup(ROOT, b"f").unwrap();
+    let outcome = files.write_at(inode, 11 << 10, &[1; 2 << 10]);
+    assert_eq!(
+        outcome,
+        Ok(1 << 10),
+        "the twelfth block, but not the thirteenth"
+    );
+    assert_eq!(files.free_blocks(), Ok(1));
     let outcome = files.write_at(inode, 12 << 10, b"x");
     assert_eq!(outcome, Err(FsError::NoSpace));
-    assert_eq!(files.free_blocks(), Ok(1));
     files.release(inode).unwrap();
+    assert_clean(files);
+}
+
+#[test]
+fn free_blocks_are_found_wherever_they_are() {
+    let mut files = mounted(200, 20);
+    let all = files.free_blocks().unwrap() as usize - 1;
+    // Three files in a row fill the disk; the last one has an indirect block.
+    write_file(&mut files, b"first", &pattern(1, 10 << 10));
+    write_file(&mut files, b"second", &pattern(2, 10 << 10));
+    write_file(&mut files, b"third", &pattern(3, (all - 20) << 10));
+    assert_eq!(files.free_blocks(), Ok(0));
+    files.unlink(ROOT, b"second").unwrap();
+    write_file(&mut files, b"fourth", &pattern(4, 5 << 10));
+    files.unlink(ROOT, b"first").unwrap();
+    // Five blocks behind the fourth file, none at the end of the disk, ten at its beginning.
+    write_file(&mut files, b"fifth", &pattern(5, 12 << 10));
+    assert_eq!(
+        read_file(&mut files, b"fifth").unwrap(),
+        pattern(5, 12 << 10)
+    );
+    assert_eq!(files.free_blocks(), Ok(3));
     assert_clean(files);
 }
 

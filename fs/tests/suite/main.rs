@@ -1,5 +1,6 @@
 //! Tests of the file system through its public interface, on disks in memory.
 
+mod corruption;
 mod crash;
 mod damage;
 mod failing_disk;
