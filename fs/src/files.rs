@@ -51,7 +51,7 @@ impl<D: BlockDevice> FileSystem<D> {
     }
 
     /// Writes a file from byte `offset` on, at most its end, and extends it if needed; how many
-    /// bytes. Up to 25 blocks are one transaction (with a log of 30 blocks or more); what is
+    /// bytes. Up to 20 blocks are one transaction (if the log has its ordinary length); what is
     /// longer is written in pieces, in order.
     ///
     /// When something fails in a later piece, the bytes before it are written, and their number

@@ -8,7 +8,7 @@ use crate::model::{Call, Model, Subject, same_outcome};
 use crate::support::{assert_clean, free, mounted, snapshot};
 
 /// Few enough names that calls meet; two that are the same after 14 bytes; the dots.
-pub fn name() -> impl Strategy<Value = &'static str> {
+fn name() -> impl Strategy<Value = &'static str> {
     prop_oneof![
         8 => prop::sample::select(vec!["a", "b", "c", "d", "abcdefghijklmn", "abcdefghijklmnX"]),
         1 => prop::sample::select(vec![".", ".."]),
