@@ -72,7 +72,7 @@ impl From<Failed> for Failure {
     }
 }
 
-/// Makes a [`Failure`](crate::testing::outcome::Failure) from a format.
+/// Makes a [`Failure`] from a format.
 #[macro_export]
 macro_rules! failure {
     ($($text:tt)*) => {
