@@ -7,7 +7,7 @@
 //! **Who keeps what alive.** Both are counted ([`sync::Counted`]). A process is held by the tree (its
 //! table of pids and its relatives' links) until it is reaped, and by whoever looked it up for as long as it looks. A
 //! thread is held by its process, and by the one place of the scheduler it is in: a queue or a hart. The cycle between a
-//! process and its thread is cut when the thread has ended ([`exit`]). What must be released where sleeping is
+//! process and its thread is cut when the thread has ended ([`exit()`]). What must be released where sleeping is
 //! allowed (files, the address space) is released by the thread itself on its way out, so that
 //! dropping the last handle only ever frees memory and may happen under a lock.
 //!
@@ -128,7 +128,7 @@ impl Process {
     }
 
     /// Makes it end on its next way back to user mode. Does not wake it: the process itself calls this, or
-    /// [`kill`] does and then wakes it.
+    /// [`kill()`] does and then wakes it.
     pub fn mark_killed(&self) {
         self.killed.store(true, Ordering::SeqCst);
     }

@@ -2,7 +2,7 @@
 //!
 //! A thread lives on its kernel stack. At the top of that stack lie the registers its program had when
 //! it entered the kernel; the registers it has while another thread runs are in its
-//! [`Place`](super::scheduler::Place), under the scheduler's lock.
+//! [`Place`], under the scheduler's lock.
 
 use core::fmt;
 use core::marker::PhantomData;

@@ -16,7 +16,7 @@
 //!   thread is on its chain, where it is found;
 //! - *a kill is lost*: likewise, with the flag in place of the word;
 //! - *a stack is freed while somebody stands on it*: the loop lets go of a dead thread after the thread has switched away
-//!   for good, on the loop's own stack ([`super::exit`] tells what happens to it then);
+//!   for good, on the loop's own stack ([`super::exit()`] tells what happens to it then);
 //! - *a hart falls asleep beside a ready thread*: the loop looks at the queue and, if it is empty, marks the hart as idle under the
 //!   lock, with interrupts off until it sleeps. Whoever makes a thread ready later sees the mark and sends an
 //!   interrupt, which ends the sleep even if it comes before it, because interrupts that are off stay pending.
