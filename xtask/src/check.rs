@@ -38,8 +38,9 @@ pub fn run(workspace: &Workspace) -> Result<u8> {
             lints
         }),
         ("lints, guests", guest_lints),
-        ("lints, tests of the user library", {
-            let mut lints = host_cargo(workspace, &["clippy", "-p", "user", "--lib", "--tests"]);
+        ("lints, tests of the guests' libraries", {
+            let what = ["clippy", "-p", "user", "-p", "kernel", "--lib", "--tests"];
+            let mut lints = host_cargo(workspace, &what);
             lints.args(deny);
             lints
         }),

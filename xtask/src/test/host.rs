@@ -18,7 +18,7 @@ use crate::check::host_cargo;
 use crate::process::run_bounded;
 use crate::workspace::Workspace;
 
-/// What is built and tested on the host: whole packages, and of the programs only the library.
+/// What is built and tested on the host: whole packages, and of what runs in the guest only the libraries.
 const TESTED: [&[&str]; 2] = [
     &[
         "-p",
@@ -33,7 +33,7 @@ const TESTED: [&[&str]; 2] = [
         "xtask",
         "--all-targets",
     ],
-    &["-p", "user", "--lib"],
+    &["-p", "user", "-p", "kernel", "--lib"],
 ];
 
 /// One test program takes no longer than this.
