@@ -89,6 +89,12 @@ pub fn sleep(ticks: i32) -> Result<()> {
     check(unsafe { syscall::sleep(ticks) }).map(drop)
 }
 
+/// Ticks since boot.
+pub fn uptime() -> Result<u64> {
+    // SAFETY: touches no memory of ours.
+    check(unsafe { syscall::uptime() })
+}
+
 /// Powers the machine off and tells the emulator `status`; returns only when the kernel cannot.
 pub fn shutdown(status: i32) -> Failed {
     // SAFETY: touches no memory of ours.

@@ -7,3 +7,4 @@
 pub mod child;
 pub mod measure;
 pub mod outcome;
+pub mod scratch;
