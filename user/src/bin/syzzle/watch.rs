@@ -11,7 +11,7 @@ use user::process::{self, Pid};
 use user::{Failed, Result};
 
 /// Ticks that a process gets.
-const LONGEST_LIFE: u32 = 20;
+const LONGEST_LIFE: u32 = 5;
 /// Most processes under watch; beyond, the oldest are killed before their time.
 const WATCHED: usize = 4096;
 
