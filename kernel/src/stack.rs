@@ -5,8 +5,8 @@
 //! the old translation, of addresses that no code uses; Linux treats `vfree` alike.
 //! Invariant: a slot is fresh, in use, or stale, and goes round in that order.
 
-use mm::NoMemory;
 use mm::addr::FrameNo;
+use mm::{Need, NoMemory};
 use sync::LeafLock;
 
 use crate::arch::{self, STACK_FRAMES, STACK_SLOT_SIZE, STACKS, UserRegisters};
@@ -89,7 +89,7 @@ impl KernelStack {
     pub fn try_new() -> Result<Self, NoMemory> {
         let mut frames: [Option<Frame>; STACK_FRAMES] = Default::default();
         for frame in &mut frames {
-            *frame = Some(memory().frame_for_kernel()?);
+            *frame = Some(memory().frame_for_kernel(Need::Lasting)?);
         }
         let slot = ALLOCATOR.with(Allocator::take).ok_or(NoMemory)?;
         let frames = frames.map(|frame| frame.map_or(FrameNo(0), Frame::into_reference));

@@ -30,6 +30,25 @@ impl From<alloc::collections::TryReserveError> for NoMemory {
     }
 }
 
+/// How long the kernel wants a frame for itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// For one system call: it may come out of the kernel's reserve, so that a program can still read, write and exec
+    /// when others have taken all that programs can take.
+    Passing,
+    /// For as long as some object lives, which a program decides.
+    Lasting,
+}
+
+impl From<Need> for Claim {
+    fn from(need: Need) -> Self {
+        match need {
+            Need::Passing => Self::Kernel,
+            Need::Lasting => Self::Program,
+        }
+    }
+}
+
 /// On whose behalf frames are taken; the later ones leave more behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Claim {

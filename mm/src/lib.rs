@@ -36,7 +36,7 @@ mod testing;
 mod tests;
 mod tlb;
 
-pub use commit::NoMemory;
+pub use commit::{Need, NoMemory};
 pub use frame::{FrameRecord, OwnedFrame};
 pub use machine::Machine;
 pub use memory::{Layout, Memory};

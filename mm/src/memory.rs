@@ -8,7 +8,7 @@ use core::mem::MaybeUninit;
 use abi::MemCounter;
 
 use crate::addr::{FrameNo, FrameRange};
-use crate::commit::{Budget, Claim, NoMemory, Tickets};
+use crate::commit::{Budget, Claim, Need, NoMemory, Tickets};
 use crate::frame::allocator::Allocator;
 use crate::frame::{FrameRecord, FrameTable, Kind, OwnedFrame};
 use crate::heap::Heap;
@@ -76,8 +76,8 @@ impl<M: Machine> Memory<M> {
     }
 
     /// A zeroed frame for the kernel itself: a stack, a buffer.
-    pub fn frame_for_kernel(&self) -> Result<OwnedFrame<'_, M>, NoMemory> {
-        let mut tickets = self.budget.take(1, Claim::Program)?;
+    pub fn frame_for_kernel(&self, need: Need) -> Result<OwnedFrame<'_, M>, NoMemory> {
+        let mut tickets = self.budget.take(1, need.into())?;
         let mut frame = self.allocate(Kind::Kernel, &mut tickets);
         frame.zero();
         Ok(frame)

@@ -2,7 +2,7 @@
 
 use core::ops::{Deref, DerefMut};
 
-use mm::OwnedFrame;
+use mm::{Need, OwnedFrame};
 
 use crate::arch::Machine;
 use crate::memory::memory;
@@ -22,7 +22,7 @@ impl Bounce {
         Self {
             small: [0; SMALL],
             page: if length > SMALL {
-                memory().frame_for_kernel().ok()
+                memory().frame_for_kernel(Need::Passing).ok()
             } else {
                 None
             },

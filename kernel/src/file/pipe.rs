@@ -8,7 +8,7 @@
 //! under the lock, so a change between the look and the sleep is noticed. A kill ends either wait.
 
 use kernel_logic::ring::Ring;
-use mm::{NoMemory, OwnedFrame};
+use mm::{Need, NoMemory, OwnedFrame};
 use sync::{Held, Interruptible, Level, SpinLock, WaitQueue, Wake, level};
 
 use super::bounce::SMALL;
@@ -39,7 +39,7 @@ impl Pipe {
     pub fn try_new() -> Result<Self, NoMemory> {
         Ok(Self {
             buffer: SpinLock::new(Buffer {
-                page: memory().frame_for_kernel()?,
+                page: memory().frame_for_kernel(Need::Lasting)?,
                 ring: Ring::new(),
                 has_reader: true,
                 has_writer: true,

@@ -5,7 +5,7 @@
 
 use abi::ARG_MAX;
 use kernel_logic::stack_page;
-use mm::{NoMemory, OwnedFrame};
+use mm::{Need, NoMemory, OwnedFrame};
 
 use super::Caller;
 use crate::arch::Machine;
@@ -56,7 +56,7 @@ impl From<NoMemory> for Refused {
 impl Arguments {
     fn new() -> Result<Self, NoMemory> {
         Ok(Self {
-            strings: memory().frame_for_kernel()?,
+            strings: memory().frame_for_kernel(Need::Passing)?,
             used: 0,
             starts: [0; ARG_MAX],
             count: 0,

@@ -4,6 +4,7 @@ use abi::MemCounter;
 
 use super::*;
 use crate::addr::VirtAddr;
+use crate::commit::Need;
 use crate::space::{MapError, Resolution};
 use crate::testing::{counter, free_frames, memory, read, write};
 
@@ -20,6 +21,25 @@ fn what_is_promised_is_there_although_lazy_pages_ate_the_rest() {
     assert!(page > 100);
     write(&mut careful, 0, &[1; 200 * PAGE_SIZE]).unwrap();
     assert_eq!(read(&mut careful, 199 * PAGE, 1), Ok(vec![1]));
+}
+
+#[test]
+fn the_kernel_has_a_reserve_for_the_call_it_serves() {
+    let memory = memory(400);
+    let mut greedy = space(memory, 400);
+    let mut page = 0;
+    while write(&mut greedy, page * PAGE, b"g").is_ok() {
+        page += 1;
+    }
+    assert!(memory.frame_for_kernel(Need::Lasting).is_err());
+    let passing: Vec<_> = (0..10)
+        .map(|_| memory.frame_for_kernel(Need::Passing).unwrap())
+        .collect();
+    assert!(
+        passing
+            .iter()
+            .all(|frame| frame.bytes().iter().all(|&byte| byte == 0))
+    );
 }
 
 #[test]
