@@ -24,7 +24,7 @@ pub fn run(workspace: &Workspace) -> Result<u8> {
         &["doc", "--release", "--no-deps", "--document-private-items"],
     );
     guest_docs.args(guests).env("RUSTDOCFLAGS", "-D warnings");
-    let mut host_docs = host_cargo(workspace, &["doc", "--no-deps"]);
+    let mut host_docs = host_cargo(workspace, &["doc", "--no-deps", "--document-private-items"]);
     host_docs.env("RUSTDOCFLAGS", "-D warnings");
 
     let steps = [

@@ -7,6 +7,7 @@
 //! Invariant: the terminal is left as it was, whatever ends the run.
 
 use std::io::{self, IsTerminal, Write};
+use std::mem;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -36,25 +37,33 @@ pub fn interactive(mut vm: Vm, deadline: Option<Instant>) -> Result<Outcome> {
 #[derive(Default)]
 pub struct Screen {
     curtain: Curtain,
+    last: Option<u8>,
 }
 
 impl Screen {
     /// Shows output as soon as it comes.
     pub fn show(&mut self, output: &[u8]) {
-        print(&self.curtain.pass(output));
+        let shown = self.curtain.pass(output);
+        self.print(&shown);
+    }
+
+    fn print(&mut self, bytes: &[u8]) {
+        self.last = bytes.last().copied().or(self.last);
+        let mut output = io::stdout().lock();
+        // Nobody reads any more: the guest's status still counts.
+        let _ = output.write_all(bytes).and_then(|()| output.flush());
     }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        print(&std::mem::take(&mut self.curtain).lift());
+        let held = mem::take(&mut self.curtain).lift();
+        self.print(&held);
+        // What is said about the run begins a line of its own.
+        if self.last.is_some_and(|last| last != b'\n') {
+            self.print(b"\n");
+        }
     }
-}
-
-fn print(bytes: &[u8]) {
-    let mut output = io::stdout().lock();
-    // Nobody reads any more: the guest's status still counts.
-    let _ = output.write_all(bytes).and_then(|()| output.flush());
 }
 
 /// The settings of the terminal, put back when dropped.

@@ -3,7 +3,7 @@
 //!
 //! Invariants: the exit code says what happened (see [`outcome`]); whatever may wait has a limit;
 //! two runs at once do not meet, since each keeps its files in a folder of its own
-//! ([`workspace::Scratch`]). Neighbours: `fs` lays out the disk image and checks it, `abi` gives
+//! ([`workspace`]). Neighbours: `fs` lays out the disk image and checks it, `abi` gives
 //! the exit codes; the guests are built by a cargo of their own ([`build`]).
 
 #![forbid(unsafe_code)]

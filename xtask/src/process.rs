@@ -27,18 +27,23 @@ impl Finished {
         self.status.is_some_and(|status| status.success())
     }
 
-    /// The last line it had to say for itself, for an error message.
+    /// What it had to say for itself, in one line for a message: an error if there is one, else its
+    /// last line.
     pub fn last_words(&self) -> &str {
+        if self.status.is_none() {
+            return "its time ran out";
+        }
         let text = if self.errors.trim().is_empty() {
             &self.output
         } else {
             &self.errors
         };
-        match (self.status, text.trim().lines().last()) {
-            (None, _) => "its time ran out",
-            (Some(_), Some(line)) => line,
-            (Some(_), None) => "it said nothing",
-        }
+        let error = text
+            .lines()
+            .find(|line| line.starts_with("error") || line.starts_with("E: "));
+        error
+            .or_else(|| text.trim().lines().last())
+            .unwrap_or("it said nothing")
     }
 }
 
@@ -130,6 +135,17 @@ mod tests {
         assert_eq!(finished.status.and_then(|status| status.code()), Some(3));
         assert_eq!(finished.output, "out\n");
         assert_eq!(finished.last_words(), "last");
+    }
+
+    #[test]
+    fn an_error_says_more_than_the_last_line() {
+        let mut command = Command::new("sh");
+        command.args([
+            "-c",
+            "echo 'error: no route' >&2; echo '  15: main' >&2; exit 1",
+        ]);
+        let finished = run_bounded(&mut command, Duration::from_secs(10)).expect("sh runs");
+        assert_eq!(finished.last_words(), "error: no route");
     }
 
     #[test]

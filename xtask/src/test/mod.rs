@@ -40,21 +40,33 @@ pub fn run(workspace: &Workspace, filter: Option<&str>) -> Result<u8> {
     let toolchain = Toolchain::ensure(workspace)?;
 
     let report = Report::new();
-    host::run(workspace, &filter, &report)?;
+    report.attempt("host tests", || host::run(workspace, &filter, &report));
+    report.attempt("guest tests", || {
+        guests(workspace, &toolchain, &filter, &report)
+    });
+    report.finish()
+}
 
+fn guests(
+    workspace: &Workspace,
+    toolchain: &Toolchain,
+    filter: &Filter,
+    report: &Report,
+) -> Result<()> {
     let cases: Vec<_> = cases::all()
         .into_iter()
         .filter(|case| filter.admits(&case.name))
         .collect();
     let measured = filter.admits(bench::NAME);
-    if measured || !cases.is_empty() {
-        let guests = build::guests(workspace, &toolchain)?;
-        let extras = [foreign::compile(workspace)?, lies::all()].concat();
-        let runner = Runner::new(workspace, guests, extras);
-        runner.run(cases, &report);
-        if measured {
-            bench::run(&runner, &report);
-        }
+    if cases.is_empty() && !measured {
+        return Ok(());
     }
-    report.finish()
+    let guests = build::guests(workspace, toolchain)?;
+    let extras = [foreign::compile(workspace)?, lies::all()].concat();
+    let runner = Runner::new(workspace, guests, extras);
+    runner.run(cases, report);
+    if measured {
+        bench::run(&runner, report);
+    }
+    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
@@ -31,6 +31,14 @@ impl Report {
     pub fn new() -> Self {
         Self {
             counts: Mutex::default(),
+        }
+    }
+
+    /// Runs a group of tests; if it cannot even begin, that counts as one that failed.
+    pub fn attempt(&self, name: &str, group: impl FnOnce() -> Result<()>) {
+        let begin = Instant::now();
+        if let Err(error) = group() {
+            self.result(name, begin.elapsed(), Verdict::Failed(format!("{error:#}")));
         }
     }
 
