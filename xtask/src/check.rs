@@ -10,6 +10,9 @@ use crate::process::run_inherited;
 use crate::setup::{Toolchain, forget_outer_cargo};
 use crate::workspace::Workspace;
 
+/// The documentation is read with its private items, so links to those are good links.
+const DOCUMENTATION_FLAGS: &str = "-D warnings -A rustdoc::private-intra-doc-links";
+
 /// Runs every check, also after one has failed; 1 if any did.
 pub fn run(workspace: &Workspace) -> Result<u8> {
     let toolchain = Toolchain::ensure(workspace)?;
@@ -23,9 +26,11 @@ pub fn run(workspace: &Workspace) -> Result<u8> {
         workspace,
         &["doc", "--release", "--no-deps", "--document-private-items"],
     );
-    guest_docs.args(guests).env("RUSTDOCFLAGS", "-D warnings");
+    guest_docs
+        .args(guests)
+        .env("RUSTDOCFLAGS", DOCUMENTATION_FLAGS);
     let mut host_docs = host_cargo(workspace, &["doc", "--no-deps", "--document-private-items"]);
-    host_docs.env("RUSTDOCFLAGS", "-D warnings");
+    host_docs.env("RUSTDOCFLAGS", DOCUMENTATION_FLAGS);
 
     let steps = [
         (
