@@ -120,7 +120,6 @@ impl Budget {
     }
 
     /// How many are left.
-    #[cfg(test)]
     pub(crate) fn available(&self) -> u64 {
         self.available.load(Ordering::Relaxed)
     }

@@ -9,7 +9,7 @@
 //!
 //! The rooms: [`addr`] numbers; `frame` records, counts and free lists; [`pt`] entries and walks; `tlb` the order in
 //! which rights shrink; `commit` who may take a frame; [`space`] what a program's memory is made of; `heap` kernel
-//! objects; `phys` the one door to bytes; `stats` counters.
+//! objects; `phys` the one door to bytes; `stats` counters; [`audit`] recounts everything.
 
 #![cfg_attr(not(test), no_std)]
 #![deny(unsafe_code)]
@@ -17,6 +17,7 @@
 extern crate alloc;
 
 pub mod addr;
+pub mod audit;
 mod commit;
 mod frame;
 mod heap;

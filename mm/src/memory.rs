@@ -116,6 +116,16 @@ impl<M: Machine> Memory<M> {
         }
     }
 
+    /// How many frames the memory system was given.
+    pub(crate) fn frames_managed(&self) -> u64 {
+        self.total
+    }
+
+    /// Visits every free frame, while nobody takes or gives any.
+    pub(crate) fn for_each_free_frame(&self, visit: impl FnMut(FrameNo)) {
+        self.allocator.for_each_free(&self.frames, visit);
+    }
+
     /// Adds to a counter on behalf of this hart.
     #[inline]
     pub(crate) fn count(&self, counter: MemCounter, by: i64) {

@@ -51,6 +51,16 @@ impl Stack {
     }
 }
 
+impl Stack {
+    fn for_each(self, table: &FrameTable, visit: &mut impl FnMut(FrameNo)) {
+        let mut index = self.head;
+        for _ in 0..self.length {
+            visit(table.frame(index));
+            index = table.at(index).next.load(Ordering::Relaxed);
+        }
+    }
+}
+
 /// The stacks of one hart, on cache lines of their own.
 #[repr(align(64))]
 struct HartStacks(LeafLock<Magazines>);
@@ -171,6 +181,26 @@ impl Allocator {
                 common.batches = batch.head;
             });
         }
+    }
+
+    /// Visits every free frame, while nobody takes or gives any.
+    pub(crate) fn for_each_free(&self, table: &FrameTable, mut visit: impl FnMut(FrameNo)) {
+        for hart in &self.harts {
+            let (loaded, spare) = hart.0.with(|stacks| (stacks.loaded, stacks.spare));
+            for stack in [loaded, spare] {
+                stack.for_each(table, &mut visit);
+            }
+        }
+        let (mut head, unused) = self.common.with(|common| (common.batches, common.unused));
+        while head != NONE {
+            Stack {
+                head,
+                length: BATCH,
+            }
+            .for_each(table, &mut visit);
+            head = table.at(head).previous.load(Ordering::Relaxed);
+        }
+        (unused.start.0..unused.end.0).map(FrameNo).for_each(visit);
     }
 
     /// `count` neighbouring frames that were never used, if there still are so many: for the large

@@ -163,11 +163,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             .iter()
             .filter(|area| area.promise == Promise::Charged)
         {
-            let mut present = 0;
-            self.for_each_leaf(area.pages, |table, index, _| {
-                present += u64::from(table.get(index) != 0)
-            });
-            self.release_promise(area.pages.len(), present);
+            self.release_promise(area.pages.len(), self.present(area.pages));
         }
     }
 }

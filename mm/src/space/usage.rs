@@ -2,8 +2,8 @@
 
 use abi::{PAGE_SIZE, PROC_COUNTERS, PageInfo, ProcCounter};
 
-use super::AddressSpace;
-use crate::addr::{FrameNo, PageNo};
+use super::{AddressSpace, Promise};
+use crate::addr::{FrameNo, PageNo, PageRange};
 use crate::machine::Machine;
 use crate::pt::{Entry, Format, Walk};
 
@@ -64,13 +64,20 @@ impl<M: Machine> AddressSpace<'_, M> {
     pub fn resident_bytes(&self) -> u64 {
         self.resident * PAGE_SIZE as u64
     }
-}
 
-#[cfg(test)]
-impl<M: Machine> AddressSpace<'_, M> {
-    /// Page tables, by the space's own count.
+    /// Page tables below the root, by the space's own count.
     pub(crate) fn tables_below_root(&self) -> u64 {
         self.tables
+    }
+
+    /// Pages present, by the space's own count.
+    pub(crate) fn resident_pages(&self) -> u64 {
+        self.resident
+    }
+
+    /// Whether some area has a page of the range.
+    pub(crate) fn has_area_in(&self, pages: PageRange) -> bool {
+        self.areas.overlaps(pages)
     }
 
     /// Tickets the areas keep for pages that have no frame yet.
@@ -78,13 +85,18 @@ impl<M: Machine> AddressSpace<'_, M> {
         let charged = self
             .areas
             .iter()
-            .filter(|area| area.promise == super::Promise::Charged);
+            .filter(|area| area.promise == Promise::Charged);
         charged
-            .map(|area| {
-                (area.pages.start.0..area.pages.end.0)
-                    .filter(|&page| self.page_frame(PageNo(page)).is_none())
-                    .count() as u64
-            })
+            .map(|area| area.pages.len() - self.present(area.pages))
             .sum()
+    }
+
+    /// How many of the pages have a frame.
+    pub(super) fn present(&self, pages: PageRange) -> u64 {
+        let mut present = 0;
+        self.for_each_leaf(pages, |table, index, _| {
+            present += u64::from(table.get(index) != 0)
+        });
+        present
     }
 }

@@ -1,8 +1,9 @@
 //! What the memory system promises, on the pretended machine.
 //!
-//! `faults`, `forks` and `promises` state one rule each test; `model` runs random programs against a plain map from
+//! `faults`, `forks` and `promises` state one rule each test; `audits` checks the checker; `model` runs random programs against a plain map from
 //! addresses to contents. The numbers in names like `mistake_3` are those of the list in the design of what other systems got wrong.
 
+mod audits;
 mod faults;
 mod forks;
 mod model;

@@ -1,15 +1,13 @@
 //! Random programs over several related spaces and harts, against a model: each space is a map from page to byte.
 //!
-//! After every step of a program all frames must be accounted for: what is free, plus what the tables refer to, is
-//! what there was.
+//! After every step of a program the books are audited ([`crate::audit`]).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use abi::MemCounter;
 use proptest::prelude::*;
 
 use super::*;
-use crate::addr::FrameNo;
 use crate::space::Resolution;
 use crate::testing::{Space, counter, free_frames, memory, on_hart, read, write};
 
@@ -125,36 +123,13 @@ fn take(processes: &mut Vec<Process>, who: usize, step: Step) {
     }
 }
 
-/// Every frame in use is referred to as often as its count says, and none is lost.
+/// Every count and list is what recounting finds.
 fn account(memory: &'static Memory<FakeMachine>, processes: &[Process]) {
-    let mut references: HashMap<FrameNo, u32> = HashMap::new();
-    let mut tables = 0;
-    for process in processes {
-        tables += process.space.tables_below_root() + 1;
-        for (page, _) in process.model.iter() {
-            let info = process.space.page_info(PageNo(*page));
-            if info.is_present() {
-                *references.entry(FrameNo(info.frame())).or_default() += 1;
-            }
-        }
+    // One more frame of RAM than the memory system was given: the kernel's root.
+    let mut tally = [0; FRAMES as usize + 1];
+    if let Err(finding) = memory.audit(processes.iter().map(|process| &process.space), &mut tally) {
+        panic!("{finding}");
     }
-    for (&frame, &count) in &references {
-        assert_eq!(memory.frames.record(frame).count(), count, "{frame:?}");
-    }
-    assert_eq!(
-        counter(memory, MemCounter::Anonymous),
-        references.len() as u64
-    );
-    assert_eq!(counter(memory, MemCounter::PageTables), tables);
-    let promised: u64 = processes
-        .iter()
-        .map(|process| process.space.unkept_promises())
-        .sum();
-    assert_eq!(
-        memory.budget.available() + promised,
-        free_frames(memory),
-        "budget and promises are the free frames"
-    );
 }
 
 proptest! {
