@@ -158,12 +158,13 @@ pub fn sbrklast() -> Outcome {
     Ok(())
 }
 
-/// A request to go far below 0 changes nothing.
+/// A request to go far below 0 changes nothing, and says where the break is.
 pub fn sbrk8000() -> Outcome {
     let end = memory::current_break()?;
     for increment in [0x8000_0004_u32 as i32, i32::MIN, -(end as i32) - 1] {
         // SAFETY: the kernel must not give anything back; if it does, the test fails.
-        unsafe { sbrk(increment) };
+        let old = unsafe { sbrk(increment) };
+        expect("sbrk to below 0", end, old)?;
         expect("the break", end, memory::current_break()?)?;
     }
     // SAFETY: the byte below the break is in the stack page or the heap, which may be written.

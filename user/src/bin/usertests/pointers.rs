@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use crate::lies::{self, Lie, OUTSIDE, PROGRAM, TEXT, moved_nothing, refused};
-use crate::scratch::{self, CREATE, READ, clear};
+use crate::scratch::{self, CREATE, READ, clear, works};
 use abi::PAGE_SIZE;
 use user::file::{Fd, pipe};
 use user::memory::Promise;
@@ -90,11 +90,8 @@ fn waits_again(lie: Lie) -> Outcome {
         Fork::Parent(pid) => pid,
     };
     refused(format_args!("wait to {:#x}", lie.address()), lie.wait())?;
-    expect(
-        "the status after a wait that failed",
-        7,
-        process::wait_for(child)?,
-    )
+    let status = works("wait after a wait that failed", process::wait_for(child))?;
+    expect("the status after a wait that failed", 7, status)
 }
 
 /// Memory that was given back is nobody's.
