@@ -81,10 +81,15 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
 impl<M: Machine> Fork<'_, '_, M> {
     /// Copies what is below the first `entries` entries of a table of `level` (above 0).
     fn upper(&mut self, from: Table<'_>, to: Table<'_>, level: usize, entries: usize) {
+        let mut left = from.live();
         for index in 0..entries {
+            if left == 0 {
+                break;
+            }
             let Entry::Table(lower) = M::Format::decode(from.get(index), level) else {
                 continue;
             };
+            left -= 1;
             let source = self.memory.table(lower);
             let target = self.memory.allocate_table(&mut self.tickets);
             if level > 1 {
