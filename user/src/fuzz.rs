@@ -58,7 +58,7 @@ const STEPS: [i32; 15] = [
     i32::MIN,
 ];
 /// Most descriptors of one process that are worth a try: few, so that processes meet.
-const DESCRIPTORS: u64 = 16;
+const DESCRIPTORS: u64 = 12;
 /// Numbers that name no process, whatever happens.
 const NOBODY: [i32; 4] = [0, -1, i32::MIN, i32::MAX];
 /// Ticks of a sleep: long ones would be all that is done.
@@ -115,15 +115,15 @@ const WEIGHTS: [(Choice, u64); 25] = [
     (Choice::Call(Syscall::Read), 10),
     (Choice::Call(Syscall::Write), 10),
     (Choice::Call(Syscall::Open), 12),
-    (Choice::Call(Syscall::Close), 8),
+    (Choice::Call(Syscall::Close), 6),
     (Choice::Call(Syscall::Dup), 4),
     (Choice::Call(Syscall::Pipe), 5),
     (Choice::Call(Syscall::Fstat), 4),
     (Choice::Call(Syscall::Chdir), 3),
-    (Choice::Call(Syscall::Mkdir), 4),
-    (Choice::Call(Syscall::Mknod), 2),
-    (Choice::Call(Syscall::Link), 4),
-    (Choice::Call(Syscall::Unlink), 6),
+    (Choice::Call(Syscall::Mkdir), 2),
+    (Choice::Call(Syscall::Mknod), 3),
+    (Choice::Call(Syscall::Link), 6),
+    (Choice::Call(Syscall::Unlink), 14),
     (Choice::Call(Syscall::Exec), 3),
     (Choice::Call(Syscall::Wait), 3),
     (Choice::Call(Syscall::Getpid), 1),
@@ -195,7 +195,7 @@ impl Arguments<'_> {
             Syscall::Fstat => [self.descriptor(), self.address(), 0, 0],
             Syscall::Pipe | Syscall::Wait => [self.address(), 0, 0, 0],
             Syscall::Chdir | Syscall::Mkdir | Syscall::Unlink => [self.path(), 0, 0, 0],
-            Syscall::Mknod => [self.path(), self.major(), self.random.bits(), 0],
+            Syscall::Mknod => [self.path(), self.major(), self.random.below(3), 0],
             Syscall::Link => [self.path(), self.path(), 0, 0],
             Syscall::Exec => [self.path(), self.vector(), 0, 0],
             Syscall::Sleep => [self.random.choose(&SLEEPS), 0, 0, 0],

@@ -34,12 +34,15 @@ const TOO_LONG: [u8; abi::PATH_MAX + 1] = {
 
 /// Few names, so that processes meet. All lead into the fuzzer's own folder, whatever the current
 /// directory is, which is always in it; `.` cannot be removed.
-static PATHS: [&[u8]; 15] = [
+static PATHS: [&[u8]; 18] = [
     b"sz0\0",
     b"sz1\0",
     b"sz2\0",
     b"sz3\0",
     b"sz4\0",
+    b"sz5\0",
+    b"sz6\0",
+    b"sz7\0",
     b"sz0/sz1\0",
     b"sz2/sz3\0",
     b"sz4/../sz0\0",
