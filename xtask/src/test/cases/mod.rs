@@ -4,6 +4,7 @@ mod boot;
 mod cow;
 mod files;
 mod foreign;
+mod interface;
 mod keyboard;
 mod processes;
 mod shell;
@@ -18,6 +19,7 @@ pub fn all() -> Vec<Case> {
         cow::cases(),
         processes::cases(),
         files::cases(),
+        interface::cases(),
         shell::cases(),
         keyboard::cases(),
         foreign::cases(),

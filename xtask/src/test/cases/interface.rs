@@ -1,0 +1,40 @@
+//! The whole interface: xv6's suite of tests as ours, and the mills that try what nobody thought of.
+//! Afterwards the disk must be sound.
+
+use super::super::case::Case;
+
+/// The tests.
+pub fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for harts in [1, 2, 4] {
+        cases.push(
+            Case::line(format!("usertests -q: {harts} harts"), "usertests -q")
+                .harts(harts)
+                .within(180)
+                .shows("^ALL TESTS PASSED$")
+                .leaves_disk_sound(),
+        );
+        cases.push(
+            Case::line(format!("grind: {harts} harts"), "grind -s 1 200")
+                .harts(harts)
+                .within(120)
+                .shows("^grind: OK$")
+                .leaves_disk_sound(),
+        );
+        cases.push(
+            Case::line(format!("syzzle: {harts} harts"), "syzzle 1 4000")
+                .harts(harts)
+                .within(120)
+                .shows("^syzzle: OK")
+                .leaves_disk_sound(),
+        );
+    }
+    cases.push(
+        Case::line("usertests with the slow ones", "usertests")
+            .harts(4)
+            .within(300)
+            .shows("^ALL TESTS PASSED$")
+            .leaves_disk_sound(),
+    );
+    cases
+}
