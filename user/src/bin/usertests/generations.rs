@@ -2,9 +2,9 @@
 
 #![forbid(unsafe_code)]
 
-use crate::scratch::{CREATE, READ, clear, open};
+use crate::scratch::{CREATE, READ, clear, open, read, unlink};
 use abi::CHILDREN_MAX;
-use user::file::Fd;
+use user::file::{Fd, pipe};
 use user::process::{self, Fork};
 use user::testing::child;
 use user::testing::outcome::{Outcome, ensure, expect, failure};
@@ -32,7 +32,7 @@ pub fn reparent() -> Outcome {
     let this = process::id();
     for _ in 0..200 {
         let child = spawn(|| {
-            // The child ends at once, and this one's wait may be cut short by its own end.
+            // It ends before this one, after it, or at the same time on another hart.
             if spawn(|| ()).is_err() {
                 process::exit(1);
             }
@@ -75,6 +75,8 @@ pub fn forkfork() -> Outcome {
 pub fn forkforkfork() -> Outcome {
     const STOP: &core::ffi::CStr = c"stopforking";
     clear(STOP);
+    // Broken when the last of them has ended.
+    let (end_of_life, life) = pipe()?;
     let bomb = spawn(|| {
         while Fd::open(STOP, READ).is_err() {
             // Both go on. Where there is no room for a child, the others stop too.
@@ -87,9 +89,10 @@ pub fn forkforkfork() -> Outcome {
     process::sleep(20)?;
     open(STOP, CREATE)?.close()?;
     process::wait_for(bomb)?;
-    // The others are init's children.
-    process::sleep(5)?;
-    crate::scratch::unlink(STOP)
+    life.close()?;
+    read(end_of_life, &mut [0], 0)?;
+    end_of_life.close()?;
+    unlink(STOP)
 }
 
 /// Children of children that have ended are handed on while they end themselves.
