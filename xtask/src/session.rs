@@ -13,6 +13,8 @@ use crate::vm::{Event, Vm};
 
 /// How long nothing may follow a `$ ` for it to be taken for a prompt.
 const QUIET: Duration = Duration::from_millis(150);
+/// How long [`Session::insist`] waits before it types again.
+const REPEAT: Duration = Duration::from_secs(1);
 /// What the shell is made to echo to show that it is back; no program prints it by chance.
 const MARK: &str = "cowslip-is-back-at-its-prompt";
 
@@ -81,6 +83,24 @@ impl<'a> Session<'a> {
                 Event::Quiet => return Waited::Seen,
                 Event::Output(_) => {}
                 Event::Closed => return Waited::Closed,
+            }
+        }
+    }
+
+    /// Types a key again and again until the prompt comes back: a program that has not quite been
+    /// started does not hear the first.
+    pub fn insist(&mut self, key: &[u8]) -> Result<Waited> {
+        let from = self.position();
+        let whole = self.deadline;
+        loop {
+            self.vm.type_bytes(key)?;
+            let pause = Instant::now() + REPEAT;
+            self.deadline = Some(whole.map_or(pause, |whole| whole.min(pause)));
+            let waited = self.wait_prompt(from);
+            self.deadline = whole;
+            let over = whole.is_some_and(|whole| Instant::now() >= whole);
+            if waited != Waited::TimedOut || over {
+                return Ok(waited);
             }
         }
     }

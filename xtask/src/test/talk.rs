@@ -14,6 +14,8 @@ pub enum Step {
     Prompt,
     /// Type these bytes.
     Type(&'static str),
+    /// Type this key until the shell's prompt comes back.
+    Insist(&'static str),
     /// Wait until what the console printed since the last [`Step::Type`] matches.
     See(&'static str),
     /// Let some time pass, so that a program gets to where it waits.
@@ -25,14 +27,15 @@ pub fn talk(session: &mut Session, steps: &[Step]) -> Result<()> {
     let mut from = 0;
     for (number, step) in steps.iter().enumerate() {
         let (what, waited) = match step {
-            Step::Prompt => {
-                let waited = session.wait_prompt(from);
-                ("a prompt".to_owned(), waited)
-            }
+            Step::Prompt => ("a prompt".to_owned(), session.wait_prompt(from)),
             Step::Type(text) => {
                 from = session.position();
                 session.vm.type_bytes(text.as_bytes())?;
                 continue;
+            }
+            Step::Insist(key) => {
+                from = session.position();
+                ("a prompt".to_owned(), session.insist(key.as_bytes())?)
             }
             Step::See(pattern) => {
                 let waited = session.wait_for(&Regex::new(pattern)?, from);

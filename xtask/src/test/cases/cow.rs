@@ -12,7 +12,7 @@ pub fn cases() -> Vec<Case> {
             Case::line(format!("cowtest: {harts} harts, {memory} MiB"), "cowtest")
                 .harts(harts)
                 .mebibytes(memory)
-                .within(120)
+                .within(300)
                 .shows("^ALL COW TESTS PASSED$")
         })
         .collect();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::case::Case;
-use super::super::talk::Step::{Pause, Prompt, See, Type};
+use super::super::talk::Step::{Insist, Pause, Prompt, See, Type};
 
 const CTRL_C: &str = "\x03";
 const CTRL_D: &str = "\x04";
@@ -63,8 +63,7 @@ pub fn cases() -> Vec<Case> {
                 Prompt,
                 Type("sleep 1000\n"),
                 Pause(SETTLE),
-                Type(CTRL_C),
-                Prompt,
+                Insist(CTRL_C),
                 Type("echo back\n"),
                 See("(?m)^back\r?$"),
             ],
@@ -76,8 +75,7 @@ pub fn cases() -> Vec<Case> {
                 Prompt,
                 Type("(sleep 1000; echo no) | cat | wc\n"),
                 Pause(SETTLE),
-                Type(CTRL_C),
-                Prompt,
+                Insist(CTRL_C),
                 Type("echo back\n"),
                 See("(?m)^back\r?$"),
             ],
@@ -89,8 +87,7 @@ pub fn cases() -> Vec<Case> {
                 Prompt,
                 Type("c-spin\n"),
                 Pause(SETTLE),
-                Type(CTRL_C),
-                Prompt,
+                Insist(CTRL_C),
                 Type("echo back\n"),
                 See("(?m)^back\r?$"),
             ],
@@ -104,8 +101,7 @@ pub fn cases() -> Vec<Case> {
                 Prompt,
                 Type("sleep 1000\n"),
                 Pause(SETTLE),
-                Type(CTRL_C),
-                Prompt,
+                Insist(CTRL_C),
                 See("(?m)^(\\$ )?survived\r?$"),
             ],
         ),
