@@ -35,11 +35,16 @@ impl<D: BlockDevice> Volume<D> {
         let mut done = 0;
         while done < wanted {
             let (index, start) = split(offset as usize + done);
-            let block = self.map_existing(inode, index)?;
             let rest = &mut buffer[done..wanted];
-            done += if inode.kind == FileKind::Directory {
-                copy_part(self.metadata(block)?, start, rest)
-            } else if start == 0 && rest.len() >= BLOCK_SIZE {
+            if inode.kind == FileKind::Directory {
+                done += match self.entry_block(inode, index)? {
+                    Some(block) => copy_part(self.metadata(block)?, start, rest),
+                    None => copy_part(&[0; BLOCK_SIZE], start, rest),
+                };
+                continue;
+            }
+            let block = self.map_existing(inode, index)?;
+            done += if start == 0 && rest.len() >= BLOCK_SIZE {
                 let blocks = self.run_length(inode, index, block, rest.len() / BLOCK_SIZE)?;
                 let whole = &mut rest[..blocks * BLOCK_SIZE];
                 self.read_data(block, whole)?;

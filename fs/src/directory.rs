@@ -1,7 +1,9 @@
 //! Names in a directory.
 //!
 //! A directory is a file of 16-byte entries; one whose inode is 0 is unused and taken again
-//! before the directory grows. Names are compared up to 14 bytes. Invariant: an [`Inode`] given
+//! before the directory grows. Blocks after the first may be missing within the size, and then have only unused
+//! entries: xv6's `mkfs` says of a root directory that fills its blocks to the last entry that it has one more, and xv6
+//! provides it when it reads there. Names are compared up to 14 bytes. Invariant: an [`Inode`] given
 //! to these functions is a directory. Neighbours: `path` and `names` above, `map` below.
 
 use abi::{BLOCK_SIZE, FileKind, NAME_MAX};
@@ -14,7 +16,9 @@ use crate::layout::{Block, DirEntry, ENTRIES_PER_BLOCK, ENTRY_SIZE, MAX_FILE_SIZ
 use crate::log::Content;
 use crate::volume::Volume;
 
-type EntryBlock = [DirEntry; ENTRIES_PER_BLOCK as usize];
+const PER_BLOCK: usize = ENTRIES_PER_BLOCK as usize;
+
+type EntryBlock = [DirEntry; PER_BLOCK];
 
 /// A name that was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,8 +82,13 @@ impl<D: BlockDevice> Volume<D> {
         wanted: impl Fn(&DirEntry) -> bool,
     ) -> Result<Option<(usize, DirEntry)>, FsError> {
         let count = directory.size() as usize / ENTRY_SIZE;
-        for first in (0..count).step_by(ENTRIES_PER_BLOCK as usize) {
-            let block = self.map_existing(directory, first * ENTRY_SIZE / BLOCK_SIZE)?;
+        for first in (0..count).step_by(PER_BLOCK) {
+            let Some(block) = self.entry_block(directory, first / PER_BLOCK)? else {
+                if wanted(&DirEntry::UNUSED) {
+                    return Ok(Some((first, DirEntry::UNUSED)));
+                }
+                continue;
+            };
             let entries: &EntryBlock = transmute_ref!(self.metadata(block)?);
             let present = &entries[..entries.len().min(count - first)];
             if let Some(index) = present.iter().position(&wanted) {
@@ -87,6 +96,19 @@ impl<D: BlockDevice> Volume<D> {
             }
         }
         Ok(None)
+    }
+
+    /// The block that holds block `index` of a directory, which lies within its size; `None` if there is none, and so
+    /// no entry in it is used.
+    pub(crate) fn entry_block(
+        &mut self,
+        directory: &Inode,
+        index: usize,
+    ) -> Result<Option<u32>, FsError> {
+        match index {
+            0 => self.map_existing(directory, 0).map(Some),
+            _ => Ok(Some(self.map(directory, index)?).filter(|&block| block != 0)),
+        }
     }
 
     /// Adds a name that the directory does not have, in the transaction. The caller stores the
@@ -100,6 +122,10 @@ impl<D: BlockDevice> Volume<D> {
         let entry = DirEntry::new(inode.in_entry(), name);
         let unused = self.find_entry(directory, |entry| entry.inode.get() == 0)?;
         if let Some((position, _)) = unused {
+            let index = position / PER_BLOCK;
+            if self.entry_block(directory, index)?.is_none() {
+                self.add_block(directory, index)?;
+            }
             return self.put_entry(directory, position, entry);
         }
         let size = directory.size();
@@ -107,11 +133,17 @@ impl<D: BlockDevice> Volume<D> {
             return Err(FsError::TooLarge);
         }
         if (size as usize).is_multiple_of(BLOCK_SIZE) {
-            let block = self.map_or_allocate(directory, size as usize / BLOCK_SIZE)?;
-            self.replace(block, Content::Metadata)?;
+            self.add_block(directory, size as usize / BLOCK_SIZE)?;
         }
         directory.record.size.set(size + ENTRY_SIZE as u32);
         self.put_entry(directory, size as usize / ENTRY_SIZE, entry)
+    }
+
+    /// Provides a block of unused entries.
+    fn add_block(&mut self, directory: &mut Inode, index: usize) -> Result<(), FsError> {
+        let block = self.map_or_allocate(directory, index)?;
+        self.replace(block, Content::Metadata)?;
+        Ok(())
     }
 
     /// Removes a name in the transaction.
@@ -125,11 +157,10 @@ impl<D: BlockDevice> Volume<D> {
         position: usize,
         entry: DirEntry,
     ) -> Result<(), FsError> {
-        let per_block = ENTRIES_PER_BLOCK as usize;
-        let block = self.map_existing(directory, position / per_block)?;
+        let block = self.map_existing(directory, position / PER_BLOCK)?;
         let contents: &mut Block = self.edit(block)?;
         let entries: &mut EntryBlock = transmute_mut!(contents);
-        entries[position % per_block] = entry;
+        entries[position % PER_BLOCK] = entry;
         Ok(())
     }
 }

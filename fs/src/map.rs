@@ -2,8 +2,8 @@
 //!
 //! Twelve blocks are named by the inode, 256 more by the indirect block. Invariants: a block
 //! number is checked to lie in the data region whenever it is read; a file's blocks within its
-//! size all exist (there are no holes), and blocks beyond it may (xv6 leaves some when a write
-//! is broken off). Neighbours: `data` and `directory` above, `bitmap` below.
+//! size all exist (there are no holes, except in directories: see there), and blocks beyond it may
+//! (xv6 leaves some when a write is broken off). Neighbours: `data` and `directory` above, `bitmap` below.
 
 use zerocopy::little_endian::U32;
 use zerocopy::{transmute_mut, transmute_ref};
@@ -48,7 +48,7 @@ impl<D: BlockDevice> Volume<D> {
     }
 
     /// The block that holds block `index` of the file, 0 if there is none.
-    fn map(&mut self, inode: &Inode, index: usize) -> Result<u32, FsError> {
+    pub(crate) fn map(&mut self, inode: &Inode, index: usize) -> Result<u32, FsError> {
         let address = if index < DIRECT {
             inode.record.addresses[index].get()
         } else {

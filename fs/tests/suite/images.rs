@@ -7,7 +7,9 @@ use fs::{BlockDevice, FileSystem, FsError, InodeNo, MemoryDisk, MountError, fsck
 use zerocopy::FromBytes;
 
 use crate::model::{Call, Subject};
-use crate::support::{ROOT, assert_clean, disk, files, pattern, read_file, snapshot, write_file};
+use crate::support::{
+    ROOT, assert_clean, disk, files, mounted, pattern, read_file, read_inode, snapshot, write_file,
+};
 
 #[test]
 fn a_built_image_holds_what_was_added() {
@@ -222,6 +224,42 @@ fn a_padded_directory_is_one() {
         "an unused entry was taken"
     );
     files.release(root).unwrap();
+    assert_clean(files);
+}
+
+/// It does so even when they are whole already, and then says that there is a block more than there is.
+#[test]
+fn a_directory_may_be_said_to_have_one_block_more() {
+    let mut files = mounted(1000, 200);
+    for number in 0..62 {
+        write_file(&mut files, format!("{number}").as_bytes(), b"x");
+    }
+    let mut image = files.unmount().unwrap().into_bytes();
+    let size = 33 * BLOCK_SIZE + 64 + 8;
+    assert_eq!(image[size..size + 4], 1024u32.to_le_bytes());
+    image[size..size + 4].copy_from_slice(&2048u32.to_le_bytes());
+
+    let mut files = FileSystem::mount(MemoryDisk::from_bytes(image), 8).unwrap();
+    let entries = read_inode(&mut files, ROOT).unwrap();
+    assert_eq!(entries.len(), 2048);
+    assert_eq!(
+        entries[1024..],
+        [0; 1024],
+        "an absent block is unused entries"
+    );
+    assert_eq!(files.lookup(ROOT, b"absent"), Err(FsError::NotFound));
+    let free = files.free_blocks().unwrap();
+    files.mkdir(ROOT, b"d").unwrap();
+    write_file(&mut files, b"f", b"y");
+    assert_eq!(
+        free - files.free_blocks().unwrap(),
+        3,
+        "one of them the root's"
+    );
+    assert_eq!(files.stat(ROOT).unwrap().size, 2048);
+    assert_eq!(read_file(&mut files, b"f").unwrap(), b"y");
+    files.unlink(ROOT, b"f").unwrap();
+    assert_eq!(files.lookup(ROOT, b"f"), Err(FsError::NotFound));
     assert_clean(files);
 }
 
