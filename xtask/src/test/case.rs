@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::course::Course;
 use super::talk::Step;
 use crate::cli::{Fork, Memory};
 use crate::image::Geometry;
@@ -44,6 +45,8 @@ pub enum DiskContents {
     Ours(Geometry),
     /// These bytes.
     Bytes(fn() -> Vec<u8>),
+    /// A stranger's disk, see [`course`](super::course).
+    Course(Course),
     /// There is no disk.
     NoDisk,
 }

@@ -12,8 +12,10 @@ use crate::image::Extra;
 use crate::process::run_bounded;
 use crate::workspace::Workspace;
 
-const COMPILER: &str = "riscv64-linux-gnu-gcc";
-const LIMIT: Duration = Duration::from_secs(60);
+/// Debian's cross compiler.
+pub const COMPILER: &str = "riscv64-linux-gnu-gcc";
+/// One program takes no longer to compile than this.
+pub const LIMIT: Duration = Duration::from_secs(60);
 
 /// Bare programs, linked at 0, with floating point in hardware registers. Nobody sets `gp` up for
 /// them, so the linker must not shorten addresses by it.

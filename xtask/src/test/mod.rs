@@ -6,6 +6,7 @@
 mod bench;
 mod case;
 mod cases;
+mod course;
 mod foreign;
 mod host;
 mod lies;
@@ -44,6 +45,7 @@ pub fn run(workspace: &Workspace, filter: Option<&str>) -> Result<u8> {
     report.attempt("guest tests", || {
         guests(workspace, &toolchain, &filter, &report)
     });
+    course::command::run(workspace, &filter, &report);
     report.finish()
 }
 

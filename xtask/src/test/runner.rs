@@ -11,6 +11,7 @@ use anyhow::{Result, ensure};
 use regex::Regex;
 
 use super::case::{Action, Case, DiskCheck, DiskContents, End};
+use super::course::Course;
 use super::report::{Report, Verdict};
 use super::talk::talk;
 use crate::build::Guests;
@@ -34,6 +35,7 @@ pub struct Runner<'a> {
     guests: Guests,
     extras: Vec<Extra>,
     images: Mutex<HashMap<Geometry, Arc<Vec<u8>>>>,
+    courses: Mutex<HashMap<Course, Arc<Vec<u8>>>>,
 }
 
 impl<'a> Runner<'a> {
@@ -44,6 +46,7 @@ impl<'a> Runner<'a> {
             guests,
             extras,
             images: Mutex::default(),
+            courses: Mutex::default(),
         }
     }
 
@@ -124,6 +127,7 @@ impl<'a> Runner<'a> {
             DiskContents::NoDisk => return Ok(machine),
             DiskContents::Bytes(bytes) => Arc::new(bytes()),
             DiskContents::Ours(geometry) => self.image(geometry)?,
+            DiskContents::Course(course) => self.course(course)?,
         };
         machine.disk = Some(Disk {
             path: image::write_temporary(self.workspace, &contents)?,
@@ -141,6 +145,17 @@ impl<'a> Runner<'a> {
         let image = image::build(self.workspace, &self.guests, &self.extras, geometry)?;
         let image = Arc::new(image);
         images.insert(geometry, Arc::clone(&image));
+        Ok(image)
+    }
+
+    /// The disk of a course, made when first asked for.
+    fn course(&self, course: Course) -> Result<Arc<Vec<u8>>> {
+        let mut courses = self.courses.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(image) = courses.get(&course) {
+            return Ok(Arc::clone(image));
+        }
+        let image = Arc::new(course.image(self.workspace)?);
+        courses.insert(course, Arc::clone(&image));
         Ok(image)
     }
 

@@ -1,6 +1,7 @@
 //! The guest tests, as tables: one file per subject.
 
 mod boot;
+mod course;
 mod cow;
 mod files;
 mod foreign;
@@ -23,6 +24,7 @@ pub fn all() -> Vec<Case> {
         shell::cases(),
         keyboard::cases(),
         foreign::cases(),
+        course::cases(),
         trouble::cases(),
     ]
     .into_iter()

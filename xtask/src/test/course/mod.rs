@@ -1,0 +1,164 @@
+//! The disks of two xv6 courses: programs of `tests/course`, compiled and packed as a course does it, by
+//! tools that share nothing with ours. Neither init, shell nor console node comes from Cowslip.
+
+pub mod command;
+mod mkfs;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::foreign::{COMPILER, LIMIT};
+use crate::process::run_bounded;
+use crate::workspace::Workspace;
+
+/// A year whose course it is. What programs and images were like changed between the two.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Course {
+    /// One segment that may be read, written and run, not aligned in the file; entered at `main`; `sbrk` with one
+    /// argument; a log of 30 blocks.
+    Of2022,
+    /// Text and data apart; entered at `start`, which calls `main`; `sbrk` with a mode; a log of 31 blocks.
+    Of2025,
+}
+
+impl Course {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Of2022, Self::Of2025];
+
+    /// The year.
+    pub const fn year(self) -> u32 {
+        match self {
+            Self::Of2022 => 2022,
+            Self::Of2025 => 2025,
+        }
+    }
+
+    const fn log_blocks(self) -> u32 {
+        match self {
+            Self::Of2022 => 30,
+            Self::Of2025 => 31,
+        }
+    }
+
+    const fn linking(self) -> &'static [&'static str] {
+        match self {
+            Self::Of2022 => &["-Wl,-N", "-Wl,-Ttext=0", "-Wl,-emain"],
+            Self::Of2025 => &["-Wl,-Tuser.ld", "-Wl,-zmax-page-size=4096"],
+        }
+    }
+
+    /// The course's disk.
+    pub fn image(self, workspace: &Workspace) -> Result<Vec<u8>> {
+        let folder = workspace.root().join("tests/course");
+        let mut files = vec![("README".to_owned(), README.into())];
+        for (name, source) in programs(&folder)? {
+            let text = fs::read_to_string(folder.join(&source))
+                .with_context(|| format!("cannot read {source}"))?;
+            let wishes = Wishes::read(&text);
+            if wishes.only.is_none_or(|year| year == self.year()) {
+                let mut program = self.compile(workspace, &folder, &source)?;
+                if wishes.padded {
+                    program.resize(program.len().max(mkfs::FILE_MAX), 0);
+                }
+                files.push((name, program));
+            }
+        }
+        let files = files.iter();
+        mkfs::image(
+            self.log_blocks(),
+            files.map(|(name, bytes)| (name.as_str(), bytes.as_slice())),
+        )
+    }
+
+    /// Compiles a program with its symbols, as courses leave them in.
+    fn compile(self, workspace: &Workspace, folder: &Path, source: &str) -> Result<Vec<u8>> {
+        let program = workspace.temporary(source);
+        let compiled = run_bounded(
+            Command::new(COMPILER)
+                .current_dir(folder)
+                .args(FLAGS)
+                .arg(format!("-DCOURSE={}", self.year()))
+                .args(self.linking())
+                .arg("-o")
+                .arg(&program)
+                .args(LIBRARY)
+                .arg(source),
+            LIMIT,
+        )?;
+        if !compiled.success() {
+            bail!(
+                "tests/course/{source} does not compile for {}:\n{}{}",
+                self.year(),
+                compiled.output,
+                compiled.errors
+            );
+        }
+        fs::read(&program).with_context(|| format!("cannot read {}", program.display()))
+    }
+}
+
+const README: &[u8] = b"one line\na line with words\nthe last line has words, too\n";
+
+/// What every program is linked with.
+const LIBRARY: [&str; 4] = ["ulib.c", "printf.c", "umalloc.c", "usys.S"];
+
+const FLAGS: [&str; 19] = [
+    "-std=gnu11",
+    "-O",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-ggdb",
+    "-fno-omit-frame-pointer",
+    "-static",
+    "-nostdlib",
+    "-ffreestanding",
+    "-fno-pic",
+    "-no-pie",
+    "-fno-stack-protector",
+    "-fno-tree-loop-distribute-patterns",
+    "-mcmodel=medany",
+    "-mno-relax",
+    "-march=rv64gc",
+    "-mabi=lp64d",
+    "-Wl,--no-warn-rwx-segments,--build-id=none",
+];
+
+/// What a program's first line asks for.
+struct Wishes {
+    /// The one year that has it: `// only: YEAR`.
+    only: Option<u32>,
+    /// To be as large as a file can be: `// padded`.
+    padded: bool,
+}
+
+impl Wishes {
+    fn read(text: &str) -> Self {
+        let first = text.lines().next().unwrap_or_default();
+        let year = first.strip_prefix("// only: ");
+        Self {
+            only: year.and_then(|year| year.parse().ok()),
+            padded: first == "// padded",
+        }
+    }
+}
+
+/// The programs in a folder: names and sources.
+fn programs(folder: &Path) -> Result<Vec<(String, String)>> {
+    let entries =
+        fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let mut programs: Vec<_> = entries
+        .flatten()
+        .map(|entry| PathBuf::from(entry.file_name()))
+        .filter_map(|source| {
+            let name = source.to_str()?.strip_suffix(".c")?.to_owned();
+            let source = source.to_str()?.to_owned();
+            (!LIBRARY.contains(&source.as_str())).then_some((name, source))
+        })
+        .collect();
+    programs.sort();
+    Ok(programs)
+}
