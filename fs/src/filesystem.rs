@@ -33,7 +33,7 @@ impl<D> fmt::Debug for FileSystem<D> {
 
 impl<D: BlockDevice> FileSystem<D> {
     /// Checks the superblock of `device`, recovers its log, and frees the inodes that no name
-    /// leads to. At most `cache_blocks` blocks of metadata are kept in memory, at least 8.
+    /// leads to. The last `cache_blocks` blocks of metadata (at least 8) are kept in memory that is taken here.
     ///
     /// # Errors
     ///
@@ -70,11 +70,6 @@ impl<D: BlockDevice> FileSystem<D> {
     /// The device's.
     pub fn sync(&mut self) -> Result<(), FsError> {
         self.volume.sync()
-    }
-
-    /// Gives up to `blocks` cached blocks (1 KiB each) back to the allocator; how many it were.
-    pub fn shrink(&mut self, blocks: usize) -> usize {
-        self.volume.shrink(blocks)
     }
 
     /// How many blocks are free.

@@ -8,7 +8,7 @@
 
 use alloc::boxed::Box;
 
-use crate::cache::{Cache, try_block};
+use crate::cache::{Cache, Place, try_block};
 use crate::device::{BlockDevice, DeviceError};
 use crate::error::{DeviceOperation, FsError, MountError};
 use crate::layout::{Block, Geometry, SUPERBLOCK};
@@ -86,26 +86,33 @@ impl<D: BlockDevice> Volume<D> {
         if let Some(slot) = self.log.find(block) {
             return Ok(self.log.contents(slot));
         }
-        if self.cache.get(block).is_none() {
-            let buffer = self.cache.claim(block).ok_or(FsError::NoMemory)?;
-            if let Err(DeviceError) = self.device.read(block, buffer) {
-                self.cache.forget(block);
-                return Err(FsError::Device(DeviceOperation::Read(block)));
-            }
+        let place = self.cached(block)?;
+        Ok(self.cache.contents(place))
+    }
+
+    /// Where the block is in the cache, read if it was not there.
+    fn cached(&mut self, block: u32) -> Result<Place, FsError> {
+        if let Some(place) = self.cache.find(block) {
+            return Ok(place);
         }
-        self.cache.get(block).ok_or(FsError::NoMemory)
+        let place = self.cache.claim(block);
+        if let Err(DeviceError) = self.device.read(block, self.cache.contents(place)) {
+            self.cache.forget(block);
+            return Err(FsError::Device(DeviceOperation::Read(block)));
+        }
+        Ok(place)
     }
 
     /// A block of metadata, to be changed by the transaction.
     pub(crate) fn edit(&mut self, block: u32) -> Result<&mut Block, FsError> {
+        self.working()?;
         if let Some(slot) = self.log.find(block) {
             return Ok(self.log.contents_mut(slot));
         }
-        self.metadata(block)?;
-        let cached = self.cache.get(block).ok_or(FsError::NoMemory)?;
+        let place = self.cached(block)?;
         let slot = self.log.stage(block, Content::Metadata)?;
         let contents = self.log.contents_mut(slot);
-        contents.copy_from_slice(cached);
+        contents.copy_from_slice(self.cache.contents(place));
         Ok(contents)
     }
 
@@ -182,10 +189,9 @@ impl<D: BlockDevice> Volume<D> {
         for (staged, contents) in self.log.staged() {
             // A data block may have been metadata in an earlier life.
             self.cache.forget(staged.block);
-            if staged.content == Content::Metadata
-                && let Some(buffer) = self.cache.claim(staged.block)
-            {
-                buffer.copy_from_slice(contents);
+            if staged.content == Content::Metadata {
+                let place = self.cache.claim(staged.block);
+                self.cache.contents(place).copy_from_slice(contents);
             }
         }
     }
@@ -199,11 +205,6 @@ impl<D: BlockDevice> Volume<D> {
     pub(crate) fn sync(&mut self) -> Result<(), FsError> {
         self.working()?;
         self.log.settle(&mut self.device)
-    }
-
-    /// Gives up to `blocks` cached blocks back to the allocator; how many it were.
-    pub(crate) fn shrink(&mut self, blocks: usize) -> usize {
-        self.cache.shrink(blocks)
     }
 
     /// The device, in whatever state it is.

@@ -13,7 +13,8 @@ use crate::process::Caller;
 
 static FILES: SleepLock<level::Files, Option<FileSystem<Disk>>> = SleepLock::new(None);
 
-/// Blocks of metadata that may be kept: about 1 per mille of memory, within bounds.
+/// Blocks of metadata that are kept: about 1 per mille of memory, within bounds. They are taken once, so that what is free
+/// does not depend on which files were used before.
 const CACHE_SHARE: u64 = 256;
 const CACHE_MIN: u64 = 32;
 const CACHE_MAX: u64 = 512;
