@@ -1,7 +1,7 @@
 //! A process's table of descriptors.
 //!
-//! The table grows by groups of 64, each a box of 512 bytes that is allocated fallibly, up to [`OPEN_MAX`]. A descriptor is
-//! free, reserved (a call that will open something has it, but there is nothing to read yet) or open. Reserving comes
+//! The table grows by groups of 64, each a box of 512 bytes that is allocated fallibly, up to [`OPEN_MAX`]; all but the first
+//! go with their last descriptor. A descriptor is free, reserved (a call that will open something has it, but there is nothing to read yet) or open. Reserving comes
 //! first, so that a call fails for want of a descriptor before it has made or truncated a file.
 
 use alloc::boxed::Box;
@@ -65,7 +65,7 @@ impl Descriptors {
 
     /// Gives a reserved descriptor back.
     pub fn cancel(&mut self, reserved: Reserved) {
-        self.used[reserved.0 / GROUP] &= !(1 << (reserved.0 % GROUP));
+        self.set_free(reserved.0);
     }
 
     /// The open file a program calls `number`.
@@ -79,7 +79,7 @@ impl Descriptors {
         let number = usize::try_from(number).ok()?;
         let slots = self.groups.get_mut(number / GROUP)?.as_mut()?;
         let file = slots[number % GROUP].take()?;
-        self.used[number / GROUP] &= !(1 << (number % GROUP));
+        self.set_free(number);
         Some(file)
     }
 
@@ -111,6 +111,15 @@ impl Descriptors {
             }
         }
         Ok(copy)
+    }
+
+    fn set_free(&mut self, number: usize) {
+        let group = number / GROUP;
+        self.used[group] &= !(1 << (number % GROUP));
+        // The first stays: a program that closes its one descriptor and opens another must get it.
+        if group > 0 && self.used[group] == 0 {
+            self.groups[group] = None;
+        }
     }
 
     fn provide(&mut self, group: usize) -> Result<(), NoMemory> {
