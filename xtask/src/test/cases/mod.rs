@@ -9,6 +9,7 @@ mod interface;
 mod keyboard;
 mod processes;
 mod shell;
+mod strength;
 mod trouble;
 
 use super::case::Case;
@@ -22,6 +23,7 @@ pub fn all() -> Vec<Case> {
         files::cases(),
         interface::cases(),
         shell::cases(),
+        strength::cases(),
         keyboard::cases(),
         foreign::cases(),
         course::cases(),
