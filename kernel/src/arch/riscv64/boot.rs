@@ -1,14 +1,17 @@
 //! From the firmware to Rust: the first instructions of the boot hart and of the others.
 //!
-//! A hart arrives in supervisor mode with translation off, the firmware's number of the hart in `a0` and in `a1` the
-//! device tree (boot hart; the Linux boot protocol that OpenSBI follows) or what was handed to
-//! `hart_start` (the others; SBI specification, section 9.1). It runs at the physical address of code that is linked
+//! A hart arrives in supervisor mode with translation off, the firmware's number of the hart in `a0` and, if it is the first, the
+//! device tree in `a1` (the Linux boot protocol that OpenSBI follows). The others arrive when `hart_start` asks for them (SBI
+//! specification, section 9.1). All arrive at the one entry and find out there who they are, because a hart may take the
+//! firmware's first address for the one it was asked to start at: OpenSBI 1.1 marks a hart as started before it
+//! notes where, and a hart that is only then about to wait goes on with the old note. It runs at the physical address of code that is linked
 //! for a virtual one, so until translation is on only pc-relative addresses are used. Switching translation on
 //! faults at the next instruction, whose address is no longer mapped; the trap vector has been
 //! pointed at its virtual address beforehand. So no table ever has an identity mapping.
 
 use core::arch::global_asm;
 use core::mem::offset_of;
+use core::sync::atomic::AtomicU32;
 
 use super::hart::{self, HARTS, Hart};
 use super::kernel_space::{self, Table};
@@ -28,12 +31,19 @@ static mut BOOT_STACK: BootStack = BootStack([0; BOOT_STACK_SIZE]);
 /// The table for the way from the entry to the kernel's own tables.
 static BOOT_ROOT: Table = kernel_space::boot_root();
 
+/// 1 until a hart has begun to boot. Not 0, so that it is not part of what that hart clears.
+static FIRST: AtomicU32 = AtomicU32::new(1);
+
 global_asm!(
     r#"
     .pushsection .text.entry, "ax"
     .globl _start
 _start:
     csrw sie, zero
+    la t0, {first}
+    amoswap.w.aqrl t0, zero, (t0)
+    beqz t0, other
+
     la t0, __bss_start
     la t1, __bss_end
 1:  sd zero, 0(t0)
@@ -49,11 +59,17 @@ _start:
     li a2, 0
     j enter_translation
 
-    .globl _start_other
-_start_other:
-    csrw sie, zero
-    mv a2, a1
-    la t0, {satp}
+    # a0: the firmware's number of a hart the boot hart has asked for; a2 becomes its index
+other:
+    la t0, {harts}
+    li t1, {hart_size}
+    li a2, 0
+1:  ld t2, {id}(t0)
+    beq t2, a0, 2f
+    add t0, t0, t1
+    addi a2, a2, 1
+    j 1b
+2:  la t0, {satp}
     ld t0, 0(t0)
     li sp, 0
 
@@ -87,6 +103,8 @@ early_trap:
     tail {early_trap}
     .popsection
     "#,
+    first = sym FIRST,
+    id = const offset_of!(Hart, id),
     stack = sym BOOT_STACK,
     stack_size = const size_of::<BootStack>(),
     root = sym BOOT_ROOT,
@@ -141,12 +159,12 @@ fn allow_user_counters() {
 /// Starts every hart but this one and waits until they run.
 pub fn start_other_harts() {
     unsafe extern "C" {
-        static _start_other: u8;
+        static _start: u8;
     }
-    let entry = to_physical(&raw const _start_other).map_or(0, |address| address.0 as usize);
+    let entry = to_physical(&raw const _start).map_or(0, |address| address.0 as usize);
     for index in 1..hart::hart_count() {
         let id = hart::hart_id(index);
-        let result = sbi_rt::hart_start(id, entry, index);
+        let result = sbi_rt::hart_start(id, entry, 0);
         if result.is_err() {
             let error = result.error as isize;
             crate::boot::refuse(format_args!(

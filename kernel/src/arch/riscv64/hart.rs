@@ -25,7 +25,7 @@ pub struct Hart {
     /// The dense number, the boot hart's being 0.
     index: AtomicUsize,
     /// The firmware's number.
-    id: AtomicUsize,
+    pub(super) id: AtomicUsize,
     /// The end of the stack of the scheduler's loop.
     pub(super) boot_stack_top: AtomicUsize,
     /// Where the trap entry puts a register before it knows whether there is a stack.
