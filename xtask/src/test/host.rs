@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -49,6 +50,13 @@ struct Suite {
     program: PathBuf,
 }
 
+/// How one test ended.
+struct TestResult {
+    test: String,
+    passed: bool,
+    time: Duration,
+}
+
 /// Builds and runs them, two programs at a time.
 pub fn run(workspace: &Workspace, filter: &Filter, report: &Report) -> Result<()> {
     let mut suites = Vec::new();
@@ -91,11 +99,12 @@ fn build_suites(workspace: &Workspace, what: &[&str]) -> Result<Vec<Suite>> {
         built.status.success(),
         "the host tests do not build (see above)"
     );
+    // Build scripts, and binaries that tests may call, are built otherwise.
+    let built_as_test = Regex::new(r#""profile":\{[^}]*"test":true\}"#)?;
     let manifest = Regex::new(r#""manifest_path":"([^"]*)/Cargo.toml""#)?;
     let mut suites = Vec::new();
     for message in String::from_utf8_lossy(&built.stdout).lines() {
-        // Build scripts and the binaries that tests may call are no tests.
-        if !message.contains(r#""test":true}"#) {
+        if !built_as_test.is_match(message) {
             continue;
         }
         let Some(folder) = manifest
@@ -130,69 +139,68 @@ impl Suite {
         if chosen.is_empty() {
             return Ok(());
         }
+        let (results, rest) = self.run_tests(&chosen, report)?;
+        for test in &chosen {
+            let (time, how) = match results.iter().find(|result| result.test == *test) {
+                Some(result) if result.passed => continue,
+                Some(result) => (result.time, explanation(&rest, test)),
+                None => (Duration::ZERO, format!("it did not come to an end\n{rest}")),
+            };
+            report.result(&self.label(test), time, Verdict::Failed(how));
+        }
+        Ok(())
+    }
+
+    /// Runs tests one after another and reports those that pass as they do; what came of each, and
+    /// what else was printed.
+    fn run_tests(&self, chosen: &[String], report: &Report) -> Result<(Vec<TestResult>, String)> {
         let mut child = self
             .command()
             .args(["--exact", "--test-threads=1"])
-            .args(&chosen)
+            .args(chosen)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .spawn()
             .with_context(|| format!("cannot start {}", self.program.display()))?;
         let output = child.stdout.take().context("the tests have no output")?;
-        let mut lines = BufReader::new(output).lines();
-        let mut results = Vec::new();
-        let mut rest = String::new();
-        thread::scope(|scope| -> Result<()> {
-            let (over, watch) = std::sync::mpsc::channel::<()>();
-            let child = &mut child;
-            let watchdog = scope.spawn(move || {
-                let timed_out = watch
-                    .recv_timeout(LIMIT)
-                    .is_err_and(|error| error == std::sync::mpsc::RecvTimeoutError::Timeout);
-                if timed_out {
-                    let _ = child.kill();
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || {
+            let lines = BufReader::new(output).lines().map_while(Result::ok);
+            lines.map(|line| sender.send(line)).all(|sent| sent.is_ok())
+        });
+        let (mut results, mut rest) = (Vec::new(), String::new());
+        let begin = Instant::now();
+        let mut last = begin;
+        loop {
+            let line = match lines.recv_timeout(LIMIT.saturating_sub(begin.elapsed())) {
+                Ok(line) => line,
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {
+                    rest.push_str(&format!("stopped after {} s", LIMIT.as_secs()));
+                    break;
                 }
-                let _ = child.wait();
-                timed_out
+            };
+            let Some((test, passed)) = test_line(&line) else {
+                rest.push_str(&line);
+                rest.push('\n');
+                continue;
+            };
+            let time = last.elapsed();
+            last = Instant::now();
+            if passed {
+                report.result(&self.label(test), time, Verdict::Passed);
+            }
+            results.push(TestResult {
+                test: test.to_owned(),
+                passed,
+                time,
             });
-            let mut last = Instant::now();
-            while let Some(Ok(line)) = lines.next() {
-                match test_line(&line) {
-                    Some((test, passed)) => {
-                        results.push((test.to_owned(), passed, last.elapsed()));
-                        last = Instant::now();
-                        if passed {
-                            let (test, _, time) = &results[results.len() - 1];
-                            report.result(&self.label(test), *time, Verdict::Passed);
-                        }
-                    }
-                    None => {
-                        rest.push_str(&line);
-                        rest.push('\n');
-                    }
-                }
-            }
-            drop(over);
-            if watchdog.join().unwrap_or(false) {
-                rest.push_str(&format!("stopped after {} s", LIMIT.as_secs()));
-            }
-            Ok(())
-        })?;
-        for test in &chosen {
-            match results.iter().find(|(name, ..)| name == test) {
-                Some((_, true, _)) => {}
-                Some((_, false, time)) => {
-                    let how = explanation(&rest, test);
-                    report.result(&self.label(test), *time, Verdict::Failed(how));
-                }
-                None => {
-                    let how = format!("it did not come to an end\n{rest}");
-                    report.result(&self.label(test), Duration::ZERO, Verdict::Failed(how));
-                }
-            }
         }
-        Ok(())
+        // Over already, unless its time ran out.
+        let _ = child.kill();
+        let _ = child.wait();
+        Ok((results, rest))
     }
 
     fn list(&self) -> Result<Vec<String>> {
