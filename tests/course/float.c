@@ -1,7 +1,7 @@
 // Several processes with numbers in the floating-point registers at once.
 #include "user.h"
 
-enum { CHILDREN = 6, STEPS = 3000000 };
+enum { CHILDREN = 6, STEPS = 1000000 };
 
 // The sum of a sequence that depends on `seed`, in registers all the way.
 static double sum(int seed)

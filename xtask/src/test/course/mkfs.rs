@@ -1,23 +1,23 @@
 //! A second writer of xv6 images, which shares nothing with `fs`: images made by it are a stranger's.
 //!
-//! It lays an image out as the `mkfs` of the courses does, down to what nobody would do on purpose: blocks in the
-//! order in which files first need them, a root directory whose size is rounded up to a whole block (to one block more if it
-//! was whole already) and that nothing but its own `.` counts as a link of.
+//! It lays an image out as the `mkfs` of the courses does, down to what nobody would do on purpose: every file is
+//! appended to, the root directory in turns with the files it names, and takes blocks in the order in which it first needs them; the
+//! root's size is rounded up to a whole block (to one block more if it was whole already), and nothing but its own
+//! `.` counts as a link of it.
 
 use anyhow::{Result, ensure};
 
 const BLOCK: usize = 1024;
-const BLOCKS: u32 = 2000;
-const INODES: u32 = 200;
+const BLOCKS: usize = 2000;
+const INODES: usize = 200;
 const INODE: usize = 64;
-const INODES_PER_BLOCK: u32 = (BLOCK / INODE) as u32;
-const BITS_PER_BLOCK: u32 = (BLOCK * 8) as u32;
+const INODES_PER_BLOCK: usize = BLOCK / INODE;
+const BITS_PER_BLOCK: usize = BLOCK * 8;
 const DIRECT: usize = 12;
 const MOST_BLOCKS: usize = DIRECT + BLOCK / 4;
 const ENTRY: usize = 16;
 const NAME: usize = 14;
-const ROOT: u16 = 1;
-const MAGIC: u32 = 0x1020_3040;
+const MAGIC: usize = 0x1020_3040;
 
 const DIRECTORY: u16 = 1;
 const FILE: u16 = 2;
@@ -27,44 +27,56 @@ pub const FILE_MAX: usize = MOST_BLOCKS * BLOCK;
 
 /// An image with these files in its root directory and a log of so many blocks, its header included.
 pub fn image<'a>(
-    log_blocks: u32,
+    log_blocks: usize,
     files: impl IntoIterator<Item = (&'a str, &'a [u8])>,
 ) -> Result<Vec<u8>> {
     let mut image = Image::new(log_blocks);
-    let mut entries = vec![entry(ROOT, "."), entry(ROOT, "..")];
-    for (index, (name, bytes)) in files.into_iter().enumerate() {
-        let inode = ROOT + 1 + index as u16;
-        ensure!(name.len() <= NAME && u32::from(inode) < INODES);
-        image.add(inode, FILE, bytes, bytes.len())?;
-        entries.push(entry(inode, name));
+    let root = image.make(DIRECTORY)?;
+    for name in [".", ".."] {
+        image.append(root, &entry(root, name)?)?;
     }
-    let root = entries.concat();
-    image.add(ROOT, DIRECTORY, &root, (root.len() / BLOCK + 1) * BLOCK)?;
+    for (name, bytes) in files {
+        let inode = image.make(FILE)?;
+        image.append(root, &entry(inode, name)?)?;
+        image.append(inode, bytes)?;
+    }
+    let size = &mut image.inodes[root].size;
+    *size = (*size / BLOCK + 1) * BLOCK;
     Ok(image.finish())
 }
 
-fn entry(inode: u16, name: &str) -> [u8; ENTRY] {
+fn entry(inode: usize, name: &str) -> Result<[u8; ENTRY]> {
+    ensure!(name.len() <= NAME, "the name {name} is too long");
     let mut bytes = [0; ENTRY];
-    bytes[..2].copy_from_slice(&inode.to_le_bytes());
+    bytes[..2].copy_from_slice(&(inode as u16).to_le_bytes());
     bytes[2..2 + name.len()].copy_from_slice(name.as_bytes());
-    bytes
+    Ok(bytes)
+}
+
+struct Inode {
+    kind: u16,
+    size: usize,
+    /// The direct blocks and the indirect one.
+    addresses: [u32; DIRECT + 1],
 }
 
 struct Image {
     bytes: Vec<u8>,
-    inodes_start: u32,
-    bitmap_start: u32,
+    inodes_start: usize,
+    bitmap_start: usize,
     next_free: u32,
+    /// By number; number 0 is nobody's.
+    inodes: Vec<Inode>,
 }
 
 impl Image {
     /// Boot block, superblock, log, inodes, bitmap, data.
-    fn new(log_blocks: u32) -> Self {
+    fn new(log_blocks: usize) -> Self {
         let log_start = 2;
         let inodes_start = log_start + log_blocks;
         let bitmap_start = inodes_start + INODES / INODES_PER_BLOCK + 1;
         let data_start = bitmap_start + BLOCKS / BITS_PER_BLOCK + 1;
-        let mut bytes = vec![0; BLOCKS as usize * BLOCK];
+        let mut bytes = vec![0; BLOCKS * BLOCK];
         let superblock = [
             MAGIC,
             BLOCKS,
@@ -76,62 +88,94 @@ impl Image {
             bitmap_start,
         ];
         for (place, number) in bytes[BLOCK..].chunks_mut(4).zip(superblock) {
-            place.copy_from_slice(&number.to_le_bytes());
+            place.copy_from_slice(&(number as u32).to_le_bytes());
         }
+        let nobody = Inode {
+            kind: 0,
+            size: 0,
+            addresses: [0; DIRECT + 1],
+        };
         Self {
             bytes,
             inodes_start,
             bitmap_start,
-            next_free: data_start,
+            next_free: data_start as u32,
+            inodes: vec![nobody],
         }
     }
 
-    fn block(&mut self, number: u32) -> &mut [u8] {
-        &mut self.bytes[number as usize * BLOCK..][..BLOCK]
+    /// The next inode; its number.
+    fn make(&mut self, kind: u16) -> Result<usize> {
+        let number = self.inodes.len();
+        ensure!(number < INODES, "there are too many files for the image");
+        self.inodes.push(Inode {
+            kind,
+            size: 0,
+            addresses: [0; DIRECT + 1],
+        });
+        Ok(number)
+    }
+
+    fn append(&mut self, inode: usize, mut bytes: &[u8]) -> Result<()> {
+        while !bytes.is_empty() {
+            let size = self.inodes[inode].size;
+            let block = self.block_at(inode, size / BLOCK)? as usize;
+            let start = size % BLOCK;
+            let (piece, rest) = bytes.split_at(bytes.len().min(BLOCK - start));
+            self.bytes[block * BLOCK + start..][..piece.len()].copy_from_slice(piece);
+            self.inodes[inode].size += piece.len();
+            bytes = rest;
+        }
+        Ok(())
+    }
+
+    /// The number of a file's block, which is provided if there is none.
+    fn block_at(&mut self, inode: usize, index: usize) -> Result<u32> {
+        ensure!(index < MOST_BLOCKS, "a file is too large");
+        let slot = index.min(DIRECT);
+        let mut block = self.inodes[inode].addresses[slot];
+        if block == 0 {
+            block = self.allocate()?;
+            self.inodes[inode].addresses[slot] = block;
+        }
+        if index < DIRECT {
+            return Ok(block);
+        }
+        let place = block as usize * BLOCK + 4 * (index - DIRECT);
+        let place = place..place + 4;
+        if self.bytes[place.clone()] == [0; 4] {
+            let block = self.allocate()?;
+            self.bytes[place.clone()].copy_from_slice(&block.to_le_bytes());
+        }
+        let mut number = [0; 4];
+        number.copy_from_slice(&self.bytes[place]);
+        Ok(u32::from_le_bytes(number))
     }
 
     /// The number of the next block nobody has.
     fn allocate(&mut self) -> Result<u32> {
         let number = self.next_free;
-        ensure!(number < BLOCKS, "the files do not fit into the image");
+        ensure!(
+            (number as usize) < BLOCKS,
+            "the files do not fit into the image"
+        );
         self.next_free += 1;
         Ok(number)
     }
 
-    /// Writes an inode with one link and its contents, of which it says that they are `size` bytes.
-    fn add(&mut self, inode: u16, kind: u16, contents: &[u8], size: usize) -> Result<()> {
-        ensure!(contents.len() <= FILE_MAX, "a file is too large");
-        let mut record = [0; INODE];
-        record[0..2].copy_from_slice(&kind.to_le_bytes());
-        record[6..8].copy_from_slice(&1_u16.to_le_bytes());
-        record[8..12].copy_from_slice(&(size as u32).to_le_bytes());
-        let mut indirect = 0;
-        for (index, piece) in contents.chunks(BLOCK).enumerate() {
-            let number = self.allocate()?;
-            self.block(number)[..piece.len()].copy_from_slice(piece);
-            let number = number.to_le_bytes();
-            match index.checked_sub(DIRECT) {
-                None => record[12 + 4 * index..][..4].copy_from_slice(&number),
-                Some(index) => {
-                    if index == 0 {
-                        indirect = self.allocate()?;
-                    }
-                    self.block(indirect)[4 * index..][..4].copy_from_slice(&number);
-                }
+    /// Writes the inodes, each with one link, and the bitmap.
+    fn finish(mut self) -> Vec<u8> {
+        for (number, inode) in self.inodes.iter().enumerate().skip(1) {
+            let record = &mut self.bytes[self.inodes_start * BLOCK + number * INODE..][..INODE];
+            record[0..2].copy_from_slice(&inode.kind.to_le_bytes());
+            record[6..8].copy_from_slice(&1_u16.to_le_bytes());
+            record[8..12].copy_from_slice(&(inode.size as u32).to_le_bytes());
+            for (place, address) in record[12..].chunks_mut(4).zip(inode.addresses) {
+                place.copy_from_slice(&address.to_le_bytes());
             }
         }
-        record[12 + 4 * DIRECT..].copy_from_slice(&indirect.to_le_bytes());
-        let inode = u32::from(inode);
-        let block = self.inodes_start + inode / INODES_PER_BLOCK;
-        let place = (inode % INODES_PER_BLOCK) as usize * INODE;
-        self.block(block)[place..][..INODE].copy_from_slice(&record);
-        Ok(())
-    }
-
-    fn finish(mut self) -> Vec<u8> {
-        let used = self.next_free;
-        let bitmap = self.block(self.bitmap_start);
-        for block in 0..used as usize {
+        let bitmap = &mut self.bytes[self.bitmap_start * BLOCK..];
+        for block in 0..self.next_free as usize {
             bitmap[block / 8] |= 1 << (block % 8);
         }
         self.bytes

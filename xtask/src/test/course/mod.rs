@@ -36,7 +36,7 @@ impl Course {
         }
     }
 
-    const fn log_blocks(self) -> u32 {
+    const fn log_blocks(self) -> usize {
         match self {
             Self::Of2022 => 30,
             Self::Of2025 => 31,
