@@ -1,0 +1,117 @@
+//! `promises SEED`: makes the file-system calls that SEED determines (see [`user::promises`]) and
+//! says of each one that it has returned, until the power goes.
+//!
+//! A line `did 17` is a promise: whatever happens now, what calls 1 to 17 did is on the disk.
+//! `cargo xtask powercut` pulls the plug and looks whether it is. Ends only when a call does what
+//! it must not, with 1 and a line that says so.
+
+#![no_std]
+#![no_main]
+#![forbid(unsafe_code)]
+
+use abi::OpenFlags;
+use core::convert::Infallible;
+use user::file::{self, Fd};
+use user::path::PathBuffer;
+use user::promises::{Call, DONE, FOLDER, STARTED, Script};
+use user::testing::outcome::{Outcome, ensure};
+use user::testing::scratch;
+use user::{Args, Result, eprintln, println};
+
+user::main!(run);
+
+fn run(args: Args) -> i32 {
+    let Some(seed) = parse(args) else {
+        eprintln!("usage: promises SEED");
+        return 2;
+    };
+    let Err(failure) = make_and_keep(seed);
+    println!("promises: FAILED: {failure}");
+    1
+}
+
+fn parse(args: Args) -> Option<u64> {
+    let mut args = args.skip(1);
+    let seed = args.next()?.to_str().ok()?.parse().ok()?;
+    args.next().is_none().then_some(seed)
+}
+
+fn make_and_keep(seed: u64) -> Outcome<Infallible> {
+    scratch::enter(FOLDER)?;
+    println!("{STARTED}{seed}");
+    let mut script = Script::new(seed);
+    let mut held = Held::default();
+    let mut number = 0_u64;
+    loop {
+        number += 1;
+        let call = script.next_call();
+        let expected = script.model().accepts(&call);
+        let seen = make(&call, &mut held).is_ok();
+        ensure!(
+            seen == expected,
+            "call {number}, {call}: expected success {expected}, saw {seen}"
+        );
+        println!("{DONE}{number}");
+        script.made(&call);
+    }
+}
+
+/// What is kept open: a ring in which the newest takes the place of the oldest.
+#[derive(Default)]
+struct Held {
+    files: [Option<Fd>; Call::HELD],
+    oldest: usize,
+}
+
+impl Held {
+    fn hold(&mut self, file: Fd) -> Result<()> {
+        let old = self.files[self.oldest].replace(file);
+        self.oldest = (self.oldest + 1) % Call::HELD;
+        old.map_or(Ok(()), Fd::close)
+    }
+}
+
+fn make(call: &Call, held: &mut Held) -> Result<()> {
+    let path = |path: &str| PathBuffer::join(&[path.as_bytes()]);
+    match call {
+        Call::Create(name) => {
+            let flags = OpenFlags::CREATE.with(OpenFlags::WRITE_ONLY);
+            Fd::open(path(name)?.as_c_str(), flags)?.close()
+        }
+        Call::MakeDirectory(name) => file::make_directory(path(name)?.as_c_str()),
+        Call::Link { old, new } => file::link(path(old)?.as_c_str(), path(new)?.as_c_str()),
+        Call::Unlink(name) => file::unlink(path(name)?.as_c_str()),
+        Call::Truncate(name) => {
+            let flags = OpenFlags::TRUNCATE.with(OpenFlags::WRITE_ONLY);
+            Fd::open(path(name)?.as_c_str(), flags)?.close()
+        }
+        Call::Hold(name) => held.hold(Fd::open(path(name)?.as_c_str(), OpenFlags::READ_ONLY)?),
+        Call::Write {
+            path: name,
+            offset,
+            length,
+            seed,
+        } => {
+            let file = Fd::open(path(name)?.as_c_str(), OpenFlags::READ_WRITE)?;
+            let written = write(file, *offset, &Call::bytes(*seed, *length));
+            file.close().and(written)
+        }
+    }
+}
+
+/// Writes with one call of the kernel. There is none that moves to `offset` but reading up to it.
+fn write(file: Fd, offset: usize, bytes: &[u8]) -> Result<()> {
+    let mut passed = 0;
+    let mut buffer = [0; 4096];
+    while passed < offset {
+        let wanted = buffer.len().min(offset - passed);
+        match file.read(&mut buffer[..wanted])? {
+            0 => return Err(user::Failed),
+            count => passed += count,
+        }
+    }
+    match file.write(bytes)? {
+        count if count == bytes.len() => Ok(()),
+        _ => Err(user::Failed),
+    }
+}

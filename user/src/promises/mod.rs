@@ -1,0 +1,27 @@
+//! Promises: a sequence of file-system calls that a seed determines, and what must be on the disk
+//! after each of them.
+//!
+//! A call that has returned is a promise: whatever happens to the power afterwards, what it did is
+//! on the disk. The program `promises` makes the calls and prints the number of each one that has
+//! returned; `cargo xtask powercut` kills the machine, makes the same calls on the [`Model`], and
+//! compares it with the disk.
+//!
+//! Invariant: which call comes next depends on the seed and the calls before it alone, so that
+//! guest and host agree about all of them without exchanging a byte.
+
+mod call;
+mod model;
+mod script;
+
+pub use call::{ATOMIC_WRITE, Call};
+pub use model::{Model, Seen, Tree};
+pub use script::Script;
+
+use core::ffi::CStr;
+
+/// The directory in which it all happens; the paths of the calls begin there.
+pub const FOLDER: &CStr = c"/kept";
+/// What is printed before the number of a call that has returned.
+pub const DONE: &str = "did ";
+/// What the line begins with that is printed before the first call.
+pub const STARTED: &str = "promises: seed ";

@@ -1,0 +1,276 @@
+//! What the calls do, as simply as it can be said: names, and the bytes behind them.
+
+use super::call::Call;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// What can be seen of a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// It is a directory.
+    Directory,
+    /// It is a file.
+    File {
+        /// The first of its names.
+        same_as: String,
+        /// What is in it.
+        bytes: Vec<u8>,
+    },
+}
+
+/// Everything there is, by path.
+pub type Tree = BTreeMap<String, Seen>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Node {
+    Directory,
+    File(u64),
+}
+
+/// The files and directories after some calls.
+#[derive(Clone, Debug, Default)]
+pub struct Model {
+    names: BTreeMap<String, Node>,
+    contents: BTreeMap<u64, Vec<u8>>,
+    /// The number of the next new file.
+    next: u64,
+}
+
+/// The path of the directory that `path` is in; empty for the folder itself.
+fn parent(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(parent, _)| parent)
+}
+
+impl Model {
+    /// How many names there are.
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Whether there are no names.
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// The names in alphabetical order.
+    pub fn paths(&self) -> impl Iterator<Item = &str> + Clone {
+        self.names.keys().map(String::as_str)
+    }
+
+    /// Whether `path` is a directory; the empty path is.
+    pub fn is_directory(&self, path: &str) -> bool {
+        path.is_empty() || self.names.get(path) == Some(&Node::Directory)
+    }
+
+    /// The bytes of the file at `path`.
+    pub fn file(&self, path: &str) -> Option<&[u8]> {
+        match self.names.get(path) {
+            Some(Node::File(number)) => self.contents.get(number).map(Vec::as_slice),
+            Some(Node::Directory) | None => None,
+        }
+    }
+
+    fn is_vacant(&self, path: &str) -> bool {
+        !self.names.contains_key(path) && self.is_directory(parent(path))
+    }
+
+    fn has_entries(&self, directory: &str) -> bool {
+        self.names.keys().any(|path| parent(path) == directory)
+    }
+
+    /// Whether a kernel must accept the call.
+    pub fn accepts(&self, call: &Call) -> bool {
+        match call {
+            Call::Create(path) => self.is_vacant(path) || self.file(path).is_some(),
+            Call::MakeDirectory(path) => self.is_vacant(path),
+            Call::Link { old, new } => self.file(old).is_some() && self.is_vacant(new),
+            Call::Unlink(path) => match self.names.get(path) {
+                Some(Node::Directory) => !self.has_entries(path),
+                Some(Node::File(_)) => true,
+                None => false,
+            },
+            Call::Truncate(path) => self.file(path).is_some(),
+            Call::Hold(path) => self.names.contains_key(path),
+            Call::Write { path, offset, .. } => {
+                self.file(path).is_some_and(|bytes| *offset <= bytes.len())
+            }
+        }
+    }
+
+    /// Makes the call; one that is not accepted changes nothing.
+    pub fn apply(&mut self, call: &Call) {
+        let all = match call {
+            Call::Write { length, .. } => *length,
+            _ => 0,
+        };
+        self.apply_part(call, all);
+    }
+
+    /// Makes the call as far as it comes when only the first `part` bytes of a write are written.
+    pub fn apply_part(&mut self, call: &Call, part: usize) {
+        if !self.accepts(call) {
+            return;
+        }
+        match call {
+            Call::Create(path) => {
+                if self.is_vacant(path) {
+                    self.names.insert(path.clone(), Node::File(self.next));
+                    self.contents.insert(self.next, Vec::new());
+                    self.next += 1;
+                }
+            }
+            Call::MakeDirectory(path) => {
+                self.names.insert(path.clone(), Node::Directory);
+            }
+            Call::Link { old, new } => {
+                let node = self.names[old];
+                self.names.insert(new.clone(), node);
+            }
+            Call::Unlink(path) => self.unlink(path),
+            Call::Truncate(path) => self.edit(path, Vec::clear),
+            Call::Hold(_) => {}
+            Call::Write {
+                path,
+                offset,
+                length,
+                seed,
+            } => self.edit(path, |bytes| {
+                let end = offset + part;
+                if bytes.len() < end {
+                    bytes.resize(end, 0);
+                }
+                bytes[*offset..end].copy_from_slice(&Call::bytes(*seed, *length)[..part]);
+            }),
+        }
+    }
+
+    fn unlink(&mut self, path: &str) {
+        let node = self.names.remove(path);
+        if let Some(Node::File(number)) = node
+            && !self.names.values().any(|other| Some(*other) == node)
+        {
+            self.contents.remove(&number);
+        }
+    }
+
+    fn edit(&mut self, path: &str, change: impl FnOnce(&mut Vec<u8>)) {
+        if let Some(Node::File(number)) = self.names.get(path)
+            && let Some(bytes) = self.contents.get_mut(number)
+        {
+            change(bytes);
+        }
+    }
+
+    /// Everything that can be seen.
+    pub fn tree(&self) -> Tree {
+        let mut first_names = BTreeMap::new();
+        let seen = self.names.iter().map(|(path, node)| {
+            let seen = match node {
+                Node::Directory => Seen::Directory,
+                Node::File(number) => Seen::File {
+                    same_as: first_names.entry(number).or_insert(path).clone(),
+                    bytes: self.contents[number].clone(),
+                },
+            };
+            (path.clone(), seen)
+        });
+        seen.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::borrow::ToOwned;
+
+    fn create(path: &str) -> Call {
+        Call::Create(path.to_owned())
+    }
+
+    fn link(old: &str, new: &str) -> Call {
+        Call::Link {
+            old: old.to_owned(),
+            new: new.to_owned(),
+        }
+    }
+
+    fn write(path: &str, offset: usize, length: usize) -> Call {
+        Call::Write {
+            path: path.to_owned(),
+            offset,
+            length,
+            seed: 1,
+        }
+    }
+
+    fn after(calls: &[Call]) -> Model {
+        let mut model = Model::default();
+        for call in calls {
+            assert!(model.accepts(call), "{call}");
+            model.apply(call);
+        }
+        model
+    }
+
+    #[test]
+    fn names_of_one_file_show_the_same_bytes() {
+        let model = after(&[create("b"), link("b", "a"), write("b", 0, 10)]);
+        let seen = Seen::File {
+            same_as: "a".to_owned(),
+            bytes: Call::bytes(1, 10),
+        };
+        assert_eq!(
+            model.tree(),
+            Tree::from([("a".to_owned(), seen.clone()), ("b".to_owned(), seen)])
+        );
+    }
+
+    #[test]
+    fn what_xv6_refuses_changes_nothing() {
+        let directory = |path: &str| Call::MakeDirectory(path.to_owned());
+        let mut model = after(&[create("a"), directory("d"), create("d/b")]);
+        let before = model.tree();
+        for call in [
+            create("d"),
+            create("x/y"),
+            create("a/y"),
+            directory("a"),
+            link("d", "e"),
+            link("a", "d/b"),
+            link("x", "y"),
+            Call::Unlink("d".to_owned()),
+            Call::Unlink("x".to_owned()),
+            Call::Truncate("d".to_owned()),
+            Call::Hold("x".to_owned()),
+            write("a", 1, 1),
+        ] {
+            assert!(!model.accepts(&call), "{call}");
+            model.apply(&call);
+        }
+        assert_eq!(model.tree(), before);
+    }
+
+    #[test]
+    fn a_write_in_part_keeps_what_was_behind_it() {
+        let mut model = after(&[create("a"), write("a", 0, 8)]);
+        let old = Call::bytes(1, 8);
+        model.apply_part(&write("a", 2, 8), 3);
+        assert_eq!(
+            model.file("a"),
+            Some(&[&old[..2], &old[..3], &old[5..]].concat()[..])
+        );
+        model.apply_part(&write("a", 8, 8), 4);
+        assert_eq!(model.file("a").map(<[u8]>::len), Some(12));
+    }
+
+    #[test]
+    fn the_bytes_go_with_the_last_name() {
+        let mut model = after(&[create("a"), link("a", "b"), write("a", 0, 3)]);
+        model.apply(&Call::Unlink("a".to_owned()));
+        assert_eq!(model.file("b"), Some(&Call::bytes(1, 3)[..]));
+        model.apply(&Call::Unlink("b".to_owned()));
+        assert_eq!(model.tree(), Tree::new());
+        assert_eq!(model.contents, BTreeMap::new());
+    }
+}
