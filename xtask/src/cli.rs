@@ -35,6 +35,8 @@ pub enum Command {
     Run(RunArguments),
     /// Run the host tests, then the guest tests at 1, 2 and 4 harts
     Test(TestArguments),
+    /// Kill the emulator while programs write, and judge what is left on the disk
+    Powercut(PowercutArguments),
     /// Formatting, lints and documentation of all rooms
     Check,
     /// Boot under a debugger: gdb attached to a halted machine, with symbols
@@ -101,6 +103,21 @@ pub struct RunArguments {
 pub struct TestArguments {
     /// Run only the tests whose name contains this
     pub filter: Option<String>,
+}
+
+/// Arguments of `powercut`.
+#[derive(Args)]
+pub struct PowercutArguments {
+    #[command(flatten)]
+    pub machine: MachineArguments,
+
+    /// How many times the power is cut
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub cuts: u64,
+
+    /// The seed of the first cut; each further one has the next
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub seed: u64,
 }
 
 /// Arguments of `gdb`.

@@ -17,6 +17,7 @@ mod gdb;
 mod image;
 mod launch;
 mod outcome;
+mod powercut;
 mod process;
 mod progress;
 mod qemu;
@@ -53,6 +54,7 @@ fn dispatch(command: Command) -> Result<u8> {
         Command::Setup => setup::everything(&workspace),
         Command::Run(arguments) => launch::run(&workspace, arguments),
         Command::Test(arguments) => test::run(&workspace, arguments.filter.as_deref()),
+        Command::Powercut(arguments) => powercut::run(&workspace, &arguments),
         Command::Check => check::run(&workspace),
         Command::Gdb(arguments) => gdb::run(&workspace, arguments),
     }

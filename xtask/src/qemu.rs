@@ -52,12 +52,40 @@ pub struct Disk {
 }
 
 /// What the contents of a disk image are worth after the run.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Keep {
     /// Nothing: flushes need not reach the host's disk.
     Nothing,
+    /// Nothing, but every write and every flush goes into this file too, which exists and is empty,
+    /// in the format of QEMU's `blklogwrites`.
+    Recorded(PathBuf),
     /// They are the person's: a flush is a flush.
     Everything,
+}
+
+impl Disk {
+    /// Adds the drive `x0` to a command line.
+    fn attach(&self, command: &mut Command) {
+        let path = quoted(&self.path);
+        let drive = format!("file={path},if=none,format=raw,id=x0");
+        match &self.keep {
+            Keep::Everything => command.args(["-drive", &drive]),
+            Keep::Nothing => command.args(["-drive", &format!("{drive},cache=unsafe")]),
+            Keep::Recorded(recording) => {
+                // The recorder must hear of flushes, the host's disk need not.
+                let file = |name: &str, path: &str| {
+                    format!("driver=file,node-name={name},filename={path},cache.no-flush=on")
+                };
+                command
+                    .args(["-blockdev", &file("image", &path)])
+                    .args(["-blockdev", &file("recording", &quoted(recording))])
+                    .args([
+                        "-blockdev",
+                        "driver=blklogwrites,node-name=x0,file=image,log=recording",
+                    ])
+            }
+        };
+    }
 }
 
 /// What the guest's clock counts.
@@ -108,14 +136,9 @@ impl Machine {
             &self.smp.to_string(),
         ]);
         if let Some(disk) = &self.disk {
-            let mut drive = format!("file={},if=none,format=raw,id=x0", quoted(&disk.path));
-            if disk.keep == Keep::Nothing {
-                drive.push_str(",cache=unsafe");
-            }
-            command
-                .args(["-global", "virtio-mmio.force-legacy=false"])
-                .args(["-drive", &drive])
-                .args(["-device", "virtio-blk-device,drive=x0"]);
+            command.args(["-global", "virtio-mmio.force-legacy=false"]);
+            disk.attach(&mut command);
+            command.args(["-device", "virtio-blk-device,drive=x0"]);
         }
         let line = self.kernel_line();
         if !line.is_empty() {

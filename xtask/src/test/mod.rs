@@ -10,6 +10,7 @@ mod course;
 mod foreign;
 mod host;
 mod lies;
+mod powercut;
 mod report;
 mod runner;
 mod talk;
@@ -60,10 +61,14 @@ fn guests(
         .filter(|case| filter.admits(&case.name))
         .collect();
     let measured = filter.admits(bench::NAME);
-    if cases.is_empty() && !measured {
+    let cut = filter.admits(powercut::NAME);
+    if cases.is_empty() && !measured && !cut {
         return Ok(());
     }
     let guests = build::guests(workspace, toolchain)?;
+    if cut {
+        powercut::run(workspace, &guests, report)?;
+    }
     let extras = [foreign::compile(workspace)?, lies::all()].concat();
     let runner = Runner::new(workspace, guests, extras);
     runner.run(cases, report);
