@@ -113,10 +113,10 @@ fn wait_until(child: &mut Child, deadline: Instant) -> Result<Option<ExitStatus>
 }
 
 /// Kills a child that leads a process group, and the group. The standard library can only kill
-/// the child, so the group goes by `kill`.
+/// the child, so the group goes by the shell's `kill`; a program of that name is not everywhere.
 fn kill_group(child: &mut Child) {
-    let _ = Command::new("kill")
-        .args(["-KILL", "--", &format!("-{}", child.id())])
+    let _ = Command::new("sh")
+        .args(["-c", &format!("kill -KILL -{}", child.id())])
         .stderr(Stdio::null())
         .status();
     let _ = child.kill();
