@@ -9,7 +9,8 @@
 //!
 //! The rooms: [`addr`] numbers; `frame` records, counts and free lists; [`pt`] entries and walks; `tlb` the order in
 //! which rights shrink; `commit` who may take a frame; [`space`] what a program's memory is made of; `heap` kernel
-//! objects; `phys` the one door to bytes; `stats` counters; [`audit`] recounts everything.
+//! objects; `phys` the one door to bytes; `stats` counters; [`audit`] recounts everything; [`mistake`] puts known mistakes
+//! back, for tests of the tests.
 
 #![cfg_attr(not(test), no_std)]
 #![deny(unsafe_code)]
@@ -25,6 +26,7 @@ mod heap;
 #[allow(unsafe_code)]
 pub mod machine;
 mod memory;
+pub mod mistake;
 #[allow(unsafe_code)]
 mod phys;
 pub mod pt;

@@ -1,7 +1,7 @@
 //! A pretended machine for the unit tests: memory in a box, a page-table walker, and a TLB per hart that keeps what
 //! it has seen until a fence covers it, which no real one is obliged not to do.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Mutex;
 
@@ -21,6 +21,7 @@ const HARTS: usize = 4;
 
 thread_local! {
     static HART: Cell<usize> = const { Cell::new(0) };
+    static AT_FENCE: RefCell<Option<Box<dyn Fn()>>> = const { RefCell::new(None) };
 }
 
 /// Goes on as if on another hart.
@@ -28,10 +29,16 @@ pub fn on_hart(hart: usize) {
     HART.set(hart);
 }
 
+/// Has `look` called whenever this thread sends a fence, before any TLB forgets.
+pub fn at_fence(look: impl Fn() + 'static) {
+    AT_FENCE.set(Some(Box::new(look)));
+}
+
 #[derive(Default)]
 struct Hart {
     root: Option<Root>,
     tlb: HashMap<(u16, PageNo), u64>,
+    instruction_fences: u64,
 }
 
 pub struct FakeMachine {
@@ -85,6 +92,7 @@ unsafe impl Machine for FakeMachine {
     }
 
     fn fence_remote(&self, harts: HartSet, fence: Fence) {
+        AT_FENCE.with_borrow(|look| look.iter().for_each(|look| look()));
         let mut all = self.harts.lock().unwrap();
         for (index, hart) in all
             .iter_mut()
@@ -102,7 +110,11 @@ unsafe impl Machine for FakeMachine {
         }
     }
 
-    fn synchronize_instructions(&self, _: HartSet) {}
+    fn synchronize_instructions(&self, harts: HartSet) {
+        for (index, hart) in self.harts.lock().unwrap().iter_mut().enumerate() {
+            hart.instruction_fences += harts.0 >> index & 1;
+        }
+    }
 
     fn load_root(&self, root: Option<Root>) {
         self.harts.lock().unwrap()[self.hart()].root = root;
@@ -132,6 +144,11 @@ unsafe impl Machine for FakeMachine {
 }
 
 impl FakeMachine {
+    /// How many instruction fences a hart has had.
+    pub fn instruction_fences(&self, hart: usize) -> u64 {
+        self.harts.lock().unwrap()[hart].instruction_fences
+    }
+
     fn transfer(
         &self,
         base: VirtAddr,
@@ -228,7 +245,7 @@ pub type Space = AddressSpace<'static, FakeMachine>;
 pub fn write(space: &mut Space, address: u64, bytes: &[u8]) -> Result<(), Resolution> {
     run(space, |machine, space| {
         copy::copy_out(machine, VirtAddr(address), bytes, |at, access| {
-            space.resolve(at, access)
+            space.resolve_for_kernel(at, access)
         })
     })
 }
@@ -238,7 +255,7 @@ pub fn read(space: &mut Space, address: u64, length: usize) -> Result<Vec<u8>, R
     let mut bytes = vec![0; length];
     run(space, |machine, space| {
         copy::copy_in(machine, VirtAddr(address), &mut bytes, |at, access| {
-            space.resolve(at, access)
+            space.resolve_for_kernel(at, access)
         })
     })?;
     Ok(bytes)

@@ -8,6 +8,7 @@
 
 use crate::addr::{FrameNo, VirtAddr};
 use crate::machine::Machine;
+use crate::mistake::{self, Mistake};
 use crate::space::Context;
 
 /// How much a TLB must forget.
@@ -104,6 +105,11 @@ impl<'c, 'm, M: Machine> Batch<'c, 'm, M> {
         let Some(scope) = self.scope.take() else {
             return;
         };
+        if mistake::makes(Mistake::FreesBeforeFlush) {
+            for &frame in &self.frames[..core::mem::take(&mut self.count)] {
+                self.context.memory().drop_reference(frame);
+            }
+        }
         let frames = Broken::new(&self.frames[..self.count], scope).flush(self.context);
         for &frame in frames.into_inner() {
             self.context.memory().drop_reference(frame);

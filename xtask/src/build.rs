@@ -5,9 +5,10 @@
 //! programs.
 
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
+use mm::mistake::{self, Mistake};
 use regex::Regex;
 
 use crate::setup::Toolchain;
@@ -26,10 +27,32 @@ const KERNEL: &str = "kernel";
 
 /// Builds what changed.
 pub fn guests(workspace: &Workspace, toolchain: &Toolchain) -> Result<Guests> {
-    let mut command = toolchain.cargo(
+    let packages = ["build", "--release", "-p", KERNEL, "-p", "user"];
+    let (mut kernels, mut programs): (Vec<_>, Vec<_>) =
+        build(toolchain.cargo(workspace, &packages))?
+            .into_iter()
+            .partition(|path| path.file_name().is_some_and(|name| name == KERNEL));
+    programs.sort();
+    let kernel = kernels.pop().context("cargo built no kernel")?;
+    Ok(Guests { kernel, programs })
+}
+
+/// Builds a kernel that makes a mistake on purpose; it lies where the next such build will write.
+pub fn mistaken_kernel(
+    workspace: &Workspace,
+    toolchain: &Toolchain,
+    mistake: Mistake,
+) -> Result<PathBuf> {
+    let mut command = toolchain.apart("mistakes").cargo(
         workspace,
-        &["build", "--release", "-p", KERNEL, "-p", "user"],
+        &["build", "--release", "-p", KERNEL, "--bin", KERNEL],
     );
+    command.env(mistake::VARIABLE, mistake.name());
+    build(command)?.pop().context("cargo built no kernel")
+}
+
+/// Runs a `cargo build`; the executables it made.
+fn build(mut command: Command) -> Result<Vec<PathBuf>> {
     // Messages for people go to standard error, the list of results to standard output.
     command.arg("--message-format=json-render-diagnostics");
     let built = command
@@ -40,13 +63,7 @@ pub fn guests(workspace: &Workspace, toolchain: &Toolchain) -> Result<Guests> {
     if !built.status.success() {
         bail!("the guests do not build (see above)");
     }
-    let (kernel, mut programs): (Vec<_>, Vec<_>) =
-        executables(&String::from_utf8_lossy(&built.stdout))?
-            .into_iter()
-            .partition(|path| path.file_name().is_some_and(|name| name == KERNEL));
-    programs.sort();
-    let kernel = kernel.into_iter().next().context("cargo built no kernel")?;
-    Ok(Guests { kernel, programs })
+    executables(&String::from_utf8_lossy(&built.stdout))
 }
 
 /// The paths of the executables in cargo's list of artifacts (one JSON object per line).

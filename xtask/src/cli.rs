@@ -41,6 +41,13 @@ pub enum Command {
     Check,
     /// Boot under a debugger: gdb attached to a halted machine, with symbols
     Gdb(GdbArguments),
+    /// Test somebody's xv6 kernel with our cowtest and usertests
+    ///
+    /// Boots the kernel with our disk image, runs every test and reports on each. Exits with 0 if
+    /// all passed or were skipped, 1 otherwise.
+    Grade(GradeArguments),
+    /// Put known mistakes back, one by one, and see the memory system's own tests fail
+    Museum(TestArguments),
 }
 
 /// The machine to boot.
@@ -118,6 +125,33 @@ pub struct PowercutArguments {
     /// The seed of the first cut; each further one has the next
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub seed: u64,
+}
+
+/// Arguments of `grade`.
+#[derive(Args)]
+pub struct GradeArguments {
+    /// The kernel: an ELF file; it gets OpenSBI under it unless it begins at 0x80000000
+    #[arg(long, value_name = "FILE", required_unless_present = "self_test")]
+    pub kernel: Option<PathBuf>,
+
+    /// Print the results as JSON on standard output
+    #[arg(long)]
+    pub json: bool,
+
+    /// How many harts the machine has (1 to 4); given more than once, each in turn
+    #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u8).range(1..=4))]
+    pub smp: Vec<u8>,
+
+    /// Take a kernel for hung when its console has been silent for so many seconds
+    #[arg(long, value_name = "S", default_value_t = 180, value_parser = clap::value_parser!(u64).range(1..))]
+    pub stall: u64,
+
+    /// Grade our own kernel, and variants of it that each make a known mistake, instead
+    #[arg(long, conflicts_with_all = ["kernel", "json", "smp"])]
+    pub self_test: bool,
+
+    /// Run only the tests whose name (`cowtest simple`) contains this; with --self-test, the mistakes
+    pub filter: Option<String>,
 }
 
 /// Arguments of `gdb`.

@@ -14,8 +14,11 @@ mod cli;
 mod console;
 mod exec;
 mod gdb;
+mod grade;
 mod image;
 mod launch;
+mod mistakes;
+mod museum;
 mod outcome;
 mod powercut;
 mod process;
@@ -57,5 +60,7 @@ fn dispatch(command: Command) -> Result<u8> {
         Command::Powercut(arguments) => powercut::run(&workspace, &arguments),
         Command::Check => check::run(&workspace),
         Command::Gdb(arguments) => gdb::run(&workspace, arguments),
+        Command::Grade(arguments) => grade::run(&workspace, &arguments),
+        Command::Museum(arguments) => museum::run(&workspace, arguments.filter.as_deref()),
     }
 }

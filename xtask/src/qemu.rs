@@ -18,6 +18,8 @@ pub struct Machine {
     pub kernel: PathBuf,
     /// The disk, if it has one.
     pub disk: Option<Disk>,
+    /// What runs before it.
+    pub firmware: Firmware,
     /// Harts.
     pub smp: u8,
     /// Memory.
@@ -30,6 +32,15 @@ pub struct Machine {
     pub clock: Clock,
     /// Where a debugger may attach, as QEMU's `-gdb` has it; the machine waits for it.
     pub debugger: Option<String>,
+}
+
+/// What runs before the kernel.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Firmware {
+    /// OpenSBI, which stays and serves the kernel.
+    OpenSbi,
+    /// Nothing: the kernel begins in machine mode.
+    Absent,
 }
 
 /// Where the console of a machine is.
@@ -102,6 +113,7 @@ impl Machine {
     pub fn new(kernel: &Path) -> Self {
         Self {
             kernel: kernel.to_owned(),
+            firmware: Firmware::OpenSbi,
             disk: None,
             smp: 1,
             mem: Memory::mebibytes(128),
@@ -120,7 +132,11 @@ impl Machine {
     /// The emulator's command line.
     pub fn command(&self, console: &Console) -> Command {
         let mut command = Command::new(EMULATOR);
-        command.args(["-machine", "virt", "-bios", "default", "-nographic"]);
+        let firmware = match self.firmware {
+            Firmware::OpenSbi => "default",
+            Firmware::Absent => "none",
+        };
+        command.args(["-machine", "virt", "-bios", firmware, "-nographic"]);
         match console {
             Console::WithMonitor => command.args(["-serial", "mon:stdio"]),
             Console::Plain => command.args(["-serial", "stdio", "-monitor", "none"]),
@@ -138,7 +154,11 @@ impl Machine {
         if let Some(disk) = &self.disk {
             command.args(["-global", "virtio-mmio.force-legacy=false"]);
             disk.attach(&mut command);
-            command.args(["-device", "virtio-blk-device,drive=x0"]);
+            // The first of the machine's slots, the only one where xv6 looks.
+            command.args([
+                "-device",
+                "virtio-blk-device,drive=x0,bus=virtio-mmio-bus.0",
+            ]);
         }
         let line = self.kernel_line();
         if !line.is_empty() {

@@ -5,10 +5,11 @@
 
 use abi::FAILURE;
 use mm::addr::VirtAddr;
+use mm::mistake::{self, Mistake};
 use mm::space::{Access, Resolution};
 use sync::{Held, level};
 
-use super::{Caller, Current, current, exit, scheduler};
+use super::{Caller, Current, Space, current, exit, scheduler};
 use crate::arch::UserRegisters;
 use crate::memory::memory;
 use crate::println;
@@ -27,8 +28,14 @@ fn trapped() -> Caller {
 /// A program touched `address` and the hardware found no translation that allows it.
 pub fn user_fault(registers: &UserRegisters, address: VirtAddr, access: Access) {
     let Caller { thread, mut held } = trapped();
-    match resolve(&thread, address, access, &mut held) {
-        Resolution::Done => {}
+    let resolution = in_space(&thread, &mut held, |space| space.resolve(address, access));
+    match resolution {
+        Resolution::Done => {
+            if mistake::makes(Mistake::KillLosesCopy) && thread.process.is_killed() {
+                core::mem::forget(memory().frame_for_kernel(mm::Need::Lasting));
+            }
+        }
+        Resolution::Denied if mistake::makes(Mistake::RetriesForEver) => {}
         Resolution::Denied => {
             let what = match access {
                 Access::Read => "load",
@@ -48,15 +55,26 @@ pub fn user_fault(registers: &UserRegisters, address: VirtAddr, access: Access) 
     }
 }
 
-/// Finds or makes the page of `address` for the calling thread's program (rule R6: traps and copies both come here).
+/// The kernel touched `address` for the calling thread's program and was refused (rule R6: the program's own faults and the
+/// kernel's copies are answered by the same room).
 pub fn resolve(
     thread: &Current,
     address: VirtAddr,
     access: Access,
     held: &mut Held<level::Nothing>,
 ) -> Resolution {
+    in_space(thread, held, |space| {
+        space.resolve_for_kernel(address, access)
+    })
+}
+
+fn in_space(
+    thread: &Current,
+    held: &mut Held<level::Nothing>,
+    resolve: impl FnOnce(&mut Space) -> Resolution,
+) -> Resolution {
     match &mut *thread.process.space.lock(held) {
-        Some(space) => space.resolve(address, access),
+        Some(space) => resolve(space),
         None => Resolution::Denied,
     }
 }

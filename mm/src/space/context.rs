@@ -24,6 +24,7 @@ use crate::addr::FrameNo;
 use crate::commit::{Claim, NoMemory};
 use crate::machine::{Asid, Fence, HartSet, Machine, Root};
 use crate::memory::Memory;
+use crate::mistake::{self, Mistake};
 use crate::pt::{ENTRIES, Format};
 use crate::tlb::Scope;
 
@@ -75,7 +76,7 @@ impl<'m, M: Machine> Context<'m, M> {
         }
         if self.code_stale.load(Ordering::SeqCst) & me.0 != 0 {
             self.code_stale.fetch_and(!me.0, Ordering::SeqCst);
-            machine.synchronize_instructions(me);
+            self.synchronize_instructions(me);
         }
         machine.load_root(Some(Root {
             table: self.root,
@@ -133,7 +134,13 @@ impl<'m, M: Machine> Context<'m, M> {
             .fetch_or(self.memory.harts.0, Ordering::SeqCst);
         let active = HartSet(self.active.load(Ordering::SeqCst));
         if !active.is_empty() {
-            self.memory.machine.synchronize_instructions(active);
+            self.synchronize_instructions(active);
+        }
+    }
+
+    fn synchronize_instructions(&self, harts: HartSet) {
+        if !mistake::makes(Mistake::NoInstructionFence) {
+            self.memory.machine.synchronize_instructions(harts);
         }
     }
 

@@ -6,7 +6,10 @@
 
 use crate::addr::VirtAddr;
 use crate::machine::Machine;
-use crate::space::{Access, Resolution};
+use crate::mistake::{self, Mistake};
+use crate::pt::{Entry, Format, Walk};
+use crate::space::{Access, AddressSpace, Resolution};
+use crate::tlb::Scope;
 
 /// A copy that stopped half-way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +27,33 @@ pub enum CopyFailure {
     Denied,
     /// There is no memory for the page.
     NoMemory,
+}
+
+impl<M: Machine> AddressSpace<'_, M> {
+    /// Makes `access` by the kernel on the program's behalf possible, or says why not: what the program itself would be
+    /// told (R6).
+    pub fn resolve_for_kernel(&mut self, address: VirtAddr, access: Access) -> Resolution {
+        if mistake::makes(Mistake::KernelWritesShared) && self.let_write_through(address, access) {
+            return Resolution::Done;
+        }
+        self.resolve(address, access)
+    }
+
+    /// Mistake 6: gives the right to write to a page that is present, whoever shares it.
+    fn let_write_through(&mut self, address: VirtAddr, access: Access) -> bool {
+        match self.walk(address.page()) {
+            Walk::Leaf(table, index) if access == Access::Write => {
+                let present = M::Format::decode(table.get(index), 0) != Entry::Empty;
+                if present {
+                    let bits = M::Format::WRITABLE | M::Format::ACCESSED | M::Format::DIRTY;
+                    table.add_bits(index, bits);
+                    self.context.loosen(Scope::Page(address));
+                }
+                present
+            }
+            _ => false,
+        }
+    }
 }
 
 /// Times that one byte may fault although the fault was resolved: a page can be taken away again between

@@ -9,6 +9,7 @@ use crate::addr::{FrameNo, PageNo, VirtAddr};
 use crate::commit::{Claim, NoMemory};
 use crate::frame::Kind;
 use crate::machine::Machine;
+use crate::mistake::{self, Mistake};
 use crate::pt::{Entry, Format, Table, Walk};
 use crate::tlb::{Broken, Scope};
 
@@ -56,7 +57,7 @@ impl Spurious {
             };
         }
         self.count += 1;
-        if self.count > Self::MOST {
+        if self.count > Self::MOST && !mistake::makes(Mistake::RetriesForEver) {
             Resolution::Denied
         } else {
             Resolution::Done
@@ -68,7 +69,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     /// Makes `access` to `address` possible, or says why not.
     pub fn resolve(&mut self, address: VirtAddr, access: Access) -> Resolution {
         let page = address.page();
-        let Some(area) = self.areas.find(page) else {
+        let Some(area) = self.area_of(page) else {
             return Resolution::Denied;
         };
         if !allows(area.permissions, access) {
@@ -80,6 +81,11 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
                     if let Some(bits) = permitting_bits::<M::Format>(table.get(index), access) {
                         return self.resolve_spurious(table, index, page, bits);
                     }
+                    if mistake::makes(Mistake::MarkLostOnSecondFork)
+                        && table.get(index) & M::Format::MAY_WRITE == 0
+                    {
+                        return Resolution::Denied;
+                    }
                     self.resolve_write(table, index, frame, page)
                 }
                 _ => self.fill_on_fault(page, area),
@@ -89,8 +95,24 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         self.spurious = Spurious::default();
         match resolved {
             Ok(()) => Resolution::Done,
+            Err(NoMemory) if mistake::makes(Mistake::PanicsWithoutMemory) => {
+                panic!("a fault found no memory")
+            }
             Err(NoMemory) => Resolution::NoMemory,
         }
+    }
+
+    /// The area that decides about a page.
+    fn area_of(&self, page: PageNo) -> Option<Area> {
+        let area = self.areas.find(page);
+        if area.is_none() && mistake::makes(Mistake::GuardIsFilled) {
+            let promise = Promise::Lazy;
+            return self
+                .areas
+                .find(page.plus(1))
+                .map(|area| Area { promise, ..area });
+        }
+        area
     }
 
     /// The entry allows the access: either the hardware wants to be told that the page is used (it traps for
@@ -116,10 +138,11 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         page: PageNo,
     ) -> Result<(), NoMemory> {
         debug_assert!(
-            table.get(index) & M::Format::MAY_WRITE != 0,
+            table.get(index) & M::Format::MAY_WRITE != 0
+                || mistake::makes(Mistake::ReadOnlyGainsWrite),
             "a page of a writable area carries the mark"
         );
-        if self.memory.frames.record(frame).is_sole() {
+        if self.is_last_owner(frame) {
             // Reuse. Nobody can take a reference meanwhile: that needs one, and this entry, kept from others by
             // `&mut self`, is the only one.
             table.add_bits(
@@ -131,6 +154,15 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             return Ok(());
         }
         self.copy_page(table, index, frame, page)
+    }
+
+    /// Whether the entry at hand is the only reference to the frame.
+    fn is_last_owner(&self, frame: FrameNo) -> bool {
+        let record = self.memory.frames.record(frame);
+        if mistake::makes(Mistake::StaleOwnerCount) {
+            return record.count() <= 2;
+        }
+        record.is_sole() && !mistake::makes(Mistake::LastOwnerCopies)
     }
 
     /// The write needs a copy. The frame is taken before anything is broken, so this fails or completes.
@@ -156,6 +188,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         table.fill(index, new);
         self.context.loosen(here);
         memory.drop_reference(shared);
+        self.resident += u64::from(mistake::makes(Mistake::ResidentGrowsOnCopy));
         self.note_fault(ProcCounter::CopyFaults, MemCounter::CopyFaults);
         Ok(())
     }

@@ -11,12 +11,13 @@
 use abi::{ForkMode, MemCounter};
 use sync::atomic::Ordering;
 
-use super::AddressSpace;
+use super::{AddressSpace, Context};
 use crate::addr::FrameNo;
 use crate::commit::{Claim, NoMemory, Tickets};
 use crate::frame::Kind;
 use crate::machine::Machine;
 use crate::memory::Memory;
+use crate::mistake::{self, Mistake};
 use crate::pt::{ENTRIES, Entry, Format, Table};
 use crate::tlb::{Broken, Scope};
 
@@ -39,7 +40,11 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             ForkMode::Eager => self.resident,
             ForkMode::CopyOnWrite => 0,
         };
-        let tickets = memory.budget.take(self.tables + pages, Claim::Fork)?;
+        let tickets = memory.budget.take(self.tables + pages, Claim::Fork);
+        if tickets.is_err() && mistake::makes(Mistake::FailedForkLeaks) {
+            core::mem::forget(Context::new(memory, Claim::Kernel));
+        }
+        let tickets = tickets?;
         let mut child = Self::with_claim(memory, Claim::Fork)?;
         child.areas = self.areas.try_clone_for_child()?;
         child.heap_break = self.heap_break;
@@ -64,7 +69,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             M::Format::LEVELS - 1,
             M::Format::KERNEL_ROOT,
         );
-        if fork.tightened {
+        if fork.tightened && !mistake::makes(Mistake::NoFlushAfterFork) {
             Broken::new((), Scope::Space)
                 .flush(&self.context)
                 .into_inner();
@@ -127,8 +132,12 @@ impl<M: Machine> Fork<'_, '_, M> {
                 source.fetch_and(!M::Format::WRITABLE, Ordering::Relaxed);
                 self.tightened = true;
             }
+            let mut lost = M::Format::WRITABLE;
+            if mistake::makes(Mistake::MarkLostOnSecondFork) && word & M::Format::WRITABLE == 0 {
+                lost |= M::Format::MAY_WRITE;
+            }
             // Nobody can see the child's table yet.
-            target.store(word & !M::Format::WRITABLE, Ordering::Relaxed);
+            target.store(word & !lost, Ordering::Relaxed);
         }
         live - left
     }

@@ -7,6 +7,7 @@ use super::{AddressSpace, Promise};
 use crate::addr::{PageNo, PageRange, VirtAddr};
 use crate::commit::{Claim, NoMemory};
 use crate::machine::Machine;
+use crate::mistake::{self, Mistake};
 use crate::phys;
 use crate::pt::{ENTRIES, Permissions, Walk};
 
@@ -60,8 +61,14 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             .filter(|&end| end <= USER_TOP)
             .map(VirtAddr)
             .ok_or(MapError::BadRange)?;
+        let mut start = old.page_up();
+        if mistake::makes(Mistake::RegrownHeapKeepsData) {
+            while let Some(kept) = self.areas.find(start) {
+                start = kept.pages.end;
+            }
+        }
         self.map(
-            PageRange::new(old.page_up(), new.page_up()),
+            PageRange::new(start, new.page_up().max(start)),
             Permissions::READ | Permissions::WRITE,
             promise,
         )?;

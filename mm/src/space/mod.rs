@@ -35,6 +35,7 @@ use crate::addr::{PageNo, VirtAddr};
 use crate::commit::{Claim, NoMemory};
 use crate::machine::Machine;
 use crate::memory::Memory;
+use crate::mistake::{self, Mistake};
 use crate::pt::{Permissions, Walk};
 
 /// Whether an area's pages are paid for before they are touched.
@@ -110,7 +111,9 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
 fn allows(permissions: Permissions, access: Access) -> bool {
     match access {
         Access::Read => permissions.intersects(Permissions::READ | Permissions::WRITE),
-        Access::Write => permissions.contains(Permissions::WRITE),
+        Access::Write => {
+            permissions.contains(Permissions::WRITE) || mistake::makes(Mistake::ReadOnlyGainsWrite)
+        }
         Access::Execute => permissions.contains(Permissions::EXECUTE),
     }
 }

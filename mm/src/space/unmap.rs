@@ -9,6 +9,7 @@ use super::{AddressSpace, Promise};
 use crate::addr::{FrameNo, PageNo, PageRange, VirtAddr};
 use crate::commit::NoMemory;
 use crate::machine::Machine;
+use crate::mistake::{self, Mistake};
 use crate::pt::{ENTRIES, Entry, Format, Table};
 use crate::tlb::{Batch, Scope};
 
@@ -29,7 +30,9 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     pub fn shrink(&mut self, bytes: u64) -> VirtAddr {
         let old = self.heap_break;
         if let Some(new) = old.0.checked_sub(bytes).map(VirtAddr) {
-            self.unmap_with_room(PageRange::new(new.page_up(), old.page_up()));
+            if !mistake::makes(Mistake::RegrownHeapKeepsData) {
+                self.unmap_with_room(PageRange::new(new.page_up(), old.page_up()));
+            }
             self.heap_break = new;
         }
         old
@@ -150,6 +153,9 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
                 Entry::Page(frame) => frame,
                 Entry::Table(frame) => {
                     self.free_below(self.memory.table(frame), level - 1, ENTRIES);
+                    if mistake::makes(Mistake::TablesLeakAtExit) {
+                        continue;
+                    }
                     frame
                 }
             };

@@ -5,6 +5,7 @@ use abi::{PAGE_SIZE, PROC_COUNTERS, PageInfo, ProcCounter};
 use super::{AddressSpace, Promise};
 use crate::addr::{FrameNo, PageNo, PageRange};
 use crate::machine::Machine;
+use crate::mistake::{self, Mistake};
 use crate::pt::{Entry, Format, Walk};
 
 impl<M: Machine> AddressSpace<'_, M> {
@@ -51,7 +52,11 @@ impl<M: Machine> AddressSpace<'_, M> {
         }
         let page = PAGE_SIZE as u64;
         out[ProcCounter::Size as usize] = self.heap_break.0;
-        out[ProcCounter::Resident as usize] = (unique + shared) * page;
+        out[ProcCounter::Resident as usize] = if mistake::makes(Mistake::ResidentGrowsOnCopy) {
+            self.resident_bytes()
+        } else {
+            (unique + shared) * page
+        };
         out[ProcCounter::Proportional as usize] = proportional;
         out[ProcCounter::Unique as usize] = unique * page;
         out[ProcCounter::Shared as usize] = shared * page;

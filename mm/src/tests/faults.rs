@@ -5,7 +5,7 @@ use abi::{MemCounter, ProcCounter};
 use super::*;
 use crate::addr::VirtAddr;
 use crate::space::{Access, MapError, Resolution};
-use crate::testing::{counter, free_frames, memory, on_hart, peek, read, write};
+use crate::testing::{at_fence, counter, free_frames, memory, on_hart, peek, read, write};
 
 #[test]
 fn untouched_memory_reads_as_zeros_and_keeps_what_is_written() {
@@ -61,6 +61,20 @@ fn addresses_outside_areas_are_denied() {
         Resolution::Denied,
         "data is not code"
     );
+}
+
+#[test]
+fn mistake_11_the_page_below_an_area_is_nobodys() {
+    let mut space = AddressSpace::new(memory(100)).unwrap();
+    space.map(pages(3, 5), data(), Promise::Charged).unwrap();
+    write(&mut space, 3 * PAGE, b"stack").unwrap();
+    let mut child = space.fork(COW).unwrap();
+    for address in [2 * PAGE, 3 * PAGE - 1] {
+        for space in [&mut space, &mut child] {
+            assert_eq!(write(space, address, b"x"), Err(Resolution::Denied));
+            assert_eq!(read(space, address, 1), Err(Resolution::Denied));
+        }
+    }
 }
 
 #[test]
@@ -249,4 +263,52 @@ fn page_info_tells_frames_and_sharing() {
     write(&mut child, 0, b"y").unwrap();
     assert_ne!(child.page_info(PageNo(0)).frame(), alone.frame());
     assert_eq!(parent.page_info(PageNo(0)), alone);
+}
+
+#[test]
+fn mistake_8_a_frame_is_in_use_until_every_tlb_has_forgotten_it() {
+    let memory = memory(100);
+    let mut space = space(memory, 4);
+    write(&mut space, 0, &[1; 4 * PAGE_SIZE]).unwrap();
+    on_hart(1);
+    space.context().enter();
+    on_hart(0);
+    let fences = counter(memory, MemCounter::RemoteFences);
+    at_fence(move || assert_eq!(counter(memory, MemCounter::Anonymous), 4));
+    space.unmap(pages(0, 3)).unwrap();
+    at_fence(|| ());
+    assert_eq!(counter(memory, MemCounter::Anonymous), 1);
+    assert_eq!(counter(memory, MemCounter::RemoteFences), fences + 1);
+    on_hart(1);
+    space.context().leave();
+}
+
+#[test]
+fn mistake_15_new_code_is_announced_to_every_hart_that_may_fetch_it() {
+    let memory = memory(100);
+    let fences = |hart| memory.machine().instruction_fences(hart);
+    let code = Permissions::READ | Permissions::EXECUTE;
+    let mut space = AddressSpace::new(memory).unwrap();
+    space.map(pages(0, 2), code, Promise::Lazy).unwrap();
+    for hart in [1, 2] {
+        on_hart(hart);
+        space.context().enter();
+    }
+    assert_eq!((fences(1), fences(2)), (1, 1), "a new space is new code");
+    space.context().leave();
+
+    // Hart 1 still runs the program; hart 2 has left and hears of it when it is back.
+    on_hart(1);
+    assert_eq!(
+        space.resolve(VirtAddr(0), Access::Execute),
+        Resolution::Done
+    );
+    assert_eq!((fences(1), fences(2)), (2, 1));
+    space.context().leave();
+    for hart in [1, 2] {
+        on_hart(hart);
+        space.context().enter();
+        space.context().leave();
+    }
+    assert_eq!(fences(2), 2);
 }

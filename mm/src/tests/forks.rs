@@ -1,6 +1,6 @@
 //! What fork shares, and how faults take it apart.
 
-use abi::MemCounter;
+use abi::{MemCounter, ProcCounter};
 
 use super::*;
 use crate::addr::VirtAddr;
@@ -39,6 +39,8 @@ fn exact_costs() {
     write(&mut child, 0, &[2; 200 * PAGE_SIZE]).unwrap();
     assert_eq!(anonymous(), pages + 200);
     assert_eq!(faults(memory), (before.0 + 200, before.1, before.2));
+    // Mistake 18: a copy takes the place of what was shared.
+    assert_eq!(child.usage()[ProcCounter::Resident as usize], 200 * PAGE);
     assert_eq!(
         read(&mut parent, 0, 200 * PAGE_SIZE),
         Ok(vec![1; 200 * PAGE_SIZE])
@@ -158,11 +160,18 @@ fn mistake_5_a_fork_without_memory_changes_nothing() {
             write(&mut hog, page * PAGE, b"h").unwrap();
             page += 1;
         }
-        let (free, before) = (free_frames(memory), faults(memory));
-        for _ in 0..100 {
-            assert!(parent.fork(mode).is_err());
+        let before = faults(memory);
+        // With each frame less, a fork fails one step earlier.
+        for _ in 0..4 {
+            let free = free_frames(memory);
+            for _ in 0..100 {
+                assert!(parent.fork(mode).is_err());
+            }
+            assert_eq!(free_frames(memory), free, "{mode:?}");
+            write(&mut hog, page * PAGE, b"h").unwrap();
+            page += 1;
         }
-        assert_eq!(free_frames(memory), free, "{mode:?}");
+        let before = (before.0, before.1, before.2 + 4);
         drop(hog);
         if mode == ForkMode::Eager {
             // In the other mode the forks that worked have left the pages write-protected.

@@ -7,6 +7,9 @@ use crate::process::{self, Fork, KILLED, Pid};
 use crate::testing::outcome::{Failure, Outcome, ensure, failure};
 use core::sync::atomic::{AtomicU64, Ordering};
 
+/// What a child exits with after it has described its failure.
+const FAILED: i32 = 1;
+
 /// Children that ended while another was waited for: pid in the upper half, status in the lower.
 static ENDED: [AtomicU64; 64] = [const { AtomicU64::new(NOBODY) }; 64];
 /// A free place in [`ENDED`].
@@ -67,8 +70,8 @@ pub fn start(body: impl FnOnce() -> Outcome) -> Outcome<Child> {
                 Ok(()) => 0,
                 Err(failure) => {
                     // The status says it as well.
-                    let _ = write_end.write_all(failure.bytes());
-                    1
+                    let _ = failure.send(write_end);
+                    FAILED
                 }
             };
             process::exit(status)
@@ -84,9 +87,15 @@ impl Child {
 
     /// Waits for its end; the status, and the failure it described.
     fn end(self) -> Outcome<(i32, Option<Failure>)> {
-        let failure = Failure::receive(self.report);
+        let status = wait_for(self.pid)?;
+        // Where nothing was sent the pipe may never end: what a failed child leaves running holds it.
+        let failure = if status == FAILED {
+            Failure::receive(self.report)
+        } else {
+            None
+        };
         self.report.close()?;
-        Ok((wait_for(self.pid)?, failure))
+        Ok((status, failure))
     }
 
     /// Waits for it to do its part; its failure is the caller's.

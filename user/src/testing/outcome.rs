@@ -8,6 +8,9 @@ use core::fmt::{self, Write};
 /// What a test gives.
 pub type Outcome<T = ()> = Result<T, Failure>;
 
+/// What follows a description in a pipe, which others may hold open.
+const END: u8 = 0;
+
 /// Why a test failed, in at most as many bytes as are kept here; no heap, for tests move the break.
 #[derive(Clone, Copy)]
 pub struct Failure {
@@ -27,6 +30,12 @@ impl Failure {
         failure
     }
 
+    /// Describes the failure to another process through a pipe.
+    pub fn send(&self, to: Fd) -> crate::Result<()> {
+        to.write_all(self.bytes())?;
+        to.write_all(&[END])
+    }
+
     /// The failure that another process described through a pipe; `None` if it described none.
     pub fn receive(from: Fd) -> Option<Self> {
         let mut failure = Self {
@@ -35,6 +44,10 @@ impl Failure {
         };
         while let Ok(count @ 1..) = from.read(&mut failure.text[usize::from(failure.used)..]) {
             failure.used += count as u8;
+            if let Some(end) = failure.bytes().iter().position(|&byte| byte == END) {
+                failure.used = end as u8;
+                break;
+            }
         }
         (failure.used != 0).then_some(failure)
     }

@@ -44,6 +44,7 @@ const LINKER_PACKAGES: [&str; 3] = ["lld-22", "lld-19", "lld"];
 const QUERY_LIMIT: Duration = Duration::from_secs(30);
 
 /// Debian's compiler with the source of its library, and a linker.
+#[derive(Clone)]
 pub struct Compiler {
     version: Version,
     linker: PathBuf,

@@ -32,6 +32,7 @@ pub struct Toolchain {
     folder: PathBuf,
 }
 
+#[derive(Clone)]
 enum Route {
     /// The compiler on PATH has the target.
     Installed,
@@ -72,6 +73,14 @@ impl Toolchain {
         Self {
             route: Route::Installed,
             folder: guest.join("installed"),
+        }
+    }
+
+    /// The same compiler with a target folder of its own, for builds with other settings.
+    pub fn apart(&self, name: &str) -> Self {
+        Self {
+            route: self.route.clone(),
+            folder: self.folder.join(name),
         }
     }
 

@@ -1,0 +1,201 @@
+//! What a person reads, line by line as tests end, or what a program reads: JSON, at the end.
+
+use std::path::Path;
+
+use super::json::Json;
+use super::verdict::{Graded, Verdict, tally};
+use crate::qemu::{Firmware, Machine};
+
+/// The results of one kernel.
+pub struct Report {
+    /// What was graded, for JSON.
+    kernel: Vec<(&'static str, Json)>,
+    machines: Vec<Json>,
+    /// Whether JSON is wanted; the lines go to standard error then.
+    json: bool,
+}
+
+impl Report {
+    /// A report on the kernel in a file.
+    pub fn new(path: &Path, entry: u64, json: bool) -> Self {
+        Self {
+            kernel: vec![
+                ("kernel", Json::Text(path.display().to_string())),
+                ("entry", Json::Text(format!("{entry:#x}"))),
+            ],
+            machines: Vec::new(),
+            json,
+        }
+    }
+
+    /// A machine is about to be booted.
+    pub fn machine(&self, machine: &Machine) {
+        let firmware = match machine.firmware {
+            Firmware::OpenSbi => "OpenSBI",
+            Firmware::Absent => "no firmware",
+        };
+        let plural = if machine.smp == 1 { "" } else { "s" };
+        self.say(&format!("{} hart{plural}, {firmware}:", machine.smp));
+    }
+
+    /// A test has ended.
+    pub fn test(&self, graded: &Graded) {
+        for line in lines(graded) {
+            self.say(&line);
+        }
+    }
+
+    /// All tests of one machine have.
+    pub fn end_of_machine(&mut self, harts: u8, graded: Vec<Graded>) {
+        let counts = tally(&graded);
+        let summary: Vec<_> = counts
+            .iter()
+            .map(|(name, count)| format!("{count} {name}"))
+            .collect();
+        self.say(&format!("grade: {harts} harts: {}", summary.join(", ")));
+        let mut members = vec![
+            ("harts", Json::Count(usize::from(harts))),
+            ("tests", Json::List(graded.iter().map(object).collect())),
+        ];
+        members.extend(counts.map(|(name, count)| (name, Json::Count(count))));
+        self.machines.push(Json::Object(members));
+    }
+
+    /// Prints the JSON, if it is wanted.
+    pub fn finish(self) {
+        if self.json {
+            let mut members = self.kernel;
+            members.push(("machines", Json::List(self.machines)));
+            println!("{}", Json::Object(members));
+        }
+    }
+
+    fn say(&self, line: &str) {
+        if self.json {
+            eprintln!("{line}");
+        } else {
+            println!("{line}");
+        }
+    }
+}
+
+/// A test as lines: how it went, and below that why.
+fn lines(graded: &Graded) -> Vec<String> {
+    let Graded {
+        suite,
+        test,
+        verdict,
+        time,
+    } = graded;
+    let name = match verdict {
+        Verdict::Passed | Verdict::Skipped(_) => verdict.name().to_owned(),
+        _ => verdict.name().to_uppercase(),
+    };
+    let mut lines = vec![format!(
+        "{name:8} {:7.2} s  {suite} {test}",
+        time.as_secs_f64()
+    )];
+    let mut explain = |label: &str, text: &str| {
+        for (index, line) in text.lines().enumerate() {
+            let label = if index == 0 { label } else { "" };
+            lines.push(format!("{:8} | {label}{line}", ""));
+        }
+    };
+    match verdict {
+        Verdict::Passed => {}
+        Verdict::Skipped(why) => explain("", why),
+        Verdict::Failed(failure) => {
+            explain("", &failure.what);
+            explain(
+                "expected: ",
+                failure.expected.as_deref().unwrap_or_default(),
+            );
+            explain("seen:     ", failure.seen.as_deref().unwrap_or_default());
+        }
+        Verdict::Hung(last) => explain("last output: ", last),
+        Verdict::Panicked(message) => explain("panic: ", message),
+    }
+    lines
+}
+
+/// A test as JSON.
+fn object(graded: &Graded) -> Json {
+    let text = |text: &str| Json::Text(text.to_owned());
+    let mut members = vec![
+        ("suite", text(graded.suite)),
+        ("test", text(&graded.test)),
+        ("verdict", text(graded.verdict.name())),
+        ("seconds", Json::Seconds(graded.time.as_secs_f64())),
+    ];
+    match &graded.verdict {
+        Verdict::Passed => {}
+        Verdict::Skipped(why) => members.push(("why", text(why))),
+        Verdict::Failed(failure) => {
+            members.push(("what", text(&failure.what)));
+            members.extend(failure.expected.as_deref().map(|it| ("expected", text(it))));
+            members.extend(failure.seen.as_deref().map(|it| ("seen", text(it))));
+        }
+        Verdict::Hung(last) => members.push(("last_output", text(last))),
+        Verdict::Panicked(message) => members.push(("message", text(message))),
+    }
+    Json::Object(members)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::verdict::Failure;
+    use super::*;
+
+    fn graded(verdict: Verdict) -> Graded {
+        Graded {
+            suite: "cowtest",
+            test: "simple".to_owned(),
+            verdict,
+            time: Duration::from_millis(1500),
+        }
+    }
+
+    #[test]
+    fn a_failure_tells_what_was_expected_and_what_was_seen() {
+        let failed = graded(Verdict::Failed(Failure::parse("page 1: expected 2, saw 3")));
+        assert_eq!(
+            lines(&failed),
+            [
+                "FAILED      1.50 s  cowtest simple",
+                "         | page 1",
+                "         | expected: 2",
+                "         | seen:     3",
+            ]
+        );
+        assert_eq!(
+            object(&failed).to_string(),
+            r#"{"suite":"cowtest","test":"simple","verdict":"failed","seconds":1.500,"what":"page 1","expected":"2","seen":"3"}"#
+        );
+    }
+
+    #[test]
+    fn every_verdict_counts_under_its_name() {
+        let all = [
+            Verdict::Passed,
+            Verdict::Skipped("x".to_owned()),
+            Verdict::Failed(Failure::parse("x")),
+            Verdict::Hung("x".to_owned()),
+            Verdict::Panicked("x".to_owned()),
+            Verdict::Passed,
+        ]
+        .map(graded);
+        let counts = tally(&all);
+        assert_eq!(
+            counts,
+            [
+                ("passed", 2),
+                ("failed", 1),
+                ("hung", 1),
+                ("panicked", 1),
+                ("skipped", 1)
+            ]
+        );
+    }
+}
