@@ -7,9 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::cli::{Fork, Memory};
-
-/// The program that emulates the machine.
-pub const EMULATOR: &str = "qemu-system-riscv64";
+use crate::setup::emulator;
 
 /// A machine to boot.
 #[derive(Clone)]
@@ -131,7 +129,7 @@ impl Machine {
 
     /// The emulator's command line.
     pub fn command(&self, console: &Console) -> Command {
-        let mut command = Command::new(EMULATOR);
+        let mut command = Command::new(emulator());
         let firmware = match self.firmware {
             Firmware::OpenSbi => "default",
             Firmware::Absent => "none",

@@ -2,7 +2,7 @@
 //! when it starts, so that nobody has to call `setup` first.
 //!
 //! Invariants: nothing is installed without saying so; only root installs, anybody else is given
-//! the one command to run; every step has a limit, so a machine without a network hears soon what
+//! the one command to run or, for the emulator, a copy of their own; every step has a limit, so a machine without a network hears soon what
 //! is missing.
 
 mod debian;
@@ -11,11 +11,12 @@ mod programs;
 mod qemu;
 mod rustup;
 mod toolchain;
+mod unpacked;
 
 use anyhow::Result;
 
 pub use programs::{ensure_cross_compiler, ensure_debugger};
-pub use qemu::ensure_emulator;
+pub use qemu::{emulator, ensure_emulator};
 pub use toolchain::{Toolchain, forget_outer_cargo};
 
 use crate::workspace::Workspace;

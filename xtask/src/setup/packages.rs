@@ -84,6 +84,30 @@ pub fn install(packages: &[&str], why: &str) -> Result<()> {
     Ok(())
 }
 
+/// Fetches the archives of packages, and of what they need and the system has not, into a folder.
+/// Works without being root, from the lists that are here.
+pub fn download(packages: &[&str], archives: &Path) -> Result<()> {
+    let list = packages.join(" ");
+    let _sign = spinner(format!("fetching {list}"));
+    let folder = format!("Dir::Cache::archives={}", archives.display());
+    let mut arguments = vec![
+        "install",
+        "-y",
+        "--download-only",
+        "--no-install-recommends",
+    ];
+    arguments.extend(["-o", &folder, "-o", "Debug::NoLocking=1"]);
+    arguments.extend(packages);
+    let download = apt_get(&arguments, INSTALL_LIMIT)?;
+    if !download.success() {
+        bail!(
+            "`apt-get install --download-only {list}` failed: {}",
+            download.last_words()
+        );
+    }
+    Ok(())
+}
+
 fn apt_get(arguments: &[&str], limit: Duration) -> Result<Finished> {
     run_bounded(
         Command::new("apt-get")

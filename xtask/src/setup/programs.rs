@@ -1,5 +1,6 @@
 //! Programs of the system that only some commands need, and version numbers.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::process::Command;
 use std::time::Duration;
@@ -41,7 +42,7 @@ fn ensure(program: &str, package: &str, why: &str) -> Result<String> {
 }
 
 /// The first line a program prints when asked for its version; none if it cannot be run.
-pub fn version_line(program: &str) -> Option<String> {
+pub fn version_line(program: impl AsRef<OsStr>) -> Option<String> {
     let asked = run_bounded(Command::new(program).arg("--version"), VERSION_LIMIT).ok()?;
     if !asked.success() {
         return None;

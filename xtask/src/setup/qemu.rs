@@ -1,16 +1,19 @@
 //! The emulator and its firmware.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 
 use super::packages;
 use super::programs::{Version, version_line};
+use super::unpacked;
 use crate::process::run_bounded;
-use crate::qemu::EMULATOR;
 
+/// The program that emulates the machine.
+const EMULATOR: &str = "qemu-system-riscv64";
 /// Older ones hang silently or lack devices this kernel relies on.
 const NEEDED: Version = Version { major: 7, minor: 2 };
 /// What `-bios default` loads, in one of the emulator's data folders.
@@ -18,11 +21,22 @@ const FIRMWARE: &str = "opensbi-riscv64-generic-fw_dynamic.bin";
 /// Newest first: later suites gave riscv a package of its own.
 const EMULATOR_PACKAGES: [&str; 2] = ["qemu-system-riscv", "qemu-system-misc"];
 
+/// Which emulator [`ensure_emulator`] chose.
+static CHOSEN: OnceLock<PathBuf> = OnceLock::new();
+
+/// The emulator to start: what [`ensure_emulator`] chose, or its plain name before that.
+pub fn emulator() -> &'static Path {
+    CHOSEN.get().map_or(Path::new(EMULATOR), PathBuf::as_path)
+}
+
 /// Finds or installs the emulator and its firmware; the line tells the version.
 pub fn ensure_emulator() -> Result<String> {
-    let line = match version_line(EMULATOR) {
-        Some(line) => line,
+    let program = match find() {
+        Some(program) => program,
         None => install()?,
+    };
+    let Some(line) = version_line(&program) else {
+        bail!("{} is there but does not start", program.display());
     };
     match Version::find(&line) {
         Some(found) if found >= NEEDED => {}
@@ -34,34 +48,51 @@ pub fn ensure_emulator() -> Result<String> {
             "{EMULATOR} does not tell its version (it said: {line}); {NEEDED} or later is needed"
         ),
     }
-    if !firmware_is_there()? {
+    let program = CHOSEN.get_or_init(|| program);
+    if !firmware_is_there(program)? {
         packages::install(&["opensbi"], "the emulator has no OpenSBI firmware")?;
-        if !firmware_is_there()? {
+        if !firmware_is_there(program)? {
             bail!("{EMULATOR} finds no {FIRMWARE} in its data folders (see `{EMULATOR} -L help`)");
         }
     }
     Ok(line)
 }
 
-fn install() -> Result<String> {
+/// The one on PATH before the unpacked one.
+fn find() -> Option<PathBuf> {
+    let plain = PathBuf::from(EMULATOR);
+    if version_line(&plain).is_some() {
+        return Some(plain);
+    }
+    unpacked::find(EMULATOR)
+}
+
+/// Installs it, or else unpacks a copy.
+fn install() -> Result<PathBuf> {
     packages::refresh();
     let package = EMULATOR_PACKAGES
         .into_iter()
         .find(|package| packages::candidate(package).is_some())
         .unwrap_or(EMULATOR_PACKAGES[1]);
-    packages::install(
-        &[package, "opensbi"],
-        &format!("booting needs {EMULATOR} {NEEDED} or later"),
-    )?;
-    match version_line(EMULATOR) {
-        Some(line) => Ok(line),
-        None => bail!("the package {package} is installed, but there is no {EMULATOR} on PATH"),
+    let wanted = [package, "opensbi"];
+    let why = format!("booting needs {EMULATOR} {NEEDED} or later");
+    let Err(refused) = packages::install(&wanted, &why) else {
+        return match find() {
+            Some(program) => Ok(program),
+            None => {
+                bail!("the package {package} is installed, but there is no {EMULATOR} on PATH")
+            }
+        };
+    };
+    match unpacked::fetch(&wanted, EMULATOR) {
+        Ok(program) => Ok(program),
+        Err(error) => bail!("{refused:#}\n(unpacking a copy failed too: {error:#})"),
     }
 }
 
-fn firmware_is_there() -> Result<bool> {
+fn firmware_is_there(program: &Path) -> Result<bool> {
     let folders = run_bounded(
-        Command::new(EMULATOR).args(["-L", "help"]),
+        Command::new(program).args(["-L", "help"]),
         Duration::from_secs(20),
     )?;
     Ok(folders
