@@ -65,6 +65,7 @@ impl<M: Machine> Memory<M> {
         if align > PAGE_SIZE {
             return Err(NoMemory);
         }
+        self.may_allocate()?;
         match class_of(size, align) {
             Some(class) => self.allocate_small(class),
             None if size <= PAGE_SIZE => {

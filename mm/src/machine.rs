@@ -121,4 +121,11 @@ pub unsafe trait Machine: Sync + Sized {
 
     /// Writes user memory likewise.
     fn write_user(&self, to: VirtAddr, from: &[u8]) -> usize;
+
+    /// Whether the next allocation is to fail although there is memory. Asked before every allocation that may
+    /// fail, so that a test can make any of them the one that does ("fail-nth").
+    #[inline]
+    fn refuses_allocation(&self) -> bool {
+        false
+    }
 }

@@ -77,7 +77,7 @@ impl<M: Machine> Memory<M> {
 
     /// A zeroed frame for the kernel itself: a stack, a buffer.
     pub fn frame_for_kernel(&self, need: Need) -> Result<OwnedFrame<'_, M>, NoMemory> {
-        let mut tickets = self.budget.take(1, need.into())?;
+        let mut tickets = self.take_tickets(1, need.into())?;
         let mut frame = self.allocate(Kind::Kernel, &mut tickets);
         frame.zero();
         Ok(frame)
@@ -132,6 +132,22 @@ impl<M: Machine> Memory<M> {
         self.stats.add(self.machine.hart(), counter, by);
     }
 
+    /// Whether an allocation that may fail may be tried: see [`Machine::refuses_allocation`].
+    #[inline]
+    pub(crate) fn may_allocate(&self) -> Result<(), NoMemory> {
+        if self.machine.refuses_allocation() {
+            return Err(NoMemory);
+        }
+        Ok(())
+    }
+
+    /// The right to `count` frames.
+    #[inline]
+    pub(crate) fn take_tickets(&self, count: u64, claim: Claim) -> Result<Tickets<'_>, NoMemory> {
+        self.may_allocate()?;
+        self.budget.take(count, claim)
+    }
+
     /// A frame with unknown contents.
     #[inline]
     pub(crate) fn allocate(&self, kind: Kind, tickets: &mut Tickets<'_>) -> OwnedFrame<'_, M> {
@@ -151,7 +167,7 @@ impl<M: Machine> Memory<M> {
 
     /// Neighbouring frames for a large object of the boot.
     pub(crate) fn allocate_neighbours(&self, count: u64) -> Result<FrameRange, NoMemory> {
-        let mut tickets = self.budget.take(count, Claim::Kernel)?;
+        let mut tickets = self.take_tickets(count, Claim::Kernel)?;
         let range = self.allocator.take_neighbours(count).ok_or(NoMemory)?;
         tickets.punch_many(count);
         for frame in range.start.0..range.end.0 {

@@ -41,7 +41,7 @@ pub struct Context<'m, M: Machine> {
 impl<'m, M: Machine> Context<'m, M> {
     /// A context with an empty user half.
     pub(crate) fn new(memory: &'m Memory<M>, claim: Claim) -> Result<Self, NoMemory> {
-        let mut tickets = memory.budget.take(1, claim)?;
+        let mut tickets = memory.take_tickets(1, claim)?;
         let root = memory.allocate_table(&mut tickets);
         let kernel = memory.table(memory.kernel_root);
         for index in M::Format::KERNEL_ROOT..ENTRIES {

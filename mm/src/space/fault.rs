@@ -174,7 +174,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         page: PageNo,
     ) -> Result<(), NoMemory> {
         let memory = self.memory;
-        let mut tickets = memory.budget.take(1, Claim::Program)?;
+        let mut tickets = memory.take_tickets(1, Claim::Program)?;
         let mut copy = memory.allocate(Kind::Anonymous, &mut tickets);
         let here = Scope::Page(page.address());
         // Break and flush before the copy: another thread must not read the old frame once the new one is written (R3).
@@ -205,7 +205,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         let walk = self.walk(page);
         let mut tickets = match area.promise {
             Promise::Charged => memory.budget.redeem(1),
-            Promise::Lazy => memory.budget.take(1 + walk.missing(), Claim::Program)?,
+            Promise::Lazy => memory.take_tickets(1 + walk.missing(), Claim::Program)?,
         };
         let table = match walk {
             Walk::Leaf(table, _) => table,

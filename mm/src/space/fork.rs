@@ -40,12 +40,13 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             ForkMode::Eager => self.resident,
             ForkMode::CopyOnWrite => 0,
         };
-        let tickets = memory.budget.take(self.tables + pages, Claim::Fork);
+        let tickets = memory.take_tickets(self.tables + pages, Claim::Fork);
         if tickets.is_err() && mistake::makes(Mistake::FailedForkLeaks) {
             core::mem::forget(Context::new(memory, Claim::Kernel));
         }
         let tickets = tickets?;
         let mut child = Self::with_claim(memory, Claim::Fork)?;
+        memory.may_allocate()?;
         child.areas = self.areas.try_clone_for_child()?;
         child.heap_break = self.heap_break;
         child.tables = self.tables;

@@ -40,6 +40,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         if pages.is_empty() {
             return Ok(());
         }
+        self.memory.may_allocate()?;
         self.areas.reserve()?;
         if promise == Promise::Charged {
             self.promise(pages)?;
@@ -83,7 +84,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             .map(|page| self.walk(page).missing())
             .sum();
         let needed = pages.len().checked_add(missing).ok_or(NoMemory)?;
-        let mut tickets = memory.budget.take(needed, Claim::Program)?;
+        let mut tickets = memory.take_tickets(needed, Claim::Program)?;
         for page in leaf_tables(pages) {
             if let Walk::Missing { table, level } = self.walk(page) {
                 memory.extend(table, level, page, &mut tickets);

@@ -70,9 +70,11 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     }
 
     fn with_claim(memory: &'m Memory<M>, claim: Claim) -> Result<Self, NoMemory> {
+        let context = Context::new(memory, claim)?;
+        memory.may_allocate()?;
         Ok(Self {
             memory,
-            context: Counted::try_new(Context::new(memory, claim)?)?,
+            context: Counted::try_new(context)?,
             areas: Areas::new(),
             heap_break: VirtAddr(0),
             tables: 0,

@@ -19,6 +19,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         if pages.is_empty() {
             return Ok(());
         }
+        self.memory.may_allocate()?;
         self.areas.reserve()?;
         self.unmap_with_room(pages);
         Ok(())
