@@ -22,6 +22,7 @@ const HARTS: usize = 4;
 thread_local! {
     static HART: Cell<usize> = const { Cell::new(0) };
     static AT_FENCE: RefCell<Option<Box<dyn Fn()>>> = const { RefCell::new(None) };
+    static UNTIL_REFUSAL: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Goes on as if on another hart.
@@ -32,6 +33,12 @@ pub fn on_hart(hart: usize) {
 /// Has `look` called whenever this thread sends a fence, before any TLB forgets.
 pub fn at_fence(look: impl Fn() + 'static) {
     AT_FENCE.set(Some(Box::new(look)));
+}
+
+/// Refuses this thread the `nth` allocation from now on of those that may fail; 0 refuses none. What was left to count of an
+/// earlier call: 0 if its refusal has happened.
+pub fn fail_nth(nth: u64) -> u64 {
+    UNTIL_REFUSAL.replace(nth)
 }
 
 #[derive(Default)]
@@ -140,6 +147,12 @@ unsafe impl Machine for FakeMachine {
                     .copy_from_nonoverlapping(from[done..].as_ptr(), n)
             }
         })
+    }
+
+    fn refuses_allocation(&self) -> bool {
+        let left = UNTIL_REFUSAL.get();
+        UNTIL_REFUSAL.set(left.saturating_sub(1));
+        left == 1
     }
 }
 

@@ -1,9 +1,11 @@
 //! What the memory system promises, on the pretended machine.
 //!
-//! `faults`, `forks` and `promises` state one rule each test; `audits` checks the checker; `model` runs random programs against a plain map from
+//! `faults`, `forks` and `promises` state one rule each test; `failures` makes every allocation fail in turn; `audits` checks the
+//! checker; `model` runs random programs against a plain map from
 //! addresses to contents. The numbers in names like `mistake_3` are those of the list in the design of what other systems got wrong.
 
 mod audits;
+mod failures;
 mod faults;
 mod forks;
 mod model;

@@ -1,0 +1,340 @@
+//! Every allocation of every operation fails once ("fail-nth"): nothing has changed then, and the operation succeeds when it is
+//! tried again (R5, R7).
+//!
+//! The numbers are what the operations promise: an allocation that [`crate::Machine`] is not asked about is missing in
+//! them, and so is one that came in without need.
+
+use super::*;
+use crate::addr::VirtAddr;
+use crate::commit::{Need, NoMemory};
+use crate::machine::Machine;
+use crate::pt::Walk;
+use crate::space::{Access, MapError, Resolution};
+use crate::testing::{fail_nth, free_frames, memory, read, write};
+
+const FRAMES: u64 = 300;
+/// The first page of another gigabyte.
+const FAR: u64 = 1 << 18;
+
+/// What an operation works on.
+struct World {
+    memory: &'static Memory<FakeMachine>,
+    spaces: Vec<Space>,
+}
+
+/// What can be told of a world.
+#[derive(PartialEq)]
+struct Seen {
+    counters: Vec<u64>,
+    spaces: Vec<SpaceSeen>,
+}
+
+#[derive(PartialEq)]
+struct SpaceSeen {
+    heap_break: VirtAddr,
+    usage: [u64; abi::PROC_COUNTERS],
+    promises: u64,
+    tables: u64,
+    /// Which of the pages are in an area, what their entries say, and their bytes.
+    pages: Vec<(bool, Option<u64>, Vec<u8>)>,
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            memory: memory(FRAMES),
+            spaces: vec![],
+        }
+    }
+
+    /// A space with nothing in it.
+    fn with_space() -> Self {
+        let mut world = Self::new();
+        world.spaces.push(AddressSpace::new(world.memory).unwrap());
+        world
+    }
+
+    /// A parent with promised, lazy, read-only and missing pages in three leaf tables.
+    fn with_parent() -> Self {
+        let mut world = Self::with_space();
+        let parent = world.parent();
+        parent.grow(20 * PAGE, Promise::Charged).unwrap();
+        for (start, permissions) in [(600, data()), (FAR, Permissions::READ)] {
+            let area = pages(start, start + 8);
+            parent.map(area, permissions, Promise::Lazy).unwrap();
+        }
+        write(parent, 3 * PAGE, &[3; 4 * PAGE_SIZE]).unwrap();
+        write(parent, 602 * PAGE, &[6; 2 * PAGE_SIZE]).unwrap();
+        read(parent, (FAR + 1) * PAGE, 1).unwrap();
+        world
+    }
+
+    /// The same with a child that shares what is present.
+    fn with_child() -> Self {
+        let mut world = Self::with_parent();
+        let child = world.parent().fork(COW).unwrap();
+        world.spaces.push(child);
+        world
+    }
+
+    fn parent(&mut self) -> &mut Space {
+        &mut self.spaces[0]
+    }
+
+    fn look(&self) -> Seen {
+        let mut counters = self.memory.stats().to_vec();
+        // To have looked for memory in vain may have cost a fence.
+        counters.remove(abi::MemCounter::LocalFences as usize);
+        Seen {
+            counters,
+            spaces: self
+                .spaces
+                .iter()
+                .map(|space| self.look_at(space))
+                .collect(),
+        }
+    }
+
+    fn look_at(&self, space: &Space) -> SpaceSeen {
+        let watched = (0..40).chain(596..640).chain(FAR - 2..FAR + 40);
+        SpaceSeen {
+            heap_break: space.heap_break(),
+            usage: space.usage(),
+            promises: space.unkept_promises(),
+            tables: space.tables_below_root(),
+            pages: watched
+                .map(|page| {
+                    let mut bytes = vec![0; PAGE_SIZE];
+                    space.context().enter();
+                    let machine = self.memory.machine();
+                    let there = machine.read_user(PageNo(page).address(), &mut bytes);
+                    space.context().leave();
+                    bytes.truncate(there);
+                    let word = match self.memory.walk(space.context().root(), PageNo(page)) {
+                        Walk::Leaf(table, index) => Some(table.get(index)),
+                        Walk::Missing { .. } => None,
+                    };
+                    (space.has_area_in(PageRange::one(PageNo(page))), word, bytes)
+                })
+                .collect(),
+        }
+    }
+
+    fn audit(&self) {
+        let mut tally = [0; FRAMES as usize + 1];
+        if let Err(finding) = self.memory.audit(&self.spaces, &mut tally) {
+            panic!("{finding}");
+        }
+    }
+}
+
+/// Refuses each allocation of `operation` in turn, in a world of its own each time; how many there are.
+fn sweep(build: impl Fn() -> World, operation: impl Fn(&mut World) -> Result<(), NoMemory>) -> u64 {
+    for nth in 1.. {
+        let mut world = build();
+        let before = world.look();
+        fail_nth(nth);
+        let outcome = operation(&mut world);
+        let all_granted = fail_nth(0) > 0;
+        world.audit();
+        if all_granted {
+            assert_eq!(outcome, Ok(()));
+            return nth - 1;
+        }
+        assert_eq!(outcome, Err(NoMemory), "allocation {nth}");
+        let after = world.look();
+        assert_eq!(after.counters, before.counters, "allocation {nth}");
+        assert!(after.spaces == before.spaces, "allocation {nth}");
+        assert_eq!(operation(&mut world), Ok(()), "again, allocation {nth}");
+        world.audit();
+        world.spaces.clear();
+        assert_eq!(free_frames(world.memory), FRAMES);
+    }
+    unreachable!("some operation has no end")
+}
+
+fn mapped<T>(result: Result<T, MapError>) -> Result<(), NoMemory> {
+    result.map(|_| ()).map_err(|error| match error {
+        MapError::NoMemory => NoMemory,
+        MapError::BadRange => panic!("the range is good"),
+    })
+}
+
+fn resolved(resolution: Resolution) -> Result<(), NoMemory> {
+    match resolution {
+        Resolution::Done => Ok(()),
+        Resolution::NoMemory => Err(NoMemory),
+        Resolution::Denied => panic!("the access is allowed"),
+    }
+}
+
+#[test]
+fn a_new_space() {
+    // The root and the context.
+    let count = sweep(World::new, |world| {
+        world.spaces.push(AddressSpace::new(world.memory)?);
+        Ok(())
+    });
+    assert_eq!(count, 2);
+}
+
+#[test]
+fn mapping_and_growing() {
+    for (promise, expected) in [(Promise::Lazy, 1), (Promise::Charged, 2)] {
+        // The list of areas; what is promised, tables in another gigabyte included.
+        let map = |start| {
+            sweep(World::with_parent, |world| {
+                mapped(
+                    world
+                        .parent()
+                        .map(pages(start, start + 20), data(), promise),
+                )
+            })
+        };
+        assert_eq!((map(30), map(FAR + 10)), (expected, expected));
+        assert_eq!(map(2 * FAR), expected);
+        let grow = sweep(World::with_parent, |world| {
+            mapped(world.parent().grow(5 * PAGE + 1, promise))
+        });
+        assert_eq!(grow, expected);
+    }
+}
+
+#[test]
+fn unmapping() {
+    // Room for the areas on both sides of the hole.
+    for hole in [pages(4, 5), pages(2, 604), pages(FAR, FAR + 8)] {
+        let count = sweep(World::with_child, |world| world.parent().unmap(hole));
+        assert_eq!(count, 1, "{hole:?}");
+    }
+    let shrink = sweep(World::with_child, |world| {
+        world.parent().shrink(15 * PAGE);
+        Ok(())
+    });
+    assert_eq!(shrink, 0, "lowering the break needs no memory");
+}
+
+#[test]
+fn forking() {
+    for mode in [COW, ForkMode::Eager] {
+        for build in [World::with_space, World::with_parent, World::with_child] {
+            // Tables and copies, the root, the context, the list of areas.
+            let count = sweep(build, |world| {
+                let mut child = world.parent().fork(mode)?;
+                for page in [3, 6, 602, 603, FAR + 1] {
+                    let bytes = read(&mut child, page * PAGE, PAGE_SIZE);
+                    assert_eq!(bytes, read(world.parent(), page * PAGE, PAGE_SIZE));
+                }
+                world.spaces.push(child);
+                Ok(())
+            });
+            assert_eq!(count, 4, "{mode:?}");
+        }
+    }
+}
+
+#[test]
+fn faults() {
+    let fault = |page: u64, access| {
+        sweep(World::with_child, move |world| {
+            resolved(world.parent().resolve(VirtAddr(page * PAGE), access))
+        })
+    };
+    assert_eq!(fault(0, Access::Write), 0, "promised");
+    assert_eq!(fault(600, Access::Write), 1, "filled");
+    assert_eq!(fault(3, Access::Write), 1, "copied");
+    assert_eq!(fault(3, Access::Read), 0, "there already");
+    let alone =
+        |world: &mut World| resolved(world.parent().resolve(VirtAddr(3 * PAGE), Access::Write));
+    let build = || {
+        let mut world = World::with_child();
+        world.spaces.pop();
+        world
+    };
+    assert_eq!(sweep(build, alone), 0, "the last owner copies nothing");
+    let with_tables = || {
+        let mut world = World::with_child();
+        let area = pages(3 * FAR, 3 * FAR + 1);
+        world.parent().map(area, data(), Promise::Lazy).unwrap();
+        world
+    };
+    let far = |world: &mut World| {
+        resolved(
+            world
+                .parent()
+                .resolve(VirtAddr(3 * FAR * PAGE), Access::Read),
+        )
+    };
+    assert_eq!(
+        sweep(with_tables, far),
+        1,
+        "a page and its tables are one claim"
+    );
+}
+
+#[test]
+fn the_kernel_copies_a_page() {
+    let out = sweep(World::with_child, |world| {
+        resolved(
+            write(world.parent(), 3 * PAGE + 5, b"new")
+                .err()
+                .unwrap_or(Resolution::Done),
+        )
+    });
+    assert_eq!(out, 1);
+    let into = sweep(World::with_child, |world| {
+        resolved(
+            read(world.parent(), 606 * PAGE, 3)
+                .err()
+                .unwrap_or(Resolution::Done),
+        )
+    });
+    assert_eq!(into, 1);
+}
+
+#[test]
+fn a_copy_over_pages_stops_between_two() {
+    // Pages 5 and 6 are shared, page 7 was promised.
+    for nth in 1..=2 {
+        let mut world = World::with_child();
+        fail_nth(nth);
+        let bytes = [9; 3 * PAGE_SIZE];
+        let outcome = write(world.parent(), 5 * PAGE, &bytes);
+        assert_eq!(outcome, Err(Resolution::NoMemory));
+        assert_eq!(fail_nth(0), 0);
+        world.audit();
+        for page in 5..7 {
+            let expected = if page - 5 < nth - 1 { 9 } else { 3 };
+            let bytes = read(world.parent(), page * PAGE, PAGE_SIZE).unwrap();
+            assert_eq!(bytes, [expected; PAGE_SIZE], "page {page}");
+            assert_eq!(read(&mut world.spaces[1], page * PAGE, 1), Ok(vec![3]));
+        }
+        write(world.parent(), 5 * PAGE, &bytes).unwrap();
+        world.audit();
+        assert_eq!(
+            read(world.parent(), 5 * PAGE, 3 * PAGE_SIZE).unwrap(),
+            bytes
+        );
+    }
+}
+
+#[test]
+fn kernel_memory() {
+    for need in [Need::Passing, Need::Lasting] {
+        let frame = |world: &mut World| world.memory.frame_for_kernel(need).map(drop);
+        assert_eq!(sweep(World::with_parent, frame), 1);
+    }
+    // Every class, with and without a slab that has room; a page; neighbours.
+    for size in (4..=11)
+        .map(|bits| 1 << bits)
+        .chain([PAGE_SIZE, 3 * PAGE_SIZE])
+    {
+        let object = |world: &mut World| {
+            let object = world.memory.allocate_object(size, 8)?;
+            world.memory.free_object(object, size, 8);
+            Ok(())
+        };
+        let expected = if size <= PAGE_SIZE { 1 } else { 2 };
+        assert_eq!(sweep(World::with_parent, object), expected, "{size} bytes");
+    }
+}
