@@ -21,7 +21,19 @@ pub(crate) enum Kind {
     Kernel = 3,
 }
 
-/// What is known about one frame, in 20 bytes.
+impl Kind {
+    /// What people call such a frame.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Free => "free",
+            Self::Anonymous => "a page",
+            Self::Table => "a page table",
+            Self::Kernel => "the kernel's",
+        }
+    }
+}
+
+/// What is known about one frame, in 24 bytes.
 #[repr(C)]
 pub struct FrameRecord {
     /// References to the frame (R1). 32 bits: 4 billion entries would fill 32 GiB of tables.
@@ -34,6 +46,8 @@ pub struct FrameRecord {
     pub(crate) live: AtomicU16,
     /// Kernel objects: the first free one.
     pub(crate) first_free: AtomicU16,
+    /// Referrers that an audit has met. Kept here so that an audit needs no memory.
+    pub(crate) met: AtomicU32,
     kind: AtomicU8,
 }
 
@@ -47,6 +61,7 @@ impl FrameRecord {
             previous: AtomicU32::new(0),
             live: AtomicU16::new(0),
             first_free: AtomicU16::new(0),
+            met: AtomicU32::new(0),
             kind: AtomicU8::new(Kind::Free as u8),
         }
     }
@@ -168,6 +183,12 @@ impl FrameTable {
     #[inline]
     pub(crate) fn at(&self, index: u32) -> &FrameRecord {
         &self.records[index as usize]
+    }
+
+    /// Every frame of RAM and its record.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (FrameNo, &FrameRecord)> {
+        let frames = (self.first..).map(FrameNo);
+        frames.zip(self.records)
     }
 
     /// A frame's index, for lists.

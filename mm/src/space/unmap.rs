@@ -72,7 +72,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     }
 
     /// Visits the entries of the pages whose leaf tables exist.
-    pub(super) fn for_each_leaf(
+    pub(crate) fn for_each_leaf(
         &self,
         pages: PageRange,
         mut visit: impl FnMut(Table<'m>, usize, PageNo),

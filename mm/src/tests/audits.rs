@@ -6,13 +6,11 @@ use crate::audit::Finding;
 use crate::pt::{Format, Sv39, Table, Walk};
 use crate::testing::{memory, write};
 
-const FRAMES: usize = 100;
-
 /// A parent and a child that share a page; what the audit says after `damage`.
 fn audit_after(
     damage: impl FnOnce(&'static Memory<FakeMachine>, &mut Space, FrameNo, Table<'static>),
 ) -> Option<Finding> {
-    let memory = memory(FRAMES as u64);
+    let memory = memory(100);
     let mut parent = space(memory, 4);
     write(&mut parent, PAGE, b"x").unwrap();
     let child = parent.fork(COW).unwrap();
@@ -21,7 +19,7 @@ fn audit_after(
         panic!("mapped")
     };
     damage(memory, &mut parent, frame, table);
-    let result = memory.audit([&parent, &child], &mut [0; FRAMES + 1]).err();
+    let result = memory.audit([&parent, &child]).err();
     // Damaged spaces cannot be taken apart.
     std::mem::forget((parent, child));
     result
@@ -58,6 +56,38 @@ fn a_reference_too_many_or_too_few() {
         ),
         "{finding:?}"
     );
+}
+
+#[test]
+fn a_page_that_is_the_kernels() {
+    let finding = audit_after(|memory, _, frame, table| {
+        let buffer = memory.frame_for_kernel(crate::Need::Passing).unwrap();
+        table.take(1);
+        memory.drop_reference(frame);
+        table.fill(1, Sv39::page(buffer.into_reference(), data()));
+    });
+    assert!(
+        matches!(
+            finding,
+            Some(Finding::Count {
+                recorded: 1,
+                found: 2,
+                ..
+            })
+        ),
+        "{finding:?}"
+    );
+}
+
+#[test]
+fn who_refers_to_a_frame_can_be_told() {
+    let memory = memory(100);
+    let mut space = space(memory, 4);
+    write(&mut space, 2 * PAGE, b"x").unwrap();
+    let frame = FrameNo(space.page_info(PageNo(2)).frame());
+    assert_eq!(space.page_of(frame), Some(PageNo(2)));
+    space.unmap(pages(2, 3)).unwrap();
+    assert_eq!(space.page_of(frame), None);
 }
 
 #[test]

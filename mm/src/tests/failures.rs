@@ -121,8 +121,7 @@ impl World {
     }
 
     fn audit(&self) {
-        let mut tally = [0; FRAMES as usize + 1];
-        if let Err(finding) = self.memory.audit(&self.spaces, &mut tally) {
+        if let Err(finding) = self.memory.audit(&self.spaces) {
             panic!("{finding}");
         }
     }

@@ -125,9 +125,7 @@ fn take(processes: &mut Vec<Process>, who: usize, step: Step) {
 
 /// Every count and list is what recounting finds.
 fn account(memory: &'static Memory<FakeMachine>, processes: &[Process]) {
-    // One more frame of RAM than the memory system was given: the kernel's root.
-    let mut tally = [0; FRAMES as usize + 1];
-    if let Err(finding) = memory.audit(processes.iter().map(|process| &process.space), &mut tally) {
+    if let Err(finding) = memory.audit(processes.iter().map(|process| &process.space)) {
         panic!("{finding}");
     }
 }

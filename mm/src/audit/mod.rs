@@ -1,124 +1,46 @@
 //! Recounting everything from the roots, and comparing it with what the records say.
 //!
 //! The audit is the definition of R1 and R2 in executable form: it knows nothing of how the counts came about. It
-//! must run while nothing else does (in a test, in a simulation, in a kernel that has stopped).
+//! must run while nothing else does (in a test, in a simulation, in a kernel that stands still), and one at a time: it
+//! counts in the frame records, so it needs no memory, and a machine that has none left can be audited too.
 //!
 //! Checked: every entry lies in an area and permits no more than it; a page that can be written has one reference
 //! and carries the mark (R2); every count is the number of referrers (R1); `live` in each table and the totals kept by each
 //! space are right; tables exist only where areas are; the lists hold each free frame once, and no other; the
 //! budget and what areas keep are together the free frames.
 
-use core::fmt;
+mod finding;
 
-use crate::addr::{FrameNo, PageNo, PageRange};
+use sync::atomic::Ordering;
+
+pub use finding::Finding;
+use finding::total;
+
+use crate::addr::{FrameNo, PageNo, PageRange, VirtAddr};
 use crate::frame::Kind;
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::pt::{ENTRIES, Entry, Format, Table};
 use crate::space::AddressSpace;
 
-/// Something that is not as it should be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Finding {
-    /// A frame has another number of references than referrers.
-    Count {
-        /// The frame.
-        frame: FrameNo,
-        /// What its record says.
-        recorded: u32,
-        /// How many entries, roots and owners there are.
-        found: u32,
-    },
-    /// A page can be written although it is shared, or was never to be written.
-    Writable {
-        /// The page.
-        page: PageNo,
-        /// Its frame.
-        frame: FrameNo,
-        /// How many references the frame has.
-        references: u32,
-    },
-    /// An entry or a table where no area is.
-    Stray {
-        /// The first page it is for.
-        page: PageNo,
-    },
-    /// A total that somebody keeps is wrong.
-    Total {
-        /// Which.
-        what: &'static str,
-        /// What is kept.
-        kept: u64,
-        /// What was counted.
-        found: u64,
-    },
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::Count {
-                frame,
-                recorded,
-                found,
-            } => write!(
-                f,
-                "frame {:#x} has a count of {recorded}, but {found} refer to it",
-                frame.0
-            ),
-            Self::Writable {
-                page,
-                frame,
-                references,
-            } => write!(
-                f,
-                "page {:#x} can be written, but must not: its frame {:#x} has {references} references",
-                page.0, frame.0
-            ),
-            Self::Stray { page } => {
-                write!(f, "there is an entry for page {:#x}, but no area", page.0)
-            }
-            Self::Total { what, kept, found } => {
-                write!(f, "{what}: {kept} by the books, {found} by counting")
-            }
-        }
-    }
-}
-
-fn total(what: &'static str, kept: u64, found: u64) -> Result<(), Finding> {
-    if kept == found {
-        Ok(())
-    } else {
-        Err(Finding::Total { what, kept, found })
-    }
-}
-
 /// An audit under way.
 struct Audit<'a, M: Machine> {
     memory: &'a Memory<M>,
-    /// For each frame of RAM, how many referrers have been found.
-    tally: &'a mut [u32],
 }
 
 impl<M: Machine> Memory<M> {
-    /// Compares the books with what `spaces`, all there are, really refer to. `tally` has a number for each frame
-    /// of RAM; what is in it does not matter.
+    /// Compares the books with what `spaces`, all there are, really refer to.
     ///
     /// # Errors
     /// The first thing found.
-    ///
-    /// # Panics
-    /// If `tally` is too short.
     pub fn audit<'s, 'm: 's>(
         &'m self,
         spaces: impl IntoIterator<Item = &'s AddressSpace<'m, M>>,
-        tally: &mut [u32],
     ) -> Result<(), Finding> {
-        tally.fill(0);
-        let mut audit = Audit {
-            memory: self,
-            tally,
-        };
+        for (_, record) in self.frames.all() {
+            record.met.store(0, Ordering::Relaxed);
+        }
+        let audit = Audit { memory: self };
         let mut promised = 0;
         for space in spaces {
             audit.space(space)?;
@@ -136,13 +58,16 @@ impl<M: Machine> Memory<M> {
 }
 
 impl<M: Machine> Audit<'_, M> {
-    fn note(&mut self, frame: FrameNo) -> u32 {
-        let tally = &mut self.tally[self.memory.frames.index(frame) as usize];
-        *tally += 1;
-        *tally
+    /// Counts a referrer; how many have been met.
+    fn note(&self, frame: FrameNo) -> u32 {
+        let met = &self.memory.frames.record(frame).met;
+        // Nobody else counts (see above), so a load and a store will do.
+        let count = met.load(Ordering::Relaxed) + 1;
+        met.store(count, Ordering::Relaxed);
+        count
     }
 
-    fn space(&mut self, space: &AddressSpace<'_, M>) -> Result<(), Finding> {
+    fn space(&self, space: &AddressSpace<'_, M>) -> Result<(), Finding> {
         let root = self.memory.table(space.context().root());
         self.note(root.frame());
         let mut counted = Counted::default();
@@ -167,7 +92,7 @@ impl<M: Machine> Audit<'_, M> {
     }
 
     fn table(
-        &mut self,
+        &self,
         space: &AddressSpace<'_, M>,
         table: Table<'_>,
         level: usize,
@@ -208,7 +133,7 @@ impl<M: Machine> Audit<'_, M> {
     }
 
     fn page(
-        &mut self,
+        &self,
         space: &AddressSpace<'_, M>,
         page: PageNo,
         frame: FrameNo,
@@ -231,31 +156,27 @@ impl<M: Machine> Audit<'_, M> {
     }
 
     /// Compares all counts; how many frames are in use.
-    fn frames(&mut self) -> Result<u64, Finding> {
+    fn frames(&self) -> Result<u64, Finding> {
         let mut in_use = 0;
-        for (index, &found) in self.tally.iter().enumerate() {
-            let frame = self.memory.frames.frame(index as u32);
-            let record = self.memory.frames.record(frame);
-            let found = match record.kind() {
-                // Its owner in the kernel is not to be found from the roots.
-                Kind::Kernel => 1,
-                _ => found,
-            };
-            let recorded = record.count();
+        for (frame, record) in self.memory.frames.all() {
+            let (kind, recorded) = (record.kind(), record.count());
+            // The owner of a kernel frame is not to be found from the roots.
+            let found = record.met.load(Ordering::Relaxed) + u32::from(kind == Kind::Kernel);
             if recorded != found {
                 return Err(Finding::Count {
                     frame,
+                    kind: kind.name(),
                     recorded,
                     found,
                 });
             }
-            in_use += u64::from(record.kind() != Kind::Free);
+            in_use += u64::from(kind != Kind::Free);
         }
         Ok(in_use)
     }
 
     /// Looks at every listed frame; how many there are.
-    fn free_lists(&mut self) -> Result<u64, Finding> {
+    fn free_lists(&self) -> Result<u64, Finding> {
         let memory = self.memory;
         let mut listed = 0;
         let mut wrong = None;
@@ -266,12 +187,27 @@ impl<M: Machine> Audit<'_, M> {
             if found != 1 {
                 wrong = Some(Finding::Count {
                     frame,
+                    kind: memory.frames.record(frame).kind().name(),
                     recorded: 0,
                     found,
                 });
             }
         });
         wrong.map_or(Ok(listed), Err)
+    }
+}
+
+impl<M: Machine> AddressSpace<'_, M> {
+    /// A page that `frame` is mapped at, for telling who refers to it.
+    pub fn page_of(&self, frame: FrameNo) -> Option<PageNo> {
+        let everywhere = PageRange::new(PageNo(0), VirtAddr(abi::USER_TOP).page());
+        let mut found = None;
+        self.for_each_leaf(everywhere, |table, index, page| {
+            if M::Format::decode(table.get(index), 0) == Entry::Page(frame) {
+                found = Some(page);
+            }
+        });
+        found
     }
 }
 

@@ -1,0 +1,95 @@
+//! What an audit can find.
+
+use core::fmt;
+
+use crate::addr::{FrameNo, PageNo};
+
+/// Something that is not as it should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// A frame has another number of references than referrers.
+    Count {
+        /// The frame.
+        frame: FrameNo,
+        /// What it is used for.
+        kind: &'static str,
+        /// What its record says.
+        recorded: u32,
+        /// How many entries, roots and owners there are.
+        found: u32,
+    },
+    /// A page can be written although it is shared, or was never to be written.
+    Writable {
+        /// The page.
+        page: PageNo,
+        /// Its frame.
+        frame: FrameNo,
+        /// How many references the frame has.
+        references: u32,
+    },
+    /// An entry or a table where no area is.
+    Stray {
+        /// The first page it is for.
+        page: PageNo,
+    },
+    /// A total that somebody keeps is wrong.
+    Total {
+        /// Which.
+        what: &'static str,
+        /// What is kept.
+        kept: u64,
+        /// What was counted.
+        found: u64,
+    },
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Count {
+                frame,
+                kind,
+                recorded,
+                found,
+            } => write!(
+                f,
+                "frame {:#x} ({kind}) has a count of {recorded}, but {found} refer to it",
+                frame.0
+            ),
+            Self::Writable {
+                page,
+                frame,
+                references,
+            } => write!(
+                f,
+                "page {:#x} can be written, but must not: its frame {:#x} has {references} references",
+                page.0, frame.0
+            ),
+            Self::Stray { page } => {
+                write!(f, "there is an entry for page {:#x}, but no area", page.0)
+            }
+            Self::Total { what, kept, found } => {
+                write!(f, "{what}: {kept} by the books, {found} by counting")
+            }
+        }
+    }
+}
+
+impl Finding {
+    /// The frame it is about.
+    pub fn frame(&self) -> Option<FrameNo> {
+        match *self {
+            Self::Count { frame, .. } | Self::Writable { frame, .. } => Some(frame),
+            Self::Stray { .. } | Self::Total { .. } => None,
+        }
+    }
+}
+
+/// Compares a total that is kept with what was counted.
+pub(super) fn total(what: &'static str, kept: u64, found: u64) -> Result<(), Finding> {
+    if kept == found {
+        Ok(())
+    } else {
+        Err(Finding::Total { what, kept, found })
+    }
+}
