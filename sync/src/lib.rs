@@ -11,6 +11,7 @@
 //! - a spin lock is held with the interrupts of its hart off, so no trap handler spins on
 //!   a lock its own hart holds;
 //! - a [`LeafLock`] is held for a closure that takes no other lock;
+//! - a [`Gate`] is passed by many at once, or closed by one who is alone then;
 //! - a [`Keyed`] field of many objects is reached only with the one key that its lock keeps.
 //!
 //! Neighbours: `mm` uses the leaf lock alone; `kernel` uses everything and installs its scheduler with
@@ -22,6 +23,7 @@ extern crate alloc;
 
 pub mod atomic;
 mod counted;
+mod gate;
 mod held;
 mod interrupts;
 mod keyed;
@@ -32,6 +34,7 @@ mod spin;
 mod wait;
 
 pub use counted::{Counted, OutOfMemory, try_box};
+pub use gate::{Closed, Gate, Passage};
 pub use held::Held;
 pub use interrupts::InterruptsOff;
 pub use keyed::{Key, Keyed};

@@ -63,6 +63,20 @@ impl<L: Level, T> SleepLock<L, T> {
         }
     }
 
+    /// The guard of a lock whose guard was leaked ([`SleepGuard::leak`]).
+    ///
+    /// # Safety
+    ///
+    /// The calling thread took the lock, leaked the guard, and uses neither the value that gave nor another guard
+    /// while this one lives.
+    pub unsafe fn adopt(&self) -> SleepGuard<'_, L, T> {
+        SleepGuard {
+            lock: self,
+            held: Held::claim(),
+            _this_thread: PhantomData,
+        }
+    }
+
     /// The value of a lock that nobody else can see.
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
@@ -81,7 +95,15 @@ pub struct SleepGuard<'a, L: Level, T> {
     _this_thread: PhantomData<*mut ()>,
 }
 
-impl<L: Level, T> SleepGuard<'_, L, T> {
+impl<'a, L: Level, T> SleepGuard<'a, L, T> {
+    /// Keeps the lock taken without a guard: for a thread that holds many locks of one level, which must be the only
+    /// one that does. [`SleepLock::adopt`] makes a guard again, to release it.
+    pub fn leak(self) -> &'a mut T {
+        let lock = core::mem::ManuallyDrop::new(self).lock;
+        // SAFETY: the lock stays taken, so nobody else reaches the value.
+        unsafe { &mut *lock.value.get() }
+    }
+
     /// The value and the token for locks further in.
     #[inline]
     pub fn parts(&mut self) -> (&mut T, &mut Held<L>) {
@@ -120,6 +142,17 @@ impl<L: Level, T> Drop for SleepGuard<'_, L, T> {
 mod tests {
     use super::*;
     use crate::level::{Files, Nothing};
+
+    #[test]
+    fn a_leaked_lock_is_released_by_a_new_guard() {
+        let lock: SleepLock<Files, u32> = SleepLock::new(1);
+        let mut held = Held::<Nothing>::claim();
+        *SleepGuard::leak(lock.lock(&mut held)) += 1;
+        assert_eq!(lock.state.load(Ordering::Relaxed), TAKEN);
+        // SAFETY: taken by this thread, and what was leaked is not used again.
+        drop(unsafe { lock.adopt() });
+        assert_eq!(*lock.lock(&mut held), 2);
+    }
 
     #[test]
     fn excludes_without_a_scheduler() {
