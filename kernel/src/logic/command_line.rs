@@ -55,7 +55,7 @@ fn split(text: &str) -> (&str, Option<&str>) {
         let (start, end) = (from + found, from + found + 2);
         let alone = |neighbour: Option<char>| neighbour.is_none_or(|c| c.is_ascii_whitespace());
         if alone(text[..start].chars().next_back()) && alone(text[end..].chars().next()) {
-            let line = text[end..].trim();
+            let line = text[end..].trim_ascii();
             return (&text[..start], (!line.is_empty()).then_some(line));
         }
         from = end;
@@ -101,6 +101,12 @@ mod tests {
     fn an_empty_line_is_no_line() {
         assert_eq!(parse("fork=cow --").0.line, None);
         assert_eq!(parse("-- ls").0.line, Some("ls"));
+    }
+
+    #[test]
+    fn only_ascii_blanks_around_the_line_are_nobodys() {
+        assert_eq!(parse("-- \techo \u{2003} ").0.line, Some("echo \u{2003}"));
+        assert_eq!(parse("-- \u{b}").0.line, Some("\u{b}"));
     }
 
     #[test]
