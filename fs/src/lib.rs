@@ -41,6 +41,10 @@
 
 extern crate alloc;
 
+// `cargo bolero` expects the fuzzer in every test program of a room that has a target.
+#[cfg(test)]
+use fuzz as _;
+
 mod bitmap;
 mod cache;
 mod data;

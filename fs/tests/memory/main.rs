@@ -11,6 +11,9 @@ use fs::mkfs::format;
 use fs::{FileSystem, FsError, InodeNo, MemoryDisk};
 use watched::{in_use, largest_allocation, without_memory};
 
+// `cargo bolero` expects the fuzzer in every test program of a room that has a target.
+use fuzz as _;
+
 const ROOT: InodeNo = InodeNo::ROOT;
 
 fn mounted(cache_blocks: usize) -> FileSystem<MemoryDisk> {

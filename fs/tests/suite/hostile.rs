@@ -1,15 +1,55 @@
 //! Images that lie. Whatever their bytes say, mounting, using and checking them ends without a
 //! panic, and errors are single lines.
 
+use std::collections::BTreeSet;
+
 use fs::layout::Geometry;
-use fs::{FileSystem, InodeNo, MemoryDisk, fsck};
+use fs::{BlockDevice, DeviceError, FileSystem, InodeNo, MemoryDisk, fsck};
 use proptest::prelude::*;
 
 use crate::model::{Call, Subject};
-use crate::support::{Numbers, disk, lines, snapshot};
+use crate::support::{Numbers, ROOT, disk, entries, lines, snapshot};
+
+/// A disk that answers only so many requests: who asks for more does not stop asking.
+struct Patient {
+    disk: MemoryDisk,
+    left: u32,
+}
+
+impl Patient {
+    fn new(image: Vec<u8>) -> Self {
+        Self {
+            disk: MemoryDisk::from_bytes(image),
+            left: 200_000,
+        }
+    }
+
+    fn answer(&mut self) -> &mut MemoryDisk {
+        self.left = self.left.checked_sub(1).expect("requests come to an end");
+        &mut self.disk
+    }
+}
+
+impl BlockDevice for Patient {
+    fn blocks(&self) -> u32 {
+        self.disk.blocks()
+    }
+
+    fn read(&mut self, first: u32, buffer: &mut [u8]) -> Result<(), DeviceError> {
+        self.answer().read(first, buffer)
+    }
+
+    fn write(&mut self, first: u32, buffer: &[u8]) -> Result<(), DeviceError> {
+        self.answer().write(first, buffer)
+    }
+
+    fn flush(&mut self) -> Result<(), DeviceError> {
+        self.answer().flush()
+    }
+}
 
 /// An image with a bit of everything.
-fn image() -> Vec<u8> {
+pub fn image() -> Vec<u8> {
     let mut subject = Subject::new(FileSystem::mount(disk(150, 40), 8).unwrap());
     for call in calls() {
         subject.apply(&call).unwrap();
@@ -39,9 +79,34 @@ fn calls() -> Vec<Call> {
     ]
 }
 
+/// Looks at everything that a path leads to, each directory once.
+fn walk(files: &mut FileSystem<Patient>) {
+    let mut seen = BTreeSet::new();
+    let mut unread = vec![Vec::new()];
+    let mut bytes = vec![0; 300_000];
+    while let Some(directory) = unread.pop() {
+        let names = entries(files, &[&directory[..], b"/"].concat());
+        // Many names lead to the same few inodes.
+        for (name, number) in names.into_iter().flatten().take(50) {
+            let path = [&directory[..], b"/", &name].concat();
+            let Ok(inode) = files.lookup(ROOT, &path) else {
+                continue;
+            };
+            let _ = files.stat(inode);
+            let _ = files.device_numbers(inode);
+            let is_directory = files.kind(inode) == Ok(abi::FileKind::Directory);
+            let _ = files.read_at(inode, 0, &mut bytes);
+            let _ = files.release(inode);
+            if is_directory && seen.insert(number) {
+                unread.push(path);
+            }
+        }
+    }
+}
+
 /// Uses the image in every way; what it answers does not matter.
-fn use_image(image: Vec<u8>) {
-    let mut disk = MemoryDisk::from_bytes(image);
+pub fn use_image(image: Vec<u8>) {
+    let mut disk = Patient::new(image);
     let findings = fsck::check(&mut disk);
     assert!(
         findings
@@ -57,6 +122,7 @@ fn use_image(image: Vec<u8>) {
         }
     };
     let mut subject = Subject::new(files);
+    walk(&mut subject.files);
     let names = ["a", "f", "c", "a/b", "a/f", "a/b/g", "a/b/d", "a/b/../f"];
     for name in names {
         let path = name.as_bytes().to_vec();
@@ -91,6 +157,9 @@ fn use_image(image: Vec<u8>) {
             let _ = subject.files.read_at(inode, 0, &mut bytes);
             let _ = subject.files.release(inode);
         }
+    }
+    if let Ok(mut disk) = subject.files.unmount() {
+        fsck::check(&mut disk);
     }
 }
 

@@ -4,6 +4,7 @@ mod corruption;
 mod crash;
 mod damage;
 mod failing_disk;
+mod fuzz;
 mod hostile;
 mod images;
 mod large;

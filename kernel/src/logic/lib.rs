@@ -9,6 +9,8 @@
 pub mod board;
 pub mod command_line;
 pub mod elf;
+#[cfg(test)]
+mod fuzz;
 pub mod line;
 pub mod list;
 pub mod ring;

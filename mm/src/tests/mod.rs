@@ -2,12 +2,13 @@
 //!
 //! `faults`, `forks` and `promises` state one rule each test; `failures` makes every allocation fail in turn; `audits` checks the
 //! checker; `model` runs random programs against a plain map from
-//! addresses to contents. The numbers in names like `mistake_3` are those of the list in the design of what other systems got wrong.
+//! addresses to contents, and `fuzz` those that a fuzzer chooses. The numbers in names like `mistake_3` are those of the list in the design of what other systems got wrong.
 
 mod audits;
 mod failures;
 mod faults;
 mod forks;
+mod fuzz;
 mod model;
 mod promises;
 

@@ -1,124 +1,304 @@
-//! Random programs over several related spaces and harts, against a model: each space is a map from page to byte.
+//! Random programs over several related spaces and harts, against a model: each space is a map from pages to what is in them.
 //!
-//! After every step of a program the books are audited ([`crate::audit`]).
+//! After every step of a program the books are audited ([`crate::audit`]). A program may have an allocation refused as it goes.
+//! The programs come from `proptest`, or from bytes that a fuzzer chooses ([`super::fuzz`]).
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use abi::MemCounter;
 use proptest::prelude::*;
 
 use super::*;
-use crate::space::Resolution;
-use crate::testing::{Space, counter, free_frames, memory, on_hart, read, write};
+use crate::addr::VirtAddr;
+use crate::space::{Access, MapError, Resolution};
+use crate::testing::{Space, counter, fail_nth, free_frames, memory, on_hart, read, write};
 
 const FRAMES: u64 = 160;
-const PAGES: u64 = 24;
+/// Pages that the heap may have.
+const HEAP: u64 = 24;
+/// Pages that a program can name.
+pub const PLACES: u64 = 34;
+
+/// The page that a program means by a number: the heap, two pages above it, and eight around the end of a gigabyte, which take
+/// tables of every level.
+pub fn page(place: u64) -> u64 {
+    const END: u64 = 1 << 18;
+    match place.checked_sub(HEAP + 2) {
+        None => place,
+        Some(beyond) => END - 4 + beyond,
+    }
+}
 
 #[derive(Clone, Copy, Debug)]
-enum Step {
-    Fork { mode: ForkMode },
+pub enum Step {
+    Fork {
+        mode: ForkMode,
+    },
     Exit,
-    Write { page: u64, byte: u8 },
-    Read { page: u64 },
-    Grow { pages: u64, promise: Promise },
-    Shrink { pages: u64 },
-    Unmap { start: u64, length: u64 },
+    Write {
+        page: u64,
+        byte: u8,
+    },
+    Read {
+        page: u64,
+    },
+    Execute {
+        page: u64,
+    },
+    Grow {
+        pages: u64,
+        promise: Promise,
+    },
+    Shrink {
+        pages: u64,
+    },
+    Map {
+        start: u64,
+        length: u64,
+        permissions: Permissions,
+        promise: Promise,
+    },
+    Unmap {
+        start: u64,
+        length: u64,
+    },
+    /// The so many-th allocation from here on is refused.
+    Refuse {
+        nth: u64,
+    },
 }
+
+/// A step, the number of the process that takes it, and the hart it runs on.
+pub type Program = [(usize, usize, Step)];
 
 fn step() -> impl Strategy<Value = (usize, usize, Step)> {
     let promise = prop_oneof![Just(Promise::Charged), Just(Promise::Lazy)];
+    let place = || (0..PLACES).prop_map(page);
+    let mapped = (place(), 1..4u64, 0..8u8, promise.clone());
     let step = prop_oneof![
         2 => Just(Step::Fork { mode: COW }),
         1 => Just(Step::Fork { mode: ForkMode::Eager }),
         2 => Just(Step::Exit),
-        8 => (0..PAGES + 2, 1..=255u8).prop_map(|(page, byte)| Step::Write { page, byte }),
-        4 => (0..PAGES + 2).prop_map(|page| Step::Read { page }),
-        3 => (1..PAGES, promise).prop_map(|(pages, promise)| Step::Grow { pages, promise }),
-        2 => (1..PAGES).prop_map(|pages| Step::Shrink { pages }),
-        1 => (0..PAGES, 1..4u64).prop_map(|(start, length)| Step::Unmap { start, length }),
+        8 => (place(), 1..=255u8).prop_map(|(page, byte)| Step::Write { page, byte }),
+        4 => place().prop_map(|page| Step::Read { page }),
+        1 => place().prop_map(|page| Step::Execute { page }),
+        3 => (1..HEAP, promise).prop_map(|(pages, promise)| Step::Grow { pages, promise }),
+        2 => (1..HEAP).prop_map(|pages| Step::Shrink { pages }),
+        2 => mapped.prop_map(|(start, length, bits, promise)| Step::Map {
+            start,
+            length,
+            permissions: Permissions::from_bits_truncate(bits),
+            promise,
+        }),
+        1 => (place(), 1..4u64).prop_map(|(start, length)| Step::Unmap { start, length }),
+        1 => (1..6u64).prop_map(|nth| Step::Refuse { nth }),
     ];
     (0..8usize, 0..4usize, step)
 }
 
-/// A space and what it must contain: the byte at the start of each mapped page.
-struct Process {
-    space: Space,
-    model: BTreeMap<u64, u8>,
+/// What a page must be.
+#[derive(Clone, Copy)]
+struct Page {
+    /// The byte it begins with.
+    byte: u8,
+    permissions: Permissions,
+    /// It was never touched and its frame is promised, so touching it finds one.
+    promised: bool,
 }
 
-fn run(program: &[(usize, usize, Step)]) {
-    let memory = memory(FRAMES);
-    let new = || Process {
-        space: AddressSpace::new(memory).unwrap(),
-        model: BTreeMap::new(),
-    };
-    let mut processes = vec![new()];
+impl Page {
+    fn new(permissions: Permissions, promise: Promise) -> Self {
+        Self {
+            byte: 0,
+            permissions,
+            promised: promise == Promise::Charged,
+        }
+    }
+
+    fn readable(&self) -> bool {
+        self.permissions
+            .intersects(Permissions::READ | Permissions::WRITE)
+    }
+}
+
+/// A space and what it must contain.
+struct Process {
+    space: Space,
+    model: BTreeMap<u64, Page>,
+}
+
+impl Process {
+    fn new(memory: &'static Memory<FakeMachine>) -> Self {
+        fail_nth(0);
+        Self {
+            space: AddressSpace::new(memory).unwrap(),
+            model: BTreeMap::new(),
+        }
+    }
+}
+
+thread_local! {
+    /// The memory of the last program, if it left it as it found it.
+    static MEMORY: Cell<Option<&'static Memory<FakeMachine>>> = const { Cell::new(None) };
+}
+
+/// Runs a program.
+pub fn run(program: &Program) {
+    let memory = MEMORY.take().unwrap_or_else(|| memory(FRAMES));
+    let mut processes = vec![Process::new(memory)];
     for &(who, hart, step) in program {
         on_hart(hart);
         let who = who % processes.len();
         take(&mut processes, who, step);
         if processes.is_empty() {
-            processes.push(new());
+            processes.push(Process::new(memory));
         }
         account(memory, &processes);
     }
+    fail_nth(0);
     for process in &mut processes {
-        for (&page, &byte) in &process.model.clone() {
+        for (&page, expected) in process.model.iter().filter(|(_, page)| page.readable()) {
             match read(&mut process.space, page * PAGE, 1) {
-                Ok(bytes) => assert_eq!(bytes, [byte], "page {page}"),
-                Err(error) => assert_eq!((error, byte), (Resolution::NoMemory, 0), "page {page}"),
+                Ok(bytes) => assert_eq!(bytes, [expected.byte], "page {page:#x}"),
+                Err(error) => assert_eq!(
+                    (error, expected.byte, expected.promised),
+                    (Resolution::NoMemory, 0, false),
+                    "page {page:#x}"
+                ),
             }
         }
     }
     drop(processes);
     assert_eq!(free_frames(memory), FRAMES);
     assert_eq!(counter(memory, MemCounter::Committed), 0);
+    MEMORY.set(Some(memory));
 }
 
 fn take(processes: &mut Vec<Process>, who: usize, step: Step) {
     let process = &mut processes[who];
-    let (space, model) = (&mut process.space, &mut process.model);
     match step {
         Step::Fork { mode } => {
-            if let Ok(child) = space.fork(mode) {
-                let model = model.clone();
-                processes.push(Process {
-                    space: child,
-                    model,
-                });
+            if let Ok(space) = process.space.fork(mode) {
+                let mut model = process.model.clone();
+                model.values_mut().for_each(|page| page.promised = false);
+                processes.push(Process { space, model });
             }
         }
         Step::Exit => drop(processes.swap_remove(who)),
-        Step::Write { page, byte } => match write(space, page * PAGE, &[byte]) {
+        Step::Write { .. } | Step::Read { .. } | Step::Execute { .. } => process.touch(step),
+        Step::Grow { .. } | Step::Shrink { .. } | Step::Map { .. } | Step::Unmap { .. } => {
+            process.change(step);
+        }
+        Step::Refuse { nth } => {
+            fail_nth(nth);
+        }
+    }
+}
+
+impl Process {
+    /// Takes a step that touches a page.
+    fn touch(&mut self, step: Step) {
+        let (page, right, outcome) = match step {
+            Step::Write { page, byte } => {
+                let outcome = write(&mut self.space, page * PAGE, &[byte]);
+                (page, Permissions::WRITE, outcome.map(|()| byte))
+            }
+            Step::Read { page } => {
+                let outcome = read(&mut self.space, page * PAGE, 1);
+                let readable = Permissions::READ | Permissions::WRITE;
+                (page, readable, outcome.map(|bytes| bytes[0]))
+            }
+            Step::Execute { page } => {
+                let outcome = match self.space.resolve(VirtAddr(page * PAGE), Access::Execute) {
+                    Resolution::Done => Ok(self.model.get(&page).map_or(0, |page| page.byte)),
+                    refused => Err(refused),
+                };
+                (page, Permissions::EXECUTE, outcome)
+            }
+            _ => unreachable!("{step:?} touches no page"),
+        };
+        let expected = self.model.get_mut(&page);
+        let expected = expected.filter(|page| page.permissions.intersects(right));
+        match (outcome, expected) {
+            (Ok(byte), Some(page)) => {
+                if right == Permissions::WRITE {
+                    page.byte = byte;
+                }
+                page.promised = false;
+                assert_eq!(byte, page.byte, "{step:?}");
+            }
+            (Err(Resolution::Denied), None) => {}
+            (Err(Resolution::NoMemory), Some(page)) => {
+                assert!(!page.promised, "{step:?}: a promise was broken");
+                // A page that is there needs memory only to be copied.
+                assert!(right == Permissions::WRITE || page.byte == 0, "{step:?}");
+            }
+            (outcome, expected) => panic!(
+                "{step:?}: {outcome:?}, and the page {}",
+                if expected.is_some() {
+                    "is there"
+                } else {
+                    "is not"
+                }
+            ),
+        }
+    }
+
+    /// Takes a step that changes areas.
+    fn change(&mut self, step: Step) {
+        let heap_end = self.space.heap_break().0 / PAGE;
+        match step {
+            Step::Grow { pages, promise } => {
+                let pages = pages.min(HEAP.saturating_sub(heap_end));
+                let grown = self.space.grow(pages * PAGE, promise).map(|_| ());
+                self.added(heap_end..heap_end + pages, data(), promise, grown);
+            }
+            Step::Shrink { pages } => {
+                self.space.shrink(pages * PAGE);
+                let end = self.space.heap_break().0 / PAGE;
+                self.model.retain(|page, _| !(end..heap_end).contains(page));
+            }
+            Step::Map {
+                start,
+                length,
+                permissions,
+                promise,
+            } => {
+                let area = pages(start, start + length);
+                let mapped = self.space.map(area, permissions, promise);
+                self.added(start..start + length, permissions, promise, mapped);
+            }
+            Step::Unmap { start, length } => {
+                let left = fail_nth(0);
+                fail_nth(left);
+                match self.space.unmap(pages(start, start + length)) {
+                    Ok(()) => self
+                        .model
+                        .retain(|page, _| !(start..start + length).contains(page)),
+                    Err(_) => assert_eq!(left, 1, "unmapping was not refused the memory"),
+                }
+            }
+            _ => unreachable!("{step:?} changes no area"),
+        }
+    }
+
+    fn added(
+        &mut self,
+        area: std::ops::Range<u64>,
+        permissions: Permissions,
+        promise: Promise,
+        outcome: Result<(), MapError>,
+    ) {
+        let taken = area.clone().any(|page| self.model.contains_key(&page));
+        match outcome {
             Ok(()) => {
-                *model
-                    .get_mut(&page)
-                    .expect("a write to an unmapped page succeeded") = byte
+                assert!(!taken, "an area was put over another");
+                let page = Page::new(permissions, promise);
+                self.model.extend(area.map(|number| (number, page)));
             }
-            Err(Resolution::Denied) => assert!(!model.contains_key(&page)),
-            Err(_) => assert!(model.contains_key(&page)),
-        },
-        Step::Read { page } => match read(space, page * PAGE, 1) {
-            Ok(bytes) => assert_eq!(Some(&bytes[0]), model.get(&page), "page {page}"),
-            Err(Resolution::Denied) => assert!(!model.contains_key(&page)),
-            Err(_) => assert_eq!(model.get(&page), Some(&0)),
-        },
-        Step::Grow { pages, promise } => {
-            let start = space.heap_break().0 / PAGE;
-            let pages = pages.min(PAGES.saturating_sub(start));
-            // Holes made by unmapping lie below the break, so growing never meets an area.
-            if space.grow(pages * PAGE, promise).is_ok() {
-                model.extend((start..start + pages).map(|page| (page, 0)));
-            }
-        }
-        Step::Shrink { pages } => {
-            space.shrink(pages * PAGE);
-            let end = space.heap_break().0 / PAGE;
-            model.retain(|&page, _| page < end);
-        }
-        Step::Unmap { start, length } => {
-            space.unmap(super::pages(start, start + length)).unwrap();
-            model.retain(|page, _| !(start..start + length).contains(page));
+            Err(MapError::BadRange) => assert!(taken, "there was room for {area:?}"),
+            Err(MapError::NoMemory) => {}
         }
     }
 }

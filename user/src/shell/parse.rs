@@ -147,4 +147,6 @@ impl Parser {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

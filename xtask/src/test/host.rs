@@ -31,6 +31,8 @@ const TESTED: [&[&str]; 2] = [
         "-p",
         "fs",
         "-p",
+        "fuzz",
+        "-p",
         "xtask",
         "--all-targets",
     ],
