@@ -49,6 +49,16 @@ pub(super) struct Spurious {
 impl Spurious {
     const MOST: u32 = 100;
 
+    /// What the fault that is being noted needs fenced. A second one on the same page: what is stale may be a
+    /// pointer to a table, or that there was none, which a fence of the page does not cover.
+    fn scope(&self, page: PageNo) -> Scope {
+        if self.page == Some(page) {
+            Scope::Space
+        } else {
+            Scope::Page(page.address())
+        }
+    }
+
     fn note(&mut self, page: PageNo) -> Resolution {
         if self.page != Some(page) {
             *self = Self {
@@ -125,7 +135,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         bits: u64,
     ) -> Resolution {
         table.add_bits(index, bits);
-        self.context.loosen(Scope::Page(page.address()));
+        self.context.loosen(self.spurious.scope(page));
         self.spurious.note(page)
     }
 
@@ -207,11 +217,12 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             Promise::Charged => memory.budget.redeem(1),
             Promise::Lazy => memory.take_tickets(1 + walk.missing(), Claim::Program)?,
         };
-        let table = match walk {
-            Walk::Leaf(table, _) => table,
+        let (table, scope) = match walk {
+            Walk::Leaf(table, _) => (table, Scope::Page(page.address())),
             Walk::Missing { table, level } => {
                 self.tables += level as u64;
-                memory.extend(table, level, page, &mut tickets)
+                let table = memory.extend(table, level, page, &mut tickets);
+                (table, Scope::Space)
             }
         };
         let mut frame = memory.allocate(Kind::Anonymous, &mut tickets);
@@ -222,7 +233,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             self.context.code_changed();
         }
         table.fill(M::Format::index(page, 0), word);
-        self.context.loosen(Scope::Page(page.address()));
+        self.context.loosen(scope);
         self.resident += 1;
         Ok(number)
     }

@@ -34,7 +34,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         permissions: Permissions,
         promise: Promise,
     ) -> Result<(), MapError> {
-        if pages.end.address().0 > USER_TOP || self.areas.overlaps(pages) {
+        if pages.end > VirtAddr(USER_TOP).page() || self.areas.overlaps(pages) {
             return Err(MapError::BadRange);
         }
         if pages.is_empty() {
