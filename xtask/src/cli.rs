@@ -3,6 +3,7 @@
 //!
 //! Invariant: a value that parsed is one the rest of the program can use without asking again.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -46,6 +47,8 @@ pub enum Command {
     /// Boots the kernel with our disk image, runs every test and reports on each. Exits with 0 if
     /// all passed or were skipped, 1 otherwise.
     Grade(GradeArguments),
+    /// Run random programs on a simulated machine that is out to break the memory system
+    Oracle(OracleArguments),
     /// Put known mistakes back, one by one, and see the memory system's own tests fail
     Museum(TestArguments),
 }
@@ -110,6 +113,15 @@ pub struct RunArguments {
 pub struct TestArguments {
     /// Run only the tests whose name contains this
     pub filter: Option<String>,
+}
+
+/// Arguments of `oracle`: the simulator's, which answers `--help` too.
+#[derive(Args)]
+#[command(disable_help_flag = true)]
+pub struct OracleArguments {
+    /// `--steps N`, `--harts N`, `--mode eager|cow`, `--seed S`, `--threads N`
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub arguments: Vec<OsString>,
 }
 
 /// Arguments of `powercut`.

@@ -19,6 +19,7 @@ mod image;
 mod launch;
 mod mistakes;
 mod museum;
+mod oracle;
 mod outcome;
 mod powercut;
 mod process;
@@ -61,6 +62,7 @@ fn dispatch(command: Command) -> Result<u8> {
         Command::Check => check::run(&workspace),
         Command::Gdb(arguments) => gdb::run(&workspace, arguments),
         Command::Grade(arguments) => grade::run(&workspace, &arguments),
+        Command::Oracle(arguments) => oracle::run(&workspace, &arguments.arguments),
         Command::Museum(arguments) => museum::run(&workspace, arguments.filter.as_deref()),
     }
 }

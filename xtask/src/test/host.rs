@@ -31,6 +31,8 @@ const TESTED: [&[&str]; 2] = [
         "-p",
         "fs",
         "-p",
+        "sim",
+        "-p",
         "fuzz",
         "-p",
         "xtask",

@@ -10,6 +10,7 @@ mod course;
 mod foreign;
 mod host;
 mod lies;
+mod oracle;
 mod powercut;
 mod report;
 mod runner;
@@ -53,6 +54,7 @@ pub fn run(workspace: &Workspace, filter: Option<&str>) -> Result<u8> {
     report.attempt("guest tests", || {
         guests(workspace, &toolchain, &filter, &report)
     });
+    oracle::run(workspace, &filter, &report);
     course::command::run(workspace, &filter, &report);
     if filter.admits(GRADE) {
         let begin = Instant::now();

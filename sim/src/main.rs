@@ -1,0 +1,85 @@
+//! `cargo xtask oracle`: random programs against the model, for as many steps as asked.
+
+use std::process::ExitCode;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use abi::ForkMode;
+use clap::{Parser, ValueEnum};
+use sim::run::{Plan, run};
+
+/// Run random programs on a simulated machine that is out to break the memory system.
+#[derive(Parser)]
+#[command(name = "cargo xtask oracle", bin_name = "cargo xtask oracle")]
+struct Arguments {
+    /// Take at least so many steps
+    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    steps: u64,
+
+    /// Machines have 1 to N harts
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=8))]
+    harts: u8,
+
+    /// How processes fork; both ways by turns if not given
+    #[arg(long, value_enum)]
+    mode: Option<Mode>,
+
+    /// Where all chances come from; the time if not given
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+
+    /// Programs that run at the same time; a seed tells the same story only with the same number
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
+    threads: u8,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Mode {
+    /// Every page is copied
+    Eager,
+    /// Pages are shared until they are written
+    Cow,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let plan = Plan {
+        steps: arguments.steps,
+        harts: usize::from(arguments.harts),
+        mode: arguments.mode.map(|mode| match mode {
+            Mode::Eager => ForkMode::Eager,
+            Mode::Cow => ForkMode::CopyOnWrite,
+        }),
+        seed: arguments.seed.unwrap_or_else(time_seed),
+        threads: usize::from(arguments.threads),
+    };
+    println!(
+        "oracle: seed {}, 1 to {} harts, {} threads",
+        plan.seed, plan.harts, plan.threads
+    );
+    let begin = Instant::now();
+    match run(&plan) {
+        Ok(tally) => {
+            let seconds = begin.elapsed().as_secs_f64();
+            println!(
+                "oracle: {} words compared, {} faults, {} forks, {} refusals; {} steps inside others",
+                tally.words, tally.faults, tally.forks, tally.refusals, tally.inside
+            );
+            println!(
+                "oracle: {} steps in {seconds:.1} s, {:.0} steps/s, 0 divergences",
+                tally.steps,
+                tally.steps as f64 / seconds
+            );
+            ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            println!("{failure}oracle: 1 divergence, seed {}", plan.seed);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn time_seed() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(1, |since| since.as_secs())
+}

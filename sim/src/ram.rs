@@ -1,0 +1,73 @@
+//! Simulated physical memory.
+//!
+//! Invariant: every byte is reached as part of an atomic word or through the pointer that `mm` asks for, never through a
+//! reference that claims it for itself.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use abi::PAGE_SIZE;
+use mm::addr::{FrameNo, FrameRange};
+
+/// The number of the first frame: where RAM begins on the boards we know.
+const FIRST: u64 = 0x8_0000;
+const WORDS: usize = PAGE_SIZE / 8;
+
+/// What frames hold before anybody has written to them.
+const NEVER_WRITTEN: u64 = 0xdead_dead_dead_dead;
+
+#[repr(align(4096))]
+struct Frame([AtomicU64; WORDS]);
+
+/// The memory of a machine.
+pub struct Ram {
+    frames: Box<[Frame]>,
+}
+
+impl Ram {
+    /// So many frames of rubbish, but for the first: it is a page table without entries.
+    pub fn new(frames: u64) -> Self {
+        let frames = (0..frames).map(|frame| {
+            let word = if frame == 0 { 0 } else { NEVER_WRITTEN };
+            Frame(std::array::from_fn(|_| AtomicU64::new(word)))
+        });
+        Self {
+            frames: frames.collect(),
+        }
+    }
+
+    /// All frames.
+    pub fn range(&self) -> FrameRange {
+        FrameRange::new(FrameNo(FIRST), FrameNo(FIRST + self.frames.len() as u64))
+    }
+
+    /// The words of a frame.
+    ///
+    /// # Panics
+    /// If there is no such frame: somebody followed rubbish.
+    pub fn words(&self, frame: FrameNo) -> &[AtomicU64; WORDS] {
+        let index = frame.0.wrapping_sub(FIRST) as usize;
+        match self.frames.get(index) {
+            Some(frame) => &frame.0,
+            None => panic!("frame {:#x} is not in RAM", frame.0),
+        }
+    }
+
+    /// The word at a byte offset, a multiple of 8.
+    pub fn word(&self, frame: FrameNo, offset: usize) -> &AtomicU64 {
+        &self.words(frame)[offset / 8]
+    }
+
+    /// Fills a frame with one word.
+    pub fn fill(&self, frame: FrameNo, word: u64) {
+        for cell in self.words(frame) {
+            cell.store(word, Ordering::Relaxed);
+        }
+    }
+
+    /// Copies a frame.
+    pub fn copy(&self, from: FrameNo, to: FrameNo) {
+        for (from, to) in self.words(from).iter().zip(self.words(to)) {
+            to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+    }
+}

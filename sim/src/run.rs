@@ -1,0 +1,178 @@
+//! Many random programs, on machines of all sizes; and what to print when one of them fails.
+
+use std::cell::Cell;
+use std::mem::ManuallyDrop;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::{fmt, thread};
+
+use abi::ForkMode;
+use fastrand::Rng;
+
+use crate::machine::{Size, with_bystanders, with_memory};
+use crate::shrink::shrink;
+use crate::step::Step;
+use crate::world::{Divergence, Tally, World};
+
+/// Most steps of one program.
+const LENGTH: usize = 600;
+/// Programs tried to make a failing one smaller.
+const SHRINKING: u32 = 4000;
+
+/// What is to be run.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// At least so many steps in all.
+    pub steps: u64,
+    /// Up to so many harts.
+    pub harts: usize,
+    /// How processes fork; either way if none.
+    pub mode: Option<ForkMode>,
+    /// Where all chances come from.
+    pub seed: u64,
+    /// Programs that run at the same time, each on a thread of the host.
+    pub threads: usize,
+}
+
+/// A program that failed, as small as it could be made.
+pub struct Failure {
+    divergence: Divergence,
+    size: Size,
+    steps: usize,
+    trace: Vec<String>,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.divergence)?;
+        writeln!(f, "on {:?}", self.size)?;
+        writeln!(f, "after {} steps, and others inside them:", self.steps)?;
+        self.trace.iter().try_for_each(|line| writeln!(f, "{line}"))
+    }
+}
+
+/// Runs programs until there have been enough steps, or until one fails.
+///
+/// # Errors
+/// The failure.
+pub fn run(plan: &Plan) -> Result<Tally, Failure> {
+    keep_panics();
+    let stop = AtomicBool::new(false);
+    let total = Mutex::new(Tally::default());
+    let failure = Mutex::new(None);
+    thread::scope(|scope| {
+        for index in 0..plan.threads as u64 {
+            let (stop, total, failure) = (&stop, &total, &failure);
+            scope.spawn(move || {
+                if let Err(found) = run_thread(plan, index, total, stop) {
+                    stop.store(true, Ordering::Relaxed);
+                    let mut first = failure.lock().expect("nobody panics with it");
+                    first.get_or_insert(found);
+                }
+            });
+        }
+    });
+    match failure.into_inner().expect("nobody panics with it") {
+        Some(failure) => Err(failure),
+        None => Ok(total.into_inner().expect("nobody panics with it")),
+    }
+}
+
+fn run_thread(
+    plan: &Plan,
+    thread: u64,
+    total: &Mutex<Tally>,
+    stop: &AtomicBool,
+) -> Result<(), Failure> {
+    let share = plan.steps.div_ceil(plan.threads as u64);
+    let mut steps = 0;
+    let mut rng = Rng::with_seed(plan.seed.wrapping_add(thread << 32));
+    while steps < share && !stop.load(Ordering::Relaxed) {
+        let tally = random_program(plan, rng.u64(..))?;
+        steps += tally.steps;
+        *total.lock().expect("nobody panics with it") += tally;
+    }
+    Ok(())
+}
+
+/// One random program on one random machine.
+fn random_program(plan: &Plan, seed: u64) -> Result<Tally, Failure> {
+    let size = Size::from_seed(seed, plan.harts);
+    let mut rng = Rng::with_seed(seed);
+    let program: Vec<_> = (0..rng.usize(1..=LENGTH))
+        .map(|_| Step::from_seed(rng.u64(..), plan.mode))
+        .collect();
+    run_program(size, plan.mode, &program, None).map_err(|_| Failure::new(size, plan.mode, program))
+}
+
+impl Failure {
+    /// Of a program that fails.
+    fn new(size: Size, mode: Option<ForkMode>, program: Vec<Step>) -> Self {
+        let program = shrink(program, SHRINKING, |program| {
+            run_program(size, mode, program, None).is_err()
+        });
+        let mut trace = Vec::new();
+        let divergence = match run_program(size, mode, &program, Some(&mut trace)) {
+            Err(divergence) => divergence,
+            Ok(_) => "something diverged, but not every time".to_owned(),
+        };
+        Self {
+            divergence,
+            size,
+            steps: program.len(),
+            trace,
+        }
+    }
+}
+
+/// Runs a program on a fresh machine; with somewhere to put it, keeps a trace.
+fn run_program(
+    size: Size,
+    mode: Option<ForkMode>,
+    program: &[Step],
+    trace: Option<&mut Vec<String>>,
+) -> Result<Tally, Divergence> {
+    with_memory(&size, |memory| {
+        // What has diverged cannot be taken apart: it is forgotten.
+        let world = ManuallyDrop::new(World::new(memory, size.harts, mode));
+        if trace.is_some() {
+            world.trace();
+        }
+        let ran = catch(|| {
+            with_bystanders(&*world, || {
+                program.iter().try_for_each(|step| world.step(step))?;
+                world.finish()
+            })
+        });
+        if let Some(trace) = trace {
+            *trace = world.take_trace();
+        }
+        let tally = ran?;
+        drop(ManuallyDrop::into_inner(world));
+        Ok(tally)
+    })
+}
+
+thread_local! {
+    static LAST_PANIC: Cell<Option<String>> = const { Cell::new(None) };
+}
+
+/// A failing assertion of `mm` is a divergence like any other, so it is kept instead of printed; but one inside the unwinding of
+/// another ends the process, and then somebody should hear of it.
+fn keep_panics() {
+    panic::set_hook(Box::new(|panic| {
+        let first = LAST_PANIC.replace(Some(panic.to_string()));
+        if let Some(first) = first {
+            eprintln!("{first}\nand then, while that was cleaned up: {panic}");
+        }
+    }));
+}
+
+/// Runs `body`, and makes a divergence of its panic.
+fn catch(body: impl FnOnce() -> Result<Tally, Divergence>) -> Result<Tally, Divergence> {
+    panic::catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| {
+        let panic = LAST_PANIC.take();
+        Err(panic.unwrap_or_else(|| "a panic that said nothing".to_owned()))
+    })
+}

@@ -1,0 +1,183 @@
+//! What can happen, each chosen by one number.
+//!
+//! Pages lie in three windows: at the bottom, where an image and its heap are; across a boundary of tables on two levels; and below the
+//! top of what programs may have. Ranges stay in a window and its neighbourhood, so that they meet.
+
+use abi::{ForkMode, PAGE_SIZE, USER_TOP};
+use fastrand::Rng;
+use mm::addr::{PageNo, PageRange, VirtAddr};
+use mm::pt::Permissions;
+use mm::space::Promise;
+
+use crate::model::SLOTS;
+
+/// The first page of a window, and how many there are.
+const WINDOWS: [(u64, u64); 3] = [
+    (0, HEAP_PAGES),
+    ((1 << 18) - 6, 12),
+    (USER_TOP / PAGE_SIZE as u64 - 8, 9),
+];
+
+/// The break stays at or below this page.
+pub const HEAP_PAGES: u64 = 24;
+
+/// One thing a hart does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Which hart, modulo how many there are.
+    pub hart: usize,
+    /// What.
+    pub action: Action,
+    /// What all chances in it come from.
+    pub seed: u64,
+    /// Whether other harts may act before it is done.
+    pub crowded: bool,
+}
+
+/// Where a program touches memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A watched word of something mapped: the page, modulo how many there are, and the slot.
+    Mapped(usize, usize),
+    /// Wherever this is.
+    At(VirtAddr),
+}
+
+/// What a hart does, in the process it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// The program loads a word.
+    Load(Place),
+    /// The program stores a word.
+    Store(Place),
+    /// The program fetches an instruction.
+    Fetch(Place),
+    /// The kernel reads so many words of the program.
+    KernelRead(Place, usize),
+    /// The kernel writes so many words of the program.
+    KernelWrite(Place, usize),
+    /// The hart goes over to another process; to none if there is no such one.
+    Switch(usize),
+    /// The process forks.
+    Fork(ForkMode),
+    /// The process ends.
+    Exit,
+    /// The process becomes another program.
+    Exec,
+    /// Pages are mapped.
+    Map(PageRange, Permissions, Promise),
+    /// Pages are unmapped.
+    Unmap(PageRange),
+    /// The break goes up by so many bytes.
+    Grow(u64, Promise),
+    /// The break goes down by so many bytes.
+    Shrink(u64),
+    /// The kernel takes so many objects of a size, and gives them back.
+    Objects(usize, usize),
+    /// The kernel looks at what the process uses.
+    Inspect,
+}
+
+impl Step {
+    /// The step a number stands for. `mode` is how processes fork; either way if there is none.
+    pub fn from_seed(seed: u64, mode: Option<ForkMode>) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        Self {
+            hart: rng.usize(0..64),
+            action: Action::random(&mut rng, mode),
+            seed: rng.u64(..),
+            crowded: rng.u32(0..8) != 0,
+        }
+    }
+}
+
+impl Action {
+    /// Something, by chance.
+    pub fn random(rng: &mut Rng, mode: Option<ForkMode>) -> Self {
+        match rng.u32(0..100) {
+            0..22 => Self::Load(place(rng)),
+            22..45 => Self::Store(place(rng)),
+            45..50 => Self::Fetch(place(rng)),
+            50..55 => Self::KernelRead(place(rng), rng.usize(1..1200)),
+            55..62 => Self::KernelWrite(place(rng), rng.usize(1..1200)),
+            62..72 => Self::Switch(rng.usize(0..10)),
+            72..79 => Self::Fork(mode.unwrap_or_else(|| fork_mode(rng))),
+            79..82 => Self::Exit,
+            82..84 => Self::Exec,
+            84..88 => Self::Map(pages(rng), permissions(rng), promise(rng)),
+            88..91 => Self::Unmap(pages(rng)),
+            91..95 => Self::Grow(bytes(rng), promise(rng)),
+            95..97 => Self::Shrink(bytes(rng)),
+            97..98 => Self::Objects(rng.usize(1..2048), rng.usize(1..40)),
+            _ => Self::Inspect,
+        }
+    }
+}
+
+fn fork_mode(rng: &mut Rng) -> ForkMode {
+    if rng.u32(0..4) == 0 {
+        ForkMode::Eager
+    } else {
+        ForkMode::CopyOnWrite
+    }
+}
+
+fn promise(rng: &mut Rng) -> Promise {
+    if rng.bool() {
+        Promise::Charged
+    } else {
+        Promise::Lazy
+    }
+}
+
+fn permissions(rng: &mut Rng) -> Permissions {
+    let (read, write, execute) = (Permissions::READ, Permissions::WRITE, Permissions::EXECUTE);
+    match rng.u32(0..8) {
+        0 => read,
+        1 => read | execute,
+        2 => read | write | execute,
+        3 => execute,
+        _ => read | write,
+    }
+}
+
+/// A number of bytes for the break to move, often not of whole pages.
+fn bytes(rng: &mut Rng) -> u64 {
+    let pages = rng.u64(0..HEAP_PAGES / 2) * PAGE_SIZE as u64;
+    match rng.u32(0..16) {
+        0 => u64::MAX - pages,
+        1..6 => pages + rng.u64(1..PAGE_SIZE as u64),
+        _ => pages,
+    }
+}
+
+fn window(rng: &mut Rng) -> (u64, u64) {
+    WINDOWS[[0, 0, 0, 1, 1, 2][rng.usize(0..6)]]
+}
+
+/// A word that is watched.
+fn place(rng: &mut Rng) -> Place {
+    let slot = rng.usize(0..SLOTS.len());
+    match rng.u32(0..64) {
+        0 => Place::At(outside(rng)),
+        1..9 => {
+            let (first, count) = window(rng);
+            let page = PageNo(first + rng.u64(0..count));
+            Place::At(VirtAddr(page.address().0 + SLOTS[slot] as u64))
+        }
+        _ => Place::Mapped(rng.usize(0..64), slot),
+    }
+}
+
+/// An address that no program may ever touch.
+fn outside(rng: &mut Rng) -> VirtAddr {
+    const AT: [u64; 5] = [USER_TOP, USER_TOP + 0x1000, 1 << 38, 1 << 63, !0xfff];
+    VirtAddr(AT[rng.usize(0..AT.len())])
+}
+
+/// Some pages; now and then none, or some that reach beyond the top.
+fn pages(rng: &mut Rng) -> PageRange {
+    let (first, count) = window(rng);
+    let start = first + rng.u64(0..count);
+    PageRange::new(PageNo(start), PageNo(start + rng.u64(0..8)))
+}

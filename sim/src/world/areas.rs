@@ -1,0 +1,135 @@
+//! What a process may touch changes, and is looked at.
+
+use abi::{PAGE_SIZE, PageInfo, ProcCounter};
+use mm::addr::{PageRange, VirtAddr};
+use mm::pt::Permissions;
+use mm::space::{MapError, Promise};
+
+use super::{Process, World};
+use crate::machine::WORD;
+use crate::step::HEAP_PAGES;
+
+impl<'m> World<'m> {
+    pub(super) fn map(
+        &self,
+        process: &Process<'m>,
+        pages: PageRange,
+        permissions: Permissions,
+        promise: Promise,
+    ) {
+        let Ok(mut space) = process.space.try_borrow_mut() else {
+            return;
+        };
+        let Some(space) = space.as_mut() else { return };
+        let result = space.map(pages, permissions, promise);
+        let model = &mut *process.model.borrow_mut();
+        let fits = model.fits(pages);
+        if self.agrees(result, fits, || format!("map {pages:?}")) {
+            model.map(pages, permissions, promise);
+        }
+    }
+
+    pub(super) fn grow(&self, process: &Process<'m>, bytes: u64, promise: Promise) {
+        let Ok(mut space) = process.space.try_borrow_mut() else {
+            return;
+        };
+        let Some(space) = space.as_mut() else { return };
+        let old = process.model.borrow().heap_break;
+        let new = old.0.checked_add(bytes).map(VirtAddr);
+        if new.is_some_and(|new| new.page_up().0 > HEAP_PAGES && new.0 < 1 << 40) {
+            return;
+        }
+        let result = space.grow(bytes, promise);
+        let model = &mut *process.model.borrow_mut();
+        let pages = new.map(|new| PageRange::new(old.page_up(), new.page_up()));
+        let fits = pages.is_some_and(|pages| model.fits(pages));
+        if self.agrees(result.map(drop), fits, || format!("grow by {bytes:#x}"))
+            && let (Some(pages), Some(new)) = (pages, new)
+        {
+            model.map(pages, Permissions::READ | Permissions::WRITE, promise);
+            model.heap_break = new;
+        }
+    }
+
+    /// Whether an operation succeeded; it must not where it does not fit, and may fail only for lack of memory where it does.
+    pub(super) fn agrees(
+        &self,
+        result: Result<(), MapError>,
+        fits: bool,
+        what: impl FnOnce() -> String,
+    ) -> bool {
+        match (result, fits) {
+            (Ok(()), true) => true,
+            (Err(MapError::BadRange), false) => false,
+            (Err(MapError::NoMemory), true) => {
+                self.note_refusal(true);
+                false
+            }
+            (result, fits) => {
+                self.diverge(|| format!("{}: {result:?}, and it fits: {fits}", what()));
+                false
+            }
+        }
+    }
+
+    pub(super) fn shrink(&self, process: &Process<'m>, bytes: u64) {
+        let Ok(mut space) = process.space.try_borrow_mut() else {
+            return;
+        };
+        let Some(space) = space.as_mut() else { return };
+        let old = space.shrink(bytes);
+        let model = &mut *process.model.borrow_mut();
+        if old != model.heap_break {
+            self.diverge(|| format!("the break was {old:?}, not {:?}", model.heap_break));
+        }
+        if let Some(new) = old.0.checked_sub(bytes).map(VirtAddr) {
+            model.unmap(PageRange::new(new.page_up(), old.page_up()));
+            model.heap_break = new;
+        }
+    }
+
+    pub(super) fn unmap(&self, process: &Process<'m>, pages: PageRange) {
+        let Ok(mut space) = process.space.try_borrow_mut() else {
+            return;
+        };
+        let Some(space) = space.as_mut() else { return };
+        match space.unmap(pages) {
+            Ok(()) => process.model.borrow_mut().unmap(pages),
+            Err(_) => self.note_refusal(true),
+        }
+    }
+
+    /// Kernel objects come and go beside the programs' pages.
+    pub(super) fn objects(&self, size: usize, count: usize) {
+        let taken: Vec<_> = (0..count)
+            .map_while(|_| self.memory.allocate_object(size, WORD).ok())
+            .collect();
+        self.note_refusal(taken.len() < count);
+        for object in taken {
+            self.memory.free_object(object, size, WORD);
+        }
+    }
+
+    pub(super) fn inspect(&self, process: &Process<'m>) {
+        let Ok(space) = process.space.try_borrow() else {
+            return;
+        };
+        let Some(space) = space.as_ref() else { return };
+        let model = process.model.borrow();
+        let usage = space.usage();
+        let bytes = |counter: ProcCounter| usage[counter as usize];
+        let resident = model.touched() * PAGE_SIZE as u64;
+        if bytes(ProcCounter::Resident) != resident
+            || bytes(ProcCounter::Unique) + bytes(ProcCounter::Shared) != resident
+        {
+            let resident_now = bytes(ProcCounter::Resident);
+            self.diverge(|| format!("{resident_now} bytes are resident, not {resident}"));
+        }
+        for (page, entry) in model.pages() {
+            let info = space.page_info(page);
+            if (info.0 & PageInfo::PRESENT != 0) != entry.touched {
+                self.diverge(|| format!("page {:#x}: {info:?}, but {entry:?}", page.0));
+            }
+        }
+    }
+}

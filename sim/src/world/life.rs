@@ -1,0 +1,130 @@
+//! Processes begin and end.
+
+use std::mem::ManuallyDrop;
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+
+use abi::ForkMode;
+use mm::addr::{FrameNo, PageNo, PageRange, VirtAddr};
+use mm::pt::Permissions;
+use mm::space::Promise;
+
+use super::{PROCESSES, Process, Space, World};
+use crate::machine::WORD;
+use crate::model::{Model, SLOTS, slot};
+
+impl<'m> World<'m> {
+    pub(super) fn fork(&self, process: &Process<'m>, mode: ForkMode) {
+        let Ok(mut space) = process.space.try_borrow_mut() else {
+            return;
+        };
+        let Some(space) = space.as_mut() else { return };
+        if self.processes.borrow().len() >= PROCESSES {
+            return;
+        }
+        process.stored.replace(Some(Vec::new()));
+        let forked = space.fork(mode);
+        let stored = process.stored.take().unwrap_or_default();
+        match forked {
+            Ok(child) => {
+                self.count(|tally| tally.forks += 1);
+                let mut model = process.model.borrow().child();
+                self.settle(&child, &mut model, &stored);
+                self.add(child, model);
+            }
+            Err(_) => self.note_refusal(true),
+        }
+    }
+
+    /// Where other threads stored while the process forked, the child has what was there before or after: both are right,
+    /// so what it has is what it must keep.
+    pub(super) fn settle(&self, child: &Space<'m>, model: &mut Model, stored: &[(VirtAddr, u64)]) {
+        for &(address, _) in stored {
+            let (Some(slot), Some(page)) = (slot(address), model.page_mut(address.page())) else {
+                continue;
+            };
+            let now = page.words[slot];
+            let before = stored
+                .iter()
+                .filter(|(at, _)| *at == address)
+                .map(|&(_, word)| word);
+            let frame = FrameNo(child.page_info(address.page()).frame());
+            let cell = self.memory.machine().ram().word(frame, address.offset());
+            let word = cell.load(Ordering::Relaxed);
+            if word != now && !before.into_iter().any(|before| before == word) {
+                self.diverge(|| {
+                    format!(
+                        "a child has {word:#x} at {:#x}, never stored there",
+                        address.0
+                    )
+                });
+            }
+            page.words[slot] = word;
+        }
+    }
+
+    /// Ends a process that no hart is in the kernel for.
+    pub(super) fn exit(&self, process: &Rc<Process<'m>>) {
+        self.processes
+            .borrow_mut()
+            .retain(|other| !Rc::ptr_eq(other, process));
+        self.abandon(process);
+    }
+
+    pub(super) fn exec(&self, hart: usize, process: &Rc<Process<'m>>) {
+        match self.image() {
+            Some((space, model)) => {
+                self.abandon(process);
+                process.space.replace(Some(space));
+                process.model.replace(model);
+                self.run_process(hart, Some(process.clone()));
+            }
+            None => self.note_refusal(true),
+        }
+    }
+
+    /// A program: two pages of text, one of data, and its heap.
+    pub(super) fn image(&self) -> Option<(Space<'m>, Model)> {
+        let (mut space, mut model) = (Space::new(self.memory).ok()?, Model::default());
+        let pages = |start, end| PageRange::new(PageNo(start), PageNo(end));
+        let text = Permissions::READ | Permissions::EXECUTE;
+        let data = Permissions::READ | Permissions::WRITE;
+        for (pages, permissions) in [(pages(0, 2), text), (pages(2, 3), data)] {
+            space.map(pages, permissions, Promise::Charged).ok()?;
+            model.map(pages, permissions, Promise::Charged);
+        }
+        for page in (0..3).map(PageNo) {
+            let bytes = space.bytes_mut(page.address()).ok()?;
+            let entry = model.page_mut(page)?;
+            entry.touched = true;
+            for (word, offset) in entry.words.iter_mut().zip(SLOTS) {
+                *word = self.new_word();
+                bytes[offset..offset + WORD].copy_from_slice(&word.to_ne_bytes());
+            }
+        }
+        let end = PageNo(3).address();
+        space.set_heap_break(end);
+        model.heap_break = end;
+        Some((space, model))
+    }
+
+    /// Takes a process's space away and drops it.
+    pub(super) fn abandon(&self, process: &Rc<Process<'m>>) {
+        // Taken out first, so that nobody enters what is about to go; and not to be dropped if a hart panics on its way out.
+        let space = ManuallyDrop::new(process.space.borrow_mut().take());
+        self.leave(process);
+        drop(ManuallyDrop::into_inner(space));
+    }
+
+    /// Has all harts leave a process.
+    pub(super) fn leave(&self, process: &Rc<Process<'m>>) {
+        for hart in 0..self.harts() {
+            let in_it = self.running.borrow()[hart]
+                .as_ref()
+                .is_some_and(|running| Rc::ptr_eq(&running.process, process));
+            if in_it {
+                self.run_process(hart, None);
+            }
+        }
+    }
+}

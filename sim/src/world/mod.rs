@@ -1,0 +1,428 @@
+//! Processes on the simulated machine, next to what they must be.
+//!
+//! A [`World`] takes one step after the other. While a step is under way, the calls `mm` makes into the machine come back
+//! here as [`Bystanders::interfere`], and other harts take steps of their own inside the first: with everything in a process that
+//! is not locked, and with nothing but what their hardware lets them in one that is.
+//!
+//! Invariants: a hart that is in the middle of a step does nothing else; a space is reached only through its `RefCell`, which stands for
+//! the kernel's lock of it; the model changes when the memory does: at each store, and when an operation returns.
+
+mod areas;
+mod life;
+mod touch;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use abi::{ForkMode, MemCounter};
+use fastrand::Rng;
+use mm::Memory;
+use mm::addr::{PageNo, VirtAddr};
+use mm::machine::Machine;
+use mm::space::{Access, AddressSpace, Context};
+use sync::Counted;
+
+use crate::machine::{Bystanders, SimMachine};
+use crate::model::{Model, SLOTS, slot};
+use crate::step::{Action, Place, Step};
+use crate::walker::Touch;
+
+/// Most processes there are.
+const PROCESSES: usize = 8;
+/// Steps inside steps inside steps.
+const DEPTH: usize = 3;
+
+type Space<'m> = AddressSpace<'m, SimMachine>;
+
+/// What went wrong, for a person.
+pub type Divergence = String;
+
+struct Process<'m> {
+    space: RefCell<Option<Space<'m>>>,
+    model: RefCell<Model>,
+    /// Steps under way in it.
+    steps: Cell<u32>,
+    /// While it forks: what others of its threads have stored, and what was there before.
+    stored: RefCell<Option<Vec<(VirtAddr, u64)>>>,
+}
+
+impl Process<'_> {
+    /// Whether it lives, and no hart but the one that asks is in the kernel for it.
+    fn is_at_rest(&self) -> bool {
+        self.steps.get() == 1 && self.space.borrow().is_some()
+    }
+
+    /// Where a place is now.
+    fn address(&self, place: Place) -> VirtAddr {
+        match place {
+            Place::At(address) => address,
+            Place::Mapped(index, slot) => {
+                let page = self.model.borrow().nth_page(index).unwrap_or(PageNo(0));
+                VirtAddr(page.address().0 + SLOTS[slot] as u64)
+            }
+        }
+    }
+
+    /// Runs `body` as a step in the process, which therefore lives on.
+    fn pin(&self, body: impl FnOnce()) {
+        self.steps.set(self.steps.get() + 1);
+        body();
+        self.steps.set(self.steps.get() - 1);
+    }
+}
+
+/// A hart in a process.
+struct Running<'m> {
+    process: Rc<Process<'m>>,
+    context: Counted<Context<'m, SimMachine>>,
+}
+
+/// How often things happened; what was not tried was not tested.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Tally {
+    /// Steps, those inside others included.
+    pub steps: u64,
+    /// Words loaded, stored or fetched and compared.
+    pub words: u64,
+    /// Faults resolved.
+    pub faults: u64,
+    /// Forks that succeeded.
+    pub forks: u64,
+    /// Operations that found no memory.
+    pub refusals: u64,
+    /// Steps inside others.
+    pub inside: u64,
+}
+
+impl std::ops::AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.steps += other.steps;
+        self.words += other.words;
+        self.faults += other.faults;
+        self.forks += other.forks;
+        self.refusals += other.refusals;
+        self.inside += other.inside;
+    }
+}
+
+/// Processes and the harts that run them.
+pub struct World<'m> {
+    memory: &'m Memory<SimMachine>,
+    mode: Option<ForkMode>,
+    processes: RefCell<Vec<Rc<Process<'m>>>>,
+    running: RefCell<Vec<Option<Running<'m>>>>,
+    /// The harts in the middle of a step, one bit each, and how many.
+    busy: Cell<u64>,
+    /// Whether the step under way may have others inside.
+    crowded: Cell<bool>,
+    depth: Cell<usize>,
+    last_word: Cell<u64>,
+    tally: Cell<Tally>,
+    divergence: RefCell<Option<Divergence>>,
+    trace: RefCell<Option<Vec<String>>>,
+}
+
+impl<'m> World<'m> {
+    /// A world without processes.
+    pub fn new(memory: &'m Memory<SimMachine>, harts: usize, mode: Option<ForkMode>) -> Self {
+        Self {
+            memory,
+            mode,
+            processes: RefCell::default(),
+            running: RefCell::new((0..harts).map(|_| None).collect()),
+            busy: Cell::new(0),
+            crowded: Cell::new(false),
+            depth: Cell::new(0),
+            last_word: Cell::new(0),
+            tally: Cell::default(),
+            divergence: RefCell::default(),
+            trace: RefCell::default(),
+        }
+    }
+
+    /// Keeps a line for every step from here on, those inside others indented.
+    pub fn trace(&self) {
+        self.trace.replace(Some(Vec::new()));
+    }
+
+    /// The lines kept.
+    pub fn take_trace(&self) -> Vec<String> {
+        self.trace.take().unwrap_or_default()
+    }
+
+    /// How often things happened so far.
+    pub fn tally(&self) -> Tally {
+        self.tally.get()
+    }
+
+    /// Takes a step and compares.
+    ///
+    /// # Errors
+    /// What is not as it must be. The world is of no use after that.
+    pub fn step(&self, step: &Step) -> Result<(), Divergence> {
+        self.memory.machine().reseed(step.seed);
+        self.crowded.set(step.crowded);
+        let hart = step.hart % self.harts();
+        self.act(hart, step.action);
+        self.verdict()?;
+        self.audit()
+    }
+
+    /// Reads every page of every process once more, ends them all, and looks for what they leave behind.
+    ///
+    /// # Errors
+    /// As [`World::step`].
+    pub fn finish(&self) -> Result<Tally, Divergence> {
+        self.crowded.set(false);
+        loop {
+            let Some(process) = self.processes.borrow().first().cloned() else {
+                break;
+            };
+            self.run_process(0, Some(process.clone()));
+            let pages: Vec<_> = process
+                .model
+                .borrow()
+                .pages()
+                .map(|(page, _)| page)
+                .collect();
+            for page in pages {
+                for offset in SLOTS {
+                    self.touch(
+                        &process,
+                        VirtAddr(page.address().0 + offset as u64),
+                        Touch::Load,
+                    );
+                }
+            }
+            self.exit(&process);
+            self.verdict()?;
+        }
+        for hart in 0..self.harts() {
+            self.run_process(hart, None);
+        }
+        self.audit()?;
+        let stats = self.memory.stats();
+        let lost = stats[MemCounter::Frames as usize] - stats[MemCounter::Free as usize];
+        if lost != 0 || stats[MemCounter::Committed as usize] != 0 {
+            let committed = stats[MemCounter::Committed as usize];
+            return Err(format!(
+                "all processes are gone, but {lost} frames are in use and {committed} committed"
+            ));
+        }
+        Ok(self.tally())
+    }
+
+    fn harts(&self) -> usize {
+        self.running.borrow().len()
+    }
+
+    fn verdict(&self) -> Result<(), Divergence> {
+        self.divergence.borrow_mut().take().map_or(Ok(()), Err)
+    }
+
+    /// Keeps the first thing that is wrong.
+    fn diverge(&self, what: impl FnOnce() -> Divergence) {
+        self.divergence.borrow_mut().get_or_insert_with(what);
+    }
+
+    fn count(&self, change: impl FnOnce(&mut Tally)) {
+        let mut tally = self.tally.get();
+        change(&mut tally);
+        self.tally.set(tally);
+    }
+
+    fn audit(&self) -> Result<(), Divergence> {
+        let processes = self.processes.borrow();
+        let spaces: Vec<_> = processes
+            .iter()
+            .map(|process| process.space.borrow())
+            .collect();
+        self.memory
+            .audit(spaces.iter().filter_map(|space| space.as_ref()))
+            .map_err(|finding| format!("audit: {finding}"))
+    }
+
+    /// Has a hart, which does nothing now, do something.
+    fn act(&self, hart: usize, action: Action) {
+        let machine = self.memory.machine();
+        let before = machine.work_as(hart);
+        self.busy.set(self.busy.get() | 1 << hart);
+        self.depth.set(self.depth.get() + 1);
+        self.count(|tally| tally.steps += 1);
+        if let Some(trace) = &mut *self.trace.borrow_mut() {
+            let indent = 2 * self.depth.get();
+            trace.push(format!("{:indent$}hart {hart}: {action:x?}", ""));
+        }
+        if let Some(process) = self.process_of(hart) {
+            process.pin(|| self.act_in(hart, &process, action));
+        }
+        self.depth.set(self.depth.get() - 1);
+        self.busy.set(self.busy.get() & !(1 << hart));
+        machine.work_as(before);
+    }
+
+    /// The process a hart runs; an idle hart takes up the first there is, or a new one.
+    fn process_of(&self, hart: usize) -> Option<Rc<Process<'m>>> {
+        if let Some(running) = &self.running.borrow()[hart] {
+            return Some(running.process.clone());
+        }
+        let first = self.processes.borrow().first().cloned();
+        let process = match first {
+            Some(process) => process,
+            None => {
+                let (space, model) = self.image()?;
+                self.add(space, model)
+            }
+        };
+        self.run_process(hart, Some(process));
+        self.running.borrow()[hart]
+            .as_ref()
+            .map(|running| running.process.clone())
+    }
+
+    fn add(&self, space: Space<'m>, model: Model) -> Rc<Process<'m>> {
+        let process = Rc::new(Process {
+            space: RefCell::new(Some(space)),
+            model: RefCell::new(model),
+            steps: Cell::new(0),
+            stored: RefCell::new(None),
+        });
+        self.processes.borrow_mut().push(process.clone());
+        process
+    }
+
+    /// Has a hart leave the process it runs and take up another, unless that one is locked or gone.
+    fn run_process(&self, hart: usize, process: Option<Rc<Process<'m>>>) {
+        let before = self.memory.machine().work_as(hart);
+        let busy = self.busy.get();
+        self.busy.set(busy | 1 << hart);
+        let left = self.running.borrow_mut()[hart].take();
+        if let Some(left) = left {
+            left.context.leave();
+        }
+        if let Some(process) = process {
+            process.pin(|| {
+                let context = match process.space.try_borrow() {
+                    Ok(space) => space.as_ref().map(|space| space.context().clone()),
+                    Err(_) => None,
+                };
+                if let Some(context) = context {
+                    context.enter();
+                    let process = process.clone();
+                    self.running.borrow_mut()[hart] = Some(Running { process, context });
+                }
+            });
+        }
+        self.busy.set(busy);
+        self.memory.machine().work_as(before);
+    }
+
+    fn act_in(&self, hart: usize, process: &Rc<Process<'m>>, action: Action) {
+        match action {
+            Action::Load(place) => self.touch(process, process.address(place), Touch::Load),
+            Action::Store(place) => self.touch(process, process.address(place), Touch::Store),
+            Action::Fetch(place) => self.touch(process, process.address(place), Touch::Fetch),
+            Action::KernelRead(place, words) => {
+                self.kernel_read(process, process.address(place), words);
+            }
+            Action::KernelWrite(place, words) => {
+                self.kernel_write(process, process.address(place), words);
+            }
+            Action::Switch(index) => {
+                let next = self.processes.borrow().get(index).cloned();
+                self.run_process(hart, next);
+            }
+            Action::Fork(mode) => self.fork(process, mode),
+            // Otherwise another thread of the process is in the kernel.
+            Action::Exit => {
+                if process.is_at_rest() {
+                    self.exit(process);
+                }
+            }
+            Action::Exec => {
+                if process.is_at_rest() {
+                    self.exec(hart, process);
+                }
+            }
+            Action::Map(pages, permissions, promise) => {
+                self.map(process, pages, permissions, promise);
+            }
+            Action::Unmap(pages) => self.unmap(process, pages),
+            Action::Grow(bytes, promise) => self.grow(process, bytes, promise),
+            Action::Shrink(bytes) => self.shrink(process, bytes),
+            Action::Objects(size, count) => self.objects(size, count),
+            Action::Inspect => self.inspect(process),
+        }
+    }
+
+    fn note_refusal(&self, refused: bool) {
+        self.count(|tally| tally.refusals += u64::from(refused));
+    }
+
+    /// A hart that does nothing now.
+    fn idle_hart(&self, rng: &mut Rng) -> Option<usize> {
+        let harts = self.harts();
+        let start = rng.usize(0..harts);
+        (0..harts)
+            .map(|offset| (start + offset) % harts)
+            .find(|hart| self.busy.get() >> hart & 1 == 0)
+    }
+}
+
+impl Bystanders for World<'_> {
+    fn interfere(&self) {
+        if !self.crowded.get() || self.depth.get() > DEPTH {
+            return;
+        }
+        let mut rng = self.memory.machine().fork_rng();
+        for _ in 0..rng.u32(0..3) / self.depth.get() as u32 {
+            let Some(hart) = self.idle_hart(&mut rng) else {
+                return;
+            };
+            self.count(|tally| tally.inside += 1);
+            self.act(hart, Action::random(&mut rng, self.mode));
+        }
+    }
+
+    fn saw(&self, address: VirtAddr, word: u64, touch: Touch) {
+        let (Some(slot), Some(process)) = (slot(address), self.at_work()) else {
+            return;
+        };
+        self.count(|tally| tally.words += 1);
+        let model = process.model.borrow();
+        let page = model.page(address.page());
+        if !page.is_some_and(|page| page.words[slot] == word && page.allows(touch.access())) {
+            self.diverge(|| format!("{touch:?} at {:#x} gave {word:#x}, on {page:x?}", address.0));
+        }
+    }
+
+    fn stored(&self, address: VirtAddr, word: u64) {
+        let (Some(slot), Some(process)) = (slot(address), self.at_work()) else {
+            return;
+        };
+        self.count(|tally| tally.words += 1);
+        let mut model = process.model.borrow_mut();
+        match model.page_mut(address.page()) {
+            Some(page) if page.allows(Access::Write) => {
+                let before = std::mem::replace(&mut page.words[slot], word);
+                if let Some(stored) = &mut *process.stored.borrow_mut() {
+                    stored.push((address, before));
+                }
+            }
+            page => {
+                let page = page.map(|page| page.clone());
+                self.diverge(|| format!("a store to {:#x} succeeded, on {page:?}", address.0));
+            }
+        }
+    }
+}
+
+impl<'m> World<'m> {
+    fn at_work(&self) -> Option<Rc<Process<'m>>> {
+        let running = self.running.borrow();
+        let hart = self.memory.machine().hart();
+        running[hart]
+            .as_ref()
+            .map(|running| running.process.clone())
+    }
+}

@@ -1,0 +1,104 @@
+//! Programs, and the kernel for them, touch memory.
+
+use mm::addr::{PageNo, VirtAddr};
+use mm::space::copy::{CopyFailure, copy_in, copy_out};
+use mm::space::{Access, Resolution};
+
+use abi::PageInfo;
+
+use super::{Process, Space, World};
+use crate::machine::WORD;
+use crate::walker::Touch;
+
+/// A fault that is resolved so often in a row and comes back is one that nothing cures.
+const TRIES: u32 = 150;
+
+impl<'m> World<'m> {
+    /// The program touches a word, faulting as often as it must.
+    pub(super) fn touch(&self, process: &Process<'m>, address: VirtAddr, touch: Touch) {
+        let machine = self.memory.machine();
+        for _ in 0..TRIES {
+            let word = if touch == Touch::Store {
+                self.new_word()
+            } else {
+                0
+            };
+            if machine.touch(address, touch, word) {
+                return;
+            }
+            let resolved = self.resolve(process, address, touch.access(), Space::resolve);
+            if resolved != Some(Resolution::Done) {
+                return;
+            }
+        }
+        self.diverge(|| format!("{touch:?} at {:#x} faults for ever", address.0));
+    }
+
+    /// Has `mm` resolve a fault by one of its ways and compares the answer; none if the space is locked by somebody.
+    pub(super) fn resolve(
+        &self,
+        process: &Process<'m>,
+        address: VirtAddr,
+        access: Access,
+        by: fn(&mut Space<'m>, VirtAddr, Access) -> Resolution,
+    ) -> Option<Resolution> {
+        let mut space = process.space.try_borrow_mut().ok()?;
+        let space = space.as_mut()?;
+        let before = space.page_info(address.page());
+        let resolution = by(space, address, access);
+        self.check_owner(address.page(), before, space.page_info(address.page()));
+        self.count(|tally| tally.faults += 1);
+        let mut model = process.model.borrow_mut();
+        let page = model.page_mut(address.page());
+        let allowed = page.as_ref().is_some_and(|page| page.allows(access));
+        match (resolution, page) {
+            (Resolution::Done, Some(page)) if allowed => page.touched = true,
+            (Resolution::Denied, _) if !allowed => {}
+            (Resolution::NoMemory, Some(page)) if allowed && (page.touched || !page.promised) => {
+                self.count(|tally| tally.refusals += 1);
+            }
+            (_, page) => {
+                let page = page.map(|page| page.clone());
+                self.diverge(|| {
+                    format!(
+                        "{access:?} at {:#x} was {resolution:?}, on {page:?}",
+                        address.0
+                    )
+                });
+            }
+        }
+        Some(resolution)
+    }
+
+    /// A page with one owner stays in the frame it is in, whatever its owner does.
+    pub(super) fn check_owner(&self, page: PageNo, before: PageInfo, after: PageInfo) {
+        if before.0 & PageInfo::EXCLUSIVE != 0 && after.frame() != before.frame() {
+            self.diverge(|| format!("page {:#x} was copied by its only owner", page.0));
+        }
+    }
+
+    pub(super) fn new_word(&self) -> u64 {
+        self.last_word.set(self.last_word.get() + 1);
+        self.last_word.get()
+    }
+
+    pub(super) fn kernel_read(&self, process: &Process<'m>, address: VirtAddr, words: usize) {
+        let mut buffer = vec![0; words * WORD];
+        let copied = copy_in(self.memory.machine(), address, &mut buffer, |at, access| {
+            self.resolve(process, at, access, Space::resolve_for_kernel)
+                .unwrap_or(Resolution::Denied)
+        });
+        self.note_refusal(copied.is_err_and(|error| error.why == CopyFailure::NoMemory));
+    }
+
+    pub(super) fn kernel_write(&self, process: &Process<'m>, address: VirtAddr, words: usize) {
+        let buffer: Vec<u8> = (0..words)
+            .flat_map(|_| self.new_word().to_ne_bytes())
+            .collect();
+        let copied = copy_out(self.memory.machine(), address, &buffer, |at, access| {
+            self.resolve(process, at, access, Space::resolve_for_kernel)
+                .unwrap_or(Resolution::Denied)
+        });
+        self.note_refusal(copied.is_err_and(|error| error.why == CopyFailure::NoMemory));
+    }
+}

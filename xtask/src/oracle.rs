@@ -1,0 +1,48 @@
+//! `cargo xtask oracle`: random programs on the simulated machine of `sim`, compared with a model. Builds the simulator; the
+//! rest of the command line is the simulator's own.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use mm::mistake::{self, Mistake};
+
+use crate::build;
+use crate::check::host_cargo;
+use crate::process::run_inherited;
+use crate::workspace::Workspace;
+
+/// Builds and runs it; its exit code.
+pub fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<u8> {
+    let simulator = build(workspace, None)?;
+    let status = run_inherited(Command::new(simulator).args(arguments))?;
+    Ok(u8::from(!status.success()))
+}
+
+/// Builds the simulator, optimised and with every assertion; with a mistake put back, in a target folder of its own.
+pub fn build(workspace: &Workspace, mistake: Option<Mistake>) -> Result<PathBuf> {
+    let mut command = host_cargo(
+        workspace,
+        &["build", "--profile", "oracle", "--package", "sim"],
+    );
+    command.arg("--message-format=json-render-diagnostics");
+    if let Some(mistake) = mistake {
+        command
+            .arg("--target-dir")
+            .arg(workspace.target().join("mistakes"))
+            .env(mistake::VARIABLE, mistake.name());
+    }
+    let built = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot start cargo")?;
+    ensure!(
+        built.status.success(),
+        "the simulator does not build (see above)"
+    );
+    build::executables(&String::from_utf8_lossy(&built.stdout))?
+        .pop()
+        .context("cargo built no simulator")
+}
