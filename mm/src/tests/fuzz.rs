@@ -10,7 +10,9 @@ const STEPS: usize = 96;
 
 /// The step, the process and the hart in four bytes.
 fn step([what, who, where_, how]: [u8; 4]) -> (usize, usize, Step) {
-    let page = page(u64::from(where_) % PLACES);
+    // Half of the time one of few, so that steps meet.
+    let places = if where_ & 1 == 0 { 4 } else { PLACES };
+    let page = page(u64::from(where_ >> 1) % places);
     let pages = u64::from(where_ % 23) + 1;
     let promise = match how & 1 {
         0 => Promise::Lazy,
