@@ -3,8 +3,9 @@
 
 use std::collections::BTreeSet;
 
+use abi::FileKind;
 use fs::layout::Geometry;
-use fs::{BlockDevice, DeviceError, FileSystem, InodeNo, MemoryDisk, fsck};
+use fs::{BlockDevice, DeviceError, FileSystem, FsError, MemoryDisk, fsck};
 use proptest::prelude::*;
 
 use crate::model::{Call, Subject};
@@ -79,32 +80,78 @@ fn calls() -> Vec<Call> {
     ]
 }
 
-/// Looks at everything that a path leads to, each directory once.
-fn walk(files: &mut FileSystem<Patient>) {
-    let mut seen = BTreeSet::new();
-    let mut unread = vec![Vec::new()];
-    let mut bytes = vec![0; 300_000];
-    while let Some(directory) = unread.pop() {
-        let names = entries(files, &[&directory[..], b"/"].concat());
-        // Many names lead to the same few inodes.
-        for (name, number) in names.into_iter().flatten().take(50) {
-            let path = [&directory[..], b"/", &name].concat();
-            let Ok(inode) = files.lookup(ROOT, &path) else {
-                continue;
+/// What the checker said of an image before it was used.
+struct Verdict {
+    sound: bool,
+}
+
+impl Verdict {
+    /// Takes an answer in. It may be any, but on a sound image nothing is corrupt; and every operation fits into the log.
+    fn hear<T>(&self, answer: Result<T, FsError>) -> Option<T> {
+        answer
+            .inspect_err(|error| {
+                let corrupt = matches!(error, FsError::Corrupt { .. });
+                assert!(!(self.sound && corrupt), "sound, but {error}");
+                assert_ne!(*error, FsError::TransactionTooLarge);
+            })
+            .ok()
+    }
+
+    /// Looks at everything that a path leads to, each directory once.
+    fn walk(&self, files: &mut FileSystem<Patient>) {
+        let mut seen = BTreeSet::new();
+        let mut unread = vec![Vec::new()];
+        let mut bytes = vec![0; 300_000];
+        while let Some(directory) = unread.pop() {
+            let names = self.hear(entries(files, &[&directory[..], b"/"].concat()));
+            // Many names lead to the same few inodes.
+            for (name, number) in names.into_iter().flatten().take(50) {
+                let path = [&directory[..], b"/", &name].concat();
+                let Some(inode) = self.hear(files.lookup(ROOT, &path)) else {
+                    continue;
+                };
+                self.hear(files.stat(inode));
+                self.hear(files.device_numbers(inode));
+                self.hear(files.read_at(inode, 0, &mut bytes));
+                let kind = self.hear(files.kind(inode));
+                self.hear(files.release(inode));
+                if kind == Some(FileKind::Directory) && seen.insert(number) {
+                    unread.push(path);
+                }
+            }
+        }
+    }
+
+    /// Makes calls of every kind at the paths that the image had when it was good.
+    fn call(&self, subject: &mut Subject<Patient>) {
+        for name in ["a", "f", "c", "a/b", "a/f", "a/b/g", "a/b/d", "a/b/../f"] {
+            let path = name.as_bytes().to_vec();
+            let inside = [&path[..], b"/x"].concat();
+            let write = |offset, length| Call::Write {
+                path: path.clone(),
+                offset,
+                length,
+                seed: 2,
             };
-            let _ = files.stat(inode);
-            let _ = files.device_numbers(inode);
-            let is_directory = files.kind(inode) == Ok(abi::FileKind::Directory);
-            let _ = files.read_at(inode, 0, &mut bytes);
-            let _ = files.release(inode);
-            if is_directory && seen.insert(number) {
-                unread.push(path);
+            for call in [
+                Call::Open(path.clone()),
+                Call::Mkdir(inside.clone()),
+                Call::Link(b"/f".to_vec(), inside.clone()),
+                Call::Unlink(inside),
+                write(0, 15_000),
+                write(100, 10),
+                Call::Truncate(path.clone()),
+                Call::Unlink(path.clone()),
+                Call::Close,
+            ] {
+                self.hear(subject.apply(&call));
             }
         }
     }
 }
 
-/// Uses the image in every way; what it answers does not matter.
+/// Uses the image in every way. What it answers matters only if the checker found nothing wrong: then nothing is, and is
+/// not afterwards.
 pub fn use_image(image: Vec<u8>) {
     let mut disk = Patient::new(image);
     let findings = fsck::check(&mut disk);
@@ -113,53 +160,27 @@ pub fn use_image(image: Vec<u8>) {
             .iter()
             .all(|finding| !finding.to_string().contains('\n'))
     );
+    let verdict = Verdict {
+        sound: fsck::is_sound(&findings),
+    };
     let files = match FileSystem::mount(disk, 8) {
         Ok(files) => files,
         Err(error) => {
             assert!(!error.to_string().contains('\n'));
-            assert!(!fsck::is_sound(&findings), "not mounted: {error}");
+            assert!(!verdict.sound, "not mounted: {error}");
             return;
         }
     };
     let mut subject = Subject::new(files);
-    walk(&mut subject.files);
-    let names = ["a", "f", "c", "a/b", "a/f", "a/b/g", "a/b/d", "a/b/../f"];
-    for name in names {
-        let path = name.as_bytes().to_vec();
-        let inside = [&path[..], b"/x"].concat();
-        let write = |offset, length| Call::Write {
-            path: path.clone(),
-            offset,
-            length,
-            seed: 2,
-        };
-        for call in [
-            Call::Open(path.clone()),
-            Call::Mkdir(inside.clone()),
-            Call::Link(b"/f".to_vec(), inside.clone()),
-            Call::Unlink(inside),
-            write(0, 15_000),
-            write(100, 10),
-            Call::Truncate(path.clone()),
-            Call::Unlink(path.clone()),
-            Call::Close,
-        ] {
-            let _ = subject.apply(&call);
-        }
-    }
-    let inode = InodeNo::ROOT;
-    let mut bytes = vec![0; 300_000];
-    let _ = subject.files.read_at(inode, 0, &mut bytes);
-    let _ = subject.files.free_blocks();
-    let _ = subject.files.free_inodes();
-    for path in names {
-        if let Ok(inode) = subject.files.lookup(inode, path.as_bytes()) {
-            let _ = subject.files.read_at(inode, 0, &mut bytes);
-            let _ = subject.files.release(inode);
-        }
-    }
-    if let Ok(mut disk) = subject.files.unmount() {
-        fsck::check(&mut disk);
+    verdict.walk(&mut subject.files);
+    verdict.call(&mut subject);
+    verdict.walk(&mut subject.files);
+    verdict.hear(subject.files.free_blocks());
+    verdict.hear(subject.files.free_inodes());
+    if let Some(mut disk) = verdict.hear(subject.files.unmount()) {
+        let findings = fsck::check(&mut disk);
+        let sound = fsck::is_sound(&findings);
+        assert!(sound || !verdict.sound, "used: {}", lines(&findings));
     }
 }
 
