@@ -5,7 +5,7 @@
 
 use core::marker::PhantomData;
 
-use crate::atomic::{AtomicU32, Ordering};
+use crate::atomic::{AtomicU32, Ordering, constant};
 use crate::held::Held;
 use crate::level::{FIRST_SPIN, Level};
 use crate::wait::{Interruptible, WaitQueue};
@@ -27,13 +27,15 @@ impl<L: Level> Default for Gate<L> {
 }
 
 impl<L: Level> Gate<L> {
-    /// An open gate.
-    pub const fn new() -> Self {
-        const { assert!(L::RANK < FIRST_SPIN, "this level belongs to a spin lock") }
-        Self {
-            state: AtomicU32::new(0),
-            changed: WaitQueue::new(),
-            _level: PhantomData,
+    constant! {
+        /// An open gate.
+        pub const fn new() -> Self {
+            const { assert!(L::RANK < FIRST_SPIN, "this level belongs to a spin lock") }
+            Self {
+                state: AtomicU32::new(0),
+                changed: WaitQueue::new(),
+                _level: PhantomData,
+            }
         }
     }
 

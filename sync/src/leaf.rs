@@ -2,7 +2,7 @@
 
 use core::cell::UnsafeCell;
 
-use crate::atomic::{AtomicBool, Ordering};
+use crate::atomic::{AtomicBool, Ordering, constant, spin_loop};
 use crate::interrupts::InterruptsOff;
 
 /// A spin lock that stands last in the lock order and therefore needs no token.
@@ -18,11 +18,13 @@ pub struct LeafLock<T> {
 unsafe impl<T: Send> Sync for LeafLock<T> {}
 
 impl<T> LeafLock<T> {
-    /// A free lock around `value`.
-    pub const fn new(value: T) -> Self {
-        Self {
-            raw: RawSpin::new(),
-            value: UnsafeCell::new(value),
+    constant! {
+        /// A free lock around `value`.
+        pub const fn new(value: T) -> Self {
+            Self {
+                raw: RawSpin::new(),
+                value: UnsafeCell::new(value),
+            }
         }
     }
 
@@ -59,19 +61,35 @@ pub(crate) struct RawSpin {
 }
 
 impl RawSpin {
-    pub(crate) const fn new() -> Self {
-        Self {
-            taken: AtomicBool::new(false),
+    constant! {
+        pub(crate) const fn new() -> Self {
+            Self {
+                taken: AtomicBool::new(false),
+            }
         }
     }
 
     #[inline]
     pub(crate) fn lock(&self) {
-        while self.taken.swap(true, Ordering::Acquire) {
+        while !self.try_lock() {
             while self.taken.load(Ordering::Relaxed) {
-                core::hint::spin_loop();
+                spin_loop();
             }
         }
+    }
+
+    #[inline]
+    fn try_lock(&self) -> bool {
+        let order = Ordering::Acquire;
+        // To loom, the store that unlocks may fall between the halves of a swap that fails, and be lost. It is told of an
+        // exchange instead, which stores nothing when it fails.
+        if cfg!(loom) {
+            let taken = self
+                .taken
+                .compare_exchange(false, true, order, Ordering::Relaxed);
+            return taken.is_ok();
+        }
+        !self.taken.swap(true, order)
     }
 
     #[inline]

@@ -17,7 +17,7 @@
 //! Neighbours: `mm` uses the leaf lock alone; `kernel` uses everything and installs its scheduler with
 //! [`install_scheduler`]. Atomics are imported from [`atomic`].
 
-#![cfg_attr(not(test), no_std)]
+#![cfg_attr(not(any(test, loom, shuttle)), no_std)]
 
 extern crate alloc;
 
@@ -25,10 +25,14 @@ pub mod atomic;
 mod counted;
 mod gate;
 mod held;
+#[cfg(all(test, any(loom, shuttle)))]
+mod interleavings;
 mod interrupts;
 mod keyed;
 mod leaf;
 pub mod level;
+#[cfg(any(loom, shuttle))]
+pub mod model;
 mod sleep;
 mod spin;
 mod wait;

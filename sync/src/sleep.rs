@@ -4,7 +4,7 @@ use core::cell::UnsafeCell;
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
 
-use crate::atomic::{AtomicU32, Ordering};
+use crate::atomic::{AtomicU32, Ordering, constant};
 use crate::held::Held;
 use crate::level::{FIRST_SPIN, Level};
 use crate::wait::{self, Interruptible};
@@ -26,13 +26,15 @@ pub struct SleepLock<L: Level, T> {
 unsafe impl<L: Level, T: Send> Sync for SleepLock<L, T> {}
 
 impl<L: Level, T> SleepLock<L, T> {
-    /// A free lock around `value`.
-    pub const fn new(value: T) -> Self {
-        const { assert!(L::RANK < FIRST_SPIN, "this level belongs to a spin lock") }
-        Self {
-            state: AtomicU32::new(FREE),
-            _level: PhantomData,
-            value: UnsafeCell::new(value),
+    constant! {
+        /// A free lock around `value`.
+        pub const fn new(value: T) -> Self {
+            const { assert!(L::RANK < FIRST_SPIN, "this level belongs to a spin lock") }
+            Self {
+                state: AtomicU32::new(FREE),
+                _level: PhantomData,
+                value: UnsafeCell::new(value),
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use core::cell::UnsafeCell;
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
 
+use crate::atomic::constant;
 use crate::held::Held;
 use crate::interrupts::InterruptsOff;
 use crate::leaf::RawSpin;
@@ -20,13 +21,15 @@ pub struct SpinLock<L: Level, T> {
 unsafe impl<L: Level, T: Send> Sync for SpinLock<L, T> {}
 
 impl<L: Level, T> SpinLock<L, T> {
-    /// A free lock around `value`.
-    pub const fn new(value: T) -> Self {
-        const { assert!(L::RANK >= FIRST_SPIN, "this level belongs to a sleep lock") }
-        Self {
-            raw: RawSpin::new(),
-            _level: PhantomData,
-            value: UnsafeCell::new(value),
+    constant! {
+        /// A free lock around `value`.
+        pub const fn new(value: T) -> Self {
+            const { assert!(L::RANK >= FIRST_SPIN, "this level belongs to a sleep lock") }
+            Self {
+                raw: RawSpin::new(),
+                _level: PhantomData,
+                value: UnsafeCell::new(value),
+            }
         }
     }
 

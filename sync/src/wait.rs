@@ -5,7 +5,9 @@
 //! scheduler compares under the lock that `wake` takes too, a wake-up between the look and the
 //! sleep is never lost. [`WaitQueue`] is an event count on top of it.
 
-use crate::atomic::{AtomicPtr, AtomicU32, Ordering};
+use core::sync::atomic::AtomicPtr;
+
+use crate::atomic::{AtomicU32, Ordering, constant, spin_loop};
 use crate::held::Held;
 use crate::level::Level;
 
@@ -36,6 +38,7 @@ pub trait Scheduler: Sync {
     fn wake(&self, word: &AtomicU32, most: usize);
 }
 
+// Of core in every build: a static needs a constant, and nothing is explored before this is set.
 static SCHEDULER: AtomicPtr<&'static dyn Scheduler> = AtomicPtr::new(core::ptr::null_mut());
 
 /// Makes `scheduler` the one that is asked from now on. Before that (on the host, early in the boot) a wait spins.
@@ -53,7 +56,7 @@ pub(crate) fn wait(word: &AtomicU32, expected: u32, how: Interruptible) -> Wake 
     match scheduler() {
         Some(scheduler) => scheduler.wait(word, expected, how),
         None => {
-            core::hint::spin_loop();
+            spin_loop();
             Wake::Woken
         }
     }
@@ -84,10 +87,12 @@ impl Default for WaitQueue {
 }
 
 impl WaitQueue {
-    /// A queue with nobody in it.
-    pub const fn new() -> Self {
-        Self {
-            events: AtomicU32::new(0),
+    constant! {
+        /// A queue with nobody in it.
+        pub const fn new() -> Self {
+            Self {
+                events: AtomicU32::new(0),
+            }
         }
     }
 

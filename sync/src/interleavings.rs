@@ -1,0 +1,185 @@
+//! Locks, queues and counted objects in all (loom) or many (shuttle) interleavings.
+//!
+//! What a lock protects is here an atomic that is loaded and stored again, relaxed: two threads inside at once lose an
+//! update, and so does, with loom, one whose lock does not order memory.
+
+use crate::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use crate::level::{Files, Nothing, Processes};
+use crate::model::{self, Arc, thread};
+use crate::{Counted, Gate, Held, Interruptible, LeafLock, SleepLock, SpinLock, WaitQueue};
+
+/// Loom explores all there is; shuttle as many executions as take a second or so.
+fn explore(body: impl Fn() + Send + Sync + 'static) {
+    #[cfg(loom)]
+    model::explore(body);
+    #[cfg(shuttle)]
+    model::explore(2000, body);
+}
+
+/// More threads than two cost loom much.
+const THREADS: usize = if cfg!(loom) { 2 } else { 4 };
+
+fn add_one(number: &AtomicU32) {
+    number.store(number.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+}
+
+/// Something that is done to a number.
+type Step<'a> = &'a dyn Fn(&AtomicU32);
+
+/// `enter` runs what it is given under a lock, on several threads.
+fn excludes<L: Send + Sync + 'static>(lock: fn(AtomicU32) -> L, enter: fn(&L, Step)) {
+    explore(move || {
+        model::install_futex();
+        let lock = Arc::new(lock(AtomicU32::new(0)));
+        let threads: Vec<_> = (0..THREADS)
+            .map(|_| {
+                let lock = lock.clone();
+                thread::spawn(move || enter(&lock, &add_one))
+            })
+            .collect();
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        enter(&lock, &|number| {
+            assert_eq!(number.load(Ordering::Relaxed), THREADS as u32)
+        });
+    });
+}
+
+/// Finds `RawSpin::unlock` or `RawSpin::lock` made relaxed (loom), and a lock that tests before it sets (both).
+#[test]
+fn leaf_locks_exclude() {
+    excludes(LeafLock::new, |lock, body| lock.with(|number| body(number)));
+}
+
+/// As above: a guard that does not release is a deadlock.
+#[test]
+fn spin_locks_exclude() {
+    excludes(SpinLock::<Processes, _>::new, |lock, body| {
+        body(&lock.lock(&mut Held::<Nothing>::claim()))
+    });
+}
+
+/// Finds a release made relaxed (loom); a waiter that takes the lock as `TAKEN` instead of `CONTENDED`, or a release that wakes
+/// nobody, is a sleeper that nobody wakes (both; the former takes three threads).
+#[test]
+fn sleep_locks_exclude_and_wake() {
+    excludes(SleepLock::<Files, _>::new, |lock, body| {
+        body(&lock.lock(&mut Held::<Nothing>::claim()))
+    });
+}
+
+/// Whoever closed the gate is alone with what those inside change, one after the other. Finds a last one inside who wakes nobody, a
+/// close that does not wait, and (loom) a passage that ends relaxed.
+#[test]
+fn a_closed_gate_excludes() {
+    explore(|| {
+        model::install_futex();
+        let shared = Arc::new((Gate::<Files>::new(), AtomicU32::new(0)));
+        let threads: Vec<_> = (0..THREADS)
+            .map(|number| {
+                let shared = shared.clone();
+                thread::spawn(move || {
+                    let (gate, changes) = &*shared;
+                    let mut held = Held::<Nothing>::claim();
+                    if number % 2 == 0 {
+                        let _alone = gate.close(&mut held);
+                        add_one(changes);
+                    } else {
+                        let _inside = gate.pass(&mut held);
+                        changes.fetch_add(1, Ordering::Relaxed);
+                    }
+                })
+            })
+            .collect();
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        assert_eq!(shared.1.load(Ordering::Relaxed), THREADS as u32);
+    });
+}
+
+/// Finds a wake-up before the news is published, a queue that counts no event, and (loom) events counted relaxed.
+#[test]
+fn no_wake_up_is_lost() {
+    explore(|| {
+        model::install_futex();
+        let shared = Arc::new((WaitQueue::new(), AtomicBool::new(false)));
+        let waiters: Vec<_> = (1..THREADS)
+            .map(|_| {
+                let shared = shared.clone();
+                thread::spawn(move || {
+                    let (queue, happened) = &*shared;
+                    let mut held = Held::<Nothing>::claim();
+                    loop {
+                        let ticket = queue.ticket();
+                        if happened.load(Ordering::Relaxed) {
+                            break;
+                        }
+                        let _ = queue.wait(ticket, Interruptible::No, &mut held);
+                    }
+                })
+            })
+            .collect();
+        let (queue, happened) = &*shared;
+        happened.store(true, Ordering::Relaxed);
+        queue.wake_all();
+        for waiter in waiters {
+            waiter.join().unwrap();
+        }
+    });
+}
+
+/// A value that notes what was done to it, and how often it was dropped.
+struct Noted {
+    uses: AtomicU32,
+    drops: Arc<AtomicUsize>,
+}
+
+impl Drop for Noted {
+    fn drop(&mut self) {
+        assert_eq!(
+            self.uses.load(Ordering::Relaxed),
+            THREADS as u32,
+            "the last one sees what all did"
+        );
+        self.drops.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn gives_up(how: fn(Counted<Noted>)) {
+    explore(move || {
+        let drops = Arc::new(AtomicUsize::new(0));
+        let value = Noted {
+            uses: AtomicU32::new(0),
+            drops: drops.clone(),
+        };
+        let first = Counted::try_new(value).unwrap();
+        let threads: Vec<_> = (0..THREADS)
+            .map(|_| {
+                let handle = first.clone();
+                thread::spawn(move || {
+                    handle.uses.fetch_add(1, Ordering::Relaxed);
+                    how(handle);
+                })
+            })
+            .collect();
+        how(first);
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        assert_eq!(drops.load(Ordering::Relaxed), 1);
+    });
+}
+
+/// Finds a count that is read again after it was lowered, and (loom) a release made relaxed or a fence left out.
+#[test]
+fn the_last_handle_drops_once() {
+    gives_up(drop);
+}
+
+/// As above, for the other way to give a handle up.
+#[test]
+fn the_last_handle_gets_the_value_once() {
+    gives_up(|handle| drop(handle.into_inner()));
+}
