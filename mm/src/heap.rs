@@ -39,9 +39,9 @@ pub(crate) struct Heap {
 }
 
 impl Heap {
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
-            classes: [const { LeafLock::new(Class { partial: NONE }) }; CLASSES],
+            classes: core::array::from_fn(|_| LeafLock::new(Class { partial: NONE })),
         }
     }
 }

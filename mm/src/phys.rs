@@ -7,7 +7,7 @@
 use core::mem::MaybeUninit;
 
 use abi::PAGE_SIZE;
-use sync::atomic::AtomicU64;
+use sync::atomic::AtomicWord;
 
 use crate::addr::FrameNo;
 use crate::frame::{FrameRecord, OwnedFrame};
@@ -66,7 +66,7 @@ pub(crate) fn copy<M: Machine>(machine: &M, from: FrameNo, to: &mut OwnedFrame<'
 
 /// The words of a frame that is a page table.
 #[inline]
-pub(crate) fn table_words<M: Machine>(machine: &M, frame: FrameNo) -> &[AtomicU64; ENTRIES] {
+pub(crate) fn table_words<M: Machine>(machine: &M, frame: FrameNo) -> &[AtomicWord; ENTRIES] {
     // SAFETY: valid by Machine's contract; tables are only ever reached as atomic words, by us and by the hardware.
     unsafe { &*machine.frame_address(frame).cast() }
 }
@@ -76,7 +76,7 @@ pub(crate) fn free_object_word<M: Machine>(
     machine: &M,
     frame: FrameNo,
     offset: usize,
-) -> &AtomicU64 {
+) -> &AtomicWord {
     assert!(
         offset.is_multiple_of(8) && offset < PAGE_SIZE,
         "an object lies in its frame"

@@ -3,6 +3,8 @@
 //! Invariant: only the sum over all harts means something; a frame taken on one hart and freed on
 //! another makes one part negative.
 
+use core::array::from_fn;
+
 use abi::MemCounter;
 use sync::atomic::{AtomicI64, Ordering};
 
@@ -21,9 +23,9 @@ pub(crate) struct Stats {
 }
 
 impl Stats {
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
-            harts: [const { HartCounters([const { AtomicI64::new(0) }; COUNTERS]) }; HARTS_MAX],
+            harts: from_fn(|_| HartCounters(from_fn(|_| AtomicI64::new(0)))),
         }
     }
 

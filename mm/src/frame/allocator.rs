@@ -9,14 +9,19 @@
 //! has raced with one that moved frames, and looks again.
 
 use sync::LeafLock;
-use sync::atomic::Ordering;
+use sync::atomic::{Ordering, spin_loop};
 
 use super::record::FrameTable;
 use crate::addr::{FrameNo, FrameRange};
 use crate::machine::HARTS_MAX;
 
 /// Frames that move between a hart and the common lists at once.
-const BATCH: u16 = 32;
+const BATCH: u16 = if cfg!(any(loom, shuttle)) {
+    // Harts meet soon.
+    2
+} else {
+    32
+};
 
 /// The end of a list.
 const NONE: u32 = u32::MAX;
@@ -121,12 +126,12 @@ impl Allocator {
     /// All of `free` is free and was never used.
     pub(crate) fn new(free: FrameRange) -> Self {
         Self {
-            harts: [const {
+            harts: core::array::from_fn(|_| {
                 HartStacks(LeafLock::new(Magazines {
                     loaded: Stack::EMPTY,
                     spare: Stack::EMPTY,
                 }))
-            }; HARTS_MAX],
+            }),
             common: LeafLock::new(Common {
                 batches: NONE,
                 unused: free,
@@ -163,7 +168,7 @@ impl Allocator {
                     return table.frame(index);
                 }
             }
-            core::hint::spin_loop();
+            spin_loop();
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Invariant: `live` in a table's frame record is the number of its entries that are not empty.
 
-use sync::atomic::{AtomicU64, Ordering};
+use sync::atomic::{AtomicWord, Ordering};
 
 use super::ENTRIES;
 use super::format::{Entry, Format};
@@ -17,7 +17,7 @@ use crate::phys;
 #[derive(Clone, Copy)]
 pub(crate) struct Table<'m> {
     frame: FrameNo,
-    words: &'m [AtomicU64; ENTRIES],
+    words: &'m [AtomicWord; ENTRIES],
     record: &'m FrameRecord,
 }
 
@@ -34,7 +34,7 @@ impl<'m> Table<'m> {
     }
 
     /// All words.
-    pub(crate) fn words(self) -> &'m [AtomicU64; ENTRIES] {
+    pub(crate) fn words(self) -> &'m [AtomicWord; ENTRIES] {
         self.words
     }
 

@@ -1,25 +1,23 @@
 //! What harts need of an address space: its root, its identifier, and who uses it.
 //!
-//! Two masks keep TLBs honest. `active` has the harts whose root is this one now; `stale` has those that must
-//! forget before they use it next. The hand-shake:
+//! Two masks keep TLBs honest: `active` has the harts whose root is this one now, `stale` those that must
+//! forget before they use it next; why that is enough stands in [`super::handshake`].
 //!
-//! - a hart that enters sets its bit in `active`, then looks at its bit in `stale`, fences if it is set, and
-//!   loads the root; leaving it loads the kernel's root and then clears its bit in `active`;
-//! - a shoot-down (after the entry was changed) sets all other bits in `stale`, then reads `active` and sends fences to those harts.
+//! - A hart that enters does so in `active`, then looks at `stale`, fences if it must, and loads the root; leaving it loads
+//!   the kernel's root and then leaves `active`.
+//! - A shoot-down (after the entry was changed) notes all others in `stale`, then sends fences to those in `active`.
 //!
-//! All four accesses are sequentially consistent, so either the shoot-down sees the hart in `active` or the hart
-//! sees its bit in `stale`; a hart that is seen too early is fenced once too often.
-//!
-//! Identifiers are reused: a new context begins with every bit in `stale`. So a space that is torn down while no
+//! Identifiers are reused: a new context begins with every hart in `stale`. So a space that is torn down while no
 //! hart uses it needs no fence at all. When there are more spaces than identifiers, the surplus ones share
 //! number 0 and are fenced whenever they are entered.
 //!
 //! The same masks, a second time, carry instruction fences: code that was written must not be fetched stale (`code_stale`).
 
 use abi::MemCounter;
-use sync::atomic::{AtomicU64, Ordering};
+use sync::atomic::Ordering;
 use sync::{InterruptsOff, LeafLock};
 
+use super::handshake::{Stale, Users};
 use crate::addr::FrameNo;
 use crate::commit::{Claim, NoMemory};
 use crate::machine::{Asid, Fence, HartSet, Machine, Root};
@@ -33,9 +31,9 @@ pub struct Context<'m, M: Machine> {
     memory: &'m Memory<M>,
     root: FrameNo,
     asid: Asid,
-    active: AtomicU64,
-    stale: AtomicU64,
-    code_stale: AtomicU64,
+    active: Users,
+    stale: Stale,
+    code_stale: Stale,
 }
 
 impl<'m, M: Machine> Context<'m, M> {
@@ -51,9 +49,9 @@ impl<'m, M: Machine> Context<'m, M> {
             memory,
             root: root.frame(),
             asid: memory.asids.take(),
-            active: AtomicU64::new(0),
-            stale: AtomicU64::new(u64::MAX),
-            code_stale: AtomicU64::new(u64::MAX),
+            active: Users::none(),
+            stale: Stale::all(),
+            code_stale: Stale::all(),
         })
     }
 
@@ -69,13 +67,11 @@ impl<'m, M: Machine> Context<'m, M> {
     pub fn enter(&self) {
         let machine = &self.memory.machine;
         let me = HartSet::one(machine.hart());
-        self.active.fetch_or(me.0, Ordering::SeqCst);
-        if self.asid == Asids::SHARED || self.stale.load(Ordering::SeqCst) & me.0 != 0 {
-            self.stale.fetch_and(!me.0, Ordering::SeqCst);
+        self.active.enter(me);
+        if self.stale.take(me) || self.asid == Asids::SHARED {
             self.fence_local(Scope::Space);
         }
-        if self.code_stale.load(Ordering::SeqCst) & me.0 != 0 {
-            self.code_stale.fetch_and(!me.0, Ordering::SeqCst);
+        if self.code_stale.take(me) {
             self.synchronize_instructions(me);
         }
         machine.load_root(Some(Root {
@@ -88,13 +84,12 @@ impl<'m, M: Machine> Context<'m, M> {
     pub fn leave(&self) {
         let machine = &self.memory.machine;
         machine.load_root(None);
-        self.active
-            .fetch_and(!HartSet::one(machine.hart()).0, Ordering::SeqCst);
+        self.active.leave(HartSet::one(machine.hart()));
     }
 
     /// Whether some hart translates with this space now.
     pub(crate) fn is_active(&self) -> bool {
-        self.active.load(Ordering::SeqCst) != 0
+        !self.active.now().is_empty()
     }
 
     /// Makes all harts forget translations that have been changed already.
@@ -104,13 +99,11 @@ impl<'m, M: Machine> Context<'m, M> {
         let _interrupts = InterruptsOff::new();
         let memory = self.memory;
         let me = HartSet::one(memory.machine.hart());
-        self.stale
-            .fetch_or(memory.harts.without(me).0, Ordering::SeqCst);
-        let active = HartSet(self.active.load(Ordering::SeqCst));
+        let active = self.stale.tell(memory.harts.without(me), &self.active);
         if active.0 & me.0 != 0 {
             self.fence_local(scope);
         } else {
-            self.stale.fetch_or(me.0, Ordering::SeqCst);
+            self.stale.remember(me);
         }
         let others = active.without(me);
         if !others.is_empty() {
@@ -123,16 +116,17 @@ impl<'m, M: Machine> Context<'m, M> {
     #[inline]
     pub(crate) fn loosen(&self, scope: Scope) {
         let _interrupts = InterruptsOff::new();
-        if self.active.load(Ordering::Relaxed) & HartSet::one(self.memory.machine.hart()).0 != 0 {
+        if self
+            .active
+            .include(HartSet::one(self.memory.machine.hart()))
+        {
             self.fence_local(scope);
         }
     }
 
     /// Makes all harts fetch instructions anew: a page they may execute has new contents.
     pub(crate) fn code_changed(&self) {
-        self.code_stale
-            .fetch_or(self.memory.harts.0, Ordering::SeqCst);
-        let active = HartSet(self.active.load(Ordering::SeqCst));
+        let active = self.code_stale.tell(self.memory.harts, &self.active);
         if !active.is_empty() {
             self.synchronize_instructions(active);
         }

@@ -18,6 +18,7 @@ mod context;
 pub mod copy;
 mod fault;
 mod fork;
+pub(crate) mod handshake;
 mod map;
 mod unmap;
 mod usage;

@@ -1,0 +1,250 @@
+//! The pretended machine: memory in a box, a page-table walker, and a TLB per hart that keeps what it has seen until a
+//! fence covers it, which no real one is obliged not to do.
+
+use std::cell::{Cell, RefCell, UnsafeCell};
+use std::collections::HashMap;
+#[cfg(not(shuttle))]
+use std::sync::{Mutex, MutexGuard};
+
+use abi::PAGE_SIZE;
+#[cfg(shuttle)]
+use shuttle::sync::{Mutex, MutexGuard};
+use sync::atomic::Ordering;
+
+use crate::addr::{FrameNo, PageNo, VirtAddr};
+use crate::machine::{Asid, Fence, HartSet, Machine, Root};
+use crate::phys;
+use crate::pt::{Entry, Format, Sv39};
+
+/// Where the pretended RAM begins.
+pub const BASE: u64 = 0x8_0000;
+pub const HARTS: usize = 4;
+
+// With shuttle, threads are not the host's.
+#[cfg(shuttle)]
+shuttle::thread_local! {
+    static HART: Cell<usize> = const { Cell::new(0) };
+}
+
+#[cfg(not(shuttle))]
+thread_local! {
+    static HART: Cell<usize> = const { Cell::new(0) };
+}
+
+thread_local! {
+    static AT_FENCE: RefCell<Option<Box<dyn Fn()>>> = const { RefCell::new(None) };
+    static UNTIL_REFUSAL: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Goes on as if on another hart.
+pub fn on_hart(hart: usize) {
+    HART.with(|own| own.set(hart));
+}
+
+/// Has `look` called whenever this thread sends a fence, before any TLB forgets.
+pub fn at_fence(look: impl Fn() + 'static) {
+    AT_FENCE.set(Some(Box::new(look)));
+}
+
+/// Refuses this thread the `nth` allocation from now on of those that may fail; 0 refuses none. What was left to count of an
+/// earlier call: 0 if its refusal has happened.
+pub fn fail_nth(nth: u64) -> u64 {
+    UNTIL_REFUSAL.replace(nth)
+}
+
+#[derive(Default)]
+struct Hart {
+    root: Option<Root>,
+    tlb: HashMap<(u16, PageNo), u64>,
+    instruction_fences: u64,
+}
+
+pub struct FakeMachine {
+    ram: Box<[UnsafeCell<Page>]>,
+    /// A hart's lock is held while it executes one instruction, so a fence waits for that as a real one does.
+    harts: [Mutex<Hart>; HARTS],
+}
+
+// SAFETY: the memory in `ram` is reached only through the memory system's rules, and each of `harts` under its lock.
+unsafe impl Sync for FakeMachine {}
+
+#[repr(C, align(4096))]
+struct Page([u8; PAGE_SIZE]);
+
+// SAFETY: the pages of `ram` live as long as the machine, which the memory owns, and nobody else uses them.
+unsafe impl Machine for FakeMachine {
+    type Format = Sv39;
+
+    fn asids(&self) -> usize {
+        // Few, where executions are short, so that they are used again.
+        if cfg!(shuttle) { 3 } else { 64 }
+    }
+
+    fn hart(&self) -> usize {
+        HART.with(Cell::get)
+    }
+
+    fn frame_address(&self, frame: FrameNo) -> *mut u8 {
+        frame
+            .0
+            .checked_sub(BASE)
+            .and_then(|index| self.ram.get(index as usize))
+            .expect("a frame of RAM")
+            .get()
+            .cast()
+    }
+
+    unsafe fn zero_frame(&self, frame: FrameNo) {
+        // SAFETY: the caller has the frame to itself.
+        unsafe { self.frame_address(frame).write_bytes(0, PAGE_SIZE) }
+    }
+
+    unsafe fn copy_frame(&self, from: FrameNo, to: FrameNo) {
+        // SAFETY: the caller has `to` to itself and nobody writes `from`.
+        unsafe {
+            self.frame_address(to)
+                .copy_from_nonoverlapping(self.frame_address(from), PAGE_SIZE)
+        }
+    }
+
+    fn fence_local(&self, fence: Fence) {
+        self.fence_remote(HartSet::one(self.hart()), fence);
+    }
+
+    fn fence_remote(&self, harts: HartSet, fence: Fence) {
+        AT_FENCE.with_borrow(|look| look.iter().for_each(|look| look()));
+        for (index, hart) in self.harts.iter().enumerate() {
+            if harts.0 >> index & 1 == 0 {
+                continue;
+            }
+            hart.lock()
+                .unwrap()
+                .tlb
+                .retain(|&(asid, page), _| match fence {
+                    Fence::Page {
+                        asid: fenced,
+                        address,
+                    } => Asid(asid) != fenced || page != address.page(),
+                    Fence::Space { asid: fenced } => Asid(asid) != fenced,
+                });
+        }
+    }
+
+    fn synchronize_instructions(&self, harts: HartSet) {
+        for (index, hart) in self.harts.iter().enumerate() {
+            hart.lock().unwrap().instruction_fences += harts.0 >> index & 1;
+        }
+    }
+
+    fn load_root(&self, root: Option<Root>) {
+        self.own().root = root;
+    }
+
+    fn read_user(&self, from: VirtAddr, to: &mut [u8]) -> usize {
+        self.transfer(from, to.len(), Sv39::READABLE, |frame, offset, done, n| {
+            // SAFETY: the translation allows it. Threads of one test do not touch a byte at the same time, but with shuttle,
+            // which runs one thread of the host.
+            unsafe {
+                to[done..]
+                    .as_mut_ptr()
+                    .copy_from_nonoverlapping(self.frame_address(frame).add(offset), n)
+            }
+        })
+    }
+
+    fn write_user(&self, to: VirtAddr, from: &[u8]) -> usize {
+        self.transfer(to, from.len(), Sv39::WRITABLE, |frame, offset, done, n| {
+            // SAFETY: as above.
+            unsafe {
+                self.frame_address(frame)
+                    .add(offset)
+                    .copy_from_nonoverlapping(from[done..].as_ptr(), n)
+            }
+        })
+    }
+
+    fn refuses_allocation(&self) -> bool {
+        let left = UNTIL_REFUSAL.get();
+        UNTIL_REFUSAL.set(left.saturating_sub(1));
+        left == 1
+    }
+}
+
+impl FakeMachine {
+    /// A machine with so many frames of RAM.
+    pub fn new(frames: u64) -> Self {
+        Self {
+            ram: (0..frames)
+                .map(|_| UnsafeCell::new(Page([0; PAGE_SIZE])))
+                .collect(),
+            harts: Default::default(),
+        }
+    }
+
+    /// This hart, with its lock.
+    fn own(&self) -> MutexGuard<'_, Hart> {
+        self.harts[self.hart()].lock().unwrap()
+    }
+
+    /// How many instruction fences a hart has had.
+    pub fn instruction_fences(&self, hart: usize) -> u64 {
+        self.harts[hart].lock().unwrap().instruction_fences
+    }
+
+    fn transfer(
+        &self,
+        base: VirtAddr,
+        length: usize,
+        right: u64,
+        mut step: impl FnMut(FrameNo, usize, usize, usize),
+    ) -> usize {
+        let mut done = 0;
+        while done < length {
+            let address = VirtAddr(base.0 + done as u64);
+            let n = (PAGE_SIZE - address.offset()).min(length - done);
+            // From the translation to the access, which are one instruction.
+            let mut hart = self.own();
+            let Some(frame) = self.translate(&mut hart, address, right) else {
+                break;
+            };
+            step(frame, address.offset(), done, n);
+            done += n;
+        }
+        done
+    }
+
+    /// The frame of an address by the TLB, else by a walk that fills it; a fault leaves the TLB as it is.
+    fn translate(&self, hart: &mut Hart, address: VirtAddr, right: u64) -> Option<FrameNo> {
+        if address.0 >= 1 << 38 {
+            return None;
+        }
+        let root = hart.root?;
+        let page = address.page();
+        let word = match hart.tlb.get(&(root.asid.0, page)) {
+            Some(&word) => word,
+            None => {
+                let word = self.walk(root.table, page)?;
+                hart.tlb.insert((root.asid.0, page), word);
+                word
+            }
+        };
+        match Sv39::decode(word, 0) {
+            Entry::Page(frame) if word & right != 0 => Some(frame),
+            _ => None,
+        }
+    }
+
+    fn walk(&self, root: FrameNo, page: PageNo) -> Option<u64> {
+        let mut table = root;
+        for level in (0..Sv39::LEVELS).rev() {
+            let word =
+                phys::table_words(self, table)[Sv39::index(page, level)].load(Ordering::Acquire);
+            match Sv39::decode(word, level) {
+                Entry::Empty => return None,
+                Entry::Table(lower) => table = lower,
+                Entry::Page(_) => return Some(word),
+            }
+        }
+        None
+    }
+}
