@@ -2,13 +2,17 @@
 //!
 //! `faults`, `forks` and `promises` state one rule each test; `failures` makes every allocation fail in turn; `audits` checks the
 //! checker; `model` runs random programs against a plain map from
-//! addresses to contents, and `fuzz` those that a fuzzer chooses. The numbers in names like `mistake_3` are those of the list in the design of what other systems got wrong.
+//! addresses to contents, and `fuzz` those that a fuzzer chooses; `interleavings` has several harts act
+//! at once. The numbers in names like `mistake_3` are those of the list in the design of what other systems got wrong.
 
 mod audits;
 mod failures;
 mod faults;
 mod forks;
 mod fuzz;
+#[cfg(any(loom, shuttle))]
+#[allow(unsafe_code)]
+mod interleavings;
 mod model;
 mod promises;
 

@@ -1,0 +1,107 @@
+//! Fork on one hart while other threads of the parent go on writing through their TLBs.
+
+use sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use sync::model::{Arc, explore};
+
+use super::super::{COW, PAGE, space};
+use super::process::{Process, at_once, settle};
+use crate::testing::{with_memory, write};
+
+const EXECUTIONS: usize = 600;
+
+/// How many writes the other thread makes to each page.
+const WRITES: u8 = 6;
+
+/// Mistake 7. What a thread had written when the fork began is the child's; what it writes when the fork is over is not; nothing
+/// it writes is lost to the parent. Finds `no-flush-after-fork`, and a shoot-down before the rights are taken.
+#[test]
+fn a_fork_while_a_thread_writes() {
+    explore(EXECUTIONS, || {
+        with_memory(300, |memory| {
+            let mut parent = space(memory, 2);
+            write(&mut parent, 0, &[0; 2 * PAGE as usize]).unwrap();
+            let parent = Process::new(parent);
+            let (begun, over) = (Arc::new(AtomicU8::new(0)), Arc::new(AtomicBool::new(false)));
+            let child = Arc::new(sync::model::Mutex::new(None));
+            let (shared, born) = (parent.clone(), child.clone());
+            at_once(0..2, move |hart| {
+                shared.on(hart, || match hart {
+                    0 => {
+                        let before = begun.load(Ordering::SeqCst);
+                        let process = Process::new(shared.with(|space| space.fork(COW).unwrap()));
+                        let after = begun.load(Ordering::SeqCst);
+                        over.store(true, Ordering::SeqCst);
+                        *born.lock().unwrap() = Some((process, before, after));
+                    }
+                    _ => {
+                        for round in 1..=WRITES {
+                            let late = over.load(Ordering::SeqCst);
+                            for page in 0..2 {
+                                shared.write(page * PAGE, round).unwrap();
+                                // Written after the fork: only the parent's.
+                                if late {
+                                    assert_eq!(shared.read(page * PAGE), Ok(round));
+                                }
+                            }
+                            begun.store(round, Ordering::SeqCst);
+                        }
+                    }
+                });
+            });
+            let (child, before, after) = child.lock().unwrap().take().unwrap();
+            for page in 0..2 {
+                let seen = child.on(0, || child.read(page * PAGE).unwrap());
+                assert!(
+                    (before..=after + 1).contains(&seen),
+                    "the child of a fork between {before} and {after} sees {seen}"
+                );
+                parent.on(0, || assert_eq!(parent.read(page * PAGE), Ok(WRITES)));
+            }
+            settle(memory, [&parent, &child]);
+        });
+    });
+}
+
+/// A child changes what it was born with while its parent goes on, and neither sees the other. Finds
+/// `stale-owner-count` and `no-flush-after-fork`.
+#[test]
+fn parent_and_child_write_at_once() {
+    explore(EXECUTIONS, || {
+        with_memory(300, |memory| {
+            let mut parent = space(memory, 2);
+            write(&mut parent, 0, &[1; 2 * PAGE as usize]).unwrap();
+            let parent = Process::new(parent);
+            let shared = parent.clone();
+            let child = parent.on(0, || {
+                parent.write(0, 2).unwrap();
+                Process::new(parent.with(|space| space.fork(COW).unwrap()))
+            });
+            let born = child.clone();
+            at_once(0..3, move |hart| {
+                // Two threads of the parent, one of the child.
+                let (process, own) = if hart == 2 {
+                    (&born, 20)
+                } else {
+                    (&shared, 10)
+                };
+                process.on(hart, || {
+                    for page in 0..2 {
+                        let address = page * PAGE + hart as u64;
+                        process.write(address, own).unwrap();
+                        assert_eq!(process.read(address), Ok(own));
+                    }
+                });
+            });
+            let sees = |process: &Process, bytes: [u8; 3]| {
+                process.on(0, || {
+                    for (offset, byte) in bytes.into_iter().enumerate() {
+                        assert_eq!(process.read(PAGE + offset as u64), Ok(byte));
+                    }
+                });
+            };
+            sees(&parent, [10, 10, 1]);
+            sees(&child, [1, 1, 20]);
+            settle(memory, [&parent, &child]);
+        });
+    });
+}

@@ -1,0 +1,102 @@
+//! A process with a thread on several harts, each of which does what the kernel does for it.
+
+use std::thread::panicking;
+
+use sync::Counted;
+use sync::model::{Arc, Mutex, thread};
+
+use crate::addr::VirtAddr;
+use crate::memory::Memory;
+use crate::space::Context;
+use crate::space::copy::{CopyError, copy_in, copy_out};
+use crate::testing::{FakeMachine, Space, on_hart};
+
+/// An address space under the lock the kernel keeps it in, and what harts use without it.
+pub struct Process {
+    space: Mutex<Option<Space>>,
+    context: Counted<Context<'static, FakeMachine>>,
+}
+
+impl Process {
+    pub fn new(space: Space) -> Arc<Self> {
+        Arc::new(Self {
+            context: space.context().clone(),
+            space: Mutex::new(Some(space)),
+        })
+    }
+
+    /// Does something to the space, under its lock.
+    pub fn with<R>(&self, body: impl FnOnce(&mut Space) -> R) -> R {
+        body(self.space.lock().unwrap().as_mut().expect("not ended yet"))
+    }
+
+    /// Frees the space, which no hart uses any more.
+    pub fn end(&self) {
+        self.space.lock().unwrap().take();
+    }
+
+    /// Lets this thread run the program on a hart for a while.
+    pub fn on<R>(&self, hart: usize, body: impl FnOnce() -> R) -> R {
+        on_hart(hart);
+        self.context.enter();
+        let result = body();
+        self.context.leave();
+        result
+    }
+
+    /// A store by the program, its faults answered. To be called in [`Process::on`].
+    pub fn write(&self, address: u64, byte: u8) -> Result<(), CopyError> {
+        let machine = self.context.memory().machine();
+        copy_out(machine, VirtAddr(address), &[byte], |at, access| {
+            self.with(|space| space.resolve(at, access))
+        })
+    }
+
+    /// A load likewise.
+    pub fn read(&self, address: u64) -> Result<u8, CopyError> {
+        let machine = self.context.memory().machine();
+        let mut byte = [0];
+        copy_in(machine, VirtAddr(address), &mut byte, |at, access| {
+            self.with(|space| space.resolve(at, access))
+        })?;
+        Ok(byte[0])
+    }
+}
+
+impl Drop for Process {
+    /// A test that failed on a hart has not left the space; what it found is told first.
+    fn drop(&mut self) {
+        if panicking() {
+            std::mem::forget(self.space.lock().ok().and_then(|mut space| space.take()));
+        }
+    }
+}
+
+/// Runs `body` on several harts at once.
+pub fn at_once(harts: std::ops::Range<usize>, body: impl Fn(usize) + Send + Sync + 'static) {
+    let body = Arc::new(body);
+    let threads: Vec<_> = harts
+        .map(|hart| {
+            let body = body.clone();
+            thread::spawn(move || {
+                on_hart(hart);
+                body(hart);
+            })
+        })
+        .collect();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+}
+
+/// The books agree with what the processes refer to; then they end.
+pub fn settle<'a>(
+    memory: &'static Memory<FakeMachine>,
+    processes: impl IntoIterator<Item = &'a Arc<Process>> + Clone,
+) {
+    let spaces: Vec<Space> = processes
+        .into_iter()
+        .filter_map(|process| process.space.lock().unwrap().take())
+        .collect();
+    assert_eq!(memory.audit(&spaces), Ok(()));
+}
