@@ -13,6 +13,12 @@ use crate::workspace::Workspace;
 /// The documentation is read with its private items, so links to those are good links.
 const DOCUMENTATION_FLAGS: &str = "-D warnings -A rustdoc::private-intra-doc-links";
 
+/// The model checkers of `sync::atomic`, by the cfg that chooses them.
+pub const MODEL_CHECKERS: [&str; 2] = ["loom", "shuttle"];
+
+/// The rooms that have tests for them.
+pub const MODELLED: [&str; 4] = ["-p", "sync", "-p", "mm"];
+
 /// Runs every check, also after one has failed; 1 if any did.
 pub fn run(workspace: &Workspace) -> Result<u8> {
     let toolchain = Toolchain::ensure(workspace)?;
@@ -32,7 +38,7 @@ pub fn run(workspace: &Workspace) -> Result<u8> {
     let mut host_docs = host_cargo(workspace, &["doc", "--no-deps", "--document-private-items"]);
     host_docs.env("RUSTDOCFLAGS", DOCUMENTATION_FLAGS);
 
-    let steps = [
+    let mut steps = vec![
         (
             "formatting",
             host_cargo(workspace, &["fmt", "--all", "--check"]),
@@ -52,6 +58,12 @@ pub fn run(workspace: &Workspace) -> Result<u8> {
         ("documentation, host rooms", host_docs),
         ("documentation, guests", guest_docs),
     ];
+    let names = ["lints, for loom", "lints, for shuttle"];
+    for (name, checker) in names.into_iter().zip(MODEL_CHECKERS) {
+        let mut lints = modelled_cargo(workspace, checker, &["clippy", "--all-targets"]);
+        lints.args(MODELLED).args(deny);
+        steps.push((name, lints));
+    }
     let mut failed = 0;
     let count = steps.len();
     for (name, mut command) in steps {
@@ -78,5 +90,15 @@ pub fn host_cargo(workspace: &Workspace, subcommand: &[&str]) -> Command {
         matches!(name, "RUSTUP_TOOLCHAIN" | "CARGO_TARGET_DIR")
     });
     command.current_dir(workspace.root()).args(subcommand);
+    command
+}
+
+/// The same for a model checker, which has a target folder of its own: its cfg changes every crate.
+pub fn modelled_cargo(workspace: &Workspace, checker: &str, subcommand: &[&str]) -> Command {
+    let mut command = host_cargo(workspace, subcommand);
+    command
+        .arg("--target-dir")
+        .arg(workspace.target().join(checker))
+        .env("RUSTFLAGS", format!("--cfg {checker}"));
     command
 }

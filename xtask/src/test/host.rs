@@ -15,7 +15,7 @@ use regex::Regex;
 use super::Filter;
 use super::report::{Report, Verdict};
 use crate::build;
-use crate::check::host_cargo;
+use crate::check::{MODEL_CHECKERS, MODELLED, host_cargo, modelled_cargo};
 use crate::process::run_bounded;
 use crate::workspace::Workspace;
 
@@ -41,14 +41,19 @@ const TESTED: [&[&str]; 2] = [
     &["-p", "user", "-p", "kernel", "--lib"],
 ];
 
+/// Where the tests for a model checker are; its build has no others.
+const INTERLEAVINGS: &str = "interleavings::";
+
 /// One test program takes no longer than this.
 const LIMIT: Duration = Duration::from_secs(300);
 const LIST_LIMIT: Duration = Duration::from_secs(20);
 
 /// A program with tests in it.
 struct Suite {
-    /// The room it belongs to.
+    /// The room it belongs to, after the model checker if it is built for one.
     room: String,
+    /// What its tests have in their names.
+    only: &'static str,
     /// The folder of the room, where cargo would run it.
     folder: PathBuf,
     program: PathBuf,
@@ -65,7 +70,13 @@ struct TestResult {
 pub fn run(workspace: &Workspace, filter: &Filter, report: &Report) -> Result<()> {
     let mut suites = Vec::new();
     for tested in TESTED {
-        suites.extend(build_suites(workspace, tested)?);
+        let cargo = host_cargo(workspace, &["test"]);
+        suites.extend(build_suites(cargo, tested, "", "")?);
+    }
+    for checker in MODEL_CHECKERS {
+        let cargo = modelled_cargo(workspace, checker, &["test", "--lib"]);
+        let room = format!("{checker} ");
+        suites.extend(build_suites(cargo, &MODELLED, &room, INTERLEAVINGS)?);
     }
     let suites = Mutex::new(suites.into_iter());
     thread::scope(|scope| {
@@ -85,20 +96,20 @@ pub fn run(workspace: &Workspace, filter: &Filter, report: &Report) -> Result<()
     Ok(())
 }
 
-fn build_suites(workspace: &Workspace, what: &[&str]) -> Result<Vec<Suite>> {
-    let built = host_cargo(
-        workspace,
-        &[
-            "test",
-            "--no-run",
-            "--message-format=json-render-diagnostics",
-        ],
-    )
-    .args(what)
-    .stdin(Stdio::null())
-    .stderr(Stdio::inherit())
-    .output()
-    .context("cannot start cargo")?;
+/// Builds tests with a `cargo test`; `prefix` goes before the rooms' names.
+fn build_suites(
+    mut cargo: Command,
+    what: &[&str],
+    prefix: &str,
+    only: &'static str,
+) -> Result<Vec<Suite>> {
+    let built = cargo
+        .args(["--no-run", "--message-format=json-render-diagnostics"])
+        .args(what)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot start cargo")?;
     anyhow::ensure!(
         built.status.success(),
         "the host tests do not build (see above)"
@@ -117,14 +128,12 @@ fn build_suites(workspace: &Workspace, what: &[&str]) -> Result<Vec<Suite>> {
         else {
             continue;
         };
-        let room = folder
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let folder_name = folder.file_name().unwrap_or_default().to_string_lossy();
+        let room = format!("{prefix}{folder_name}");
         for program in build::executables(message)? {
             suites.push(Suite {
                 room: room.clone(),
+                only,
                 folder: folder.clone(),
                 program,
             });
@@ -138,7 +147,7 @@ impl Suite {
         let chosen: Vec<String> = self
             .list()?
             .into_iter()
-            .filter(|test| filter.admits(&self.label(test)))
+            .filter(|test| test.contains(self.only) && filter.admits(&self.label(test)))
             .collect();
         if chosen.is_empty() {
             return Ok(());
