@@ -155,6 +155,12 @@ mod tests {
     }
 
     #[test]
+    fn numbers_are_shown_as_addresses_are_written() {
+        assert_eq!(format!("{:?}", VirtAddr(0x1fff)), "VirtAddr(0x1fff)");
+        assert_eq!(format!("{:?}", FrameNo(0x80)), "FrameNo(0x80)");
+    }
+
+    #[test]
     fn an_inverted_range_is_empty() {
         let range = PageRange::new(PageNo(5), PageNo(3));
         assert!(range.is_empty() && !range.contains(PageNo(5)));

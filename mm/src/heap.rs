@@ -243,6 +243,41 @@ mod tests {
     }
 
     #[test]
+    fn classes_go_from_sixteen_bytes_to_half_a_page() {
+        assert_eq!(class_of(1, 1), Some(0));
+        assert_eq!(class_of(SMALLEST, SMALLEST), Some(0));
+        assert_eq!(class_of(SMALLEST + 1, 1), Some(1));
+        assert_eq!(class_of(1, 64), Some(2));
+        assert_eq!(class_of(PAGE_SIZE / 2, 1), Some(CLASSES - 1));
+        assert_eq!(class_of(PAGE_SIZE / 2 + 1, 1), None);
+    }
+
+    #[test]
+    fn a_large_object_has_whole_frames() {
+        let memory = memory(200);
+        let before = free_frames(memory);
+        let page = PAGE_SIZE as u64;
+        for (size, frames) in [
+            (PAGE_SIZE / 2 + 1, 1),
+            (PAGE_SIZE, 1),
+            (PAGE_SIZE + 1, 2),
+            (5 * PAGE_SIZE, 5),
+        ] {
+            let one = memory.allocate_object(size, PAGE_SIZE).unwrap();
+            let other = memory.allocate_object(size, 8).unwrap();
+            assert_eq!(free_frames(memory), before - 2 * frames, "{size}");
+            assert_eq!(one.0 % page, 0);
+            assert!(one.0.abs_diff(other.0) >= frames * page);
+            for object in [one, other] {
+                memory.free_object(object, size, 8);
+            }
+            assert_eq!(free_frames(memory), before, "{size}");
+        }
+        assert!(memory.allocate_object(8, 2 * PAGE_SIZE).is_err());
+        assert!(memory.allocate_object(300 * PAGE_SIZE, 8).is_err());
+    }
+
+    #[test]
     fn no_memory_is_an_answer() {
         let memory = memory(64);
         let mut objects = vec![];

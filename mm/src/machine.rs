@@ -129,3 +129,17 @@ pub unsafe trait Machine: Sync + Sized {
         false
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sets_of_harts() {
+        assert_eq!(HartSet::first(3), HartSet(0b111));
+        assert_eq!(HartSet::first(64), HartSet(u64::MAX));
+        assert_eq!(HartSet::one(5), HartSet(1 << 5));
+        assert_eq!(HartSet::first(3).without(HartSet::one(1)), HartSet(0b101));
+        assert!(HartSet::first(0).is_empty() && !HartSet::one(0).is_empty());
+    }
+}

@@ -40,7 +40,7 @@ pub struct Memory<M: Machine> {
     pub(crate) heap: Heap,
     pub(crate) kernel_root: FrameNo,
     pub(crate) harts: HartSet,
-    allocator: Allocator,
+    pub(crate) allocator: Allocator,
     total: u64,
 }
 

@@ -1,4 +1,5 @@
-//! Building the guests: the kernel and the programs, by a cargo of their own.
+//! Building: the kernel and the programs, by a cargo of their own, and tests with settings of their
+//! own.
 //!
 //! Invariant: cargo decides what changed and says where the results lie; nothing here guesses
 //! paths. Neighbours: [`crate::setup::Toolchain`] knows the compiler, [`crate::image`] takes the
@@ -29,7 +30,7 @@ const KERNEL: &str = "kernel";
 pub fn guests(workspace: &Workspace, toolchain: &Toolchain) -> Result<Guests> {
     let packages = ["build", "--release", "-p", KERNEL, "-p", "user"];
     let (mut kernels, mut programs): (Vec<_>, Vec<_>) =
-        build(toolchain.cargo(workspace, &packages))?
+        build(toolchain.cargo(workspace, &packages), "guests")?
             .into_iter()
             .partition(|path| path.file_name().is_some_and(|name| name == KERNEL));
     programs.sort();
@@ -48,11 +49,14 @@ pub fn mistaken_kernel(
         &["build", "--release", "-p", KERNEL, "--bin", KERNEL],
     );
     command.env(mistake::VARIABLE, mistake.name());
-    build(command)?.pop().context("cargo built no kernel")
+    build(command, "guests")?
+        .pop()
+        .context("cargo built no kernel")
 }
 
-/// Runs a `cargo build`; the executables it made.
-fn build(mut command: Command) -> Result<Vec<PathBuf>> {
+/// Runs a `cargo build` or `cargo test --no-run`, whose arguments are complete; the executables it
+/// made. `what` it builds is for the message if it fails.
+pub fn build(mut command: Command, what: &str) -> Result<Vec<PathBuf>> {
     // Messages for people go to standard error, the list of results to standard output.
     command.arg("--message-format=json-render-diagnostics");
     let built = command
@@ -61,7 +65,7 @@ fn build(mut command: Command) -> Result<Vec<PathBuf>> {
         .output()
         .context("cannot start cargo")?;
     if !built.status.success() {
-        bail!("the guests do not build (see above)");
+        bail!("building the {what} failed (see above)");
     }
     executables(&String::from_utf8_lossy(&built.stdout))
 }

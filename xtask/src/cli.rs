@@ -49,7 +49,7 @@ pub enum Command {
     Grade(GradeArguments),
     /// Run random programs on a simulated machine that is out to break the memory system
     Oracle(OracleArguments),
-    /// Put known mistakes back, one by one, and see the memory system's own tests fail
+    /// Put known mistakes back, one by one, and see the test that is named after each fail
     Museum(TestArguments),
 }
 

@@ -17,7 +17,6 @@ mod gdb;
 mod grade;
 mod image;
 mod launch;
-mod mistakes;
 mod museum;
 mod oracle;
 mod outcome;

@@ -3,9 +3,9 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use mm::mistake::{self, Mistake};
 
 use crate::build;
@@ -26,23 +26,13 @@ pub fn build(workspace: &Workspace, mistake: Option<Mistake>) -> Result<PathBuf>
         workspace,
         &["build", "--profile", "oracle", "--package", "sim"],
     );
-    command.arg("--message-format=json-render-diagnostics");
     if let Some(mistake) = mistake {
         command
             .arg("--target-dir")
             .arg(workspace.target().join("mistakes"))
             .env(mistake::VARIABLE, mistake.name());
     }
-    let built = command
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .context("cannot start cargo")?;
-    ensure!(
-        built.status.success(),
-        "the simulator does not build (see above)"
-    );
-    build::executables(&String::from_utf8_lossy(&built.stdout))?
+    build::build(command, "simulator")?
         .pop()
         .context("cargo built no simulator")
 }

@@ -269,6 +269,25 @@ mod tests {
     }
 
     #[test]
+    fn every_free_frame_is_visited_once_wherever_it_is() {
+        let (table, allocator) = setup(1000);
+        let mut out: HashSet<_> = (0..700).map(|n| allocator.take(&table, n % 4)).collect();
+        // Hart 6 gets more than two stacks hold, so that some go to the common batches.
+        let back: Vec<_> = out.iter().copied().take(300).collect();
+        for frame in back {
+            out.remove(&frame);
+            allocator.give(&table, 6, frame);
+        }
+        allocator.for_each_free(&table, |frame| {
+            assert!(
+                out.insert(frame),
+                "{frame:?} is in use or was visited before"
+            );
+        });
+        assert_eq!(out.len(), 1000);
+    }
+
+    #[test]
     fn neighbours_only_from_unused_memory() {
         let (table, allocator) = setup(100);
         assert_eq!(

@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn seventy_thousand_references() {
+    fn mistake_01_seventy_thousand_references() {
         let record = record();
         for _ in 1..70_000 {
             record.add_reference();

@@ -116,6 +116,9 @@ mod tests {
             Sv39::with_frame(data, FrameNo(7)),
             Sv39::page(FrameNo(7), Permissions::WRITE) | WRITE | DIRTY
         );
+        // What is writable and dirty already stays so.
+        let written = data | WRITE | DIRTY;
+        assert_eq!(Sv39::with_frame(written, FrameNo(1)), written);
     }
 
     #[test]

@@ -175,6 +175,18 @@ mod tests {
     }
 
     #[test]
+    fn room_is_made_before_it_is_needed() {
+        let mut areas = areas(&[]);
+        for start in 0..20 {
+            areas.reserve().unwrap();
+            let room = areas.sorted.capacity();
+            assert!(room > areas.sorted.len());
+            areas.add(area(2 * start, 2 * start + 1, Promise::Lazy));
+            assert_eq!(areas.sorted.capacity(), room);
+        }
+    }
+
+    #[test]
     fn a_hole_splits() {
         let mut areas = areas(&[area(0, 10, Promise::Lazy), area(12, 14, Promise::Lazy)]);
         areas.reserve().unwrap();

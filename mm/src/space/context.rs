@@ -247,4 +247,16 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn an_identifier_rests_until_all_others_had_their_turn() {
+        let asids = Asids::new(100);
+        let mut seen = HashSet::new();
+        for _ in 1..100 {
+            let asid = asids.take();
+            asids.give(asid);
+            assert!(seen.insert(asid.0), "{asid:?} is back already");
+        }
+        assert_eq!(seen.len(), 99);
+    }
 }

@@ -62,6 +62,15 @@ pub fn counter(memory: &Memory<FakeMachine>, counter: MemCounter) -> u64 {
     memory.stats()[counter as usize]
 }
 
+/// Copy, reuse and zero-fill faults so far.
+pub fn faults(memory: &Memory<FakeMachine>) -> (u64, u64, u64) {
+    (
+        counter(memory, MemCounter::CopyFaults),
+        counter(memory, MemCounter::ReuseFaults),
+        counter(memory, MemCounter::ZeroFaults),
+    )
+}
+
 pub type Space = AddressSpace<'static, FakeMachine>;
 
 /// Writes as the program would, faults included.

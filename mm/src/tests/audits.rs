@@ -1,7 +1,7 @@
 //! The audit finds what it is there to find.
 
 use super::*;
-use crate::addr::FrameNo;
+use crate::addr::{FrameNo, VirtAddr};
 use crate::audit::Finding;
 use crate::pt::{Format, Sv39, Table, Walk};
 use crate::testing::{memory, write};
@@ -104,6 +104,155 @@ fn a_shared_page_that_can_be_written() {
         ),
         "{finding:?}"
     );
+}
+
+#[test]
+fn a_page_of_text_that_can_be_written() {
+    let memory = memory(100);
+    let mut space = AddressSpace::new(memory).unwrap();
+    space
+        .map(pages(0, 1), Permissions::READ, Promise::Lazy)
+        .unwrap();
+    let frame = {
+        space.bytes_mut(VirtAddr(0)).unwrap()[0] = 1;
+        FrameNo(space.page_info(PageNo(0)).frame())
+    };
+    assert_eq!(memory.audit([&space]), Ok(()));
+    let Walk::Leaf(table, index) = memory.walk(space.context().root(), PageNo(0)) else {
+        panic!("mapped")
+    };
+    table.add_bits(index, Sv39::WRITABLE);
+    assert_eq!(
+        memory.audit([&space]),
+        Err(Finding::Writable {
+            page: PageNo(0),
+            frame,
+            references: 1
+        })
+    );
+}
+
+/// What the audit says after `damage` to a space with two pages at `FAR`, and a wide area nobody touched.
+fn audit_of_far_pages(
+    damage: impl FnOnce(&'static Memory<FakeMachine>, &Space),
+) -> Option<Finding> {
+    let memory = memory(100);
+    let mut space = AddressSpace::new(memory).unwrap();
+    space
+        .map(pages(FAR, FAR + 2), data(), Promise::Lazy)
+        .unwrap();
+    space.map(pages(0, 2000), data(), Promise::Lazy).unwrap();
+    write(&mut space, FAR * PAGE, &[1; 2 * PAGE_SIZE]).unwrap();
+    assert_eq!(memory.audit([&space]), Ok(()));
+    damage(memory, &space);
+    let result = memory.audit([&space]).err();
+    std::mem::forget(space);
+    result
+}
+
+/// A page whose indices are 5, 7 and 3.
+const FAR: u64 = (5 << 18) + (7 << 9) + 3;
+
+#[test]
+fn entries_and_tables_are_told_by_the_pages_they_are_for() {
+    let finding = audit_of_far_pages(|memory, space| {
+        let Walk::Leaf(table, index) = memory.walk(space.context().root(), PageNo(FAR)) else {
+            panic!("mapped")
+        };
+        let word = table.get(index);
+        table.fill(index + 200, word);
+    });
+    assert_eq!(
+        finding,
+        Some(Finding::Stray {
+            page: PageNo(FAR + 200)
+        })
+    );
+    // One leaf table further on there is no area.
+    let beyond = PageNo(FAR - 3 + 512);
+    let finding = audit_of_far_pages(|memory, space| make_table(memory, space, beyond));
+    assert_eq!(finding, Some(Finding::Stray { page: beyond }));
+}
+
+#[test]
+fn tables_and_live_entries_are_counted() {
+    let what = |finding| match finding {
+        Some(Finding::Total { what, kept, found }) => (what, kept, found),
+        other => panic!("{other:?}"),
+    };
+    // In the wide area, but the space does not know of it.
+    let finding = audit_of_far_pages(|memory, space| make_table(memory, space, PageNo(1000)));
+    assert_eq!(what(finding), ("tables of a space", 2, 4));
+    let finding = audit_of_far_pages(|memory, space| {
+        let Walk::Leaf(table, _) = memory.walk(space.context().root(), PageNo(FAR)) else {
+            panic!("mapped")
+        };
+        table.note_filled(3);
+    });
+    assert_eq!(what(finding), ("live entries of a table", 5, 2));
+}
+
+/// Makes the tables for a page, behind the space's back.
+fn make_table(memory: &'static Memory<FakeMachine>, space: &Space, page: PageNo) {
+    let Walk::Missing { table, level } = memory.walk(space.context().root(), page) else {
+        panic!("there is a table already")
+    };
+    let mut tickets = memory
+        .take_tickets(level as u64, crate::commit::Claim::Kernel)
+        .unwrap();
+    memory.extend(table, level, page, &mut tickets);
+}
+
+#[test]
+fn a_free_frame_that_is_in_use() {
+    let finding =
+        audit_after(|memory, _, frame, _| memory.allocator.give(&memory.frames, 0, frame));
+    let Some(Finding::Count {
+        recorded, found, ..
+    }) = finding
+    else {
+        panic!("{finding:?}")
+    };
+    // Two entries and the list.
+    assert_eq!((recorded, found), (0, 3));
+}
+
+#[test]
+fn a_finding_says_where_and_what() {
+    let (frame, page) = (FrameNo(0x8_0001), PageNo(0x1f));
+    for (finding, text) in [
+        (
+            Finding::Count {
+                frame,
+                kind: "data",
+                recorded: 3,
+                found: 2,
+            },
+            "frame 0x80001 (data) has a count of 3, but 2 refer to it",
+        ),
+        (
+            Finding::Writable {
+                page,
+                frame,
+                references: 2,
+            },
+            "page 0x1f can be written, but must not: its frame 0x80001 has 2 references",
+        ),
+        (
+            Finding::Stray { page },
+            "there is an entry for page 0x1f, but no area",
+        ),
+        (
+            Finding::Total {
+                what: "books",
+                kept: 1,
+                found: 2,
+            },
+            "books: 1 by the books, 2 by counting",
+        ),
+    ] {
+        assert_eq!(finding.to_string(), text);
+    }
 }
 
 #[test]

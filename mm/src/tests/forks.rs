@@ -5,16 +5,7 @@ use abi::{MemCounter, ProcCounter};
 use super::*;
 use crate::addr::VirtAddr;
 use crate::space::Resolution;
-use crate::testing::{Space, WRITE, counter, free_frames, memory, on_hart, peek, read, write};
-
-/// Copy, reuse and zero-fill faults so far.
-fn faults(memory: &Memory<FakeMachine>) -> (u64, u64, u64) {
-    (
-        counter(memory, MemCounter::CopyFaults),
-        counter(memory, MemCounter::ReuseFaults),
-        counter(memory, MemCounter::ZeroFaults),
-    )
-}
+use crate::testing::{Space, WRITE, counter, faults, free_frames, memory, on_hart, read, write};
 
 #[test]
 fn exact_costs() {
@@ -27,7 +18,7 @@ fn exact_costs() {
     let mut child = parent.fork(COW).unwrap();
     assert_eq!(anonymous(), pages, "fork copies no page");
     assert_eq!(free - free_frames(memory), 3, "only a root and two tables");
-    // Mistake 17: reading costs nothing.
+    // Reading costs nothing.
     assert_eq!(
         read(&mut child, 0, 200 * PAGE_SIZE),
         Ok(vec![1; 200 * PAGE_SIZE])
@@ -39,7 +30,7 @@ fn exact_costs() {
     write(&mut child, 0, &[2; 200 * PAGE_SIZE]).unwrap();
     assert_eq!(anonymous(), pages + 200);
     assert_eq!(faults(memory), (before.0 + 200, before.1, before.2));
-    // Mistake 18: a copy takes the place of what was shared.
+    // A copy takes the place of what was shared.
     assert_eq!(child.usage()[ProcCounter::Resident as usize], 200 * PAGE);
     assert_eq!(
         read(&mut parent, 0, 200 * PAGE_SIZE),
@@ -50,69 +41,6 @@ fn exact_costs() {
     // The last owner writes without a copy: one fault a page.
     write(&mut parent, 0, &[3; 200 * PAGE_SIZE]).unwrap();
     assert_eq!(faults(memory), (before.0 + 200, before.1 + 200, before.2));
-}
-
-#[test]
-fn mistake_3_a_page_forked_twice_is_still_copy_on_write() {
-    let memory = memory(200);
-    let mut one = space(memory, 1);
-    write(&mut one, 0, b"1").unwrap();
-    let mut two = one.fork(COW).unwrap();
-    let mut three = two.fork(COW).unwrap();
-    write(&mut three, 0, b"3").unwrap();
-    write(&mut two, 0, b"2").unwrap();
-    write(&mut one, 0, b"1").unwrap();
-    assert_eq!(
-        faults(memory),
-        (2, 1, 1),
-        "two copies, the last owner reuses"
-    );
-    for (space, byte) in [(&mut one, b'1'), (&mut two, b'2'), (&mut three, b'3')] {
-        assert_eq!(read(space, 0, 1), Ok(vec![byte]));
-    }
-}
-
-#[test]
-fn mistake_1_three_hundred_sharers() {
-    let memory = memory(1500);
-    let mut first = space(memory, 1);
-    write(&mut first, 0, b"s").unwrap();
-    let mut sharers: Vec<Space> = (0..300).map(|_| first.fork(COW).unwrap()).collect();
-    assert_eq!(counter(memory, MemCounter::Anonymous), 1);
-    for sharer in &mut sharers {
-        assert_eq!(read(sharer, 0, 1), Ok(b"s".to_vec()));
-    }
-    drop(sharers);
-    write(&mut first, 0, b"t").unwrap();
-    assert_eq!(faults(memory), (0, 1, 1));
-}
-
-#[test]
-fn mistake_7_no_tlb_keeps_the_right_to_write() {
-    let memory = memory(100);
-    let mut parent = space(memory, 1);
-    write(&mut parent, 0, b"p").unwrap();
-    // Harts 1 and 2 have the writable translation: one runs a thread of the parent, one has left.
-    for hart in [1, 2] {
-        on_hart(hart);
-        write(&mut parent, 0, b"p").unwrap();
-    }
-    on_hart(1);
-    parent.context().enter();
-    on_hart(0);
-    let child = parent.fork(COW).unwrap();
-    for hart in 0..3 {
-        on_hart(hart);
-        parent.context().enter();
-        let machine = parent.context().memory().machine();
-        assert_eq!(
-            crate::Machine::write_user(machine, VirtAddr(0), b"!"),
-            0,
-            "hart {hart}"
-        );
-        parent.context().leave();
-    }
-    assert_eq!(peek(&child, 0), Some(b'p'));
 }
 
 #[test]
@@ -146,45 +74,6 @@ fn peek_active(space: &Space) -> u8 {
         1
     );
     byte[0]
-}
-
-#[test]
-fn mistake_5_a_fork_without_memory_changes_nothing() {
-    for mode in [ForkMode::Eager, COW] {
-        let memory = memory(300);
-        let mut parent = space(memory, 250);
-        write(&mut parent, 0, &[9; 40 * PAGE_SIZE]).unwrap();
-        let mut hog = space(memory, 250);
-        let mut page = 0;
-        while parent.fork(mode).is_ok() {
-            write(&mut hog, page * PAGE, b"h").unwrap();
-            page += 1;
-        }
-        let before = faults(memory);
-        // With each frame less, a fork fails one step earlier.
-        for _ in 0..4 {
-            let free = free_frames(memory);
-            for _ in 0..100 {
-                assert!(parent.fork(mode).is_err());
-            }
-            assert_eq!(free_frames(memory), free, "{mode:?}");
-            write(&mut hog, page * PAGE, b"h").unwrap();
-            page += 1;
-        }
-        let before = (before.0, before.1, before.2 + 4);
-        drop(hog);
-        if mode == ForkMode::Eager {
-            // In the other mode the forks that worked have left the pages write-protected.
-            write(&mut parent, 0, &[8; 40 * PAGE_SIZE]).unwrap();
-            assert_eq!(
-                faults(memory),
-                before,
-                "the parent is as writable as before"
-            );
-        }
-        drop(parent);
-        assert_eq!(free_frames(memory), 300);
-    }
 }
 
 #[test]

@@ -1,19 +1,22 @@
 //! What the memory system promises, on the pretended machine.
 //!
-//! `faults`, `forks` and `promises` state one rule each test; `failures` makes every allocation fail in turn; `audits` checks the
-//! checker; `model` runs random programs against a plain map from
-//! addresses to contents, and `fuzz` those that a fuzzer chooses; `interleavings` has several harts act
-//! at once. The numbers in names like `mistake_3` are those of the list in the design of what other systems got wrong.
+//! `faults`, `forks`, `promises`, `counters` and `fences` state one rule each test; `failures` makes every allocation fail in
+//! turn; `audits` checks the checker; `model` runs random programs against a plain map from addresses to contents, and `fuzz`
+//! those that a fuzzer chooses; `interleavings` has several harts act at once; `museum` has a test for each mistake of the
+//! design's list.
 
 mod audits;
+mod counters;
 mod failures;
 mod faults;
+mod fences;
 mod forks;
 mod fuzz;
 #[cfg(any(loom, shuttle))]
 #[allow(unsafe_code)]
 mod interleavings;
 mod model;
+mod museum;
 mod promises;
 
 use abi::{ForkMode, PAGE_SIZE};

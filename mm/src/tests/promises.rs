@@ -130,7 +130,7 @@ fn the_heap_moves_by_bytes_and_pages_follow() {
     assert_eq!(write(&mut space, 2 * PAGE, b"z"), Err(Resolution::Denied));
     assert_eq!(space.grow(PAGE, Promise::Lazy), Ok(VirtAddr(PAGE + 1)));
     write(&mut space, 3 * PAGE - 1, b"z").unwrap();
-    // Mistake 14: what is cut off and regrown reads as zeros.
+    // What is cut off and regrown reads as zeros.
     assert_eq!(space.shrink(PAGE + 1), VirtAddr(2 * PAGE + 1));
     space.grow(2 * PAGE, Promise::Charged).unwrap();
     assert_eq!(

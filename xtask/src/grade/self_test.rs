@@ -94,6 +94,18 @@ pub fn run(workspace: &Workspace, toolchain: &Toolchain, filter: Option<&str>) -
     Ok(u8::from(stand_in.is_err() || !good || caught < all))
 }
 
+/// Whether one of our kernels passes a test of `cowtest`.
+pub fn passes(workspace: &Workspace, kernel: &Path, image: &[u8], test: &str) -> Result<bool> {
+    let machine = super::machine(kernel, HARTS)?;
+    let graded = Grader::new(workspace, machine, image, STALL).run(
+        &[COWTEST],
+        |_, name| name == test,
+        |_| (),
+    )?;
+    anyhow::ensure!(!graded.is_empty(), "cowtest has no test `{test}`");
+    Ok(graded.iter().all(|it| it.verdict == Verdict::Passed))
+}
+
 fn grade(workspace: &Workspace, kernel: &Path, image: &[u8]) -> Result<Vec<Graded>> {
     let machine = super::machine(kernel, HARTS)?;
     Grader::new(workspace, machine, image, STALL).run(&[COWTEST], |_, _| true, |_| ())

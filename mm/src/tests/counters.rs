@@ -1,0 +1,90 @@
+//! What `memstat` tells, and the frames the kernel takes for itself.
+
+use abi::MemCounter;
+
+use super::*;
+use crate::commit::Need;
+use crate::testing::{counter, free_frames, memory, on_hart, write};
+
+#[test]
+fn totals_add_up() {
+    let memory = memory(6400);
+    assert_eq!(counter(memory, MemCounter::Frames), 6400);
+    assert_eq!(counter(memory, MemCounter::CommitLimit), 6300);
+    assert_eq!(counter(memory, MemCounter::Free), 6400);
+    assert_eq!(counter(memory, MemCounter::Committed), 0);
+
+    let mut one = AddressSpace::new(memory).unwrap();
+    one.grow(20 * PAGE, Promise::Charged).unwrap();
+    write(&mut one, 0, &[1; 7 * PAGE_SIZE]).unwrap();
+    let kernel = memory.frame_for_kernel(Need::Lasting).unwrap();
+    let objects = memory.allocate_object(3 * PAGE_SIZE, 8).unwrap();
+    for (kind, frames) in [
+        (MemCounter::Anonymous, 7),
+        (MemCounter::PageTables, 3),
+        (MemCounter::Kernel, 4),
+    ] {
+        assert_eq!(counter(memory, kind), frames, "{kind:?}");
+    }
+    assert_eq!(free_frames(memory), 6400 - 7 - 3 - 4);
+    assert_eq!(counter(memory, MemCounter::Committed), 20 + 3 + 4);
+
+    drop((one, kernel));
+    memory.free_object(objects, 3 * PAGE_SIZE, 8);
+    assert_eq!(free_frames(memory), 6400);
+}
+
+#[test]
+fn what_one_hart_takes_another_may_give_back() {
+    let memory = memory(300);
+    on_hart(1);
+    let mut space = space(memory, 90);
+    write(&mut space, 0, &[1; 90 * PAGE_SIZE]).unwrap();
+    on_hart(2);
+    drop(space);
+    assert_eq!(counter(memory, MemCounter::Anonymous), 0);
+    assert_eq!(free_frames(memory), 300);
+}
+
+#[test]
+fn forks_tell_how_much_they_copied() {
+    let memory = memory(1000);
+    let mut parent = space(memory, 600);
+    // In two leaf tables.
+    write(&mut parent, 500 * PAGE, &[1; 20 * PAGE_SIZE]).unwrap();
+    let counters = || {
+        let all = [
+            MemCounter::Forks,
+            MemCounter::EntriesCopied,
+            MemCounter::ReferencesTaken,
+        ];
+        all.map(|kind| counter(memory, kind))
+    };
+    let _shared = parent.fork(COW).unwrap();
+    assert_eq!(counters(), [1, 20, 20]);
+    let _copied = parent.fork(ForkMode::Eager).unwrap();
+    assert_eq!(counters(), [2, 40, 20]);
+}
+
+#[test]
+fn killed_processes_are_counted() {
+    let memory = memory(100);
+    memory.note_killed();
+    memory.note_killed();
+    assert_eq!(counter(memory, MemCounter::Killed), 2);
+}
+
+#[test]
+fn a_frame_of_the_kernel_is_zeroed_and_comes_back() {
+    let memory = memory(100);
+    let mut frame = memory.frame_for_kernel(Need::Passing).unwrap();
+    assert_eq!(frame.bytes(), &[0; PAGE_SIZE]);
+    frame.bytes_mut().fill(9);
+    assert_eq!(frame.bytes(), &[9; PAGE_SIZE]);
+    let number = frame.into_reference();
+    assert_eq!(free_frames(memory), 99, "it is handed on, not freed");
+    let frame = memory.reclaim_kernel_frame(number);
+    assert_eq!((frame.frame(), frame.bytes()[0]), (number, 9));
+    drop(frame);
+    assert_eq!(free_frames(memory), 100);
+}

@@ -1,0 +1,118 @@
+//! Every fence that is needed, and no other: they are what copy-on-write costs on many harts.
+
+use abi::MemCounter;
+
+use super::*;
+use crate::addr::VirtAddr;
+use crate::machine::Machine;
+use crate::testing::{Space, counter, memory, on_hart, peek, write};
+
+/// Local fences, fences to other harts, and instruction fences on hart `hart`.
+fn fences(memory: &Memory<FakeMachine>, hart: usize) -> (u64, u64, u64) {
+    (
+        counter(memory, MemCounter::LocalFences),
+        counter(memory, MemCounter::RemoteFences),
+        memory.machine().instruction_fences(hart),
+    )
+}
+
+/// The byte at `address` for the program that runs on this hart now, if its translation allows reading.
+fn load(space: &Space, address: u64) -> Option<u8> {
+    let mut byte = [0];
+    let machine = space.context().memory().machine();
+    (machine.read_user(VirtAddr(address), &mut byte) == 1).then_some(byte[0])
+}
+
+#[test]
+fn a_space_is_fenced_when_a_hart_first_enters_it() {
+    let memory = memory(100);
+    let mut space = space(memory, 2);
+    write(&mut space, 0, b"x").unwrap();
+    for hart in [0, 3] {
+        on_hart(hart);
+        let before = fences(memory, hart);
+        space.context().enter();
+        space.context().leave();
+        let once = fences(memory, hart);
+        let first = u64::from(hart == 3);
+        assert_eq!(once, (before.0 + first, before.1, before.2 + first));
+        space.context().enter();
+        space.context().leave();
+        assert_eq!(fences(memory, hart), once, "it has nothing to forget");
+    }
+}
+
+#[test]
+fn a_hart_forgets_at_once_what_it_unmaps_itself() {
+    let memory = memory(100);
+    let mut space = space(memory, 2);
+    write(&mut space, 0, &[b'x'; 2 * PAGE_SIZE]).unwrap();
+    space.context().enter();
+    assert_eq!(
+        (load(&space, 0), load(&space, PAGE)),
+        (Some(b'x'), Some(b'x'))
+    );
+    space.unmap(pages(0, 1)).unwrap();
+    assert_eq!((load(&space, 0), load(&space, PAGE)), (None, Some(b'x')));
+    space.context().leave();
+}
+
+#[test]
+fn a_space_nobody_uses_is_changed_without_a_fence() {
+    let memory = memory(100);
+    let mut space = space(memory, 4);
+    write(&mut space, 0, &[1; 4 * PAGE_SIZE]).unwrap();
+    let before = fences(memory, 0);
+    space.unmap(pages(0, 1)).unwrap();
+    let child = space.fork(COW).unwrap();
+    assert_eq!(fences(memory, 0), before);
+    drop(child);
+    assert_eq!(peek(&space, 0), None, "it is fenced when it is used next");
+    assert_eq!(fences(memory, 0), (before.0 + 1, before.1, before.2));
+}
+
+#[test]
+fn a_fork_that_takes_no_right_away_needs_no_fence() {
+    let memory = memory(100);
+    let mut parent = space(memory, 4);
+    write(&mut parent, 0, &[1; 4 * PAGE_SIZE]).unwrap();
+    parent.context().enter();
+    let before = fences(memory, 0);
+    let children = [(); 3].map(|()| parent.fork(COW).unwrap());
+    assert_eq!(
+        fences(memory, 0),
+        (before.0 + 1, before.1, before.2),
+        "for the first"
+    );
+    parent.context().leave();
+    drop(children);
+}
+
+#[test]
+fn many_pages_go_with_few_fences() {
+    let memory = memory(300);
+    let mut space = space(memory, 200);
+    write(&mut space, 0, &[1; 200 * PAGE_SIZE]).unwrap();
+    space.context().enter();
+    on_hart(1);
+    space.context().enter();
+    on_hart(0);
+    let before = fences(memory, 0);
+    // Batches of 64, and the tables.
+    space.unmap(pages(0, 200)).unwrap();
+    assert_eq!(fences(memory, 0), (before.0 + 5, before.1 + 5, before.2));
+    for hart in 0..2 {
+        on_hart(hart);
+        space.context().leave();
+    }
+}
+
+#[test]
+#[should_panic(expected = "was dropped while a hart used it")]
+fn a_space_in_use_is_not_freed() {
+    let space = space(memory(100), 1);
+    // The context outlives the space: it would panic too, and two panics at once abort.
+    std::mem::forget(space.context().clone());
+    space.context().enter();
+    drop(space);
+}

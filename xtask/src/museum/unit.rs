@@ -1,0 +1,128 @@
+//! The unit tests of the memory system, on a mistake that was put back (`mm::mistake`).
+//!
+//! Each mistake is another build of `mm`; they share a target folder of their own, so that ordinary
+//! builds stay as they are. A test is a mistake's own if it is named after its number.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use mm::mistake::{self, Mistake};
+
+use super::Exhibit;
+use crate::build;
+use crate::check::host_cargo;
+use crate::process::run_bounded;
+use crate::workspace::Workspace;
+
+/// The tests take seconds; a mistake can make one of them run for ever.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// The program with the unit tests, with a mistake in it or without any. The next build takes its
+/// place, so it is copied out of the way.
+pub struct Tests {
+    program: PathBuf,
+}
+
+/// Runs the tests that are a mistake's own, on the code as it is and on the mistake.
+pub fn show(workspace: &Workspace, unbroken: &Tests, mistake: Mistake) -> Result<Exhibit> {
+    let tests = unbroken.named_after(mistake)?;
+    if tests.is_empty() {
+        return Ok(Exhibit::new(tests, false, false));
+    }
+    let passed = unbroken.passing(&tests)?;
+    let mistaken = Tests::build(workspace, Some(mistake))?;
+    ensure!(
+        mistaken.named_after(mistake)? == tests,
+        "the build with the mistake has other tests than the one without"
+    );
+    let overlooked = mistaken.passing(&tests)?;
+    let all_passed = passed.len() == tests.len();
+    Ok(Exhibit::new(tests, all_passed, overlooked.is_empty()))
+}
+
+impl Tests {
+    /// Builds them.
+    pub fn build(workspace: &Workspace, mistake: Option<Mistake>) -> Result<Self> {
+        let mut command = host_cargo(
+            workspace,
+            &["test", "--no-run", "--package", "mm", "--lib", "--quiet"],
+        );
+        command
+            .args(["--profile", "quick", "--target-dir"])
+            .arg(workspace.target().join("mistakes"))
+            .env(mistake::VARIABLE, mistake.map_or("", Mistake::name));
+        let built = build::build(command, "tests of mm")?
+            .pop()
+            .context("cargo built no tests")?;
+        let program = workspace.temporary("mm-tests");
+        std::fs::copy(&built, &program)
+            .with_context(|| format!("cannot copy {}", built.display()))?;
+        Ok(Self { program })
+    }
+
+    /// The names of the tests that are a mistake's own.
+    fn named_after(&self, mistake: Mistake) -> Result<Vec<String>> {
+        let listed = run_bounded(
+            Command::new(&self.program).args(["--list", "--format", "terse"]),
+            LIMIT,
+        )?;
+        ensure!(listed.success(), "the tests of mm cannot be listed");
+        Ok(named(&listed.output, mistake.number()))
+    }
+
+    /// Those of the tests that pass.
+    fn passing(&self, tests: &[String]) -> Result<Vec<String>> {
+        let mut command = Command::new(&self.program);
+        command
+            .args(["--exact", "--test-threads=1"])
+            .args(tests)
+            .env("RUST_BACKTRACE", "0");
+        Ok(passed(&run_bounded(&mut command, LIMIT)?.output))
+    }
+}
+
+/// The tests, among those the harness lists, that are named after a mistake's number.
+fn named(list: &str, number: u8) -> Vec<String> {
+    let prefix = format!("mistake_{number:02}_");
+    list.lines()
+        .filter_map(|line| line.strip_suffix(": test"))
+        .filter(|test| {
+            test.rsplit("::")
+                .next()
+                .is_some_and(|name| name.starts_with(&prefix))
+        })
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The tests that ended with `ok`: not one that took the whole program with it.
+fn passed(output: &str) -> Vec<String> {
+    output
+        .lines()
+        .filter_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... ok"))
+        .map(|test| test.trim_end_matches(" - should panic").to_owned())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tests_are_found_by_the_number_in_their_names() {
+        let list = "a::mistake_01_x: test\nmistake_01_y: test\nmistake_1_z: test\n\
+                    a::mistake_011_x: test\nb::not_mistake_01_x: test\nmistake_01_b: benchmark\n";
+        assert_eq!(named(list, 1), ["a::mistake_01_x", "mistake_01_y"]);
+        assert!(named(list, 2).is_empty());
+    }
+
+    #[test]
+    fn only_a_test_that_came_to_its_end_has_passed() {
+        let output = "running 4 tests\ntest a::b ... ok\ntest c - should panic ... ok\n\
+                      test d ... FAILED\ntest e ... ignored\ntest f ... ";
+        assert_eq!(passed(output), ["a::b", "c"]);
+        assert!(passed("test result: ok. 4 passed\n").is_empty());
+    }
+}
