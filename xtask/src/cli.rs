@@ -49,6 +49,10 @@ pub enum Command {
     Grade(GradeArguments),
     /// Run random programs on a simulated machine that is out to break the memory system
     Oracle(OracleArguments),
+    /// Print which lines of the memory system and the file system their host tests run
+    ///
+    /// Exits with 1 if that is less than 95 % of the memory system's.
+    Coverage,
     /// Put known mistakes back, one by one, and see the test that is named after each fail
     Museum(TestArguments),
 }

@@ -12,6 +12,7 @@ mod build;
 mod check;
 mod cli;
 mod console;
+mod coverage;
 mod exec;
 mod gdb;
 mod grade;
@@ -62,6 +63,7 @@ fn dispatch(command: Command) -> Result<u8> {
         Command::Gdb(arguments) => gdb::run(&workspace, arguments),
         Command::Grade(arguments) => grade::run(&workspace, &arguments),
         Command::Oracle(arguments) => oracle::run(&workspace, &arguments.arguments),
+        Command::Coverage => coverage::run(&workspace),
         Command::Museum(arguments) => museum::run(&workspace, arguments.filter.as_deref()),
     }
 }

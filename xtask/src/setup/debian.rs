@@ -6,13 +6,12 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::{Result, bail};
 
+use super::compiler::{companion, sysroot};
 use super::packages;
 use super::programs::{Version, version_line};
-use crate::process::run_bounded;
 
 const CARGO: &str = "/usr/bin/cargo";
 const RUSTC: &str = "/usr/bin/rustc";
@@ -40,8 +39,6 @@ const LINKERS: [&str; 9] = [
     "ld.lld",
 ];
 const LINKER_PACKAGES: [&str; 3] = ["lld-22", "lld-19", "lld"];
-
-const QUERY_LIMIT: Duration = Duration::from_secs(30);
 
 /// Debian's compiler with the source of its library, and a linker.
 #[derive(Clone)]
@@ -152,26 +149,12 @@ fn new_enough(package: &str) -> bool {
 
 /// The linker of the rustc on PATH, or else a package's.
 fn find_linker() -> Option<PathBuf> {
-    rustup_linker().or_else(|| {
+    companion("rust-lld").or_else(|| {
         LINKERS
             .iter()
             .map(|linker| Path::new("/usr/bin").join(linker))
             .find(|linker| linker.exists())
     })
-}
-
-fn rustup_linker() -> Option<PathBuf> {
-    let host = run_bounded(Command::new("rustc").arg("-vV"), QUERY_LIMIT).ok()?;
-    let host = host
-        .output
-        .lines()
-        .find_map(|line| line.strip_prefix("host: "))?
-        .to_owned();
-    let linker = sysroot("rustc")?
-        .join("lib/rustlib")
-        .join(host)
-        .join("bin/rust-lld");
-    linker.exists().then_some(linker)
 }
 
 fn install_linker() -> Result<PathBuf> {
@@ -185,13 +168,4 @@ fn install_linker() -> Result<PathBuf> {
         Some(linker) => Ok(linker),
         None => bail!("the package {package} is installed, but there is no ld.lld in /usr/bin"),
     }
-}
-
-fn sysroot(rustc: &str) -> Option<PathBuf> {
-    let asked = run_bounded(
-        Command::new(rustc).args(["--print", "sysroot"]),
-        QUERY_LIMIT,
-    )
-    .ok()?;
-    asked.success().then(|| PathBuf::from(asked.output.trim()))
 }

@@ -5,7 +5,9 @@
 //! the one command to run or, for the emulator, a copy of their own; every step has a limit, so a machine without a network hears soon what
 //! is missing.
 
+pub mod compiler;
 mod debian;
+mod llvm;
 mod packages;
 mod programs;
 mod qemu;
@@ -15,6 +17,7 @@ mod unpacked;
 
 use anyhow::Result;
 
+pub use llvm::{LlvmTools, ensure_llvm_tools};
 pub use programs::{ensure_cross_compiler, ensure_debugger};
 pub use qemu::{emulator, ensure_emulator};
 pub use toolchain::{Toolchain, forget_outer_cargo};

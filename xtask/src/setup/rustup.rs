@@ -1,4 +1,4 @@
-//! The second way to the guest target: `rustup target add`.
+//! What rustup can add to a toolchain: the second way to the guest target, and the first to tools.
 //!
 //! Invariant: a machine where the server cannot be reached pays for finding out once, not at
 //! every command: the failure is remembered until `cargo xtask setup` looks again.
@@ -10,7 +10,6 @@ use std::{env, fs};
 
 use anyhow::{Result, bail};
 
-use super::toolchain::GUEST_TARGET;
 use crate::process::run_bounded;
 use crate::progress::spinner;
 use crate::workspace::Workspace;
@@ -18,21 +17,18 @@ use crate::workspace::Workspace;
 /// rustup tries again with growing pauses; the whole of it must be over by then.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// Tries to add the target to the toolchain in use.
-pub fn add_target(workspace: &Workspace) -> Result<()> {
+/// Tries to add a `target` or a `component` to the toolchain in use.
+pub fn add(workspace: &Workspace, kind: &str, name: &str) -> Result<()> {
     if !is_on_path() {
         bail!("there is no rustup");
     }
     let failure = failure_note(workspace);
     if failure.exists() {
-        bail!("rustup could not fetch it earlier (`cargo xtask setup` tries again)");
+        bail!("rustup could not fetch things earlier (`cargo xtask setup` tries again)");
     }
     let add = {
-        let _sign = spinner(format!("rustup target add {GUEST_TARGET}"));
-        run_bounded(
-            Command::new("rustup").args(["target", "add", GUEST_TARGET]),
-            LIMIT,
-        )?
+        let _sign = spinner(format!("rustup {kind} add {name}"));
+        run_bounded(Command::new("rustup").args([kind, "add", name]), LIMIT)?
     };
     if add.success() {
         return Ok(());

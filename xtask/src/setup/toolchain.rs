@@ -48,7 +48,7 @@ impl Toolchain {
             eprintln!("toolchain: {GUEST_TARGET} is installed for rustc {release}");
             return Ok(Self::installed_in(&guest));
         }
-        let reason = match rustup::add_target(workspace) {
+        let reason = match rustup::add(workspace, "target", GUEST_TARGET) {
             Ok(()) => match installed()? {
                 Some(release) => {
                     eprintln!("toolchain: rustup added {GUEST_TARGET} to rustc {release}");
