@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use regex::bytes::Regex;
 
+use crate::mutants::Shard;
+
 /// Build, boot, test and debug Cowslip.
 #[derive(Parser)]
 #[command(
@@ -53,6 +55,10 @@ pub enum Command {
     ///
     /// Exits with 1 if that is less than 95 % of the memory system's.
     Coverage,
+    /// Change the memory system in small ways, one at a time, and see its tests fail
+    ///
+    /// Exits with 1 if fewer than 95 % of the mutants that compile are noticed.
+    Mutants(MutantsArguments),
     /// Put known mistakes back, one by one, and see the test that is named after each fail
     Museum(TestArguments),
 }
@@ -170,6 +176,26 @@ pub struct GradeArguments {
     pub filter: Option<String>,
 }
 
+/// Arguments of `mutants`.
+#[derive(Args)]
+pub struct MutantsArguments {
+    /// Try so many, drawn at random, instead of all
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub sample: Option<usize>,
+
+    /// What determines the sample
+    #[arg(long, value_name = "S", default_value_t = 1, requires = "sample")]
+    pub seed: u64,
+
+    /// Try only the K-th (from 0) of N equal parts, of the sample if there is one
+    #[arg(long, value_name = "K/N", value_parser = Shard::parse)]
+    pub shard: Option<Shard>,
+
+    /// How many at once
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]
+    pub jobs: u8,
+}
+
 /// Arguments of `gdb`.
 #[derive(Args)]
 pub struct GdbArguments {
@@ -276,6 +302,13 @@ impl WithFile {
             ));
         }
         Ok(Self { host: path, name })
+    }
+}
+
+fn positive(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err(format!("`{text}` is not a number above 0")),
     }
 }
 

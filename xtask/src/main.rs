@@ -19,6 +19,7 @@ mod grade;
 mod image;
 mod launch;
 mod museum;
+mod mutants;
 mod oracle;
 mod outcome;
 mod powercut;
@@ -64,6 +65,7 @@ fn dispatch(command: Command) -> Result<u8> {
         Command::Grade(arguments) => grade::run(&workspace, &arguments),
         Command::Oracle(arguments) => oracle::run(&workspace, &arguments.arguments),
         Command::Coverage => coverage::run(&workspace),
+        Command::Mutants(arguments) => mutants::run(&workspace, &arguments),
         Command::Museum(arguments) => museum::run(&workspace, arguments.filter.as_deref()),
     }
 }

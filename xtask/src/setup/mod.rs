@@ -8,6 +8,7 @@
 pub mod compiler;
 mod debian;
 mod llvm;
+mod mutants;
 mod packages;
 mod programs;
 mod qemu;
@@ -18,6 +19,7 @@ mod unpacked;
 use anyhow::Result;
 
 pub use llvm::{LlvmTools, ensure_llvm_tools};
+pub use mutants::ensure_cargo_mutants;
 pub use programs::{ensure_cross_compiler, ensure_debugger};
 pub use qemu::{emulator, ensure_emulator};
 pub use toolchain::{Toolchain, forget_outer_cargo};

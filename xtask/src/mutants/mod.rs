@@ -1,0 +1,112 @@
+//! `cargo xtask mutants`: small changes to the memory system, one at a time, and whether its tests
+//! notice.
+//!
+//! cargo-mutants makes the mutants and runs the tests, in a copy of the checkout; `.cargo/mutants.toml`
+//! says how, and which mutants are left out and why. What is chosen here is which of them run
+//! ([`choice`]); what came of it is counted in [`result`].
+//!
+//! Invariants: a mutant that runs for ever or takes more memory than [`MEMORY_KIB`] is stopped; the
+//! checkout itself is never changed.
+
+mod choice;
+mod result;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::cli::MutantsArguments;
+use crate::process::{run_bounded, run_inherited};
+use crate::setup::ensure_cargo_mutants;
+use crate::workspace::Workspace;
+
+pub use choice::Shard;
+use result::Tally;
+
+/// What is mutated.
+const ROOM: &str = "mm";
+/// How many of a hundred viable mutants must be caught.
+const NEEDED: u64 = 95;
+/// The most address space a compiler or a test may have: a mutant may well allocate without end.
+const MEMORY_KIB: u64 = 8 << 20;
+/// Reading the sources takes a second.
+const LIST_LIMIT: Duration = Duration::from_secs(60);
+
+/// The exit codes of cargo-mutants after a run: all caught, some missed, some that ran out of time.
+const RAN: [i32; 3] = [0, 2, 3];
+/// Its exit code if the tests fail without any mutant.
+const BASELINE_FAILED: i32 = 4;
+
+/// Makes the mutants the arguments ask for; 1 if too many live.
+pub fn run(workspace: &Workspace, arguments: &MutantsArguments) -> Result<u8> {
+    let program = ensure_cargo_mutants(workspace)?;
+    let all = list(workspace, &program)?;
+    let mut chosen = match arguments.sample {
+        Some(count) => choice::sample(&all, count, arguments.seed),
+        None => all.clone(),
+    };
+    if let Some(shard) = arguments.shard {
+        chosen = shard.of(&chosen);
+    }
+    println!("{} of {} mutants of {ROOM}", chosen.len(), all.len());
+    if chosen.is_empty() {
+        bail!("no mutant was chosen");
+    }
+
+    let folder = make(workspace, &program, &chosen, arguments.jobs)?;
+    let tally = Tally::read(&folder, &chosen)?;
+    print!("{tally}");
+    Ok(u8::from(!tally.reaches(NEEDED)))
+}
+
+/// The names of all mutants that the settings leave in.
+fn list(workspace: &Workspace, program: &Path) -> Result<Vec<String>> {
+    let mut command = Command::new(program);
+    command
+        .current_dir(workspace.root())
+        .args(["mutants", "--list", "--package", ROOM]);
+    let listed = run_bounded(&mut command, LIST_LIMIT)?;
+    if !listed.success() {
+        bail!(
+            "cargo-mutants cannot list the mutants: {}",
+            listed.last_words()
+        );
+    }
+    Ok(listed.output.lines().map(str::to_owned).collect())
+}
+
+/// Makes the mutants; the folder with what came of them.
+fn make(workspace: &Workspace, program: &Path, chosen: &[String], jobs: u8) -> Result<PathBuf> {
+    let output = workspace.target().join("mutants");
+    std::fs::create_dir_all(&output)
+        .with_context(|| format!("cannot make the folder {}", output.display()))?;
+    let mut command = Command::new("sh");
+    crate::setup::forget_outer_cargo(&mut command, |name| name == "RUSTUP_TOOLCHAIN");
+    command
+        .current_dir(workspace.root())
+        .args(["-c", &format!("ulimit -v {MEMORY_KIB}; exec \"$@\""), "sh"])
+        .arg(program)
+        .args([
+            "mutants",
+            "--package",
+            ROOM,
+            "--jobs",
+            &jobs.to_string(),
+            "--output",
+        ])
+        .arg(&output)
+        // A failed random test is enough; nobody looks for the smallest.
+        .env("PROPTEST_MAX_SHRINK_ITERS", "0");
+    for name in chosen {
+        command
+            .arg("--re")
+            .arg(format!("^{}$", regex::escape(name)));
+    }
+    match run_inherited(&mut command)?.code() {
+        Some(code) if RAN.contains(&code) => Ok(output.join("mutants.out")),
+        Some(BASELINE_FAILED) => bail!("the tests of {ROOM} fail without any mutant (see above)"),
+        _ => bail!("cargo-mutants failed (see above)"),
+    }
+}
