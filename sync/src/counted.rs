@@ -16,7 +16,7 @@ use crate::atomic::{AtomicUsize, Ordering, fence};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutOfMemory;
 
-fn allocate<T>(value: T) -> Result<NonNull<T>, OutOfMemory> {
+fn allocate<T>() -> Result<NonNull<T>, OutOfMemory> {
     let layout = Layout::new::<T>();
     const {
         assert!(
@@ -25,22 +25,51 @@ fn allocate<T>(value: T) -> Result<NonNull<T>, OutOfMemory> {
         )
     }
     // SAFETY: the layout has a size.
-    let pointer = NonNull::new(unsafe { alloc(layout) }.cast::<T>()).ok_or(OutOfMemory)?;
-    // SAFETY: fresh memory of T's layout that nobody else knows.
-    unsafe { pointer.write(value) };
-    Ok(pointer)
+    NonNull::new(unsafe { alloc(layout) }.cast::<T>()).ok_or(OutOfMemory)
 }
 
 /// A box, or the news that there is no memory for it.
 pub fn try_box<T>(value: T) -> Result<Box<T>, OutOfMemory> {
-    let pointer = allocate(value)?;
-    // SAFETY: the pointer came from the global allocator with T's layout and holds a T.
-    Ok(unsafe { Box::from_raw(pointer.as_ptr()) })
+    let pointer = allocate()?;
+    // SAFETY: fresh memory from the global allocator with T's layout, which nobody else knows and which holds a T then.
+    unsafe {
+        pointer.write(value);
+        Ok(Box::from_raw(pointer.as_ptr()))
+    }
 }
 
 struct Inner<T> {
     count: AtomicUsize,
     value: T,
+}
+
+/// Memory for a shared value that does not exist yet: for those who must know that they will not fail before they begin
+/// what makes the value.
+pub struct Vacant<T> {
+    inner: NonNull<Inner<T>>,
+}
+
+impl<T> Vacant<T> {
+    /// Memory for a value.
+    pub fn try_new() -> Result<Self, OutOfMemory> {
+        Ok(Self { inner: allocate()? })
+    }
+
+    /// Puts the value there; the first handle to it.
+    pub fn fill(self, value: T) -> Counted<T> {
+        let inner = ManuallyDrop::new(self).inner;
+        let count = AtomicUsize::new(1);
+        // SAFETY: memory of the right layout that nobody else knows.
+        unsafe { inner.write(Inner { count, value }) };
+        Counted { inner }
+    }
+}
+
+impl<T> Drop for Vacant<T> {
+    fn drop(&mut self) {
+        // SAFETY: it came from the global allocator with this layout, and holds nothing.
+        unsafe { dealloc(self.inner.as_ptr().cast(), Layout::new::<Inner<T>>()) };
+    }
 }
 
 /// A handle to a shared value, like `Arc` but made fallibly and without weak handles.
@@ -56,10 +85,7 @@ unsafe impl<T: Send + Sync> Sync for Counted<T> {}
 impl<T> Counted<T> {
     /// The first handle to `value`.
     pub fn try_new(value: T) -> Result<Self, OutOfMemory> {
-        let count = AtomicUsize::new(1);
-        Ok(Self {
-            inner: allocate(Inner { count, value })?,
-        })
+        Ok(Vacant::try_new()?.fill(value))
     }
 
     /// Whether both are handles to one value.
@@ -153,6 +179,14 @@ mod tests {
         let second = first.clone();
         assert_eq!(first.into_inner(), None);
         assert_eq!(second.into_inner().as_deref(), Some("value"));
+    }
+
+    #[test]
+    fn memory_comes_before_the_value() {
+        drop(Vacant::<std::string::String>::try_new());
+        let room = Vacant::try_new().unwrap();
+        let only = room.fill(std::string::String::from("value"));
+        assert_eq!(only.into_inner().as_deref(), Some("value"));
     }
 
     #[test]

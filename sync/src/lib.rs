@@ -37,7 +37,7 @@ mod sleep;
 mod spin;
 mod wait;
 
-pub use counted::{Counted, OutOfMemory, try_box};
+pub use counted::{Counted, OutOfMemory, Vacant, try_box};
 pub use gate::{Closed, Gate, Passage};
 pub use held::Held;
 pub use interrupts::InterruptsOff;

@@ -2,7 +2,7 @@
 
 use abi::{CONSOLE_MAJOR, FileKind, OpenFlags, Stat};
 use fs::InodeNo;
-use sync::{Counted, Held, SleepLock, level};
+use sync::{Counted, Held, SleepLock, Vacant, level};
 
 use super::bounce::{Bounce, SMALL};
 use super::{FileHandle, Pipe, system};
@@ -35,16 +35,18 @@ impl OpenFile {
     /// Opens `inode`, which `fs` has opened with these flags, and takes over the reference. Fails for a device
     /// that this kernel does not have, and gives the reference back then.
     pub fn open(
+        room: Vacant<Self>,
         inode: InodeNo,
         flags: OpenFlags,
         held: &mut Held<level::Nothing>,
     ) -> Result<FileHandle, Failed> {
-        let object = Self::object(inode, held)
-            .and_then(|object| Counted::try_new(Self { object, flags }).map_err(|_| Failed));
-        if object.is_err() {
-            system::release(inode, held);
+        match Self::object(inode, held) {
+            Ok(object) => Ok(room.fill(Self { object, flags })),
+            Err(failed) => {
+                system::release(inode, held);
+                Err(failed)
+            }
         }
-        object
     }
 
     fn object(inode: InodeNo, held: &mut Held<level::Nothing>) -> Result<Object, Failed> {

@@ -1,7 +1,7 @@
 //! Open files and descriptors.
 
 use abi::{OpenFlags, Stat};
-use sync::Counted;
+use sync::{Counted, Vacant};
 
 use super::{Answer, Call, Failed};
 use crate::file::{self, FileHandle, OpenFile, Pipe, Reserved, system};
@@ -75,14 +75,17 @@ pub fn open(call: &mut Call, path: u64, flags: i32) -> Answer {
     let path = Path::read(path, caller)?;
     let flags = OpenFlags(flags);
     let reserved = reserve(caller)?;
+    let file = open_file(caller, &path, flags);
+    settle(caller, reserved, file)
+}
+
+/// The memory comes first: without it no file must have been made or truncated.
+fn open_file(caller: &mut Caller, path: &Path, flags: OpenFlags) -> Result<FileHandle, Failed> {
+    let room = Vacant::try_new()?;
     let inode = system::in_directory(caller, |fs, directory| {
         fs.open(directory, path.bytes(), flags)
-    });
-    let file = match inode {
-        Ok(inode) => OpenFile::open(inode, flags, &mut caller.held),
-        Err(error) => Err(error.into()),
-    };
-    settle(caller, reserved, file)
+    })?;
+    OpenFile::open(room, inode, flags, &mut caller.held)
 }
 
 pub fn close(call: &mut Call, fd: i32) -> Answer {
