@@ -44,6 +44,8 @@ pub const TIME_HZ: u64 = 10_000_000;
 
 /// Device number of the console.
 pub const CONSOLE_MAJOR: u16 = 1;
+/// Device number of the audit: one line, `clean: ...` or what is wrong with the kernel's memory.
+pub const AUDIT_MAJOR: u16 = 2;
 
 /// `sbrk` mode: promise the memory now (what programs that pass one argument get).
 pub const SBRK_EAGER: u64 = 1;

@@ -88,6 +88,9 @@ extern "C" fn on_guarded_stack() -> ! {
     let options = Options::parse(board.command_line(), |word| {
         println!("warning: unknown word on the kernel's command line: {word}");
     });
+    if options.audit {
+        process::audit_always();
+    }
     process::start_first(options.line, options.fork);
     arch::start_other_harts();
     arch::start_timer();
@@ -98,6 +101,7 @@ extern "C" fn on_guarded_stack() -> ! {
 pub fn run_test() {
     match Options::parse(board().command_line(), |_| {}).test {
         None => {}
+        Some(Test::Leak) => process::leak_space(),
         Some(Test::Panic) => panic!("a panic was asked for on the command line"),
         Some(Test::Overrun) => {
             stack::overrun(0);

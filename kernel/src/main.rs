@@ -1,7 +1,7 @@
 //! The Cowslip kernel: the binary that puts the rooms together.
 //!
 //! `arch` is the boundary to the hardware; `boot` tells in which order everything comes up; `memory` is the
-//! one instance of the memory system (crate `mm`) and `stack` the kernel stacks; `device`, `console` and `time` deal with what is
+//! one instance of the memory system (crate `mm`) and `stack` the kernel stacks; `park` leaves one hart alone; `device`, `console` and `time` deal with what is
 //! outside; `process`, `syscall`, `file` and `user_memory` are what programs see. Decisions that need no hardware are made in
 //! `mm`, `fs` and `kernel_logic`, where host tests reach them.
 
@@ -19,6 +19,7 @@ mod log;
 mod memory;
 mod once;
 mod panic;
+mod park;
 mod process;
 mod stack;
 mod syscall;

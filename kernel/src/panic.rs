@@ -70,7 +70,7 @@ fn panic(info: &PanicInfo<'_>) -> ! {
 }
 
 fn stop_others() {
-    arch::stop_other_harts();
+    arch::interrupt_other_harts();
     let started = arch::now();
     // A hart that spins with interrupts off never hears of it; it says nothing either.
     while HALTED.load(Ordering::Acquire) + 1 < arch::hart_count()

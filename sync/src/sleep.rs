@@ -65,12 +65,21 @@ impl<L: Level, T> SleepLock<L, T> {
         }
     }
 
-    /// The guard of a lock whose guard was leaked ([`SleepGuard::leak`]).
+    /// The value of a lock whose guard was leaked ([`SleepGuard::leak`]).
     ///
     /// # Safety
     ///
-    /// The calling thread took the lock, leaked the guard, and uses neither the value that gave nor another guard
-    /// while this one lives.
+    /// The calling thread took the lock and leaked the guard, and adopts it only when this reference is not used any more.
+    pub unsafe fn leaked(&self) -> &T {
+        // SAFETY: the lock is held for as long as the reference is used, so nobody changes the value.
+        unsafe { &*self.value.get() }
+    }
+
+    /// The guard of a lock whose guard was leaked, to release it.
+    ///
+    /// # Safety
+    ///
+    /// The calling thread took the lock and leaked the guard, and has not adopted it since.
     pub unsafe fn adopt(&self) -> SleepGuard<'_, L, T> {
         SleepGuard {
             lock: self,
@@ -97,13 +106,11 @@ pub struct SleepGuard<'a, L: Level, T> {
     _this_thread: PhantomData<*mut ()>,
 }
 
-impl<'a, L: Level, T> SleepGuard<'a, L, T> {
+impl<L: Level, T> SleepGuard<'_, L, T> {
     /// Keeps the lock taken without a guard: for a thread that holds many locks of one level, which must be the only
-    /// one that does. [`SleepLock::adopt`] makes a guard again, to release it.
-    pub fn leak(self) -> &'a mut T {
-        let lock = core::mem::ManuallyDrop::new(self).lock;
-        // SAFETY: the lock stays taken, so nobody else reaches the value.
-        unsafe { &mut *lock.value.get() }
+    /// one that does. [`SleepLock::adopt`] makes a guard again.
+    pub fn leak(self) {
+        core::mem::forget(self);
     }
 
     /// The value and the token for locks further in.
@@ -149,11 +156,13 @@ mod tests {
     fn a_leaked_lock_is_released_by_a_new_guard() {
         let lock: SleepLock<Files, u32> = SleepLock::new(1);
         let mut held = Held::<Nothing>::claim();
-        *SleepGuard::leak(lock.lock(&mut held)) += 1;
+        lock.lock(&mut held).leak();
         assert_eq!(lock.state.load(Ordering::Relaxed), TAKEN);
-        // SAFETY: taken by this thread, and what was leaked is not used again.
+        // SAFETY: taken by this thread and leaked; the reference ends with the statement.
+        assert_eq!(unsafe { *lock.leaked() }, 1);
+        // SAFETY: taken by this thread and leaked.
         drop(unsafe { lock.adopt() });
-        assert_eq!(*lock.lock(&mut held), 2);
+        assert_eq!(*lock.lock(&mut held), 1);
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub mod shell;
 #[cfg(target_os = "none")]
 pub mod arch;
 #[cfg(target_os = "none")]
+pub mod device;
+#[cfg(target_os = "none")]
 pub mod file;
 #[cfg(target_os = "none")]
 mod heap;

@@ -2,11 +2,12 @@
 //!
 //! Everything but [`grow`] and [`shrink`] is Cowslip's extension and fails on other kernels.
 
-use crate::arch;
+use crate::file::Fd;
 use crate::process::Pid;
 use crate::syscall::{self, Failed, Result, check};
+use crate::{arch, device};
 use abi::{
-    ForkMode, MEM_COUNTERS, MemCounter, PAGE_SIZE, PROC_COUNTERS, PageInfo, ProcCounter,
+    ForkMode, MEM_COUNTERS, MemCounter, OpenFlags, PAGE_SIZE, PROC_COUNTERS, PageInfo, ProcCounter,
     SBRK_EAGER, SBRK_LAZY,
 };
 use core::ops::{Index, Range};
@@ -111,6 +112,37 @@ impl Index<ProcCounter> for ProcessCounters {
 
     fn index(&self, counter: ProcCounter) -> &u64 {
         &self.0[counter as usize]
+    }
+}
+
+/// What the kernel said when it was asked to audit its memory.
+#[derive(Clone, Copy, Debug)]
+pub struct Audit {
+    line: [u8; 256],
+    used: usize,
+}
+
+impl Audit {
+    /// Has the kernel audit now; fails on kernels that cannot.
+    pub fn now() -> Result<Self> {
+        let file = Fd::open(device::AUDIT, OpenFlags::READ_ONLY)?;
+        let mut line = [0; 256];
+        let used = file.read(&mut line);
+        file.close()?;
+        match used? {
+            0 => Err(Failed),
+            used => Ok(Self { line, used }),
+        }
+    }
+
+    /// What it said, in one line without its end.
+    pub fn line(&self) -> &[u8] {
+        self.line[..self.used].trim_ascii_end()
+    }
+
+    /// Whether it found nothing wrong.
+    pub fn is_clean(&self) -> bool {
+        self.line().starts_with(b"clean: ")
     }
 }
 

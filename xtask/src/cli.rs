@@ -77,6 +77,10 @@ pub struct MachineArguments {
     /// How fork copies memory: every page at once, or pages as they are written
     #[arg(long, value_enum, default_value_t = Fork::Cow)]
     pub fork: Fork,
+
+    /// Have the kernel audit its memory whenever a program has waited for its last child
+    #[arg(long)]
+    pub audit: bool,
 }
 
 /// Arguments of `run`.

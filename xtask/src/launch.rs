@@ -14,6 +14,9 @@ use crate::setup::{Toolchain, ensure_emulator};
 use crate::vm::{Keyboard, Vm};
 use crate::workspace::Workspace;
 
+/// The kernel option that has it audit its memory.
+pub const AUDIT: &str = "audit";
+
 /// Boots what the arguments describe; the exit code says how it ended.
 pub fn run(workspace: &Workspace, arguments: RunArguments) -> Result<u8> {
     if arguments.icount && arguments.machine.smp != 1 {
@@ -66,6 +69,9 @@ pub fn machine(guests: &Guests, arguments: &MachineArguments) -> Machine {
     machine.smp = arguments.smp;
     machine.mem = arguments.mem;
     machine.fork(arguments.fork);
+    if arguments.audit {
+        machine.options.push(AUDIT.to_owned());
+    }
     machine
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A *descriptor* is a number in a process's table ([`Descriptors`]). It leads to an *open file* ([`OpenFile`]), which descriptors of several
 //! processes share after `dup` and `fork`, offset included. An open file is a reference to an inode, an end of a
-//! pipe, or the console.
+//! pipe, or a device ([`device`]).
 //!
 //! **Giving up.** The last reference to an inode may have to write to the disk, which sleeps. So nothing of this is given up by
 //! being dropped: handles are passed to [`close`] or [`Directory::release`] with the token of a thread that holds no
@@ -17,6 +17,7 @@
 
 mod bounce;
 mod descriptors;
+mod device;
 mod directory;
 mod open_file;
 mod pipe;

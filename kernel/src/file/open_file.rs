@@ -1,13 +1,13 @@
 //! Open files: what a descriptor leads to.
 
-use abi::{CONSOLE_MAJOR, FileKind, OpenFlags, Stat};
+use abi::{FileKind, OpenFlags, Stat};
 use fs::InodeNo;
 use sync::{Counted, Held, SleepLock, Vacant, level};
 
-use super::bounce::{Bounce, SMALL};
+use super::bounce::Bounce;
+use super::device::Device;
 use super::{FileHandle, Pipe, system};
-use crate::console;
-use crate::process::{self, Caller};
+use crate::process::Caller;
 use crate::syscall::Failed;
 use crate::user_memory::UserSlice;
 
@@ -23,8 +23,8 @@ enum Object {
         inode: InodeNo,
         offset: SleepLock<level::Offset, u64>,
     },
-    /// The console, through a device file.
-    Console(InodeNo),
+    /// A device, through a device file.
+    Device { inode: InodeNo, device: Device },
     /// The end of a pipe that is read.
     Reader(Counted<Pipe>),
     /// The end of a pipe that is written.
@@ -59,8 +59,10 @@ impl OpenFile {
                 inode,
                 offset: SleepLock::new(0),
             }),
-            Some(CONSOLE_MAJOR) => Ok(Object::Console(inode)),
-            Some(_) => Err(Failed),
+            Some(major) => match Device::open(major) {
+                Some(device) => Ok(Object::Device { inode, device }),
+                None => Err(Failed),
+            },
         }
     }
 
@@ -88,7 +90,7 @@ impl OpenFile {
         }
         match &self.object {
             Object::Inode { inode, offset } => read_inode(*inode, offset, to, caller),
-            Object::Console(_) => read_console(to, caller),
+            Object::Device { device, .. } => device.read(to, caller),
             Object::Reader(pipe) => pipe.read(to, caller),
             Object::Writer(_) => Err(Failed),
         }
@@ -102,7 +104,7 @@ impl OpenFile {
         }
         match &self.object {
             Object::Inode { inode, offset } => write_inode(*inode, offset, from, caller),
-            Object::Console(_) => write_console(from, caller),
+            Object::Device { device, .. } => device.write(from, caller),
             Object::Writer(pipe) => pipe.write(from, caller),
             Object::Reader(_) => Err(Failed),
         }
@@ -111,7 +113,7 @@ impl OpenFile {
     /// Describes the file; pipes have no description.
     pub fn stat(&self, held: &mut Held<level::Nothing>) -> Result<Stat, Failed> {
         match &self.object {
-            Object::Inode { inode, .. } | Object::Console(inode) => {
+            Object::Inode { inode, .. } | Object::Device { inode, .. } => {
                 Ok(system::with(held, |fs| fs.stat(*inode))?)
             }
             Object::Reader(_) | Object::Writer(_) => Err(Failed),
@@ -123,7 +125,9 @@ impl OpenFile {
 pub fn close(file: FileHandle, held: &mut Held<level::Nothing>) {
     match file.into_inner().map(|file| file.object) {
         None => {}
-        Some(Object::Inode { inode, .. } | Object::Console(inode)) => system::release(inode, held),
+        Some(Object::Inode { inode, .. } | Object::Device { inode, .. }) => {
+            system::release(inode, held);
+        }
         Some(Object::Reader(pipe)) => pipe.close_reader(held),
         Some(Object::Writer(pipe)) => pipe.close_writer(held),
     }
@@ -177,32 +181,6 @@ fn write_inode(
             return Err(Failed);
         }
         done += count;
-    }
-    Ok(done)
-}
-
-fn read_console(to: UserSlice, caller: &mut Caller) -> Result<usize, Failed> {
-    process::reads_console(&caller.thread.process, &mut caller.held);
-    let mut bytes = [0; SMALL];
-    let wanted = to.len().min(SMALL);
-    let count = console::read(&mut bytes[..wanted], &mut caller.held).map_err(|_| Failed)?;
-    to.write(0, &bytes[..count], caller)?;
-    Ok(count)
-}
-
-fn write_console(from: UserSlice, caller: &mut Caller) -> Result<usize, Failed> {
-    let mut done = 0;
-    while done < from.len() {
-        let mut bytes = [0; SMALL];
-        let piece = &mut bytes[..(from.len() - done).min(SMALL)];
-        let result = from.read(done, piece, caller);
-        let good = result.map_or_else(|bad| bad.copied, |()| piece.len());
-        console::write(&piece[..good]);
-        result?;
-        done += good;
-        if caller.process().is_killed() {
-            return Err(Failed);
-        }
     }
     Ok(done)
 }

@@ -65,7 +65,7 @@ pub fn sync(held: &mut Held<level::Nothing>) {
 }
 
 /// Gives a reference to an inode back. If that fails, the inode is reclaimed at the next mount.
-pub fn release(inode: InodeNo, held: &mut Held<level::Nothing>) {
+pub fn release<L: Level>(inode: InodeNo, held: &mut Held<L>) {
     // `with` has reported what the user should know.
     let _ = with(held, |fs| fs.release(inode));
 }

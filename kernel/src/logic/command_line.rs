@@ -1,13 +1,16 @@
 //! The kernel's command line: options for the kernel, then ` -- `, then one line for the shell.
 //!
-//! Options are words: `fork=eager` or `fork=cow` (how processes fork unless they ask otherwise),
-//! `test=panic` and `test=overrun` (deliberate failures, for testing what they end in).
+//! Options are words: `fork=eager` or `fork=cow` (how processes fork unless they ask otherwise), `audit` (the kernel
+//! audits its memory when a program of the shell's has waited for its last child, and panics if something is wrong), `test=panic`,
+//! `test=overrun` and `test=leak` (deliberate failures, for testing what they end in).
 
 use abi::ForkMode;
 
 /// A failure on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Test {
+    /// The kernel loses an address space.
+    Leak,
     /// The kernel panics.
     Panic,
     /// The kernel overruns a kernel stack.
@@ -19,6 +22,8 @@ pub enum Test {
 pub struct Options<'a> {
     /// How processes fork.
     pub fork: ForkMode,
+    /// Whether the kernel audits its memory of its own accord.
+    pub audit: bool,
     /// The failure asked for, if any.
     pub test: Option<Test>,
     /// The shell line to run instead of an interactive shell.
@@ -31,6 +36,7 @@ impl<'a> Options<'a> {
         let (words, line) = split(text);
         let mut options = Self {
             fork: ForkMode::CopyOnWrite,
+            audit: false,
             test: None,
             line,
         };
@@ -38,6 +44,8 @@ impl<'a> Options<'a> {
             match word {
                 "fork=eager" => options.fork = ForkMode::Eager,
                 "fork=cow" => options.fork = ForkMode::CopyOnWrite,
+                "audit" => options.audit = true,
+                "test=leak" => options.test = Some(Test::Leak),
                 "test=panic" => options.test = Some(Test::Panic),
                 "test=overrun" => options.test = Some(Test::Overrun),
                 _ => unknown(word),
@@ -77,14 +85,18 @@ mod tests {
     fn nothing_means_the_defaults() {
         let (options, unknown) = parse("");
         assert_eq!(options.fork, ForkMode::CopyOnWrite);
-        assert_eq!((options.test, options.line), (None, None));
+        assert_eq!(
+            (options.audit, options.test, options.line),
+            (false, None, None)
+        );
         assert!(unknown.is_empty());
     }
 
     #[test]
     fn options_end_where_the_line_begins() {
-        let (options, unknown) = parse("fork=eager test=overrun -- echo fork=cow -- 'a  b'");
+        let (options, unknown) = parse("fork=eager audit test=overrun -- echo fork=cow -- 'a  b'");
         assert_eq!(options.fork, ForkMode::Eager);
+        assert!(options.audit);
         assert_eq!(options.test, Some(Test::Overrun));
         assert_eq!(options.line, Some("echo fork=cow -- 'a  b'"));
         assert!(unknown.is_empty());

@@ -1,7 +1,8 @@
 //! Exec: a new program in an old process.
 //!
 //! The new image is built beside the old one and given up by dropping it if anything fails, so a failed exec
-//! leaves the process as it was. From [`install`] on there is no way back and nothing that can fail.
+//! leaves the process as it was. From [`install`] on there is no way back and nothing that can fail. All of it happens
+//! inside the gate of [`standstill`], because for a while an image is nobody's.
 //!
 //! Layout (ABI: "Image"), from 0 up: the segments of the file, one page that is not mapped (the guard), one page of stack,
 //! the heap. Each segment has its own permissions; reading is always allowed, as on xv6. Instruction caches: a new
@@ -17,7 +18,7 @@ use mm::space::{MapError, Promise};
 use sync::{Held, level};
 
 use super::arguments::{Arguments, Placed};
-use super::{Caller, Space, scheduler};
+use super::{Caller, Current, Space, scheduler, standstill};
 use crate::arch::UserRegisters;
 use crate::file::system;
 use crate::memory::memory;
@@ -91,18 +92,21 @@ pub fn exec(
     arguments: &Arguments,
 ) -> Result<u64, ExecError> {
     let inode = system::in_directory(caller, |fs, directory| fs.lookup(directory, path))?;
-    let image = load(inode, arguments, &mut caller.held);
-    system::release(inode, &mut caller.held);
+    let thread = caller.thread;
+    let mut passage = standstill::pass(&mut caller.held);
+    let held = passage.held();
+    let image = load(inode, arguments, held);
+    system::release(inode, held);
     let image = image?;
-    caller.process().name.set(path);
-    Ok(install(caller, registers, image))
+    thread.process.name.set(path);
+    Ok(install(&thread, registers, image, held))
 }
 
 /// Lays the program in `inode` out in an address space of its own.
 fn load(
     inode: InodeNo,
     arguments: &Arguments,
-    held: &mut Held<level::Nothing>,
+    held: &mut Held<level::Standstill>,
 ) -> Result<Image, ExecError> {
     let mut bytes = [0; HEADER_SIZE];
     read_exactly(inode, 0, &mut bytes, held)?;
@@ -141,7 +145,7 @@ fn load_segment(
     space: &mut Space,
     inode: InodeNo,
     segment: &Segment,
-    held: &mut Held<level::Nothing>,
+    held: &mut Held<level::Standstill>,
 ) -> Result<(), ExecError> {
     let pages = PageRange::new(
         VirtAddr(segment.memory.start).page(),
@@ -169,7 +173,7 @@ fn read_exactly(
     inode: InodeNo,
     offset: u64,
     bytes: &mut [u8],
-    held: &mut Held<level::Nothing>,
+    held: &mut Held<level::Standstill>,
 ) -> Result<(), ExecError> {
     let count = system::with(held, |fs| fs.read_at(inode, offset, bytes))?;
     if count == bytes.len() {
@@ -179,20 +183,24 @@ fn read_exactly(
     }
 }
 
-/// Replaces the caller's program.
-fn install(caller: &mut Caller, registers: &mut UserRegisters, image: Image) -> u64 {
-    let thread = caller.thread;
+/// Replaces the program of `thread`, the caller's.
+fn install(
+    thread: &Current,
+    registers: &mut UserRegisters,
+    image: Image,
+    held: &mut Held<level::Standstill>,
+) -> u64 {
     let context = image.space.context().clone();
     let old = {
-        let mut space = thread.process.space.lock(&mut caller.held);
+        let mut space = thread.process.space.lock(held);
         let (space, held) = space.parts();
         let old = space.replace(image.space);
-        scheduler::enter_space(&thread, context, held);
+        scheduler::enter_space(thread, context, held);
         old
     };
     // No hart uses it any more: its only thread has left it.
     drop(old);
-    scheduler::restart_float(&thread, &mut caller.held);
+    scheduler::restart_float(thread, held);
     *registers = UserRegisters::new();
     registers.set_pc(image.entry);
     registers.set_stack_pointer(image.arguments.vector);

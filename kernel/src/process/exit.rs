@@ -10,7 +10,7 @@
 use sync::{Counted, Held, level};
 
 use super::tree::{Orphans, TREE};
-use super::{Caller, INIT, Thread, scheduler};
+use super::{Caller, INIT, Thread, scheduler, standstill};
 use crate::device::power;
 use crate::println;
 
@@ -24,11 +24,14 @@ pub fn exit(caller: &mut Caller, status: i32) -> ! {
     }
     let files = process.files.lock(held).take();
     files.close(held);
-    scheduler::leave_space(thread, held);
-    let space = process.space.lock(held).take();
-    drop(space);
-
-    let orphans = TREE.lock(held).begin_end(process, status);
+    let orphans = {
+        let mut passage = standstill::pass(held);
+        let held = passage.held();
+        scheduler::leave_space(thread, held);
+        let space = process.space.lock(held).take();
+        drop(space);
+        TREE.lock(held).begin_end(process, status)
+    };
     if let Some(Orphans {
         init,
         reapable: true,

@@ -8,7 +8,7 @@ use mm::NoMemory;
 use sync::Counted;
 
 use super::tree::TREE;
-use super::{Caller, Pid, Process, Thread, before_user, current, scheduler};
+use super::{Caller, Pid, Process, Thread, before_user, current, scheduler, standstill};
 use crate::arch::{self, UserRegisters};
 use crate::file::Files;
 
@@ -21,6 +21,8 @@ pub fn fork(caller: &mut Caller, registers: &UserRegisters) -> Result<Pid, NoMem
     if TREE.lock(held).children(process) >= CHILDREN_MAX {
         return Err(NoMemory);
     }
+    let mut passage = standstill::pass(held);
+    let held = passage.held();
     let mode = process.fork_mode();
     let space = match &mut *process.space.lock(held) {
         Some(space) => space.fork(mode)?,

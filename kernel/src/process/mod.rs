@@ -15,6 +15,7 @@
 //!
 //! | lock | level | protects |
 //! |---|---|---|
+//! | the gate of [`standstill`] | `Standstill` | which address spaces there are, and whose |
 //! | [`Process::space`] | `Space` | the address space; a sleep lock |
 //! | [`Process::files`] | `Object` | the descriptor table and the current directory |
 //! | [`tree::TREE`] | `Processes` | relations, pids, life and death |
@@ -28,6 +29,7 @@
 //! what descriptors mean; `mm` owns the memory.
 
 mod arguments;
+mod audit;
 mod caller;
 mod exec;
 mod exit;
@@ -38,6 +40,7 @@ mod fork;
 mod kill;
 mod name;
 pub mod scheduler;
+mod standstill;
 mod table;
 mod thread;
 mod tree;
@@ -49,6 +52,7 @@ use sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
 use sync::{Keyed, SleepLock, SpinLock, WaitQueue, level};
 
 pub use arguments::{Arguments, Refused};
+pub use audit::{audit, audit_after_reaping, audit_always, leak_space};
 pub use caller::Caller;
 pub use exec::{ExecError, exec};
 pub use exit::exit;

@@ -29,6 +29,7 @@ pub fn wait(call: &mut Call, status: u64) -> Answer {
             UserSlice::new(status, bytes.len()).write(0, &bytes, caller)?;
         }
         if process::reap(&thread.process, ended.pid, &mut caller.held) {
+            process::audit_after_reaping(&thread.process, &mut caller.held);
             return Ok(ended.pid as u64);
         }
     }

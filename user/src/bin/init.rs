@@ -7,8 +7,9 @@
 #![no_main]
 #![forbid(unsafe_code)]
 
-use abi::{CONSOLE_MAJOR, OpenFlags};
+use abi::{AUDIT_MAJOR, CONSOLE_MAJOR, OpenFlags};
 use core::ffi::CStr;
+use user::device;
 use user::file::{self, Fd};
 use user::process::{self, Fork};
 use user::{Args, Result, eprintln, println};
@@ -23,6 +24,7 @@ fn run(args: Args) -> i32 {
         // There is nobody to tell.
         return CANNOT_RUN;
     }
+    make_devices();
     match args.clone().nth(1) {
         None => keep_shell(),
         Some(line) => {
@@ -41,13 +43,20 @@ fn run(args: Args) -> i32 {
 
 /// Makes descriptors 0, 1 and 2 the console, which is made if the disk has none.
 fn open_console() -> Result<()> {
-    let console = Fd::open(c"/console", OpenFlags::READ_WRITE).or_else(|_| {
-        file::make_device(c"/console", CONSOLE_MAJOR.into(), 0)?;
-        Fd::open(c"/console", OpenFlags::READ_WRITE)
+    let console = Fd::open(device::CONSOLE, OpenFlags::READ_WRITE).or_else(|_| {
+        file::make_device(device::CONSOLE, CONSOLE_MAJOR.into(), 0)?;
+        Fd::open(device::CONSOLE, OpenFlags::READ_WRITE)
     })?;
     console.duplicate()?;
     console.duplicate()?;
     Ok(())
+}
+
+/// Makes the device file that only a few programs use, where the disk has none.
+fn make_devices() {
+    // What is there already cannot be made again, and a disk can be full: so be it, those programs say what they lack.
+    let _ = file::make_directory(device::DIRECTORY);
+    let _ = file::make_device(device::AUDIT, AUDIT_MAJOR.into(), 0);
 }
 
 /// Runs the shell for ever.

@@ -23,6 +23,7 @@ pub fn run(workspace: &Workspace, guests: &Guests, report: &Report) -> Result<()
         smp: 2,
         mem: Memory::mebibytes(128),
         fork: Fork::Cow,
+        audit: false,
     };
     let site = Site::new(workspace, guests, &machine)?;
     let tally = cuts(&site, 1..1 + CUTS, |_, _| {});

@@ -169,8 +169,8 @@ pub fn send_reschedule(hart: usize) {
     send_interrupt(1 << hart);
 }
 
-/// Interrupts all other harts, which then see that the kernel has panicked.
-pub fn stop_other_harts() {
+/// Interrupts all other harts, which then look whether the kernel has panicked, or somebody wants to be alone.
+pub fn interrupt_other_harts() {
     let others = ((1u64 << hart_count()) - 1) & !(1 << hart());
     send_interrupt(others);
 }

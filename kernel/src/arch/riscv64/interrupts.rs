@@ -3,7 +3,7 @@
 use core::arch::asm;
 
 use super::{hart, plic, timer};
-use crate::{device, panic, process};
+use crate::{device, panic, park, process};
 
 /// Bits of `sie` and `sip`, and codes of `scause` (sections 10.1.3 and 10.1.8).
 const SOFTWARE: usize = 1;
@@ -47,9 +47,10 @@ pub fn halt() -> ! {
 pub(super) fn serve(code: usize) {
     match code {
         SOFTWARE => {
-            // SAFETY: clears this hart's pending bit. Being awake is all the sender wanted, unless the kernel has panicked.
+            // SAFETY: clears this hart's pending bit. Being awake is all the sender wanted, if it is none of what follows.
             unsafe { asm!("csrc sip, {}", in(reg) 1 << SOFTWARE, options(nostack)) };
             panic::halt_if_panicked();
+            park::park_if_wanted();
         }
         TIMER => {
             timer::tick();

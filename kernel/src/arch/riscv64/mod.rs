@@ -24,8 +24,8 @@ pub use boot::{initialize_hart, start_other_harts};
 pub use context::{KernelContext, switch};
 pub use float::FloatState;
 pub use hart::{
-    boot_stack, current, describe as describe_harts, hart, hart_count, run_on_stack,
-    scheduler_context, send_reschedule, set_boot_stack, set_current, stop_other_harts,
+    boot_stack, current, describe as describe_harts, hart, hart_count, interrupt_other_harts,
+    run_on_stack, scheduler_context, send_reschedule, set_boot_stack, set_current,
     wait_for_interrupt,
 };
 pub use interrupts::{disable_interrupts, enable_interrupts, halt};

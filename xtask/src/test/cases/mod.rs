@@ -1,5 +1,6 @@
 //! The guest tests, as tables: one file per subject.
 
+mod audit;
 mod boot;
 mod course;
 mod cow;
@@ -18,6 +19,7 @@ use super::case::Case;
 pub fn all() -> Vec<Case> {
     [
         boot::cases(),
+        audit::cases(),
         cow::cases(),
         processes::cases(),
         files::cases(),

@@ -7,10 +7,12 @@
 //! Invariants: a process is in the table of pids exactly while it is some parent's child (or is init); only living processes
 //! have children; an ended one stays until its parent reaps it. Processes whose parent ends become init's.
 
+mod visit;
+
+use sync::atomic::Ordering;
 use sync::{Counted, Held, Key, Level, SpinLock, level};
 
 use super::{INIT, Pid, Process, Thread};
-use sync::atomic::Ordering;
 
 /// Hash chains for pids.
 const CHAINS: usize = 1024;
@@ -106,18 +108,6 @@ impl Tree {
         }
         None
     }
-
-    /// The process at a place in the table of pids, for going through all of them.
-    pub fn at(&self, chain: usize, position: usize) -> Option<&Counted<Process>> {
-        let mut at = self.by_pid.get(chain)?.as_ref();
-        for _ in 0..position {
-            at = self.family(at?).same_chain.as_ref();
-        }
-        at
-    }
-
-    /// How many chains [`Tree::at`] knows.
-    pub const CHAINS: usize = CHAINS;
 
     fn family<'a>(&'a self, process: &'a Process) -> &'a Family {
         process.family.get(&self.key)
@@ -292,33 +282,6 @@ impl Tree {
             Some(previous) => self.family_mut(previous).next = next,
         }
         Some(parent)
-    }
-
-    /// Visits the living descendants of `top`, parents before their children.
-    pub fn for_each_descendant(&self, top: &Process, mut visit: impl FnMut(&Counted<Process>)) {
-        let mut at = top;
-        loop {
-            if let Some(child) = &self.family(at).living {
-                visit(child);
-                at = child;
-                continue;
-            }
-            loop {
-                if core::ptr::eq(at, top) {
-                    return;
-                }
-                let family = self.family(at);
-                if let Some(next) = &family.next {
-                    visit(next);
-                    at = next;
-                    break;
-                }
-                let Some(parent) = &family.parent else {
-                    return;
-                };
-                at = parent;
-            }
-        }
     }
 }
 

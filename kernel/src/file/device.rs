@@ -1,0 +1,131 @@
+//! Character devices: what a device file leads to, by its major number.
+//!
+//! The console is read line by line for ever. The audit says one line about the kernel: a read gives the line, the next one the
+//! end of the file. So `cat` works on it.
+
+use core::fmt::{self, Write};
+
+use abi::{AUDIT_MAJOR, CONSOLE_MAJOR};
+use sync::atomic::{AtomicBool, Ordering};
+
+use super::bounce::SMALL;
+use crate::console;
+use crate::process::{self, Caller};
+use crate::syscall::Failed;
+use crate::user_memory::UserSlice;
+
+/// A device that this kernel has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Which {
+    /// The keyboard and the screen.
+    Console,
+    /// Reading has the memory system audited and tells the verdict.
+    Audit,
+}
+
+/// A device as somebody has opened it.
+pub struct Device {
+    which: Which,
+    /// The line has been read.
+    told: AtomicBool,
+}
+
+impl Device {
+    /// The device with this number, if there is one.
+    pub fn open(major: u16) -> Option<Self> {
+        let which = match major {
+            CONSOLE_MAJOR => Which::Console,
+            AUDIT_MAJOR => Which::Audit,
+            _ => return None,
+        };
+        Some(Self {
+            which,
+            told: AtomicBool::new(false),
+        })
+    }
+
+    /// Reads into the caller's memory; how many bytes.
+    pub fn read(&self, to: UserSlice, caller: &mut Caller) -> Result<usize, Failed> {
+        let mut line = Line::new();
+        match self.which {
+            Which::Console => return read_console(to, caller),
+            _ if self.told.swap(true, Ordering::Relaxed) => return Ok(0),
+            Which::Audit => line.say(format_args!("{}", process::audit(&mut caller.held))),
+        }
+        let told = &line.bytes[..line.length.min(to.len())];
+        to.write(0, told, caller)?;
+        Ok(told.len())
+    }
+
+    /// Writes the caller's bytes; how many those are.
+    pub fn write(&self, from: UserSlice, caller: &mut Caller) -> Result<usize, Failed> {
+        match self.which {
+            Which::Console => write_console(from, caller),
+            Which::Audit => Err(Failed),
+        }
+    }
+}
+
+/// One line of text.
+struct Line {
+    bytes: [u8; 256],
+    length: usize,
+}
+
+impl Line {
+    const fn new() -> Self {
+        Self {
+            bytes: [0; 256],
+            length: 0,
+        }
+    }
+
+    /// Adds a text and ends the line; what does not fit is cut off.
+    fn say(&mut self, text: fmt::Arguments<'_>) {
+        // The error says that it was cut.
+        let _ = self.write_fmt(text);
+        let end = self.length.min(self.bytes.len() - 1);
+        self.bytes[end] = b'\n';
+        self.length = end + 1;
+    }
+}
+
+impl Write for Line {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = &mut self.bytes[self.length..];
+        let count = text.len().min(room.len());
+        room[..count].copy_from_slice(&text.as_bytes()[..count]);
+        self.length += count;
+        if count == text.len() {
+            Ok(())
+        } else {
+            Err(fmt::Error)
+        }
+    }
+}
+
+fn read_console(to: UserSlice, caller: &mut Caller) -> Result<usize, Failed> {
+    process::reads_console(&caller.thread.process, &mut caller.held);
+    let mut bytes = [0; SMALL];
+    let wanted = to.len().min(SMALL);
+    let count = console::read(&mut bytes[..wanted], &mut caller.held).map_err(|_| Failed)?;
+    to.write(0, &bytes[..count], caller)?;
+    Ok(count)
+}
+
+fn write_console(from: UserSlice, caller: &mut Caller) -> Result<usize, Failed> {
+    let mut done = 0;
+    while done < from.len() {
+        let mut bytes = [0; SMALL];
+        let piece = &mut bytes[..(from.len() - done).min(SMALL)];
+        let result = from.read(done, piece, caller);
+        let good = result.map_or_else(|bad| bad.copied, |()| piece.len());
+        console::write(&piece[..good]);
+        result?;
+        done += good;
+        if caller.process().is_killed() {
+            return Err(Failed);
+        }
+    }
+    Ok(done)
+}

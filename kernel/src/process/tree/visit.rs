@@ -1,0 +1,71 @@
+//! Going through the processes.
+
+use core::iter::successors;
+
+use sync::Counted;
+
+use super::super::{Pid, Process};
+use super::{CHAINS, Life, Tree, chain};
+
+impl Tree {
+    /// The living processes, by chain.
+    pub fn alive(&self) -> impl Iterator<Item = &Counted<Process>> {
+        (0..CHAINS).flat_map(|chain| self.alive_in(chain))
+    }
+
+    fn alive_in(&self, chain: usize) -> impl Iterator<Item = &Counted<Process>> {
+        let first = self.by_pid[chain].as_ref();
+        let all = successors(first, |&process| self.family(process).same_chain.as_ref());
+        all.filter(|process| self.life(process) == Life::Alive)
+    }
+
+    /// The first living process, or the one after that with the pid `after`: for going through all of them when the lock is
+    /// given up in between.
+    pub fn next_alive(&self, after: Option<Pid>) -> Option<&Counted<Process>> {
+        let place = |pid: Pid| (chain(pid), pid);
+        (after.map_or(0, chain)..CHAINS).find_map(|chain| {
+            self.alive_in(chain)
+                .filter(|process| Some(place(process.pid())) > after.map(place))
+                .min_by_key(|process| process.pid())
+        })
+    }
+
+    /// The process at a place in the table of pids, for going through all of them.
+    pub fn at(&self, chain: usize, position: usize) -> Option<&Counted<Process>> {
+        let mut at = self.by_pid.get(chain)?.as_ref();
+        for _ in 0..position {
+            at = self.family(at?).same_chain.as_ref();
+        }
+        at
+    }
+
+    /// How many chains [`Tree::at`] knows.
+    pub const CHAINS: usize = CHAINS;
+
+    /// Visits the living descendants of `top`, parents before their children.
+    pub fn for_each_descendant(&self, top: &Process, mut visit: impl FnMut(&Counted<Process>)) {
+        let mut at = top;
+        loop {
+            if let Some(child) = &self.family(at).living {
+                visit(child);
+                at = child;
+                continue;
+            }
+            loop {
+                if core::ptr::eq(at, top) {
+                    return;
+                }
+                let family = self.family(at);
+                if let Some(next) = &family.next {
+                    visit(next);
+                    at = next;
+                    break;
+                }
+                let Some(parent) = &family.parent else {
+                    return;
+                };
+                at = parent;
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! `audit [TIMES]`: has the kernel recount its memory while it runs, and prints what it says.
+//!
+//! If it is to do so several times, it lets other programs run for a tick in between.
+//! The status is 0 if nothing is wrong, 1 as soon as something is, and 2 if this kernel cannot audit itself.
+
+#![no_std]
+#![no_main]
+#![forbid(unsafe_code)]
+
+use user::io::Lossy;
+use user::memory::Audit;
+use user::{Args, eprintln, println, process};
+
+user::main!(run);
+
+fn run(mut args: Args) -> i32 {
+    let times = match args
+        .nth(1)
+        .map(|times| times.to_str().unwrap_or("").parse())
+    {
+        None => 1,
+        Some(Ok(times @ 1..)) => times,
+        Some(_) => {
+            eprintln!("usage: audit [TIMES]");
+            return 2;
+        }
+    };
+    for time in 1..=times {
+        let Ok(audit) = Audit::now() else {
+            eprintln!(
+                "audit: this kernel has no audit device (/dev/audit, major {})",
+                abi::AUDIT_MAJOR
+            );
+            return 2;
+        };
+        if time == times || !audit.is_clean() {
+            println!("{}", Lossy(audit.line()));
+        }
+        if !audit.is_clean() {
+            return 1;
+        }
+        if time < times && process::sleep(1).is_err() {
+            eprintln!("audit: cannot sleep");
+            return 2;
+        }
+    }
+    0
+}

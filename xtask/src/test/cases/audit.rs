@@ -1,0 +1,55 @@
+//! The kernel recounts its memory while it works.
+
+use super::super::case::{Case, End};
+use crate::launch::AUDIT;
+
+/// A leak that the kernel is asked to have, as an audit tells it.
+const LEAK: &str = r"frame 0x[0-9a-f]+ \(a page table\) has a count of 1, but 0 refer to it$";
+
+/// The tests.
+pub fn cases() -> Vec<Case> {
+    let mut cases = vec![
+        Case::line("audit: a leak is told", "audit")
+            .option("test=leak")
+            .ends(End::Status(1))
+            .shows(&format!("^{LEAK}")),
+        Case::line(
+            "audit: the kernel looks for a leak itself",
+            "echo a; echo b",
+        )
+        .option("test=leak")
+        .option(AUDIT)
+        .ends(End::Panic)
+        .shows(&format!(r"PANIC: audit: {LEAK}").replace('$', " at "))
+        .hides("^b$"),
+        Case::line("audit: with much memory", "audit 3")
+            .harts(2)
+            .mebibytes(8192)
+            .shows("^clean: 20[0-9]{5} frames, 3 spaces$"),
+    ];
+    for harts in [1, 2, 4, 8] {
+        cases.push(
+            Case::line(
+                format!("audit: beside a mill: {harts} harts"),
+                "grind -s 5 1000000 & usertests forkforkfork & audit 20",
+            )
+            .harts(harts)
+            .within(120)
+            // The others print where they like.
+            .shows("clean: [0-9]+ frames, [0-9]+ spaces$"),
+        );
+    }
+    cases.extend([
+        Case::line("cowtest, audited", "cowtest")
+            .harts(4)
+            .option(AUDIT)
+            .within(300)
+            .shows("^ALL COW TESTS PASSED$"),
+        Case::line("usertests -q, audited", "usertests -q")
+            .harts(2)
+            .option(AUDIT)
+            .within(180)
+            .shows("^ALL TESTS PASSED$"),
+    ]);
+    cases
+}
