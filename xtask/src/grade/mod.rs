@@ -4,6 +4,7 @@
 //! test, [`verdict`] is what comes of it, [`report`] prints it. [`self_test`] turns the whole on
 //! kernels of which it is known how they must do.
 
+mod audited;
 mod grader;
 mod guest;
 mod json;

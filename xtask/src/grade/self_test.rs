@@ -1,7 +1,7 @@
 //! `cargo xtask grade --self-test`: kernels of which it is known how they must do. A stand-in that
 //! goes every way a kernel can go, our own kernel, and variants of it that each make a mistake of
 //! `mm::mistake`. Grading is worth something only if the broken ones fail, by the tests that are
-//! meant for their mistakes, and the unbroken one passes.
+//! meant for their mistakes, and the unbroken one passes. The kernel's own audit must find some of the mistakes, too.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -10,9 +10,9 @@ use anyhow::Result;
 use mm::mistake::Mistake;
 
 use super::grader::{BOOT_SUITE, Grader};
-use super::stand_in;
 use super::suite::COWTEST;
 use super::verdict::{Graded, Verdict};
+use super::{audited, stand_in};
 use crate::build::{self, mistaken_kernel};
 use crate::image::{self, Geometry};
 use crate::progress::spinner;
@@ -45,6 +45,13 @@ const EXPECTED: &[(Mistake, &[&str])] = &[
     (Mistake::KillLosesCopy, &["kill"]),
 ];
 
+/// Those that the kernel's own audit must report as well. The others leave nothing in the books that is wrong when a test is over.
+const AUDITED: &[Mistake] = &[
+    Mistake::FailedForkLeaks,
+    Mistake::TablesLeakAtExit,
+    Mistake::ResidentGrowsOnCopy,
+];
+
 /// Grades all of them; 1 if one did not do as it must.
 pub fn run(workspace: &Workspace, toolchain: &Toolchain, filter: Option<&str>) -> Result<u8> {
     ensure_cross_compiler()?;
@@ -69,6 +76,9 @@ pub fn run(workspace: &Workspace, toolchain: &Toolchain, filter: Option<&str>) -
         let watching = spinner(name.clone());
         let kernel = mistaken_kernel(workspace, toolchain, mistake)?;
         let graded = grade(workspace, &kernel, &image)?;
+        let audit = AUDITED
+            .contains(&mistake)
+            .then(|| audited::finding(workspace, &kernel, &image, HARTS));
         drop(watching);
         let missed: Vec<_> = tests
             .iter()
@@ -78,13 +88,19 @@ pub fn run(workspace: &Workspace, toolchain: &Toolchain, filter: Option<&str>) -
                     .any(|it| it.test == **test && it.verdict.is_bad())
             })
             .collect();
+        let seen = missed.is_empty() && !matches!(audit, Some(Err(_)));
         all += 1;
-        caught += usize::from(missed.is_empty());
+        caught += usize::from(seen);
         let mut how = summary(&graded);
         if !missed.is_empty() {
             how.push_str(&format!("; expected also of {missed:?}"));
         }
-        line(&verdict(missed.is_empty()), &name, begin, &how);
+        match audit {
+            None => {}
+            Some(Ok(finding)) => how.push_str(&format!("; {finding}")),
+            Some(Err(error)) => how.push_str(&format!("; {error:#}")),
+        }
+        line(&verdict(seen), &name, begin, &how);
         for boot in graded.iter().filter(|it| it.suite == BOOT_SUITE) {
             println!("       | boot: {:?}", boot.verdict);
         }

@@ -1,0 +1,41 @@
+//! Whether a kernel that audits itself reports the mistake it makes.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use crate::image;
+use crate::launch::AUDIT;
+use crate::outcome::Outcome;
+use crate::qemu::{Console, Disk, Keep};
+use crate::session::Session;
+use crate::vm::{Keyboard, Vm};
+use crate::workspace::Workspace;
+
+/// A finding ends the machine long before.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// Has our kernel, built with a mistake, run `cowtest` with its audit on; what the audit reports.
+pub fn finding(workspace: &Workspace, kernel: &Path, image: &[u8], harts: u8) -> Result<String> {
+    let mut machine = super::machine(kernel, harts)?;
+    let path = image::write_temporary(workspace, image)?;
+    machine.disk = Some(Disk {
+        path: path.clone(),
+        keep: Keep::Nothing,
+    });
+    machine.options.push(AUDIT.to_owned());
+    machine.line = Some("cowtest".to_owned());
+    let vm = Vm::start(machine.command(&Console::Plain), Keyboard::Absent)?;
+    let mut session = Session::new(vm, Some(Instant::now() + LIMIT), |_: &[u8]| {});
+    // Whether it has ended or not: if not, there was no panic.
+    session.wait_closed();
+    session.vm.kill();
+    let outcome = session.vm.outcome()?;
+    fs::remove_file(&path)?;
+    match outcome {
+        Outcome::Panicked(panic) if panic.message.starts_with("audit: ") => Ok(panic.message),
+        other => bail!("expected the audit to report the mistake, saw {other:?}"),
+    }
+}
