@@ -46,6 +46,9 @@ pub const TIME_HZ: u64 = 10_000_000;
 pub const CONSOLE_MAJOR: u16 = 1;
 /// Device number of the audit: one line, `clean: ...` or what is wrong with the kernel's memory.
 pub const AUDIT_MAJOR: u16 = 2;
+/// Device number of fail-nth: a decimal number N makes the writer's N-th allocation in the kernel fail; read, it tells how
+/// many are left before that, 0 if none will fail.
+pub const FAIL_NTH_MAJOR: u16 = 3;
 
 /// `sbrk` mode: promise the memory now (what programs that pass one argument get).
 pub const SBRK_EAGER: u64 = 1;

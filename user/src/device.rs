@@ -11,3 +11,5 @@ pub const CONSOLE: &CStr = c"/console";
 pub const DIRECTORY: &CStr = c"/dev";
 /// The kernel's audit, `abi::AUDIT_MAJOR`.
 pub const AUDIT: &CStr = c"/dev/audit";
+/// What makes allocations fail, `abi::FAIL_NTH_MAJOR`.
+pub const FAIL_NTH: &CStr = c"/dev/failnth";

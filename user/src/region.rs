@@ -124,6 +124,14 @@ impl Region {
             .map(|count| count as usize)
     }
 
+    /// Has the kernel write `count` bytes from `offset` to `fd`.
+    pub fn write_to(&self, fd: Fd, offset: usize, count: usize) -> Result<usize> {
+        assert!(offset <= self.pages * PAGE_SIZE, "offset {offset}");
+        // SAFETY: the kernel only reads.
+        check(unsafe { syscall::write(fd.0, self.start + offset as u64, count as i32) })
+            .map(|count| count as usize)
+    }
+
     /// What the kernel says of `page`.
     pub fn info(&self, page: usize) -> Result<PageInfo> {
         let mut info = [PageInfo::default()];

@@ -1,11 +1,11 @@
 //! Character devices: what a device file leads to, by its major number.
 //!
-//! The console is read line by line for ever. The audit says one line about the kernel: a read gives the line, the next one the
-//! end of the file. So `cat` works on it.
+//! The console is read line by line for ever. The others say one line about the kernel: a read gives the line, the next one the
+//! end of the file, and a write makes a new line to be read. So `cat` works on them.
 
 use core::fmt::{self, Write};
 
-use abi::{AUDIT_MAJOR, CONSOLE_MAJOR};
+use abi::{AUDIT_MAJOR, CONSOLE_MAJOR, FAIL_NTH_MAJOR};
 use sync::atomic::{AtomicBool, Ordering};
 
 use super::bounce::SMALL;
@@ -21,6 +21,8 @@ enum Which {
     Console,
     /// Reading has the memory system audited and tells the verdict.
     Audit,
+    /// Writing says which allocation of the caller's is to fail, reading how many are left before it does.
+    FailNth,
 }
 
 /// A device as somebody has opened it.
@@ -36,6 +38,7 @@ impl Device {
         let which = match major {
             CONSOLE_MAJOR => Which::Console,
             AUDIT_MAJOR => Which::Audit,
+            FAIL_NTH_MAJOR => Which::FailNth,
             _ => return None,
         };
         Some(Self {
@@ -51,6 +54,7 @@ impl Device {
             Which::Console => return read_console(to, caller),
             _ if self.told.swap(true, Ordering::Relaxed) => return Ok(0),
             Which::Audit => line.say(format_args!("{}", process::audit(&mut caller.held))),
+            Which::FailNth => line.say(format_args!("{}", caller.thread.fail_nth.left())),
         }
         let told = &line.bytes[..line.length.min(to.len())];
         to.write(0, told, caller)?;
@@ -62,6 +66,12 @@ impl Device {
         match self.which {
             Which::Console => write_console(from, caller),
             Which::Audit => Err(Failed),
+            Which::FailNth => {
+                let nth = read_number(from, caller)?;
+                caller.thread.fail_nth.set(nth);
+                self.told.store(false, Ordering::Relaxed);
+                Ok(from.len())
+            }
         }
     }
 }
@@ -102,6 +112,18 @@ impl Write for Line {
             Err(fmt::Error)
         }
     }
+}
+
+/// Digits of the largest number, and the end of a line.
+const NUMBER_MAX: usize = "4294967295\n".len();
+
+/// A decimal number, perhaps with white space around it.
+fn read_number(from: UserSlice, caller: &mut Caller) -> Result<u32, Failed> {
+    let mut bytes = [0; NUMBER_MAX];
+    let bytes = bytes.get_mut(..from.len()).ok_or(Failed)?;
+    from.read(0, bytes, caller)?;
+    let text = core::str::from_utf8(bytes).map_err(|_| Failed)?;
+    text.trim_ascii().parse().map_err(|_| Failed)
 }
 
 fn read_console(to: UserSlice, caller: &mut Caller) -> Result<usize, Failed> {

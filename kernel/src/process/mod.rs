@@ -33,6 +33,7 @@ mod audit;
 mod caller;
 mod exec;
 mod exit;
+mod fail_nth;
 mod fault;
 mod first;
 mod foreground;
@@ -56,6 +57,7 @@ pub use audit::{audit, audit_after_reaping, audit_always, leak_space};
 pub use caller::Caller;
 pub use exec::{ExecError, exec};
 pub use exit::exit;
+pub use fail_nth::{FailNth, refuses_allocation};
 pub use fault::{
     before_user, float_wanted, out_of_memory, resolve, tick, user_exception, user_fault,
 };

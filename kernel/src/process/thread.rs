@@ -13,7 +13,7 @@ use mm::NoMemory;
 use sync::{Counted, Keyed};
 
 use super::scheduler::{self, Place, ScheduleKey};
-use super::{Context, Process};
+use super::{Context, FailNth, Process};
 use crate::arch::{self, FloatState, KernelContext, UserRegisters};
 use crate::stack::KernelStack;
 
@@ -23,6 +23,8 @@ pub struct Thread {
     pub process: Counted<Process>,
     /// Where it runs when it is in the kernel.
     pub stack: KernelStack,
+    /// Which of its allocations is to fail.
+    pub fail_nth: FailNth,
     pub(super) place: Keyed<ScheduleKey, Place>,
 }
 
@@ -48,6 +50,7 @@ impl Thread {
             process,
             place: Keyed::new(Place::new(context, float, space)),
             stack,
+            fail_nth: FailNth::never(),
         })?)
     }
 }

@@ -7,7 +7,7 @@
 #![no_main]
 #![forbid(unsafe_code)]
 
-use abi::{AUDIT_MAJOR, CONSOLE_MAJOR, OpenFlags};
+use abi::{AUDIT_MAJOR, CONSOLE_MAJOR, FAIL_NTH_MAJOR, OpenFlags};
 use core::ffi::CStr;
 use user::device;
 use user::file::{self, Fd};
@@ -52,11 +52,16 @@ fn open_console() -> Result<()> {
     Ok(())
 }
 
-/// Makes the device file that only a few programs use, where the disk has none.
+/// Makes the device files that only a few programs use, where the disk has none.
 fn make_devices() {
     // What is there already cannot be made again, and a disk can be full: so be it, those programs say what they lack.
     let _ = file::make_directory(device::DIRECTORY);
-    let _ = file::make_device(device::AUDIT, AUDIT_MAJOR.into(), 0);
+    for (path, major) in [
+        (device::AUDIT, AUDIT_MAJOR),
+        (device::FAIL_NTH, FAIL_NTH_MAJOR),
+    ] {
+        let _ = file::make_device(path, major.into(), 0);
+    }
 }
 
 /// Runs the shell for ever.

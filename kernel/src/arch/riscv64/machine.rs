@@ -6,6 +6,7 @@ use mm::pt::Sv39;
 
 use super::layout::to_virtual;
 use super::{copy, fence, hart, kernel_space};
+use crate::process;
 
 const ASID_SHIFT: u32 = 44;
 const ASID_MASK: usize = 0xffff;
@@ -87,6 +88,11 @@ unsafe impl mm::Machine for Machine {
             }
             None => kernel,
         });
+    }
+
+    #[inline]
+    fn refuses_allocation(&self) -> bool {
+        process::refuses_allocation()
     }
 
     fn read_user(&self, from: VirtAddr, to: &mut [u8]) -> usize {

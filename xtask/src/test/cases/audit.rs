@@ -1,4 +1,4 @@
-//! The kernel recounts its memory while it works.
+//! The kernel recounts its memory while it works, and every allocation fails once.
 
 use super::super::case::{Case, End};
 use crate::launch::AUDIT;
@@ -37,6 +37,15 @@ pub fn cases() -> Vec<Case> {
             .within(120)
             // The others print where they like.
             .shows("clean: [0-9]+ frames, [0-9]+ spaces$"),
+        );
+    }
+    for harts in [1, 2, 4] {
+        cases.push(
+            Case::line(format!("failnth: {harts} harts"), "failnth")
+                .harts(harts)
+                .within(120)
+                .shows("^failnth: [0-9]+ operations, [0-9]+ failures, 0 differences$")
+                .leaves_disk_sound(),
         );
     }
     cases.extend([

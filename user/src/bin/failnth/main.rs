@@ -1,0 +1,196 @@
+//! `failnth`: does every system call, and every page fault, survive every allocation that fails in it?
+//!
+//! Each operation is run again and again, with its first allocation in the kernel made to fail, then its second, and so
+//! on until it is through without one (`/dev/failnth`, see `abi::FAIL_NTH_MAJOR`). Each time in a process of its own. It must
+//! succeed or answer -1 and have changed nothing; where it touches memory that was not promised, the process may be
+//! killed instead. Afterwards as many frames are free and promised as before, and the kernel's audit finds nothing. What
+//! else runs at the same time would disturb the count.
+
+#![no_std]
+#![no_main]
+#![forbid(unsafe_code)]
+
+mod files;
+mod memory;
+mod processes;
+mod trial;
+
+use abi::MemCounter;
+use core::ffi::CStr;
+use trial::{Device, Ended, Trial};
+use user::io::Lossy;
+use user::memory::{Audit, SystemCounters, touch_own_pages};
+use user::process::{self, Fork, KILLED};
+use user::testing::outcome::{Outcome, ensure, failure};
+use user::testing::scratch;
+use user::{Args, eprintln, println};
+
+user::main!(run);
+
+/// Where the operations work.
+const DIRECTORY: &CStr = c"/failnth.d";
+/// No operation needs so many allocations.
+const NTH_MAX: u32 = 500;
+/// Nor this many by far.
+const NEVER: u32 = u32::MAX;
+/// Times that the counters are looked at until orphans have gone, at once and then a tick apart.
+const LOOKS: (u32, u32) = (500, 50);
+
+/// Something that a program asks of the kernel.
+struct Operation {
+    name: &'static str,
+    /// Whether the lack of memory may kill the process that tries.
+    may_be_killed: bool,
+    /// Prepares, does it as the trial says, checks what came of it and leaves nothing behind.
+    body: fn(&Trial) -> Outcome<Ended>,
+}
+
+const fn answers(name: &'static str, body: fn(&Trial) -> Outcome<Ended>) -> Operation {
+    Operation {
+        name,
+        may_be_killed: false,
+        body,
+    }
+}
+
+const fn may_be_killed(name: &'static str, body: fn(&Trial) -> Outcome<Ended>) -> Operation {
+    Operation {
+        name,
+        may_be_killed: true,
+        body,
+    }
+}
+
+fn run(mut args: Args) -> i32 {
+    // What `exec` is tried with: it tells how the exec that started it has ended.
+    if args.nth(1) == Some(processes::TELL) {
+        return processes::tell(args.next());
+    }
+    match run_all() {
+        Ok(0) => 0,
+        Ok(_) => 1,
+        Err(failure) => {
+            eprintln!("failnth: {failure}");
+            2
+        }
+    }
+}
+
+/// Runs all operations; how many differences there were.
+fn run_all() -> Outcome<u32> {
+    if Device::open().is_err() {
+        return Err(failure!(
+            "this kernel has no fail-nth device (/dev/failnth, major {})",
+            abi::FAIL_NTH_MAJOR
+        ));
+    }
+    scratch::enter(DIRECTORY)?;
+    files::prepare()?;
+    let (mut operations, mut failures, mut differences) = (0, 0, 0);
+    for operation in [processes::ALL, memory::ALL, files::ALL]
+        .into_iter()
+        .flatten()
+    {
+        operations += 1;
+        match sweep(operation) {
+            Ok(count) => {
+                println!("{}: {count} allocations made to fail", operation.name);
+                failures += count;
+            }
+            Err(failure) => {
+                println!("{}: FAILED: {failure}", operation.name);
+                differences += 1;
+            }
+        }
+    }
+    scratch::remove(DIRECTORY)?;
+    println!("failnth: {operations} operations, {failures} failures, {differences} differences");
+    Ok(differences)
+}
+
+/// Makes each allocation of an operation fail once; how many there are.
+fn sweep(operation: &Operation) -> Outcome<u32> {
+    // Once as it is, so that pools of kernel objects have the size they need.
+    let ended = attempt(operation, NEVER)?;
+    ensure!(
+        ended == Ended::Through,
+        "expected it to work, saw {ended:?}"
+    );
+    touch_own_pages();
+    let before = levels()?;
+    for nth in 1..=NTH_MAX {
+        let ended =
+            attempt(operation, nth).map_err(|failure| failure!("allocation {nth}: {failure}"))?;
+        expect_levels(before).map_err(|failure| failure!("after allocation {nth}: {failure}"))?;
+        let audit = Audit::now()?;
+        ensure!(
+            audit.is_clean(),
+            "after allocation {nth}: {}",
+            Lossy(audit.line())
+        );
+        if ended == Ended::Through {
+            return Ok(nth - 1);
+        }
+    }
+    Err(failure!(
+        "expected an end, saw more than {NTH_MAX} allocations"
+    ))
+}
+
+/// Has a child try the operation with its `nth` allocation failing; how it ended.
+fn attempt(operation: &Operation, nth: u32) -> Outcome<Ended> {
+    let killed_before = SystemCounters::now()?[MemCounter::Killed];
+    let status = match process::fork()? {
+        Fork::Parent(pid) => process::wait_for(pid)?,
+        Fork::Child => {
+            let ended = Device::open()
+                .map_err(Into::into)
+                .and_then(|device| (operation.body)(&Trial::new(device, nth)));
+            process::exit(match ended {
+                Ok(ended) => ended as i32,
+                Err(failure) => {
+                    println!("{}: {failure}", operation.name);
+                    trial::DIFFERENT
+                }
+            })
+        }
+    };
+    if let Some(ended) = Ended::from_status(status) {
+        return Ok(ended);
+    }
+    let killed = SystemCounters::now()?[MemCounter::Killed] - killed_before;
+    ensure!(
+        status == KILLED && killed == 1 && operation.may_be_killed,
+        "expected success or -1, saw status {status}, {killed} killed for lack of memory"
+    );
+    Ok(Ended::Killed)
+}
+
+/// Free frames, and frames promised or in use.
+type Levels = [u64; 2];
+
+fn levels() -> Outcome<Levels> {
+    let counters = SystemCounters::now()?;
+    Ok([MemCounter::Free, MemCounter::Committed].map(|counter| counters[counter]))
+}
+
+/// Fails unless the levels are what they were, soon: orphans may still be on their way out.
+fn expect_levels(before: Levels) -> Outcome {
+    let mut now = levels()?;
+    for look in 0..LOOKS.0 + LOOKS.1 {
+        if now == before {
+            return Ok(());
+        }
+        if look >= LOOKS.0 {
+            process::sleep(1)?;
+        }
+        now = levels()?;
+    }
+    Err(failure!(
+        "expected {} frames free and {} committed, saw {} and {}",
+        before[0],
+        before[1],
+        now[0],
+        now[1]
+    ))
+}
