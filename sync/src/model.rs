@@ -31,8 +31,8 @@ pub fn explore(body: impl Fn() + Send + Sync + 'static) {
 /// Runs `body` in as many interleavings drawn at random, and as many again that favour few pre-emptions at places that matter
 /// (Burckhardt and others, "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs", ASPLOS 2010).
 ///
-/// The draw is the same every time, unless `SHUTTLE_RANDOM_SEED` names another. A failure prints its schedule;
-/// `COWSLIP_SCHEDULE` replays it.
+/// The draw is the same every time, unless `SHUTTLE_RANDOM_SEED` names another. A failure prints its schedule, and
+/// `COWSLIP_SCHEDULE` replays it if the same test alone is run.
 #[cfg(shuttle)]
 pub fn explore(executions: usize, body: impl Fn() + Send + Sync + 'static) {
     use shuttle::scheduler::{PctScheduler, RandomScheduler};
