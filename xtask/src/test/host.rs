@@ -41,7 +41,7 @@ const TESTED: [&[&str]; 2] = [
     &["-p", "user", "-p", "kernel", "--lib"],
 ];
 
-/// Where the tests for a model checker are; its build has no others.
+/// Where the tests for a model checker are. Others in its build would use its atomics outside any execution it knows of.
 const INTERLEAVINGS: &str = "interleavings::";
 
 /// One test program takes no longer than this.
