@@ -3,6 +3,7 @@
 use super::*;
 use crate::addr::{FrameNo, VirtAddr};
 use crate::audit::Finding;
+use crate::commit::Claim;
 use crate::pt::{Format, Sv39, Table, Walk};
 use crate::testing::{memory, write};
 
@@ -77,6 +78,26 @@ fn a_page_that_is_the_kernels() {
         ),
         "{finding:?}"
     );
+}
+
+#[test]
+fn only_what_is_the_kernels_own_may_pass() {
+    let finding = audit_after(|memory, _, frame, _| memory.frames.record(frame).add_reference());
+    assert!(!finding.unwrap().may_pass(), "{finding:?}");
+    let finding = audit_after(|_, _, _, table| table.add_bits(1, Sv39::WRITABLE));
+    assert!(!finding.unwrap().may_pass(), "{finding:?}");
+    let finding = audit_after(|memory, _, _, _| {
+        std::mem::forget(memory.take_tickets(1, Claim::Kernel));
+    });
+    assert!(finding.unwrap().may_pass(), "{finding:?}");
+    let finding = audit_after(|memory, _, _, _| {
+        let buffer = memory.frame_for_kernel(crate::Need::Passing).unwrap();
+        memory
+            .frames
+            .record(buffer.into_reference())
+            .drop_reference();
+    });
+    assert!(finding.unwrap().may_pass(), "{finding:?}");
 }
 
 #[test]
