@@ -1,6 +1,6 @@
 //! The order in which the kernel comes up.
 //!
-//! The boot hart alone: device tree, tables, memory, a stack with a guard, devices, the first process; then the
+//! The boot hart alone: device tree, disks, tables, memory, a stack with a guard, devices, the first process; then the
 //! other harts; then all of them run the scheduler. What can be wrong with the machine ends in one
 //! line and an exit code of its own.
 
@@ -9,9 +9,11 @@ use core::fmt;
 use dtoolkit::fdt::Fdt;
 use kernel_logic::board::{Board, Region};
 use kernel_logic::command_line::{Options, Test};
+use sync::Held;
+use sync::level::Nothing;
 
 use crate::arch::{self, EarlyFrames, STACK_FRAMES};
-use crate::device::{self, power};
+use crate::device::{self, block, power};
 use crate::once::Once;
 use crate::{log, memory, println, process, stack, time};
 
@@ -49,6 +51,7 @@ pub fn main(boot_hart: u64, tree: *const u8) -> ! {
     log::initialize();
     announce(board);
     check_size(board.ram);
+    block::find(board);
     let mut early = EarlyFrames::new(board.ram);
     let root = arch::build_kernel_space(board, &mut early);
     for hart in 0..arch::hart_count() {
@@ -97,8 +100,8 @@ extern "C" fn on_guarded_stack() -> ! {
     process::scheduler::run()
 }
 
-/// Fails on purpose if the command line asks for it. Called by the first thread.
-pub fn run_test() {
+/// Fails on purpose, or measures the swap disk, if the command line asks for it. Called by the first thread.
+pub fn run_test(held: &mut Held<Nothing>) {
     match Options::parse(board().command_line(), |_| {}).test {
         None => {}
         Some(Test::Leak) => process::leak_space(),
@@ -106,5 +109,6 @@ pub fn run_test() {
         Some(Test::Overrun) => {
             stack::overrun(0);
         }
+        Some(Test::SwapDisk) => block::trial::run(held),
     }
 }

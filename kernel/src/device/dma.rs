@@ -1,19 +1,19 @@
 //! Memory that devices see: what `virtio-drivers` asks of a kernel.
 //!
-//! The block driver, the only user, shares nothing but memory of the kernel's image: it lies in the direct map and is
-//! physically contiguous, so every buffer is shared in place and no address outlives its memory.
+//! The block driver, the only user, shares memory of the kernel's image and whole frames: both lie in the direct map and are
+//! physically contiguous, so every buffer is shared in place.
 
 use core::cell::UnsafeCell;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU32, Ordering};
 
 use abi::PAGE_SIZE;
 use virtio_drivers::{BufferDirection, Hal, PhysAddr};
 
 use crate::arch;
 
-/// Pages for the rings of one queue: at most 2, or 3 in the old layout.
-const POOL_PAGES: usize = 4;
+/// Pages for the rings of three queues, 3 each: those of two disks, and of one that is being looked at.
+const POOL_PAGES: usize = 9;
 
 /// Memory of the image that a device reads and writes.
 #[repr(transparent)]
@@ -39,7 +39,8 @@ impl<T> Shared<T> {
 struct Pool([u8; POOL_PAGES * PAGE_SIZE]);
 
 static POOL: Shared<Pool> = Shared::new(Pool([0; POOL_PAGES * PAGE_SIZE]));
-static TAKEN: AtomicUsize = AtomicUsize::new(0);
+/// Which pages of the pool are in use, one bit each.
+static TAKEN: AtomicU32 = AtomicU32::new(0);
 
 /// This kernel, for `virtio-drivers`.
 pub struct KernelHal;
@@ -51,23 +52,34 @@ fn physical(buffer: *const u8) -> PhysAddr {
     )
 }
 
-// SAFETY: `dma_alloc` gives out pages of the pool once each, zeroed since the boot and aligned by `Pool`; the rest only translates addresses.
+/// The bits of `pages` pages from `first` on.
+const fn bits(first: usize, pages: usize) -> u32 {
+    ((1 << pages) - 1) << first
+}
+
+// SAFETY: `dma_alloc` gives out pages of the pool that are not in use, zeroed and aligned by `Pool`; the rest only translates addresses.
+// Queues come and go while the boot hart is alone, so the bits are not changed between a look at them and their change.
 unsafe impl Hal for KernelHal {
     fn dma_alloc(pages: usize, _: BufferDirection) -> (PhysAddr, NonNull<u8>) {
-        let first = TAKEN.fetch_add(pages, Ordering::Relaxed);
-        if first + pages > POOL_PAGES {
+        let taken = TAKEN.load(Ordering::Relaxed);
+        let fits = |&first: &usize| taken & bits(first, pages) == 0;
+        let Some(first) = (0..=POOL_PAGES.saturating_sub(pages)).find(fits) else {
             // Address 0 is how this interface says no.
             return (0, NonNull::dangling());
-        }
+        };
+        TAKEN.store(taken | bits(first, pages), Ordering::Relaxed);
         let start = POOL.get().cast::<u8>().wrapping_add(first * PAGE_SIZE);
+        // SAFETY: pages of the pool, and nobody else's.
+        unsafe { start.write_bytes(0, pages * PAGE_SIZE) };
         (
             physical(start),
             NonNull::new(start).unwrap_or(NonNull::dangling()),
         )
     }
 
-    unsafe fn dma_dealloc(_: PhysAddr, _: NonNull<u8>, _: usize) -> i32 {
-        // The queue lives as long as the kernel; one that could not be set up ends the boot.
+    unsafe fn dma_dealloc(_: PhysAddr, start: NonNull<u8>, pages: usize) -> i32 {
+        let first = (start.as_ptr() as usize - POOL.get() as usize) / PAGE_SIZE;
+        TAKEN.fetch_and(!bits(first, pages), Ordering::Relaxed);
         0
     }
 

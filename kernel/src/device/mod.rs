@@ -19,13 +19,12 @@ pub fn use_board(board: &Board) {
     }
 }
 
-/// Prepares the devices. Called once by the boot hart.
+/// Lets the devices interrupt. Called once by the boot hart, when the disks have been found.
 pub fn initialize(board: &Board) {
     arch::initialize_interrupt_controller(board);
     uart::enable_input();
     arch::enable_interrupt(board.uart.interrupt);
-    let disk_interrupt = block::initialize(board);
-    arch::enable_interrupt(disk_interrupt);
+    block::enable_interrupts();
 }
 
 /// Serves a device interrupt. Interrupts are off.
@@ -37,6 +36,6 @@ pub fn interrupt(number: u32) {
             console::input(byte, &mut held);
         }
     } else {
-        block::interrupt(&mut held);
+        block::interrupt(number, &mut held);
     }
 }

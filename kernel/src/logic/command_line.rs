@@ -2,11 +2,12 @@
 //!
 //! Options are words: `fork=eager` or `fork=cow` (how processes fork unless they ask otherwise), `audit` (the kernel
 //! audits its memory when a program of the shell's has waited for its last child, and panics if something is wrong), `test=panic`,
-//! `test=overrun` and `test=leak` (deliberate failures, for testing what they end in).
+//! `test=overrun` and `test=leak` (deliberate failures, for testing what they end in), `test=swapdisk` (the swap disk is
+//! overwritten, checked and measured).
 
 use abi::ForkMode;
 
-/// A failure on purpose.
+/// A test of the kernel itself, most of them failures on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Test {
     /// The kernel loses an address space.
@@ -15,6 +16,8 @@ pub enum Test {
     Panic,
     /// The kernel overruns a kernel stack.
     Overrun,
+    /// The kernel overwrites the swap disk, reads it back and measures both.
+    SwapDisk,
 }
 
 /// What the command line says.
@@ -24,7 +27,7 @@ pub struct Options<'a> {
     pub fork: ForkMode,
     /// Whether the kernel audits its memory of its own accord.
     pub audit: bool,
-    /// The failure asked for, if any.
+    /// The test asked for, if any.
     pub test: Option<Test>,
     /// The shell line to run instead of an interactive shell.
     pub line: Option<&'a str>,
@@ -48,6 +51,7 @@ impl<'a> Options<'a> {
                 "test=leak" => options.test = Some(Test::Leak),
                 "test=panic" => options.test = Some(Test::Panic),
                 "test=overrun" => options.test = Some(Test::Overrun),
+                "test=swapdisk" => options.test = Some(Test::SwapDisk),
                 _ => unknown(word),
             }
         }
@@ -119,6 +123,13 @@ mod tests {
     fn only_ascii_blanks_around_the_line_are_nobodys() {
         assert_eq!(parse("-- \techo \u{2003} ").0.line, Some("echo \u{2003}"));
         assert_eq!(parse("-- \u{b}").0.line, Some("\u{b}"));
+    }
+
+    #[test]
+    fn a_test_of_the_swap_disk_is_asked_for() {
+        let (options, unknown) = parse("test=swapdisk -- ls");
+        assert_eq!(options.test, Some(Test::SwapDisk));
+        assert!(unknown.is_empty());
     }
 
     #[test]

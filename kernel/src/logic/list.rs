@@ -9,14 +9,19 @@ pub struct List<T, const N: usize> {
 
 impl<T: Copy, const N: usize> Default for List<T, N> {
     fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T: Copy, const N: usize> List<T, N> {
+    /// Nothing yet.
+    pub const fn new() -> Self {
         Self {
             items: [None; N],
             length: 0,
         }
     }
-}
 
-impl<T: Copy, const N: usize> List<T, N> {
     /// Adds an item, or answers that the list is full.
     pub fn push(&mut self, item: T) -> Result<(), T> {
         match self.items.get_mut(self.length) {

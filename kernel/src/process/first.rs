@@ -45,12 +45,12 @@ pub fn start_first(line: Option<&'static str>, mode: ForkMode) {
 extern "C" fn begin(_: usize) -> ! {
     scheduler::arrive();
     arch::enable_interrupts();
-    boot::run_test();
     let thread = current().expect("a thread is running");
     let mut caller = Caller {
         thread,
         held: Held::claim(),
     };
+    boot::run_test(&mut caller.held);
     let mut registers = UserRegisters::new();
     become_init(&mut caller, &mut registers);
     arch::disable_interrupts();

@@ -1,0 +1,76 @@
+//! The disks: virtio block devices (VIRTIO 1.2, section 5.2) behind the transport and queue of `virtio-drivers`.
+//!
+//! There are two at most. The *swap disk* is the one whose serial number is [`SWAP_SERIAL`], so that nothing but a disk that was
+//! meant for it is ever overwritten, wherever it is plugged in. The *file system's disk* is the first of the others in the order of the
+//! device tree; further ones are left alone. With QEMU:
+//!
+//! ```text
+//! -drive file=swap.img,if=none,format=raw,id=x1 -device virtio-blk-device,drive=x1,serial=cowslip-swap
+//! ```
+//!
+//! Neighbours: [`order`] is what is asked of a device, [`device`] is one and its queue, [`port`] lets several threads use one, [`disk`] is the file
+//! system's view (bytes, through a page of the driver's own), [`swap`] that of the memory system (whole frames, in
+//! place), [`trial`] measures the latter.
+
+mod device;
+mod disk;
+mod order;
+mod port;
+pub mod swap;
+pub mod trial;
+
+use kernel_logic::board::Board;
+use sync::Held;
+use sync::level::Sleeping;
+
+pub use disk::{Disk, disk};
+
+use crate::{arch, boot};
+use device::Device;
+use port::Port;
+
+/// The serial number of the disk that is swapped to.
+const SWAP_SERIAL: &[u8] = b"cowslip-swap";
+
+static FILES: Port = Port::new();
+static SWAP: Port = Port::new();
+
+/// Finds the disks, before there is memory to allocate, because the memory system asks how large swap is. Refuses to go on without a
+/// disk for the file system. Called once by the boot hart.
+pub fn find(board: &Board) {
+    for slot in board.virtio.iter() {
+        let Some(opened) = Device::open(slot) else {
+            continue;
+        };
+        let mut device = opened
+            .unwrap_or_else(|error| boot::refuse(format_args!("a disk does not work: {error}")));
+        let is_swap = device.has_serial(SWAP_SERIAL);
+        let port = if is_swap { &SWAP } else { &FILES };
+        if port.interrupt_number().is_none() && (!is_swap || swap::accepts(&device)) {
+            port.open(device, slot.interrupt);
+        }
+    }
+    if FILES.interrupt_number().is_none() {
+        boot::refuse(format_args!(
+            "no disk; give QEMU one: -drive file=fs.img,if=none,format=raw,id=x0 -device virtio-blk-device,drive=x0"
+        ));
+    }
+}
+
+/// Lets the disks interrupt. The interrupt controller is ready.
+pub fn enable_interrupts() {
+    for port in [&FILES, &SWAP] {
+        if let Some(number) = port.interrupt_number() {
+            arch::enable_interrupt(number);
+        }
+    }
+}
+
+/// Serves the interrupt of this number, if it is a disk's.
+pub fn interrupt(number: u32, held: &mut Held<Sleeping>) {
+    for port in [&FILES, &SWAP] {
+        if port.interrupt_number() == Some(number) {
+            port.interrupt(held);
+        }
+    }
+}

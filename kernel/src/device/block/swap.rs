@@ -1,0 +1,136 @@
+//! The swap disk, as slots of a page each: whole frames go out and come in, in place.
+//!
+//! A transfer is of up to [`TRANSFER_PAGES`] frames, wherever they are, and as many consecutive slots. Several can be
+//! on their way; two that overlap keep the disk busy, so a sequence is fastest if the next is submitted before the last
+//! is waited for.
+//!
+//! A transfer that fails tells nothing of the single pages, and the emulator may do neighbouring transfers as one and let them
+//! fail together: after an error of any, no slot of it has known contents, nor has any frame it was to fill.
+
+use core::fmt;
+
+use abi::PAGE_SIZE;
+use mm::addr::FrameNo;
+use sync::{Held, Level, level};
+
+use super::SWAP;
+use super::device::Device;
+use super::order::{Operation, Order, SECTOR_SIZE, SEGMENTS, Segment};
+use super::port::Pending;
+use crate::println;
+
+/// Most pages of a transfer.
+pub const TRANSFER_PAGES: usize = SEGMENTS;
+/// More slots than this, 4 GiB, are not used: the memory system has a record for each.
+const PAGES_MAX: u64 = (4 << 30) / PAGE_SIZE as u64;
+const SECTORS_PER_PAGE: u64 = (PAGE_SIZE / SECTOR_SIZE) as u64;
+
+/// Which way pages go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From frames to the disk.
+    Out,
+    /// From the disk into frames.
+    In,
+}
+
+/// A transfer that has not been done, or not wholly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TransferError {
+    direction: Direction,
+    first: u64,
+    pages: usize,
+}
+
+impl fmt::Display for TransferError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { first, pages, .. } = self;
+        let verb = match self.direction {
+            Direction::Out => "write",
+            Direction::In => "read",
+        };
+        write!(
+            f,
+            "the swap disk failed to {verb} {pages} pages from slot {first} on"
+        )
+    }
+}
+
+impl core::error::Error for TransferError {}
+
+/// Whether pages can be swapped to a device; says so if not, or not to all of it. Called once for each device that is meant for it.
+pub(super) fn accepts(device: &Device) -> bool {
+    let takes = device.segments_max();
+    if takes < TRANSFER_PAGES {
+        println!(
+            "warning: no swap: the disk takes {takes} pieces of memory at once, {TRANSFER_PAGES} are needed"
+        );
+        return false;
+    }
+    if device.sectors() / SECTORS_PER_PAGE > PAGES_MAX {
+        println!("warning: the swap disk is larger than 4 GiB; the rest is not used");
+    }
+    true
+}
+
+/// How many slots there are; 0 without a swap disk. Known as soon as the disks have been found, before there is memory to allocate.
+pub fn pages() -> u64 {
+    let sectors = SWAP.describe(Device::sectors).unwrap_or(0);
+    (sectors / SECTORS_PER_PAGE).min(PAGES_MAX)
+}
+
+/// A transfer on its way. Dropping it waits for its end.
+#[must_use = "a transfer that nobody waits for may have failed"]
+pub struct Transfer {
+    pending: Pending,
+    failure: TransferError,
+}
+
+/// Starts a transfer between these frames and the slots from `first` on. Sleeps while too many others are on their way.
+///
+/// # Errors
+/// If not all of the slots are on the disk.
+///
+/// # Panics
+/// If there are no frames, or more than [`TRANSFER_PAGES`].
+///
+/// # Safety
+/// The frames are the device's until [`Transfer::wait`] has returned or the [`Transfer`] has been dropped (for ever if it is
+/// forgotten): they stay allocated, nobody writes to them, and if they are to be filled nobody reads them.
+pub unsafe fn submit<L: Level>(
+    direction: Direction,
+    first: u64,
+    frames: &[FrameNo],
+    held: &mut Held<L>,
+) -> Result<Transfer, TransferError> {
+    let count = frames.len();
+    assert!((1..=TRANSFER_PAGES).contains(&count), "{count} frames");
+    let failure = TransferError {
+        direction,
+        first,
+        pages: count,
+    };
+    let end = first.checked_add(count as u64);
+    if end.is_none_or(|end| end > pages()) {
+        return Err(failure);
+    }
+    let operation = match direction {
+        Direction::Out => Operation::Write,
+        Direction::In => Operation::Read,
+    };
+    let segments = frames.iter().copied().map(Segment::frame);
+    let order = Order::new(operation, first * SECTORS_PER_PAGE, segments);
+    let held = held.as_if::<level::Sleeping>();
+    let claim = SWAP.claim(held);
+    // SAFETY: the caller's promise.
+    let pending = unsafe { claim.submit(order, held) };
+    Ok(Transfer { pending, failure })
+}
+
+impl Transfer {
+    /// Sleeps until it is done. The frames are the caller's again, whatever the answer.
+    pub fn wait<L: Level>(mut self, held: &mut Held<L>) -> Result<(), TransferError> {
+        let answer = self.pending.wait(held.as_if::<level::Sleeping>());
+        answer.map_err(|_| self.failure)
+    }
+}

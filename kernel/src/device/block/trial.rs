@@ -1,0 +1,199 @@
+//! A trial of the swap disk (`test=swapdisk`): everything that was on it is lost.
+//!
+//! First every slot is written with contents of its own and read back, in transfers of other lengths than it was written with,
+//! so that a page which went to the wrong slot, or into the wrong frame, shows. A transfer that fails is tried once more. Then
+//! the disk is written and read again without a look at the contents, two transfers at a time: what it can do at most.
+
+use alloc::vec::Vec;
+use core::array;
+use core::ops::RangeInclusive;
+
+use abi::PAGE_SIZE;
+use mm::addr::FrameNo;
+use mm::{Need, NoMemory};
+use sync::{Held, Level};
+
+use super::swap::{self, Direction, TRANSFER_PAGES, Transfer, TransferError};
+use crate::memory::{Frame, memory};
+use crate::{arch, boot, println};
+
+const WORDS: usize = PAGE_SIZE / size_of::<u64>();
+/// Transfers on their way while the disk is measured.
+const AT_ONCE: usize = 2;
+
+/// What ends a trial.
+enum Failure {
+    Memory,
+    Transfer(TransferError),
+    Contents(u64),
+}
+
+impl From<NoMemory> for Failure {
+    fn from(_: NoMemory) -> Self {
+        Self::Memory
+    }
+}
+
+impl From<TransferError> for Failure {
+    fn from(error: TransferError) -> Self {
+        Self::Transfer(error)
+    }
+}
+
+/// Makes the trial and prints what came of it.
+pub fn run<L: Level>(held: &mut Held<L>) {
+    let pages = swap::pages();
+    if pages == 0 {
+        println!("swapdisk: there is no swap disk");
+        return;
+    }
+    match try_all(pages, held) {
+        Ok([out, back]) => {
+            println!("swapdisk: {pages} pages, {out} pages/s written, {back} pages/s read");
+        }
+        Err(Failure::Memory) => println!("swapdisk: failed: out of memory"),
+        Err(Failure::Transfer(error)) => println!("swapdisk: failed: {error}"),
+        Err(Failure::Contents(slot)) => {
+            println!("swapdisk: failed: slot {slot} does not hold what was written");
+        }
+    }
+}
+
+/// Pages per second, written and read.
+fn try_all<L: Level>(pages: u64, held: &mut Held<L>) -> Result<[u64; 2], Failure> {
+    let mut batches = [Batch::try_new()?, Batch::try_new()?];
+    check(pages, &mut batches[0], held)?;
+    Ok([
+        measure(Direction::Out, pages, &mut batches, held)?,
+        measure(Direction::In, pages, &mut batches, held)?,
+    ])
+}
+
+/// Writes every slot with contents of its own and reads it back.
+fn check<L: Level>(pages: u64, batch: &mut Batch, held: &mut Held<L>) -> Result<(), Failure> {
+    for (first, count) in parts(pages, TRANSFER_PAGES..=TRANSFER_PAGES) {
+        for (slot, frame) in (first..).zip(&mut batch.frames[..count]) {
+            fill(frame, slot);
+        }
+        batch.transfer(Direction::Out, first, count, held)?;
+    }
+    for (first, count) in parts(pages, 1..=TRANSFER_PAGES) {
+        batch.transfer(Direction::In, first, count, held)?;
+        let wrong = (first..)
+            .zip(&batch.frames[..count])
+            .find(|&(slot, frame)| !is_filled(frame, slot));
+        if let Some((slot, _)) = wrong {
+            return Err(Failure::Contents(slot));
+        }
+    }
+    Ok(())
+}
+
+/// The disk in parts of these lengths by turns: the first slot and the number of pages of each.
+fn parts(pages: u64, lengths: RangeInclusive<usize>) -> impl Iterator<Item = (u64, usize)> {
+    let mut next = 0;
+    lengths.cycle().map_while(move |length| {
+        let first = next;
+        let count = (length as u64).min(pages - first);
+        next += count;
+        (count > 0).then_some((first, count as usize))
+    })
+}
+
+/// Pages per second, two transfers at a time.
+fn measure<L: Level>(
+    direction: Direction,
+    pages: u64,
+    batches: &mut [Batch; AT_ONCE],
+    held: &mut Held<L>,
+) -> Result<u64, TransferError> {
+    let begin = arch::now();
+    let mut on_their_way = [const { None::<Transfer> }; AT_ONCE];
+    let turns = (0..AT_ONCE).cycle();
+    for ((first, count), turn) in parts(pages, TRANSFER_PAGES..=TRANSFER_PAGES).zip(turns) {
+        if let Some(transfer) = on_their_way[turn].take() {
+            transfer.wait(held)?;
+        }
+        // SAFETY: the last transfer of this batch has been waited for, and nobody touches the batches while they are
+        // borrowed here, which is longer than `on_their_way` has the new one.
+        let submitted = unsafe { batches[turn].submit(direction, first, count, held) };
+        on_their_way[turn] = Some(submitted?);
+    }
+    for transfer in on_their_way.into_iter().flatten() {
+        transfer.wait(held)?;
+    }
+    let elapsed = arch::now() - begin;
+    Ok(pages * boot::board().timebase / elapsed.max(1))
+}
+
+/// Frames for a transfer.
+struct Batch {
+    frames: Vec<Frame>,
+}
+
+impl Batch {
+    fn try_new() -> Result<Self, NoMemory> {
+        let mut frames = Vec::new();
+        frames
+            .try_reserve_exact(TRANSFER_PAGES)
+            .map_err(|_| NoMemory)?;
+        for _ in 0..TRANSFER_PAGES {
+            frames.push(memory().frame_for_kernel(Need::Lasting)?);
+        }
+        Ok(Self { frames })
+    }
+
+    /// Starts a transfer of the first `count` frames.
+    ///
+    /// # Safety
+    /// The batch is not touched before the transfer has been waited for or dropped, which happens before the batch is.
+    unsafe fn submit<L: Level>(
+        &self,
+        direction: Direction,
+        first: u64,
+        count: usize,
+        held: &mut Held<L>,
+    ) -> Result<Transfer, TransferError> {
+        let frames: [FrameNo; TRANSFER_PAGES] =
+            array::from_fn(|number| self.frames[number].frame());
+        // SAFETY: the frames are the batch's own, and the caller keeps off it.
+        unsafe { swap::submit(direction, first, &frames[..count], held) }
+    }
+
+    /// Makes a transfer of the first `count` frames, once more if it fails.
+    fn transfer<L: Level>(
+        &mut self,
+        direction: Direction,
+        first: u64,
+        count: usize,
+        held: &mut Held<L>,
+    ) -> Result<(), TransferError> {
+        let mut attempt = || {
+            // SAFETY: the batch is borrowed until the transfer has been waited for.
+            let transfer = unsafe { self.submit(direction, first, count, held) }?;
+            transfer.wait(held)
+        };
+        attempt().or_else(|error| {
+            println!("swapdisk: once more: {error}");
+            attempt()
+        })
+    }
+}
+
+/// What the words of a slot are written with: each is different from every other of the disk.
+fn contents(slot: u64) -> impl Iterator<Item = u64> {
+    let first = slot * WORDS as u64;
+    first..first + WORDS as u64
+}
+
+fn fill(frame: &mut Frame, slot: u64) {
+    let words = frame.bytes_mut().as_chunks_mut().0;
+    for (word, content) in words.iter_mut().zip(contents(slot)) {
+        *word = content.to_le_bytes();
+    }
+}
+
+fn is_filled(frame: &Frame, slot: u64) -> bool {
+    let words = frame.bytes().as_chunks().0.iter();
+    words.copied().map(u64::from_le_bytes).eq(contents(slot))
+}
