@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use regex::bytes::Regex;
 
 use crate::mutants::Shard;
+use crate::swap::Fault;
 
 /// Build, boot, test and debug Cowslip.
 #[derive(Parser)]
@@ -83,11 +84,26 @@ pub struct MachineArguments {
     pub audit: bool,
 }
 
+/// The disk to swap to.
+#[derive(Args, Clone)]
+pub struct SwapArguments {
+    /// Add a disk to swap to, of this size (up to 4G)
+    #[arg(long, value_name = "SIZE", value_parser = Memory::parse_swap)]
+    pub swap: Option<Memory>,
+
+    /// Let this page of the swap disk fail to be read or written, always or once
+    #[arg(long, value_name = "read|write:PAGE[:once]", value_parser = Fault::parse, requires = "swap", hide = true)]
+    pub swap_fault: Vec<Fault>,
+}
+
 /// Arguments of `run`.
 #[derive(Args)]
 pub struct RunArguments {
     #[command(flatten)]
     pub machine: MachineArguments,
+
+    #[command(flatten)]
+    pub swap: SwapArguments,
 
     /// Run this shell line, power off and exit with its status
     #[arg(long, value_name = "CMD", value_parser = shell_line)]
@@ -116,6 +132,10 @@ pub struct RunArguments {
     /// Count instructions instead of time: the same figures on every run (needs --smp 1)
     #[arg(long)]
     pub icount: bool,
+
+    /// Hand this word to the kernel, for example test=swapdisk
+    #[arg(long, value_name = "WORD", hide = true)]
+    pub option: Vec<String>,
 
     /// Wait halted for a debugger; how to attach one is printed
     #[arg(long)]
@@ -206,6 +226,9 @@ pub struct GdbArguments {
     #[command(flatten)]
     pub machine: MachineArguments,
 
+    #[command(flatten)]
+    pub swap: SwapArguments,
+
     /// Run this shell line instead of an interactive shell
     #[arg(long, value_name = "CMD", value_parser = shell_line)]
     pub exec: Option<String>,
@@ -242,6 +265,28 @@ impl Memory {
     /// This many MiB.
     pub const fn mebibytes(count: u64) -> Self {
         Self(count * 1024)
+    }
+
+    /// This many bytes.
+    pub const fn bytes(self) -> u64 {
+        self.0 * 1024
+    }
+
+    /// Reads the size of a swap disk: whole pages, and as many as the kernel uses.
+    fn parse_swap(text: &str) -> Result<Self, String> {
+        const MAX: u64 = 4 << 30;
+        let size = Self::parse(text)?;
+        if size.0 > MAX / 1024 {
+            return Err(format!(
+                "`{text}` is more than a swap disk may have; give at most 4G"
+            ));
+        }
+        if !size.bytes().is_multiple_of(abi::PAGE_SIZE as u64) {
+            return Err(format!(
+                "`{text}` is not a number of pages; give a multiple of 4K"
+            ));
+        }
+        Ok(size)
     }
 
     fn parse(text: &str) -> Result<Self, String> {
@@ -344,6 +389,17 @@ mod tests {
         assert_eq!(Memory::parse("512K"), Ok(Memory(512)));
         for bad in ["", "M", "128", "-1M", "0M", "99999999999999999999G", "12é"] {
             assert!(Memory::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn sizes_of_swap() {
+        assert_eq!(Memory::parse_swap("256M"), Ok(Memory::mebibytes(256)));
+        assert_eq!(Memory::parse_swap("4K"), Ok(Memory(4)));
+        assert_eq!(Memory::parse_swap("4G"), Ok(Memory::mebibytes(4096)));
+        let largest = u64::MAX.to_string() + "K";
+        for bad in ["0", "0K", "5G", "4097M", "6K", "4194305K", largest.as_str()] {
+            assert!(Memory::parse_swap(bad).is_err(), "{bad}");
         }
     }
 

@@ -16,6 +16,7 @@ use crate::image::{self, Geometry};
 use crate::launch;
 use crate::qemu::{Console, Disk, Keep};
 use crate::setup::{Toolchain, ensure_debugger, ensure_emulator};
+use crate::swap::Swap;
 use crate::workspace::Workspace;
 
 /// Boots halted, with a debugger attached; returns only if that fails.
@@ -29,6 +30,7 @@ pub fn run(workspace: &Workspace, arguments: GdbArguments) -> Result<u8> {
         path: image::write_temporary(workspace, &image)?,
         keep: Keep::Nothing,
     });
+    machine.swap = Swap::asked_for(workspace, &arguments.swap)?;
     machine.line = arguments.exec;
     machine.debugger = Some("stdio".to_owned());
     let log = workspace.temporary("console.log");

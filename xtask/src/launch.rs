@@ -11,6 +11,7 @@ use crate::exec;
 use crate::image::{self, Extra, Geometry};
 use crate::qemu::{Clock, Console, Disk, Keep, Machine, free_port};
 use crate::setup::{Toolchain, ensure_emulator};
+use crate::swap::Swap;
 use crate::vm::{Keyboard, Vm};
 use crate::workspace::Workspace;
 
@@ -26,6 +27,8 @@ pub fn run(workspace: &Workspace, arguments: RunArguments) -> Result<u8> {
     let guests = build::guests(workspace, &Toolchain::ensure(workspace)?)?;
     let mut machine = machine(&guests, &arguments.machine);
     machine.disk = Some(disk(workspace, &guests, &arguments)?);
+    machine.options.extend(arguments.option.iter().cloned());
+    machine.swap = Swap::asked_for(workspace, &arguments.swap)?;
     if arguments.icount {
         machine.clock = Clock::Instructions;
     }
@@ -63,7 +66,7 @@ pub fn run(workspace: &Workspace, arguments: RunArguments) -> Result<u8> {
     Ok(outcome.exit_code())
 }
 
-/// The machine without its disk.
+/// The machine without its disks.
 pub fn machine(guests: &Guests, arguments: &MachineArguments) -> Machine {
     let mut machine = Machine::new(&guests.kernel);
     machine.smp = arguments.smp;

@@ -28,6 +28,7 @@ mod progress;
 mod qemu;
 mod session;
 mod setup;
+mod swap;
 mod symbols;
 mod test;
 mod vm;

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 
 use crate::cli::{Fork, Memory};
 use crate::setup::emulator;
+use crate::swap::Swap;
 
 /// A machine to boot.
 #[derive(Clone)]
@@ -16,6 +17,8 @@ pub struct Machine {
     pub kernel: PathBuf,
     /// The disk, if it has one.
     pub disk: Option<Disk>,
+    /// The disk to swap to, if it has one.
+    pub swap: Option<Swap>,
     /// What runs before it.
     pub firmware: Firmware,
     /// Harts.
@@ -113,6 +116,7 @@ impl Machine {
             kernel: kernel.to_owned(),
             firmware: Firmware::OpenSbi,
             disk: None,
+            swap: None,
             smp: 1,
             mem: Memory::mebibytes(128),
             options: Vec::new(),
@@ -149,14 +153,17 @@ impl Machine {
             "-smp",
             &self.smp.to_string(),
         ]);
+        command.args(["-global", "virtio-mmio.force-legacy=false"]);
         if let Some(disk) = &self.disk {
-            command.args(["-global", "virtio-mmio.force-legacy=false"]);
             disk.attach(&mut command);
             // The first of the machine's slots, the only one where xv6 looks.
             command.args([
                 "-device",
                 "virtio-blk-device,drive=x0,bus=virtio-mmio-bus.0",
             ]);
+        }
+        if let Some(swap) = &self.swap {
+            swap.attach(&mut command);
         }
         let line = self.kernel_line();
         if !line.is_empty() {
@@ -183,7 +190,7 @@ impl Machine {
 }
 
 /// QEMU's option lists take a comma for their own unless it is doubled.
-fn quoted(path: &Path) -> String {
+pub fn quoted(path: &Path) -> String {
     path.to_string_lossy().replace(',', ",,")
 }
 

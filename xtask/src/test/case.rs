@@ -7,6 +7,7 @@ use super::talk::Step;
 use crate::cli::{Fork, Memory};
 use crate::image::Geometry;
 use crate::qemu::Clock;
+use crate::swap::Fault;
 
 /// A guest test.
 pub struct Case {
@@ -24,6 +25,10 @@ pub struct Case {
     pub clock: Clock,
     /// What is in the machine's disk.
     pub disk: DiskContents,
+    /// How large the disk to swap to is, if it has one.
+    pub swap: Option<Memory>,
+    /// The faults of that disk.
+    pub swap_faults: Vec<Fault>,
     /// What is done.
     pub action: Action,
     /// How it must end.
@@ -103,6 +108,8 @@ impl Case {
             options: Vec::new(),
             clock: Clock::Time,
             disk: DiskContents::Ours(Geometry::DEFAULT),
+            swap: None,
+            swap_faults: Vec::new(),
             action,
             end,
             shows: Vec::new(),
@@ -128,6 +135,19 @@ impl Case {
     /// With this disk.
     pub fn disk(mut self, disk: DiskContents) -> Self {
         self.disk = disk;
+        self
+    }
+
+    /// With a disk to swap to, of this size in MiB.
+    pub fn swap(mut self, mebibytes: u64) -> Self {
+        self.swap = Some(Memory::mebibytes(mebibytes));
+        self
+    }
+
+    /// With this fault of that disk, as `--swap-fault` has it.
+    pub fn swap_fault(mut self, fault: &str) -> Self {
+        let fault = Fault::parse(fault).expect("a fault of a test case is well formed");
+        self.swap_faults.push(fault);
         self
     }
 

@@ -19,6 +19,7 @@ use crate::image::{self, Extra, Geometry};
 use crate::outcome::Outcome;
 use crate::qemu::{Console, Disk, Keep, Machine};
 use crate::session::{Session, Waited};
+use crate::swap::Swap;
 use crate::symbols;
 use crate::vm::{Keyboard, Vm};
 use crate::watch::Curtain;
@@ -110,6 +111,9 @@ impl<'a> Runner<'a> {
             // Their folder goes at the end, but until then there would be one for every test.
             fs::remove_file(&disk.path)?;
         }
+        if let Some(swap) = &machine.swap {
+            fs::remove_file(&swap.path)?;
+        }
         Ok(())
     }
 
@@ -123,6 +127,8 @@ impl<'a> Runner<'a> {
         if let Action::Line(line) = &case.action {
             machine.line = Some(line.clone());
         }
+        let swap = |size| Swap::create(self.workspace, size, case.swap_faults.clone());
+        machine.swap = case.swap.map(swap).transpose()?;
         let contents = match case.disk {
             DiskContents::NoDisk => return Ok(machine),
             DiskContents::Bytes(bytes) => Arc::new(bytes()),

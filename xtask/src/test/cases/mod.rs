@@ -11,6 +11,7 @@ mod keyboard;
 mod processes;
 mod shell;
 mod strength;
+mod swap;
 mod trouble;
 
 use super::case::Case;
@@ -26,6 +27,7 @@ pub fn all() -> Vec<Case> {
         interface::cases(),
         shell::cases(),
         strength::cases(),
+        swap::cases(),
         keyboard::cases(),
         foreign::cases(),
         course::cases(),

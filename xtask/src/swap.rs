@@ -1,0 +1,160 @@
+//! The disk to swap to: an empty file made anew for every run, and the faults it may have.
+//!
+//! The kernel knows it by its serial number, not by where it is plugged in. What is on it is worth nothing after the run, so
+//! flushes do not reach the host's disk; the file is sparse and costs what the guest has written.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::cli::{Memory, SwapArguments};
+use crate::qemu::quoted;
+use crate::workspace::Workspace;
+
+/// How the kernel recognises it.
+const SERIAL: &str = "cowslip-swap";
+
+/// Sectors, QEMU's unit for faults, of a page.
+const SECTORS_PER_PAGE: u64 = abi::PAGE_SIZE as u64 / 512;
+
+/// A disk to swap to.
+#[derive(Clone)]
+pub struct Swap {
+    /// The file, which is the machine's alone.
+    pub path: PathBuf,
+    faults: Vec<Fault>,
+}
+
+/// A page of the disk that cannot be read, or not written.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Fault {
+    access: Access,
+    page: u64,
+    often: Often,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Access {
+    Read,
+    Write,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Often {
+    Once,
+    Always,
+}
+
+impl Swap {
+    /// Makes the disk that was asked for, if one was.
+    pub fn asked_for(workspace: &Workspace, arguments: &SwapArguments) -> Result<Option<Self>> {
+        let create = |size| Self::create(workspace, size, arguments.swap_fault.clone());
+        arguments.swap.map(create).transpose()
+    }
+
+    /// Makes a disk of this size with these faults.
+    pub fn create(workspace: &Workspace, size: Memory, faults: Vec<Fault>) -> Result<Self> {
+        let path = workspace.temporary("swap.img");
+        File::create(&path)
+            .and_then(|file| file.set_len(size.bytes()))
+            .with_context(|| format!("cannot make {}", path.display()))?;
+        Ok(Self { path, faults })
+    }
+
+    /// Adds the disk to a command line.
+    pub fn attach(&self, command: &mut Command) {
+        let path = quoted(&self.path);
+        let file = format!("driver=file,node-name=swap,filename={path},cache.no-flush=on");
+        command.args(["-blockdev", &file]);
+        let mut drive = "swap";
+        if !self.faults.is_empty() {
+            let mut faulty = "driver=blkdebug,node-name=faulty-swap,image=swap".to_owned();
+            for (number, fault) in self.faults.iter().enumerate() {
+                faulty.push_str(&fault.rule(number));
+            }
+            command.args(["-blockdev", &faulty]);
+            drive = "faulty-swap";
+        }
+        let device =
+            format!("virtio-blk-device,drive={drive},serial={SERIAL},bus=virtio-mmio-bus.1");
+        command.args(["-device", &device]);
+    }
+}
+
+impl Fault {
+    /// Reads `read:PAGE` or `write:PAGE`, with `:once` behind it if only the first attempt is to fail.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let cure = || format!("`{text}` is no fault; write for example read:12 or write:40:once");
+        let mut parts = text.split(':');
+        let access = match parts.next() {
+            Some("read") => Access::Read,
+            Some("write") => Access::Write,
+            _ => return Err(cure()),
+        };
+        let page: Option<u32> = parts.next().and_then(|page| page.parse().ok());
+        let page = page.ok_or_else(cure)?.into();
+        let often = match (parts.next(), parts.next()) {
+            (None, _) => Often::Always,
+            (Some("once"), None) => Often::Once,
+            _ => return Err(cure()),
+        };
+        Ok(Self {
+            access,
+            page,
+            often,
+        })
+    }
+
+    /// The rule of QEMU's `blkdebug` driver that makes it so: error 5, EIO, whatever else goes on (event "none").
+    fn rule(&self, number: usize) -> String {
+        let access = match self.access {
+            Access::Read => "read",
+            Access::Write => "write",
+        };
+        let once = match self.often {
+            Often::Once => "on",
+            Often::Always => "off",
+        };
+        let sector = self.page * SECTORS_PER_PAGE;
+        [
+            "event=none".to_owned(),
+            format!("iotype={access}"),
+            format!("sector={sector}"),
+            format!("once={once}"),
+            "errno=5".to_owned(),
+        ]
+        .map(|part| format!(",inject-error.{number}.{part}"))
+        .concat()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_are_read_and_become_rules() {
+        let fault = Fault::parse("write:40:once").expect("a fault");
+        let rule = fault.rule(1);
+        for part in ["iotype=write", "sector=320", "once=on"] {
+            assert!(rule.contains(&format!(",inject-error.1.{part}")), "{rule}");
+        }
+        let rule = Fault::parse("read:0").expect("a fault").rule(0);
+        for part in ["iotype=read", "sector=0", "once=off"] {
+            assert!(rule.contains(&format!(",inject-error.0.{part}")), "{rule}");
+        }
+        for bad in [
+            "",
+            "read",
+            "read:",
+            "seek:1",
+            "read:-1",
+            "read:1:twice",
+            "read:1:once:x",
+        ] {
+            assert!(Fault::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! The disk to swap to: what the kernel makes of it, and of its faults.
+
+use super::super::case::{Case, DiskContents, End};
+
+/// The tests.
+pub fn cases() -> Vec<Case> {
+    let trial = |name: &str| {
+        Case::line(format!("swap disk: {name}"), "echo alive")
+            .option("test=swapdisk")
+            .swap(64)
+            .shows("^alive$")
+    };
+    let mut cases: Vec<_> = [1, 4]
+        .into_iter()
+        .map(|harts| {
+            trial(&format!("written and read: {harts} harts"))
+                .harts(harts)
+                .shows("^swapdisk: 16384 pages, [0-9]+ pages/s written, [0-9]+ pages/s read$")
+                .hides("failed")
+                .leaves_disk_sound()
+        })
+        .collect();
+    cases.extend([
+        // The trial reads 1, 2, 3, ... pages, so page 5 in a transfer of three.
+        trial("a page that cannot be read")
+            .swap_fault("read:5")
+            .shows("^swapdisk: failed: the swap disk failed to read 3 pages from slot 3 on$"),
+        trial("a page that cannot be written")
+            .swap_fault("write:40")
+            .shows("^swapdisk: failed: the swap disk failed to write 32 pages from slot 32 on$"),
+        trial("a fault that goes away")
+            .swap_fault("write:40:once")
+            .shows("^swapdisk: once more: the swap disk failed to write 32 pages from slot 32 on$")
+            .shows("^swapdisk: 16384 pages, "),
+        Case::line("swap disk: there is none", "echo alive")
+            .option("test=swapdisk")
+            .shows("^swapdisk: there is no swap disk$")
+            .shows("^alive$"),
+        Case::line("swap disk: no other disk", "echo not reached")
+            .disk(DiskContents::NoDisk)
+            .swap(1)
+            .ends(End::Refusal)
+            .shows("^cannot start: no disk"),
+    ]);
+    cases
+}
