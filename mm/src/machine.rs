@@ -124,10 +124,7 @@ pub unsafe trait Machine: Sync + Sized {
 
     /// Whether the next allocation is to fail although there is memory. Asked before every allocation that may
     /// fail, so that a test can make any of them the one that does ("fail-nth").
-    #[inline]
-    fn refuses_allocation(&self) -> bool {
-        false
-    }
+    fn refuses_allocation(&self) -> bool;
 }
 
 #[cfg(test)]

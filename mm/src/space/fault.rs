@@ -116,11 +116,9 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     fn area_of(&self, page: PageNo) -> Option<Area> {
         let area = self.areas.find(page);
         if area.is_none() && mistake::makes(Mistake::GuardIsFilled) {
-            let promise = Promise::Lazy;
-            return self
-                .areas
-                .find(page.plus(1))
-                .map(|area| Area { promise, ..area });
+            let mut above = self.areas.find(page.plus(1))?;
+            above.promise = Promise::Lazy;
+            return Some(above);
         }
         area
     }

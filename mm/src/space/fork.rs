@@ -87,36 +87,32 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
 impl<M: Machine> Fork<'_, '_, M> {
     /// Copies what is below the first `entries` entries of a table of `level` (above 0).
     fn upper(&mut self, from: Table<'_>, to: Table<'_>, level: usize, entries: usize) {
-        let mut left = from.live();
-        for index in 0..entries {
-            if left == 0 {
-                break;
-            }
-            let Entry::Table(lower) = M::Format::decode(from.get(index), level) else {
-                continue;
-            };
-            left -= 1;
+        let lower = |index| match M::Format::decode(from.get(index), level) {
+            Entry::Table(lower) => Some((index, lower)),
+            _ => None,
+        };
+        // What follows the last one is not looked at.
+        for (index, lower) in (0..entries).filter_map(lower).take(from.live()) {
             let source = self.memory.table(lower);
             let target = self.memory.allocate_table(&mut self.tickets);
             if level > 1 {
                 self.upper(source, target, level - 1, ENTRIES);
             } else {
-                let copied = match self.mode {
+                match self.mode {
                     ForkMode::Eager => self.copy_pages(source, target),
                     ForkMode::CopyOnWrite => self.share_pages(source, target),
-                };
-                target.note_filled(copied);
-                self.entries += copied as u64;
+                }
+                target.note_filled(source.live());
+                self.entries += source.live() as u64;
             }
             // The child's table is complete before its upper entry points to it.
             to.fill(index, M::Format::table(target.frame()));
         }
     }
 
-    /// Copies the entries of a leaf table and shares the pages; how many.
-    fn share_pages(&mut self, from: Table<'_>, to: Table<'_>) -> usize {
-        let live = from.live();
-        let mut left = live;
+    /// Copies the entries of a leaf table and shares the pages.
+    fn share_pages(&mut self, from: Table<'_>, to: Table<'_>) {
+        let mut left = from.live();
         for (source, target) in from.words().iter().zip(to.words()) {
             if left == 0 {
                 break;
@@ -140,21 +136,17 @@ impl<M: Machine> Fork<'_, '_, M> {
             // Nobody can see the child's table yet.
             target.store(word & !lost, Ordering::Relaxed);
         }
-        live - left
     }
 
-    /// Copies the pages of a leaf table; how many.
-    fn copy_pages(&mut self, from: Table<'_>, to: Table<'_>) -> usize {
-        let mut copied = 0;
+    /// Copies the pages of a leaf table.
+    fn copy_pages(&mut self, from: Table<'_>, to: Table<'_>) {
         for (source, target) in from.words().iter().zip(to.words()) {
             let word = source.load(Ordering::Relaxed);
             let Entry::Page(frame) = M::Format::decode(word, 0) else {
                 continue;
             };
             target.store(self.copy_page(word, frame), Ordering::Relaxed);
-            copied += 1;
         }
-        copied
     }
 
     fn copy_page(&mut self, word: u64, frame: FrameNo) -> u64 {

@@ -8,6 +8,7 @@ use super::area::Area;
 use super::{AddressSpace, Promise};
 use crate::addr::{FrameNo, PageNo, PageRange, VirtAddr};
 use crate::commit::NoMemory;
+use crate::frame::Kind;
 use crate::machine::Machine;
 use crate::mistake::{self, Mistake};
 use crate::pt::{ENTRIES, Entry, Format, Table};
@@ -118,8 +119,9 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         batch: &mut Batch<'_, 'm, M>,
     ) {
         let span = 1 << (9 * level);
-        let last = (pages.end.0 - 1).min(base + span * ENTRIES as u64 - 1);
-        for page in (pages.start.0.max(base) / span..=last / span).map(|n| n * span) {
+        let start = pages.start.0.max(base);
+        let end = pages.end.0.min(base + span * ENTRIES as u64);
+        for page in (start / span..end.div_ceil(span)).map(|n| n * span) {
             let index = M::Format::index(PageNo(page), level);
             let Entry::Table(lower) = M::Format::decode(table.get(index), level) else {
                 continue;
@@ -153,6 +155,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
                 Entry::Empty => continue,
                 Entry::Page(frame) => frame,
                 Entry::Table(frame) => {
+                    debug_assert_eq!(self.memory.frames.record(frame).kind(), Kind::Table);
                     self.free_below(self.memory.table(frame), level - 1, ENTRIES);
                     if mistake::makes(Mistake::TablesLeakAtExit) {
                         continue;
