@@ -253,6 +253,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_free_is_had_next_and_nothing_else() {
+        let memory = memory(100);
+        for size in [16, 200, PAGE_SIZE / 4] {
+            let objects = [(); 4].map(|()| memory.allocate_object(size, 8).unwrap());
+            for object in [objects[2], objects[1]] {
+                memory.free_object(object, size, 8);
+            }
+            for object in [objects[1], objects[2]] {
+                assert_eq!(memory.allocate_object(size, 8), Ok(object), "{size}");
+            }
+        }
+    }
+
+    #[test]
     fn a_large_object_has_whole_frames() {
         let memory = memory(200);
         let before = free_frames(memory);

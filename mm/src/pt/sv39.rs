@@ -86,6 +86,11 @@ mod tests {
             let word = Sv39::page(FrameNo(0x8_0123), permissions);
             assert_eq!(Sv39::decode(word, 0), Entry::Page(FrameNo(0x8_0123)));
             assert_eq!(
+                word & (USER | ACCESSED),
+                USER | ACCESSED,
+                "the program's, without a trap at the first touch"
+            );
+            assert_eq!(
                 word & Sv39::WRITABLE,
                 0,
                 "a fresh entry is not writable yet"

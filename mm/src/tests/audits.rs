@@ -229,13 +229,16 @@ fn a_free_frame_that_is_in_use() {
     let finding =
         audit_after(|memory, _, frame, _| memory.allocator.give(&memory.frames, 0, frame));
     let Some(Finding::Count {
-        recorded, found, ..
+        kind,
+        recorded,
+        found,
+        ..
     }) = finding
     else {
         panic!("{finding:?}")
     };
     // Two entries and the list.
-    assert_eq!((recorded, found), (0, 3));
+    assert_eq!((kind, recorded, found), ("a page", 0, 3));
 }
 
 #[test]
@@ -273,6 +276,8 @@ fn a_finding_says_where_and_what() {
         ),
     ] {
         assert_eq!(finding.to_string(), text);
+        let about_a_frame = text.contains("frame 0x80001");
+        assert_eq!(finding.frame(), about_a_frame.then_some(frame));
     }
 }
 

@@ -1,9 +1,12 @@
 //! What `memstat` tells, and the frames the kernel takes for itself.
 
 use abi::MemCounter;
+use sync::atomic::Ordering;
 
 use super::*;
+use crate::addr::{FrameNo, PageNo};
 use crate::commit::Need;
+use crate::phys;
 use crate::testing::{counter, free_frames, memory, on_hart, write};
 
 #[test]
@@ -72,6 +75,20 @@ fn killed_processes_are_counted() {
     memory.note_killed();
     memory.note_killed();
     assert_eq!(counter(memory, MemCounter::Killed), 2);
+}
+
+/// Whoever uses it still is noticed.
+#[test]
+fn a_freed_frame_keeps_nothing() {
+    let memory = memory(100);
+    let mut space = space(memory, 1);
+    write(&mut space, 0, &[1; PAGE_SIZE]).unwrap();
+    let frame = FrameNo(space.page_info(PageNo(0)).frame());
+    drop(space);
+    for offset in (0..PAGE_SIZE).step_by(8) {
+        let word = phys::free_object_word(memory.machine(), frame, offset);
+        assert_eq!(word.load(Ordering::Relaxed), 0xa5a5_a5a5_a5a5_a5a5);
+    }
 }
 
 #[test]
