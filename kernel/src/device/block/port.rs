@@ -3,7 +3,8 @@
 //! A thread claims one of a few places, submits an order in it, waits for the answer and gives the place up: [`Claim`], then
 //! [`Pending`]. Invariants: places and device are touched under the lock; the memory an order names is the device's
 //! while its place is [`Place::Submitted`], and no value that stands for it goes away before that has ended: dropping
-//! a [`Pending`] waits.
+//! a [`Pending`] waits. A place that has been claimed becomes free only by its claimant, so nobody waits for a place who has one: threads that
+//! do could wait for each other.
 //!
 //! Threads sleep until the interrupt; before there is a scheduler the same loop polls.
 
@@ -91,17 +92,16 @@ impl Port {
         self.progress.wake_all();
     }
 
-    /// Waits for a free place.
+    /// Waits for a free place. Whoever has a claim already uses [`try_claim`](Self::try_claim).
     pub fn claim(&'static self, held: &mut Held<Sleeping>) -> Claim {
-        let place = self.wait_until(held, |driver| {
-            let free = driver
-                .places
-                .iter()
-                .position(|&place| place == Place::Free)?;
-            driver.places[free] = Place::Claimed(Ok(()));
-            Some(free)
-        });
+        let place = self.wait_until(held, Driver::claim);
         Claim { port: self, place }
+    }
+
+    /// A free place, if there is one.
+    pub fn try_claim(&'static self, held: &mut Held<Sleeping>) -> Option<Claim> {
+        let place = self.with(held, Driver::claim)?;
+        Some(Claim { port: self, place })
     }
 
     fn with<R>(&self, held: &mut Held<Sleeping>, body: impl FnOnce(&mut Driver) -> R) -> R {
@@ -133,6 +133,13 @@ impl Port {
 }
 
 impl Driver {
+    fn claim(&mut self) -> Option<usize> {
+        let mut places = self.places.iter();
+        let free = places.position(|&place| place == Place::Free)?;
+        self.places[free] = Place::Claimed(Ok(()));
+        Some(free)
+    }
+
     /// Takes every answer there is.
     fn reap(&mut self, controls: &'static [Shared<Control>; PLACES]) {
         while let Some(token) = self.device.used() {

@@ -16,7 +16,7 @@ use sync::{Held, Level, level};
 use super::SWAP;
 use super::device::Device;
 use super::order::{Operation, Order, SECTOR_SIZE, SEGMENTS, Segment};
-use super::port::Pending;
+use super::port::{Claim, Pending};
 use crate::println;
 
 /// Most pages of a transfer.
@@ -86,7 +86,8 @@ pub struct Transfer {
     failure: TransferError,
 }
 
-/// Starts a transfer between these frames and the slots from `first` on. Sleeps while too many others are on their way.
+/// Starts a transfer between these frames and the slots from `first` on. Sleeps while too many others are on their way, so it
+/// is for threads that have none of their own on the way: two of them could wait for each other's places. See [`try_submit`].
 ///
 /// # Errors
 /// If not all of the slots are on the disk.
@@ -103,34 +104,80 @@ pub unsafe fn submit<L: Level>(
     frames: &[FrameNo],
     held: &mut Held<L>,
 ) -> Result<Transfer, TransferError> {
-    let count = frames.len();
-    assert!((1..=TRANSFER_PAGES).contains(&count), "{count} frames");
-    let failure = TransferError {
-        direction,
-        first,
-        pages: count,
-    };
-    let end = first.checked_add(count as u64);
-    if end.is_none_or(|end| end > pages()) {
-        return Err(failure);
-    }
-    let operation = match direction {
-        Direction::Out => Operation::Write,
-        Direction::In => Operation::Read,
-    };
-    let segments = frames.iter().copied().map(Segment::frame);
-    let order = Order::new(operation, first * SECTORS_PER_PAGE, segments);
-    let held = held.as_if::<level::Sleeping>();
-    let claim = SWAP.claim(held);
+    let plan = Plan::new(direction, first, frames)?;
+    let held = held.as_if();
     // SAFETY: the caller's promise.
-    let pending = unsafe { claim.submit(order, held) };
-    Ok(Transfer { pending, failure })
+    Ok(unsafe { plan.start(SWAP.claim(held), held) })
+}
+
+/// The same if there is room for it at once, else `None`. For threads that keep several on the way; after `None`, wait for the
+/// oldest of them.
+///
+/// # Errors
+/// As for [`submit`].
+///
+/// # Panics
+/// As for [`submit`].
+///
+/// # Safety
+/// As for [`submit`].
+pub unsafe fn try_submit<L: Level>(
+    direction: Direction,
+    first: u64,
+    frames: &[FrameNo],
+    held: &mut Held<L>,
+) -> Result<Option<Transfer>, TransferError> {
+    let plan = Plan::new(direction, first, frames)?;
+    let held = held.as_if();
+    let claim = SWAP.try_claim(held);
+    // SAFETY: the caller's promise.
+    Ok(claim.map(|claim| unsafe { plan.start(claim, held) }))
+}
+
+/// A transfer that has been looked over.
+struct Plan {
+    order: Order,
+    failure: TransferError,
+}
+
+impl Plan {
+    fn new(direction: Direction, first: u64, frames: &[FrameNo]) -> Result<Self, TransferError> {
+        let count = frames.len();
+        assert!((1..=TRANSFER_PAGES).contains(&count), "{count} frames");
+        let failure = TransferError {
+            direction,
+            first,
+            pages: count,
+        };
+        let end = first.checked_add(count as u64);
+        if end.is_none_or(|end| end > pages()) {
+            return Err(failure);
+        }
+        let operation = match direction {
+            Direction::Out => Operation::Write,
+            Direction::In => Operation::Read,
+        };
+        let segments = frames.iter().copied().map(Segment::frame);
+        let order = Order::new(operation, first * SECTORS_PER_PAGE, segments);
+        Ok(Self { order, failure })
+    }
+
+    /// Hands the order in.
+    ///
+    /// # Safety
+    /// As for [`submit`].
+    unsafe fn start(self, claim: Claim, held: &mut Held<level::Sleeping>) -> Transfer {
+        let Self { order, failure } = self;
+        // SAFETY: the caller's promise.
+        let pending = unsafe { claim.submit(order, held) };
+        Transfer { pending, failure }
+    }
 }
 
 impl Transfer {
     /// Sleeps until it is done. The frames are the caller's again, whatever the answer.
     pub fn wait<L: Level>(mut self, held: &mut Held<L>) -> Result<(), TransferError> {
-        let answer = self.pending.wait(held.as_if::<level::Sleeping>());
+        let answer = self.pending.wait(held.as_if());
         answer.map_err(|_| self.failure)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! First every slot is written with contents of its own and read back, in transfers of other lengths than it was written with,
 //! so that a page which went to the wrong slot, or into the wrong frame, shows. A transfer that fails is tried once more. Then
-//! the disk is written and read again without a look at the contents, two transfers at a time: what it can do at most.
+//! the first slots are read in as many transfers at once as there may be, and at last the disk is written and read again without a look at the contents, two transfers at a time: what it can do at most.
 
 use alloc::vec::Vec;
 use core::array;
@@ -63,6 +63,7 @@ pub fn run<L: Level>(held: &mut Held<L>) {
 fn try_all<L: Level>(pages: u64, held: &mut Held<L>) -> Result<[u64; 2], Failure> {
     let mut batches = [Batch::try_new()?, Batch::try_new()?];
     check(pages, &mut batches[0], held)?;
+    crowd(pages, &mut batches[0], held)?;
     Ok([
         measure(Direction::Out, pages, &mut batches, held)?,
         measure(Direction::In, pages, &mut batches, held)?,
@@ -79,14 +80,31 @@ fn check<L: Level>(pages: u64, batch: &mut Batch, held: &mut Held<L>) -> Result<
     }
     for (first, count) in parts(pages, 1..=TRANSFER_PAGES) {
         batch.transfer(Direction::In, first, count, held)?;
-        let wrong = (first..)
-            .zip(&batch.frames[..count])
-            .find(|&(slot, frame)| !is_filled(frame, slot));
-        if let Some((slot, _)) = wrong {
-            return Err(Failure::Contents(slot));
-        }
+        batch.compare(first, count)?;
     }
     Ok(())
+}
+
+/// Reads the first slots again, each in a transfer of its own, as many at once as there is room for.
+fn crowd<L: Level>(pages: u64, batch: &mut Batch, held: &mut Held<L>) -> Result<(), Failure> {
+    batch.frames.iter_mut().for_each(|frame| fill(frame, pages));
+    let mut transfers = [const { None::<Transfer> }; TRANSFER_PAGES];
+    let mut started = 0;
+    for (slot, transfer) in (0..pages).zip(&mut transfers) {
+        let frame = batch.frames[started].frame();
+        // SAFETY: the frame is the batch's own, and nobody touches it before all transfers have been waited for.
+        *transfer = unsafe { swap::try_submit(Direction::In, slot, &[frame], held) }?;
+        if transfer.is_none() {
+            break;
+        }
+        started += 1;
+    }
+    // The last first: the answers are kept until somebody asks for them.
+    for transfer in transfers.into_iter().rev().flatten() {
+        transfer.wait(held)?;
+    }
+    println!("swapdisk: {started} transfers at once");
+    batch.compare(0, started)
 }
 
 /// The disk in parts of these lengths by turns: the first slot and the number of pages of each.
@@ -100,7 +118,7 @@ fn parts(pages: u64, lengths: RangeInclusive<usize>) -> impl Iterator<Item = (u6
     })
 }
 
-/// Pages per second, two transfers at a time.
+/// Pages per second, two transfers at a time. Nobody else uses the disk yet, so there is room for both.
 fn measure<L: Level>(
     direction: Direction,
     pages: u64,
@@ -177,6 +195,15 @@ impl Batch {
             println!("swapdisk: once more: {error}");
             attempt()
         })
+    }
+
+    /// Whether the first `count` frames hold what the slots from `first` on were written with.
+    fn compare(&self, first: u64, count: usize) -> Result<(), Failure> {
+        let mut slots = (first..).zip(&self.frames[..count]);
+        match slots.find(|&(slot, frame)| !is_filled(frame, slot)) {
+            Some((slot, _)) => Err(Failure::Contents(slot)),
+            None => Ok(()),
+        }
     }
 }
 

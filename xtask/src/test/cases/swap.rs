@@ -16,6 +16,7 @@ pub fn cases() -> Vec<Case> {
             trial(&format!("written and read: {harts} harts"))
                 .harts(harts)
                 .shows("^swapdisk: 16384 pages, [0-9]+ pages/s written, [0-9]+ pages/s read$")
+                .shows("^swapdisk: 7 transfers at once$")
                 .hides("failed")
                 .leaves_disk_sound()
         })
