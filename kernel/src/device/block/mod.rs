@@ -8,7 +8,7 @@
 //! -drive file=swap.img,if=none,format=raw,id=x1 -device virtio-blk-device,drive=x1,serial=cowslip-swap
 //! ```
 //!
-//! Neighbours: [`order`] is what is asked of a device, [`device`] is one and its queue, [`port`] lets several threads use one, [`disk`] is the file
+//! Neighbours: [`order`] is what is asked of a device, [`device`] is one and its queue, [`port`] lets several threads use one, [`mod@disk`] is the file
 //! system's view (bytes, through a page of the driver's own), [`swap`] that of the memory system (whole frames, in
 //! place), [`trial`] measures the latter.
 
