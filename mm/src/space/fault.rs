@@ -244,3 +244,28 @@ fn permitting_bits<F: Format>(word: u64, access: Access) -> Option<u64> {
         Access::Read | Access::Execute => Some(F::ACCESSED),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pt::Sv39;
+
+    #[test]
+    fn a_second_fault_on_a_page_is_fenced_with_its_tables() {
+        let (page, other) = (PageNo(3), PageNo(4));
+        let mut spurious = Spurious::default();
+        assert_eq!(spurious.scope(page), Scope::Page(page.address()));
+        let _ = spurious.note(page);
+        assert_eq!(spurious.scope(page), Scope::Space);
+        assert_eq!(spurious.scope(other), Scope::Page(other.address()));
+    }
+
+    #[test]
+    fn a_permitted_access_sets_the_bits_that_hardware_may_trap_for() {
+        let (word, used) = (Sv39::READABLE | Sv39::WRITABLE, Sv39::ACCESSED);
+        let bits = |word, access| permitting_bits::<Sv39>(word, access);
+        assert_eq!(bits(word, Access::Read), Some(used));
+        assert_eq!(bits(word, Access::Write), Some(used | Sv39::DIRTY));
+        assert_eq!(bits(Sv39::READABLE, Access::Write), None);
+    }
+}
