@@ -58,7 +58,7 @@ pub fn main(boot_hart: u64, tree: *const u8) -> ! {
         let frames = core::array::from_fn::<_, STACK_FRAMES, _>(|_| early.take_frame());
         arch::set_boot_stack(hart, stack::make_permanent(frames));
     }
-    memory::initialize(board.ram, early, root);
+    memory::initialize(board.ram, block::swap::pages(), early, root);
     // SAFETY: the stack has just been made for this hart.
     unsafe { arch::run_on_stack(arch::boot_stack(), on_guarded_stack) }
 }
@@ -95,6 +95,7 @@ extern "C" fn on_guarded_stack() -> ! {
         process::audit_always();
     }
     process::start_first(options.line, options.fork);
+    process::start_pager();
     arch::start_other_harts();
     arch::start_timer();
     process::scheduler::run()

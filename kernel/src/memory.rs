@@ -6,9 +6,11 @@ use core::mem::MaybeUninit;
 use abi::PAGE_SIZE;
 use kernel_logic::board::Region;
 use mm::addr::{FrameNo, FrameRange, PhysAddr};
+use mm::swap::SlotRecord;
 use mm::{FrameRecord, Memory, OwnedFrame};
 
 use crate::arch::{self, EarlyFrames, Machine};
+use crate::boot::refuse;
 use crate::once::Once;
 
 static MEMORY: Once<Memory<Machine>> = Once::new();
@@ -25,24 +27,46 @@ pub fn memory() -> &'static Memory<Machine> {
     }
 }
 
-/// Makes the memory system, of all frames that are left. Called once by the boot hart, with the kernel's tables in force.
-pub fn initialize(ram: Region, mut early: EarlyFrames, kernel_root: FrameNo) {
+/// Makes the memory system, of all frames that are left and so many slots of swap. Called once by the boot hart, with the kernel's
+/// tables in force.
+pub fn initialize(ram: Region, slots: u64, mut early: EarlyFrames, kernel_root: FrameNo) {
     let end = PhysAddr(ram.start + ram.size).frame();
     let all = FrameRange::new(PhysAddr(ram.start).frame(), end);
     let count = all.len() as usize;
-    let table = early.take((count * size_of::<FrameRecord>()).div_ceil(PAGE_SIZE));
-    // SAFETY: fresh memory, as much as the slice is long, that is never given back; a page is aligned enough.
-    let records =
-        unsafe { core::slice::from_raw_parts_mut(table.cast::<MaybeUninit<FrameRecord>>(), count) };
+    let records = take_table::<FrameRecord>(&mut early, count);
+    check_swap(ram, slots);
+    let slots = take_table::<SlotRecord>(&mut early, slots as usize);
     let layout = mm::Layout {
         ram: all,
         free: FrameRange::new(early.next(), end),
         kernel_root,
         harts: arch::hart_count(),
     };
-    let memory = Memory::new(Machine::new(), layout, records);
+    let memory = Memory::new(Machine::new(), layout, records, slots);
     // SAFETY: only the boot hart runs, and it comes here once.
     unsafe { MEMORY.set(memory) };
+}
+
+/// Memory for so many records.
+fn take_table<T>(early: &mut EarlyFrames, count: usize) -> &'static mut [MaybeUninit<T>] {
+    let table = early.take((count * size_of::<T>()).div_ceil(PAGE_SIZE));
+    // SAFETY: fresh memory, as much as the slice is long, that is never given back; a page is aligned enough.
+    unsafe { core::slice::from_raw_parts_mut(table.cast(), count) }
+}
+
+/// Every slot has a record in RAM. Refuses a swap disk whose records would take more of it than they are worth.
+fn check_swap(ram: Region, slots: u64) {
+    let (needed, allowed) = (slots * size_of::<SlotRecord>() as u64, ram.size / 8);
+    if needed > allowed {
+        let largest = allowed / size_of::<SlotRecord>() as u64 * PAGE_SIZE as u64;
+        refuse(format_args!(
+            "{} MiB of swap need {} MiB of memory for their counts; with {} MiB of memory give at most {} MiB of swap",
+            (slots * PAGE_SIZE as u64) >> 20,
+            needed.div_ceil(1 << 20),
+            ram.size >> 20,
+            largest >> 20,
+        ));
+    }
 }
 
 struct KernelHeap;

@@ -91,7 +91,7 @@ impl KernelStack {
         for frame in &mut frames {
             *frame = Some(memory().frame_for_kernel(Need::Lasting)?);
         }
-        let slot = ALLOCATOR.with(Allocator::take).ok_or(NoMemory)?;
+        let slot = ALLOCATOR.with(Allocator::take).ok_or(NoMemory::Places)?;
         let frames = frames.map(|frame| frame.map_or(FrameNo(0), Frame::into_reference));
         arch::map_stack(slot, &frames);
         Ok(Self { slot, frames })

@@ -12,7 +12,7 @@ use mm::addr::VirtAddr;
 use mm::space::copy::{CopyError, CopyFailure, copy_in, copy_out};
 
 use crate::memory::memory;
-use crate::process::{Caller, out_of_memory, resolve};
+use crate::process::{Caller, out_of_memory, page_lost, resolve};
 
 /// Bytes that a program alleges to have at an address.
 #[derive(Clone, Copy, Debug)]
@@ -67,11 +67,13 @@ impl UserSlice {
     }
 }
 
-/// A page the program has a right to but that no memory is left for ends the program, as if it had touched it itself (R7).
+/// A page the program has a right to but that no memory is left for, or that is lost, ends the program, as if it had touched it itself (R7).
 fn judge(result: Result<(), CopyError>, caller: &Caller) -> Result<(), BadAddress> {
     result.map_err(|CopyError { copied, why }| {
-        if why == CopyFailure::NoMemory {
-            out_of_memory(&caller.thread);
+        match why {
+            CopyFailure::Denied => {}
+            CopyFailure::NoMemory => out_of_memory(&caller.thread),
+            CopyFailure::Lost => page_lost(&caller.thread),
         }
         BadAddress { copied }
     })

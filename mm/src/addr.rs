@@ -42,6 +42,11 @@ number! {
     PageNo
 }
 
+number! {
+    /// The number of a slot of [`PAGE_SIZE`] bytes on the swap device.
+    SlotNo
+}
+
 impl PhysAddr {
     /// The frame this address lies in.
     pub const fn frame(self) -> FrameNo {

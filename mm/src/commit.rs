@@ -1,14 +1,18 @@
 //! What has been promised: who may take a frame, decided before anybody looks for one.
 //!
-//! A [`Tickets`] value is the right to a number of frames. The budget counts the frames that are free and
-//! promised to nobody; taking tickets lowers it, freeing a frame or returning a ticket raises it. So
+//! A page needs a *place* to be in: a frame, or a slot of the swap device. It keeps its one place wherever it is moved. And to
+//! be used it needs a *frame*. The budget counts both: places that are nobody's and promised to nobody, and frames that
+//! are free and that nobody has the right to. A [`Tickets`] value is the right to a number of frames, and to as many places.
+//! Taking tickets lowers both numbers, freeing a frame or returning a ticket raises them; eviction raises the frames alone. So
 //!
-//!   free frames = budget + tickets in hands + promises kept in areas
+//!   frames + slots = places + tickets in hands + promises kept in areas + frames in use + slots of pages without a frame
+//!   free frames    = frames + tickets in hands
 //!
 //! and whoever holds a ticket finds a frame: allocation itself cannot fail. An operation that needs
 //! several frames takes its tickets first and then cannot stop half-way (R5). A promise (an eager break, a
-//! program's image and stack) is nothing but tickets that an area keeps, so what is promised is there when it is
-//! touched (R7), and what was not promised (copies, lazy pages) runs out first.
+//! program's image and stack) is nothing but places that an area keeps, so what is promised is there when it is
+//! touched (R7), and what was not promised (copies, lazy pages) runs out first. Without swap a place is a frame, and a
+//! promise always finds one; with swap it may have to evict one first ([`NoMemory::Frames`]).
 //!
 //! Claimants differ in how much they must leave for others: see [`Claim`].
 
@@ -16,17 +20,22 @@ use sync::atomic::{AtomicU64, Ordering};
 
 /// There is no memory for this claimant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NoMemory;
+pub enum NoMemory {
+    /// Every place is taken or promised: only what others give up helps.
+    Places,
+    /// There is a place but no free frame: evicting pages helps ([`crate::Memory::reclaim`]).
+    Frames,
+}
 
 impl From<sync::OutOfMemory> for NoMemory {
     fn from(_: sync::OutOfMemory) -> Self {
-        Self
+        Self::Places
     }
 }
 
 impl From<alloc::collections::TryReserveError> for NoMemory {
     fn from(_: alloc::collections::TryReserveError) -> Self {
-        Self
+        Self::Places
     }
 }
 
@@ -60,76 +69,168 @@ pub(crate) enum Claim {
     Fork,
 }
 
-/// The frames that are free and promised to nobody.
+/// What is left.
 pub(crate) struct Budget {
-    available: AtomicU64,
+    places: AtomicU64,
+    frames: AtomicU64,
     reserve: u64,
     headroom: u64,
+    /// Free frames that are the kernel's alone, for as long as others can be made free: the reserve or 0.
+    kept: AtomicU64,
+    /// Frames in use that cannot be evicted.
+    fixed: AtomicU64,
+    /// How many of those there may be before a program gets no more of them: what is left is for pages to take turns in. With
+    /// swap, a place is not a frame, and tables of processes could fill all of memory.
+    fixed_most: u64,
 }
 
 impl Budget {
-    /// A budget of `frames`, of which 1/64 (at least 16) are the kernel's reserve and 1/32 more (at least 64)
-    /// are out of reach of forks.
-    pub(crate) fn new(frames: u64) -> Self {
+    /// A budget of `frames` and as many places, and of a place for each of `slots`. 1/64 of the frames (at least 16) are the
+    /// kernel's reserve, and 1/32 more (at least 64) are out of reach of forks.
+    pub(crate) fn new(frames: u64, slots: u64) -> Self {
         let reserve = (frames / 64).max(16);
         Self {
-            available: AtomicU64::new(frames),
+            places: AtomicU64::new(frames + slots),
+            frames: AtomicU64::new(frames),
             reserve,
             headroom: reserve + (frames / 32).max(64),
+            // Without swap no frame can be made free, so a promise must find every one.
+            kept: AtomicU64::new(if slots == 0 { 0 } else { reserve }),
+            fixed: AtomicU64::new(0),
+            fixed_most: if slots == 0 {
+                u64::MAX
+            } else {
+                frames - frames / 4
+            },
         }
     }
 
-    /// Frames that programs can never be promised.
+    /// Places that programs can never be promised.
     pub(crate) fn reserve(&self) -> u64 {
         self.reserve
     }
 
-    /// The right to `count` frames.
+    /// Free frames that programs cannot have while others can be made free.
+    #[inline]
+    pub(crate) fn kept(&self) -> u64 {
+        self.kept.load(Ordering::Relaxed)
+    }
+
+    /// Says whether a page that is in no slot yet can be evicted. If none can, programs exchange pages with swap by the
+    /// frames that are left, all of them.
+    pub(crate) fn note_slots_left(&self, left: bool) {
+        let kept = if left { self.reserve } else { 0 };
+        if self.kept() != kept {
+            self.kept.store(kept, Ordering::Relaxed);
+        }
+    }
+
+    /// The right to `count` frames and places, for whoever cannot wait until a frame is made free.
     #[inline]
     pub(crate) fn take(&self, count: u64, claim: Claim) -> Result<Tickets<'_>, NoMemory> {
+        let most = match claim {
+            Claim::Kernel => u64::MAX,
+            Claim::Program => self.fixed_most,
+            Claim::Fork => self.fixed_most - self.fixed_most / 4,
+        };
+        if self.fixed.load(Ordering::Relaxed) >= most {
+            return Err(NoMemory::Places);
+        }
+        self.take_with(count, claim, 0)
+    }
+
+    /// A frame that cannot be evicted has come into use, or has gone out of it.
+    #[inline]
+    pub(crate) fn note_fixed(&self, by: i64) {
+        self.fixed.fetch_add(by as u64, Ordering::Relaxed);
+    }
+
+    /// The same, for a page that a program touches: the frames that are the kernel's are not for it.
+    #[inline]
+    pub(crate) fn take_for_page(&self, count: u64) -> Result<Tickets<'_>, NoMemory> {
+        self.take_with(count, Claim::Program, self.kept())
+    }
+
+    #[inline]
+    fn take_with(&self, count: u64, claim: Claim, kept: u64) -> Result<Tickets<'_>, NoMemory> {
+        self.take_places(count, claim)?;
+        match take(&self.frames, count, kept) {
+            Some(()) => Ok(Tickets {
+                budget: self,
+                count,
+                placed: true,
+            }),
+            None => {
+                self.add_places(count);
+                Err(NoMemory::Frames)
+            }
+        }
+    }
+
+    /// The right to `count` places, to keep.
+    #[inline]
+    pub(crate) fn take_places(&self, count: u64, claim: Claim) -> Result<(), NoMemory> {
         let floor = match claim {
             Claim::Kernel => 0,
             Claim::Program => self.reserve,
             Claim::Fork => self.headroom,
         };
-        let needed = count.checked_add(floor).ok_or(NoMemory)?;
-        self.available
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |available| {
-                (available >= needed).then(|| available - count)
-            })
-            .map_err(|_| NoMemory)?;
+        take(&self.places, count, floor).ok_or(NoMemory::Places)
+    }
+
+    /// The right to a frame for a page that has its place: it was promised, or comes back from swap.
+    #[inline]
+    pub(crate) fn take_for_placed_page(&self) -> Result<Tickets<'_>, NoMemory> {
+        take(&self.frames, 1, self.kept()).ok_or(NoMemory::Frames)?;
         Ok(Tickets {
             budget: self,
-            count,
+            count: 1,
+            placed: false,
         })
     }
 
-    /// Tickets that an area kept as its promise.
+    /// Frames have become free, and are on a list already.
     #[inline]
-    pub(crate) fn redeem(&self, count: u64) -> Tickets<'_> {
-        Tickets {
-            budget: self,
-            count,
-        }
+    pub(crate) fn add_frames(&self, count: u64) {
+        self.frames.fetch_add(count, Ordering::Relaxed);
     }
 
-    /// A frame has become free, and is on a list already.
+    /// Places have become free.
     #[inline]
-    pub(crate) fn add(&self, count: u64) {
-        self.available.fetch_add(count, Ordering::Relaxed);
+    pub(crate) fn add_places(&self, count: u64) {
+        // Release: whoever takes the place finds the frame that became free with it.
+        self.places.fetch_add(count, Ordering::Release);
     }
 
-    /// How many are left.
-    pub(crate) fn available(&self) -> u64 {
-        self.available.load(Ordering::Relaxed)
+    /// How many frames are left.
+    pub(crate) fn frames(&self) -> u64 {
+        self.frames.load(Ordering::Relaxed)
+    }
+
+    /// How many places are left.
+    pub(crate) fn places(&self) -> u64 {
+        self.places.load(Ordering::Relaxed)
     }
 }
 
-/// The right to some frames. What is not used goes back when it drops.
+/// Takes `count` of what is left, if `floor` remain.
+#[inline]
+fn take(left: &AtomicU64, count: u64, floor: u64) -> Option<()> {
+    let needed = count.checked_add(floor)?;
+    left.fetch_update(Ordering::Acquire, Ordering::Relaxed, |left| {
+        (left >= needed).then(|| left - count)
+    })
+    .ok()
+    .map(drop)
+}
+
+/// The right to some frames, and perhaps to their places. What is not used goes back when it drops.
 #[must_use]
 pub(crate) struct Tickets<'m> {
     budget: &'m Budget,
     count: u64,
+    /// Places go back too.
+    placed: bool,
 }
 
 impl Tickets<'_> {
@@ -145,12 +246,12 @@ impl Tickets<'_> {
             .expect("an operation took more frames than it had tickets for");
     }
 
-    /// Uses `count` up at once; for a promise to keep.
+    /// Uses `count` up at once.
     pub(crate) fn punch_many(&mut self, count: u64) {
         self.count = self
             .count
             .checked_sub(count)
-            .expect("a promise of more tickets than there are");
+            .expect("more frames at once than there are tickets for");
     }
 }
 
@@ -158,7 +259,10 @@ impl Drop for Tickets<'_> {
     #[inline]
     fn drop(&mut self) {
         if self.count != 0 {
-            self.budget.add(self.count);
+            self.budget.add_frames(self.count);
+            if self.placed {
+                self.budget.add_places(self.count);
+            }
         }
     }
 }
@@ -169,7 +273,7 @@ mod tests {
 
     #[test]
     fn later_claimants_leave_more() {
-        let budget = Budget::new(1000);
+        let budget = Budget::new(1000, 0);
         let most = |claim| {
             (1..=1000)
                 .rev()
@@ -180,17 +284,38 @@ mod tests {
         assert_eq!(most(Claim::Program), 984);
         assert_eq!(most(Claim::Fork), 984 - 64);
         assert_eq!(
-            budget.available(),
-            1000,
+            (budget.frames(), budget.places()),
+            (1000, 1000),
             "a claim that was dropped changed nothing"
         );
         assert!(budget.take(u64::MAX, Claim::Program).is_err());
     }
 
     #[test]
+    fn with_swap_there_are_more_places_than_frames() {
+        let budget = Budget::new(1000, 500);
+        budget.take_places(1400, Claim::Program).unwrap();
+        assert_eq!(
+            budget.take_places(100, Claim::Program),
+            Err(NoMemory::Places)
+        );
+        let tickets: Vec<_> = (0..1000 - 16)
+            .map(|_| budget.take_for_placed_page().unwrap())
+            .collect();
+        let nothing = budget.take_for_page(1).map(drop);
+        assert_eq!(nothing, Err(NoMemory::Frames), "a place, but no frame");
+        assert!(
+            budget.take(1, Claim::Program).is_ok(),
+            "who cannot wait may have one of the kernel's"
+        );
+        drop(tickets);
+        assert_eq!((budget.frames(), budget.places()), (1000, 100));
+    }
+
+    #[test]
     #[should_panic(expected = "more frames than it had tickets for")]
     fn no_frame_without_a_ticket() {
-        let budget = Budget::new(100);
+        let budget = Budget::new(100, 0);
         let mut tickets = budget.take(1, Claim::Kernel).unwrap();
         tickets.punch();
         tickets.punch();

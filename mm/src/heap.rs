@@ -63,7 +63,7 @@ impl<M: Machine> Memory<M> {
     /// Alignments above [`PAGE_SIZE`] are refused.
     pub fn allocate_object(&self, size: usize, align: usize) -> Result<PhysAddr, NoMemory> {
         if align > PAGE_SIZE {
-            return Err(NoMemory);
+            return Err(NoMemory::Places);
         }
         self.may_allocate()?;
         match class_of(size, align) {

@@ -9,7 +9,7 @@
 //!
 //! The rooms: [`addr`] numbers; `frame` records, counts and free lists; [`pt`] entries and walks; `tlb` the order in
 //! which rights shrink; `commit` who may take a frame; [`space`] what a program's memory is made of; `heap` kernel
-//! objects; `phys` the one door to bytes; `stats` counters; [`audit`] recounts everything; [`mistake`] puts known mistakes
+//! objects; `rmap` who maps a frame; [`swap`] pages on a device; `reclaim` which frame goes next; `phys` the one door to bytes; `stats` counters; [`audit`] recounts everything; [`mistake`] puts known mistakes
 //! back, for tests of the tests.
 
 #![cfg_attr(not(test), no_std)]
@@ -30,8 +30,11 @@ pub mod mistake;
 #[allow(unsafe_code)]
 mod phys;
 pub mod pt;
+mod reclaim;
+mod rmap;
 pub mod space;
 mod stats;
+pub mod swap;
 #[cfg(test)]
 #[allow(unsafe_code)]
 mod testing;
@@ -43,3 +46,4 @@ pub use commit::{Need, NoMemory};
 pub use frame::{FrameRecord, OwnedFrame};
 pub use machine::Machine;
 pub use memory::{Layout, Memory};
+pub use reclaim::Reclaimed;

@@ -1,6 +1,7 @@
 //! The memory system as one value: the machine, the frames, what is promised, the counters.
 //!
-//! Lock order within this crate: every lock is a leaf, none is held while another is taken.
+//! Lock order within this crate: a list of families, then a member's entries ([`crate::rmap`]); every other lock is a leaf, held
+//! while none is taken.
 //! Neighbours: [`crate::space`] for address spaces, [`crate::heap`] for kernel objects.
 
 use core::mem::MaybeUninit;
@@ -15,8 +16,11 @@ use crate::heap::Heap;
 use crate::machine::{HartSet, Machine};
 use crate::phys;
 use crate::pt::Table;
+use crate::reclaim::Clock;
+use crate::rmap::Families;
 use crate::space::Asids;
 use crate::stats::Stats;
+use crate::swap::{SlotRecord, Slots};
 
 /// What [`Memory::new`] is told about the machine's memory.
 pub struct Layout {
@@ -40,13 +44,16 @@ pub struct Memory<M: Machine> {
     pub(crate) heap: Heap,
     pub(crate) kernel_root: FrameNo,
     pub(crate) harts: HartSet,
+    pub(crate) families: Families,
+    pub(crate) slots: Slots,
+    pub(crate) clock: Clock,
     pub(crate) allocator: Allocator,
     total: u64,
 }
 
 impl<M: Machine> Memory<M> {
     /// Takes charge of the frames in `layout.free`. `records` becomes the frame table: one record for each
-    /// frame of `layout.ram`.
+    /// frame of `layout.ram`; `slots` the same for each slot of the swap device, none without one.
     ///
     /// # Panics
     /// If `records` is too short.
@@ -54,11 +61,15 @@ impl<M: Machine> Memory<M> {
         machine: M,
         layout: Layout,
         records: &'static mut [MaybeUninit<FrameRecord>],
+        slots: &'static mut [MaybeUninit<SlotRecord>],
     ) -> Self {
         let total = layout.free.len();
         Self {
             frames: FrameTable::new(layout.ram, records),
-            budget: Budget::new(total),
+            budget: Budget::new(total, slots.len() as u64),
+            slots: Slots::new(slots),
+            families: Families::new(),
+            clock: Clock::new(),
             stats: Stats::new(),
             asids: Asids::new(machine.asids()),
             heap: Heap::new(),
@@ -111,7 +122,9 @@ impl<M: Machine> Memory<M> {
             MemCounter::Frames => self.total,
             MemCounter::Free => self.total - in_use(&kernel) - in_use(&[MemCounter::Anonymous]),
             MemCounter::Committed => self.stats.promised() + in_use(&kernel),
-            MemCounter::CommitLimit => self.total - self.budget.reserve(),
+            MemCounter::CommitLimit => self.total + self.slots.len() - self.budget.reserve(),
+            MemCounter::SwapSlots => self.slots.len(),
+            MemCounter::FreeSlots => self.slots.free(),
             _ => self.stats.get(counter),
         }
     }
@@ -136,7 +149,7 @@ impl<M: Machine> Memory<M> {
     #[inline]
     pub(crate) fn may_allocate(&self) -> Result<(), NoMemory> {
         if self.machine.refuses_allocation() {
-            return Err(NoMemory);
+            return Err(NoMemory::Places);
         }
         Ok(())
     }
@@ -148,14 +161,30 @@ impl<M: Machine> Memory<M> {
         self.budget.take(count, claim)
     }
 
+    /// The right to `count` frames, for a page that a program touches and the tables it lacks.
+    #[inline]
+    pub(crate) fn take_page_tickets(&self, count: u64) -> Result<Tickets<'_>, NoMemory> {
+        self.may_allocate()?;
+        self.budget.take_for_page(count)
+    }
+
     /// A frame with unknown contents.
     #[inline]
     pub(crate) fn allocate(&self, kind: Kind, tickets: &mut Tickets<'_>) -> OwnedFrame<'_, M> {
         tickets.punch();
         let frame = self.allocator.take(&self.frames, self.machine.hart());
         self.frames.record(frame).begin(kind);
-        self.count(gauge(kind), 1);
+        self.note_use(kind, 1);
         OwnedFrame::new(self, frame)
+    }
+
+    /// So many frames more, or less, are used for something.
+    #[inline]
+    fn note_use(&self, kind: Kind, by: i64) {
+        self.count(gauge(kind), by);
+        if kind != Kind::Anonymous {
+            self.budget.note_fixed(by);
+        }
     }
 
     /// An empty page table.
@@ -168,12 +197,15 @@ impl<M: Machine> Memory<M> {
     /// Neighbouring frames for a large object of the boot.
     pub(crate) fn allocate_neighbours(&self, count: u64) -> Result<FrameRange, NoMemory> {
         let mut tickets = self.take_tickets(count, Claim::Kernel)?;
-        let range = self.allocator.take_neighbours(count).ok_or(NoMemory)?;
+        let range = self
+            .allocator
+            .take_neighbours(count)
+            .ok_or(NoMemory::Places)?;
         tickets.punch_many(count);
         for frame in range.start.0..range.end.0 {
             self.frames.record(FrameNo(frame)).begin(Kind::Kernel);
         }
-        self.count(MemCounter::Kernel, count as i64);
+        self.note_use(Kind::Kernel, count as i64);
         Ok(range)
     }
 
@@ -181,17 +213,28 @@ impl<M: Machine> Memory<M> {
     #[inline]
     pub(crate) fn drop_reference(&self, frame: FrameNo) {
         let record = self.frames.record(frame);
-        if record.drop_reference() {
-            let kind = record.end();
-            if cfg!(debug_assertions) {
-                phys::poison(&self.machine, frame);
+        match record.drop_reference() {
+            0 => {
+                self.give_back(frame);
+                self.budget.add_places(1);
             }
-            self.allocator
-                .give(&self.frames, self.machine.hart(), frame);
-            self.count(gauge(kind), -1);
-            // Last: whoever sees the budget finds the frame.
-            self.budget.add(1);
+            1 if record.slot().is_some() => self.settle_frame(frame),
+            _ => {}
         }
+    }
+
+    /// Frees a frame without references. Its place is the caller's to free.
+    #[inline]
+    pub(crate) fn give_back(&self, frame: FrameNo) {
+        let kind = self.frames.record(frame).end();
+        if cfg!(debug_assertions) {
+            phys::poison(&self.machine, frame);
+        }
+        self.allocator
+            .give(&self.frames, self.machine.hart(), frame);
+        self.note_use(kind, -1);
+        // Last: whoever sees the budget finds the frame.
+        self.budget.add_frames(1);
     }
 }
 

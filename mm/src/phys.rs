@@ -10,7 +10,7 @@ use abi::PAGE_SIZE;
 use sync::atomic::AtomicWord;
 
 use crate::addr::FrameNo;
-use crate::frame::{FrameRecord, OwnedFrame};
+use crate::frame::OwnedFrame;
 use crate::machine::Machine;
 use crate::pt::ENTRIES;
 
@@ -64,6 +64,28 @@ pub(crate) fn copy<M: Machine>(machine: &M, from: FrameNo, to: &mut OwnedFrame<'
     unsafe { machine.copy_frame(from, to.frame()) }
 }
 
+/// The bytes of a frame into which a swap slot is being read, for whoever reads (`_keeper`).
+pub(crate) fn incoming_bytes_mut<'a, M: Machine, K>(
+    machine: &M,
+    frame: FrameNo,
+    _keeper: &'a mut K,
+) -> &'a mut [u8; PAGE_SIZE] {
+    // SAFETY: valid by Machine's contract; nobody maps or looks into a frame of the swap cache while it is being read,
+    // and the one read there is, is mutably borrowed through `_keeper`.
+    unsafe { &mut *machine.frame_address(frame).cast() }
+}
+
+/// The bytes of a frame that is being written to a swap slot, for whoever writes (`_keeper`).
+pub(crate) fn outgoing_bytes<'a, M: Machine, K>(
+    machine: &M,
+    frame: FrameNo,
+    _keeper: &'a K,
+) -> &'a [u8; PAGE_SIZE] {
+    // SAFETY: valid by Machine's contract; a frame of the swap cache is writable in nobody's translation, and cannot leave the
+    // cache before the write, borrowed through `_keeper`, has ended.
+    unsafe { &*machine.frame_address(frame).cast() }
+}
+
 /// The words of a frame that is a page table.
 #[inline]
 pub(crate) fn table_words<M: Machine>(machine: &M, frame: FrameNo) -> &[AtomicWord; ENTRIES] {
@@ -86,12 +108,8 @@ pub(crate) fn free_object_word<M: Machine>(
     unsafe { &*machine.frame_address(frame).add(offset).cast() }
 }
 
-/// The frame records, every one of which the caller has written.
-pub(crate) fn assume_init(
-    records: &'static mut [MaybeUninit<FrameRecord>],
-) -> &'static [FrameRecord] {
-    // SAFETY: the frame table writes every record before it calls this; MaybeUninit<T> has the layout of T.
-    unsafe {
-        &*(core::ptr::from_ref::<[MaybeUninit<FrameRecord>]>(records) as *const [FrameRecord])
-    }
+/// The records of frames or slots, every one of which the caller has written.
+pub(crate) fn assume_init<T>(records: &'static mut [MaybeUninit<T>]) -> &'static [T] {
+    // SAFETY: the tables of frames and of slots write every record before they call this; MaybeUninit<T> has the layout of T.
+    unsafe { &*(core::ptr::from_ref::<[MaybeUninit<T>]>(records) as *const [T]) }
 }

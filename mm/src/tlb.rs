@@ -6,7 +6,7 @@
 //!
 //! The hand-shake with harts that switch spaces is in [`Context`].
 
-use crate::addr::{FrameNo, VirtAddr};
+use crate::addr::{FrameNo, SlotNo, VirtAddr};
 use crate::machine::Machine;
 use crate::mistake::{self, Mistake};
 use crate::space::Context;
@@ -61,16 +61,25 @@ impl<T> Flushed<T> {
     }
 }
 
-/// Frames a batch holds before it is flushed: one fence for so many.
+/// What an entry refers to.
+#[derive(Clone, Copy)]
+pub(crate) enum Referent {
+    /// A page or a lower table.
+    Frame(FrameNo),
+    /// A page in swap.
+    Slot(SlotNo),
+}
+
+/// References a batch holds before it is flushed: one fence for so many.
 const BATCH: usize = 64;
 
-/// Collects the frames of broken entries and frees them in batches, one fence each.
+/// Collects the references of broken entries and drops them in batches, one fence each.
 ///
 /// Needs no memory (R5): what does not fit is flushed first.
 #[must_use = "a batch must be finished"]
 pub(crate) struct Batch<'c, 'm, M: Machine> {
     context: &'c Context<'m, M>,
-    frames: [FrameNo; BATCH],
+    referents: [Referent; BATCH],
     count: usize,
     scope: Option<Scope>,
 }
@@ -80,23 +89,23 @@ impl<'c, 'm, M: Machine> Batch<'c, 'm, M> {
     pub(crate) fn new(context: &'c Context<'m, M>) -> Self {
         Self {
             context,
-            frames: [FrameNo(0); BATCH],
+            referents: [Referent::Frame(FrameNo(0)); BATCH],
             count: 0,
             scope: None,
         }
     }
 
     /// A reference taken out of an entry within `scope`.
-    pub(crate) fn push(&mut self, frame: FrameNo, scope: Scope) {
+    pub(crate) fn push(&mut self, referent: Referent, scope: Scope) {
         if self.count == BATCH {
             self.flush();
         }
-        self.frames[self.count] = frame;
+        self.referents[self.count] = referent;
         self.count += 1;
         self.scope = Some(self.scope.map_or(scope, |before| before.with(scope)));
     }
 
-    /// Flushes and frees what is left.
+    /// Flushes and drops what is left.
     pub(crate) fn finish(mut self) {
         self.flush();
     }
@@ -106,14 +115,21 @@ impl<'c, 'm, M: Machine> Batch<'c, 'm, M> {
             return;
         };
         if mistake::makes(Mistake::FreesBeforeFlush) {
-            for &frame in &self.frames[..core::mem::take(&mut self.count)] {
-                self.context.memory().drop_reference(frame);
+            let early = core::mem::take(&mut self.count);
+            self.drop_references(&self.referents[..early]);
+        }
+        let broken = Broken::new(&self.referents[..self.count], scope);
+        self.drop_references(broken.flush(self.context).into_inner());
+        self.count = 0;
+    }
+
+    fn drop_references(&self, referents: &[Referent]) {
+        let memory = self.context.memory();
+        for &referent in referents {
+            match referent {
+                Referent::Frame(frame) => memory.drop_reference(frame),
+                Referent::Slot(slot) => memory.drop_slot(slot),
             }
         }
-        let frames = Broken::new(&self.frames[..self.count], scope).flush(self.context);
-        for &frame in frames.into_inner() {
-            self.context.memory().drop_reference(frame);
-        }
-        self.count = 0;
     }
 }

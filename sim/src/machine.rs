@@ -39,6 +39,8 @@ pub struct Size {
     pub asids: usize,
     /// Its TLBs believe whatever they remember.
     pub stubborn: bool,
+    /// Slots of swap.
+    pub slots: usize,
     /// One in so many allocations is refused; none if 0.
     pub refusals: u32,
 }
@@ -52,6 +54,7 @@ impl Size {
             frames: rng.u64(120..260),
             asids: [1, 2, 4, 16][rng.usize(0..4)],
             stubborn: rng.bool(),
+            slots: [0, 0, 30, 300][rng.usize(0..4)],
             refusals: [0, 0, 64, 8][rng.usize(0..4)],
         }
     }
@@ -111,12 +114,16 @@ pub fn with_memory<R>(size: &Size, body: impl FnOnce(&Memory<SimMachine>) -> R) 
         harts: size.harts,
     };
     let records = Box::into_raw(Box::new_uninit_slice(ram.len() as usize));
-    // SAFETY: fresh from a box, so valid and nobody else's; it stays so until it becomes a box again below.
-    let memory = Memory::new(machine, layout, unsafe { &mut *records });
+    let slots = Box::into_raw(Box::new_uninit_slice(size.slots));
+    // SAFETY: fresh from boxes, so valid and nobody else's; they stay so until they become boxes again below.
+    let memory = unsafe { Memory::new(machine, layout, &mut *records, &mut *slots) };
     let result = body(&memory);
     drop(memory);
     // SAFETY: the memory system that had the records is gone, and `body` could keep no reference to it.
-    drop(unsafe { Box::from_raw(records) });
+    unsafe {
+        drop(Box::from_raw(records));
+        drop(Box::from_raw(slots));
+    }
     result
 }
 

@@ -65,6 +65,10 @@ fn main() -> ExitCode {
                 tally.words, tally.faults, tally.forks, tally.refusals, tally.inside
             );
             println!(
+                "oracle: {} pages swapped out, {} swapped in",
+                tally.swapped.0, tally.swapped.1
+            );
+            println!(
                 "oracle: {} steps in {seconds:.1} s, {:.0} steps/s, 0 divergences",
                 tally.steps,
                 tally.steps as f64 / seconds

@@ -13,7 +13,7 @@ const FIRST: u64 = 0x8_0000;
 const WORDS: usize = PAGE_SIZE / 8;
 
 /// What frames hold before anybody has written to them.
-const NEVER_WRITTEN: u64 = 0xdead_dead_dead_dead;
+pub const NEVER_WRITTEN: u64 = 0xdead_dead_dead_dead;
 
 #[repr(align(4096))]
 struct Frame([AtomicU64; WORDS]);

@@ -74,6 +74,10 @@ pub enum Action {
     Shrink(u64),
     /// The kernel takes so many objects of a size, and gives them back.
     Objects(usize, usize),
+    /// The kernel evicts pages to make so many frames free.
+    Reclaim(u64),
+    /// One of the transfers to or from swap ends, by its number modulo how many there are; true if it fails.
+    Transfer(usize, bool),
     /// The kernel looks at what the process uses.
     Inspect,
 }
@@ -95,9 +99,11 @@ impl Action {
     /// Something, by chance.
     pub fn random(rng: &mut Rng, mode: Option<ForkMode>) -> Self {
         match rng.u32(0..100) {
-            0..22 => Self::Load(place(rng)),
-            22..45 => Self::Store(place(rng)),
-            45..50 => Self::Fetch(place(rng)),
+            0..20 => Self::Load(place(rng)),
+            20..22 => Self::Reclaim(rng.u64(1..40)),
+            22..42 => Self::Store(place(rng)),
+            42..46 => Self::Transfer(rng.usize(0..16), rng.u32(0..8) == 0),
+            46..50 => Self::Fetch(place(rng)),
             50..55 => Self::KernelRead(place(rng), rng.usize(1..1200)),
             55..62 => Self::KernelWrite(place(rng), rng.usize(1..1200)),
             62..72 => Self::Switch(rng.usize(0..10)),

@@ -18,7 +18,7 @@ use mm::space::{MapError, Promise};
 use sync::{Held, level};
 
 use super::arguments::{Arguments, Placed};
-use super::{Caller, Current, Space, scheduler, standstill};
+use super::{Caller, Current, Space, pager, scheduler, standstill};
 use crate::arch::UserRegisters;
 use crate::file::system;
 use crate::memory::memory;
@@ -130,9 +130,10 @@ fn load(
     )?;
     let address = stack.start.address();
     let arguments = arguments
-        .place(space.bytes_mut(address)?, address.0)
+        .place(bytes_of(&mut space, address, held)?, address.0)
         .ok_or(ExecError::Image)?;
     space.set_heap_break(stack.end.address());
+    space.publish();
     Ok(Image {
         space,
         entry: header.entry,
@@ -158,7 +159,7 @@ fn load_segment(
     let mut offset = segment.file.start;
     let mut address = segment.memory.start;
     while offset < segment.file.end {
-        let page = space.bytes_mut(VirtAddr(address))?;
+        let page = bytes_of(space, VirtAddr(address), held)?;
         let left = segment.file.end - offset;
         let length = page.len().min(left.try_into().unwrap_or(usize::MAX));
         read_exactly(inode, offset, &mut page[..length], held)?;
@@ -166,6 +167,16 @@ fn load_segment(
         address += length as u64;
     }
     Ok(())
+}
+
+/// The bytes from an address to the end of its page. If no frame is free, one is made so.
+fn bytes_of<'s>(
+    space: &'s mut Space,
+    address: VirtAddr,
+    held: &mut Held<level::Standstill>,
+) -> Result<&'s mut [u8], ExecError> {
+    pager::retry(held, |_| space.bytes_mut(address).map(drop))?;
+    Ok(space.bytes_mut(address)?)
 }
 
 /// Reads what must be there.

@@ -6,11 +6,12 @@
 use abi::FAILURE;
 use mm::addr::VirtAddr;
 use mm::mistake::{self, Mistake};
+use mm::space::copy::CopyFailure;
 use mm::space::{Access, Resolution};
 use sync::{Held, level};
 
-use super::{Caller, Current, Space, current, exit, scheduler};
-use crate::arch::UserRegisters;
+use super::{Caller, Current, Space, current, exit, pager, scheduler};
+use crate::arch::{Machine, UserRegisters};
 use crate::memory::memory;
 use crate::println;
 
@@ -26,17 +27,18 @@ fn trapped() -> Caller {
 }
 
 /// A program touched `address` and the hardware found no translation that allows it.
+#[inline(never)]
 pub fn user_fault(registers: &UserRegisters, address: VirtAddr, access: Access) {
     let Caller { thread, mut held } = trapped();
-    let resolution = in_space(&thread, &mut held, |space| space.resolve(address, access));
-    match resolution {
-        Resolution::Done => {
+    let resolve = |space: &mut Space| space.resolve(address, access);
+    match settle(&thread, &mut held, resolve) {
+        Ok(()) => {
             if mistake::makes(Mistake::KillLosesCopy) && thread.process.is_killed() {
                 core::mem::forget(memory().frame_for_kernel(mm::Need::Lasting));
             }
         }
-        Resolution::Denied if mistake::makes(Mistake::RetriesForEver) => {}
-        Resolution::Denied => {
+        Err(CopyFailure::Denied) if mistake::makes(Mistake::RetriesForEver) => {}
+        Err(CopyFailure::Denied) => {
             let what = match access {
                 Access::Read => "load",
                 Access::Write => "store",
@@ -51,7 +53,8 @@ pub fn user_fault(registers: &UserRegisters, address: VirtAddr, access: Access) 
                 ),
             );
         }
-        Resolution::NoMemory => out_of_memory(&thread),
+        Err(CopyFailure::NoMemory) => out_of_memory(&thread),
+        Err(CopyFailure::Lost) => page_lost(&thread),
     }
 }
 
@@ -62,21 +65,64 @@ pub fn resolve(
     address: VirtAddr,
     access: Access,
     held: &mut Held<level::Nothing>,
-) -> Resolution {
-    in_space(thread, held, |space| {
+) -> Result<(), CopyFailure> {
+    settle(thread, held, |space| {
         space.resolve_for_kernel(address, access)
     })
 }
 
-fn in_space(
+/// Has `mm` resolve a fault, doing what it asks for until it is done or refused.
+#[inline]
+fn settle(
     thread: &Current,
     held: &mut Held<level::Nothing>,
-    resolve: impl FnOnce(&mut Space) -> Resolution,
-) -> Resolution {
+    resolve: impl Fn(&mut Space) -> Resolution<'static, Machine>,
+) -> Result<(), CopyFailure> {
+    match resolve_once(thread, held, &resolve) {
+        Resolution::Done => {
+            pager::note_shortage();
+            Ok(())
+        }
+        other => settle_waiting(thread, held, other, &resolve),
+    }
+}
+
+fn resolve_once(
+    thread: &Current,
+    held: &mut Held<level::Nothing>,
+    resolve: impl Fn(&mut Space) -> Resolution<'static, Machine>,
+) -> Resolution<'static, Machine> {
     match &mut *thread.process.space.lock(held) {
         Some(space) => resolve(space),
         None => Resolution::Denied,
     }
+}
+
+/// How often a fault may have to wait. Others may take what was made ready for it, but not for ever.
+const WAITS: u32 = 1000;
+
+#[cold]
+fn settle_waiting(
+    thread: &Current,
+    held: &mut Held<level::Nothing>,
+    mut resolution: Resolution<'static, Machine>,
+    resolve: &dyn Fn(&mut Space) -> Resolution<'static, Machine>,
+) -> Result<(), CopyFailure> {
+    // Held until the fault has been tried again.
+    let mut page = None;
+    for _ in 0..WAITS {
+        let wait = match resolution {
+            Resolution::Done => return Ok(()),
+            Resolution::Denied => return Err(CopyFailure::Denied),
+            Resolution::NoMemory => return Err(CopyFailure::NoMemory),
+            Resolution::Lost => return Err(CopyFailure::Lost),
+            Resolution::Wait(wait) => wait,
+        };
+        drop(page);
+        page = pager::wait(wait, held).map_err(|_| CopyFailure::NoMemory)?;
+        resolution = resolve_once(thread, held, resolve);
+    }
+    Err(CopyFailure::NoMemory)
 }
 
 /// A program did something else that it cannot go on after.
@@ -92,6 +138,14 @@ pub fn user_exception(registers: &UserRegisters, cause: &str, detail: u64) {
 pub fn out_of_memory(thread: &Current) {
     memory().note_killed();
     condemn(thread, format_args!("out of memory"));
+}
+
+/// Ends the calling process because a page of it was in swap and cannot be read back.
+pub fn page_lost(thread: &Current) {
+    condemn(
+        thread,
+        format_args!("a page of it was lost with the swap disk"),
+    );
 }
 
 fn condemn(thread: &Current, why: core::fmt::Arguments) {

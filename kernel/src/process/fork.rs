@@ -8,7 +8,7 @@ use mm::NoMemory;
 use sync::Counted;
 
 use super::tree::TREE;
-use super::{Caller, Pid, Process, Thread, before_user, current, scheduler, standstill};
+use super::{Caller, Pid, Process, Thread, before_user, current, pager, scheduler, standstill};
 use crate::arch::{self, UserRegisters};
 use crate::file::Files;
 
@@ -19,15 +19,15 @@ pub fn fork(caller: &mut Caller, registers: &UserRegisters) -> Result<Pid, NoMem
     let process = &thread.process;
     // Stays true without the lock: only this thread gives this process children (init gets orphans, but never refuses them).
     if TREE.lock(held).children(process) >= CHILDREN_MAX {
-        return Err(NoMemory);
+        return Err(NoMemory::Places);
     }
     let mut passage = standstill::pass(held);
     let held = passage.held();
     let mode = process.fork_mode();
-    let space = match &mut *process.space.lock(held) {
-        Some(space) => space.fork(mode)?,
-        None => return Err(NoMemory),
-    };
+    let space = pager::retry(held, |held| match &mut *process.space.lock(held) {
+        Some(space) => space.fork(mode),
+        None => Err(NoMemory::Places),
+    })?;
     let context = space.context().clone();
     let mut registers = registers.clone();
     registers.set_result(0);

@@ -40,6 +40,7 @@ mod foreground;
 mod fork;
 mod kill;
 mod name;
+mod pager;
 pub mod scheduler;
 mod standstill;
 mod table;
@@ -59,13 +60,14 @@ pub use exec::{ExecError, exec};
 pub use exit::exit;
 pub use fail_nth::{FailNth, refuses_allocation};
 pub use fault::{
-    before_user, float_wanted, out_of_memory, resolve, tick, user_exception, user_fault,
+    before_user, float_wanted, out_of_memory, page_lost, resolve, tick, user_exception, user_fault,
 };
 pub use first::start_first;
 pub use foreground::{interrupt_foreground, reads_console};
 pub use fork::fork;
 pub use kill::kill;
 pub use name::Name;
+pub use pager::start_pager;
 pub use table::print_table;
 pub use thread::{Current, Thread, current, describe_current};
 pub use tree::find;

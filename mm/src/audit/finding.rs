@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::addr::{FrameNo, PageNo};
+use crate::addr::{FrameNo, PageNo, SlotNo};
 use crate::frame::Kind;
 
 /// Something that is not as it should be.
@@ -18,6 +18,22 @@ pub enum Finding {
         recorded: u32,
         /// How many entries, roots and owners there are.
         found: u32,
+    },
+    /// A swap slot has another number of references than referrers.
+    Slot {
+        /// The slot.
+        slot: SlotNo,
+        /// What its record says.
+        recorded: u32,
+        /// How many entries there are, and the cache.
+        found: u32,
+    },
+    /// A frame and a slot are in the swap cache together, and one of them does not know.
+    Cache {
+        /// The frame.
+        frame: FrameNo,
+        /// The slot.
+        slot: SlotNo,
     },
     /// A page can be written although it is shared, or was never to be written.
     Writable {
@@ -57,6 +73,20 @@ impl fmt::Display for Finding {
                 "frame {:#x} ({kind}) has a count of {recorded}, but {found} refer to it",
                 frame.0
             ),
+            Self::Slot {
+                slot,
+                recorded,
+                found,
+            } => write!(
+                f,
+                "slot {:#x} has a count of {recorded}, but {found} refer to it",
+                slot.0
+            ),
+            Self::Cache { frame, slot } => write!(
+                f,
+                "frame {:#x} and slot {:#x} do not both say that they have the same contents",
+                frame.0, slot.0
+            ),
             Self::Writable {
                 page,
                 frame,
@@ -80,8 +110,10 @@ impl Finding {
     /// The frame it is about.
     pub fn frame(&self) -> Option<FrameNo> {
         match *self {
-            Self::Count { frame, .. } | Self::Writable { frame, .. } => Some(frame),
-            Self::Stray { .. } | Self::Total { .. } => None,
+            Self::Count { frame, .. }
+            | Self::Cache { frame, .. }
+            | Self::Writable { frame, .. } => Some(frame),
+            Self::Slot { .. } | Self::Stray { .. } | Self::Total { .. } => None,
         }
     }
 
@@ -90,7 +122,9 @@ impl Finding {
     pub fn may_pass(&self) -> bool {
         match *self {
             Self::Count { kind, .. } => kind == Kind::Kernel.name(),
-            Self::Writable { .. } | Self::Stray { .. } => false,
+            Self::Slot { .. } | Self::Cache { .. } | Self::Writable { .. } | Self::Stray { .. } => {
+                false
+            }
             Self::Total { .. } => true,
         }
     }

@@ -6,18 +6,18 @@
 //!
 //! Checked: every entry lies in an area and permits no more than it; a page that can be written has one reference
 //! and carries the mark (R2); every count is the number of referrers (R1); `live` in each table and the totals kept by each
-//! space are right; tables exist only where areas are; the lists hold each free frame once, and no other; the
-//! budget and what areas keep are together the free frames.
+//! space are right; tables exist only where areas are; the lists hold each free frame once, and no other; cached frames and slots
+//! name each other; the budget knows the free frames, and every place is taken, promised or left.
 
 mod finding;
 
-use sync::atomic::Ordering;
+use sync::atomic::{AtomicU32, Ordering};
 
 pub use finding::Finding;
 use finding::total;
 
 use crate::addr::{FrameNo, PageNo, PageRange, VirtAddr};
-use crate::frame::Kind;
+use crate::frame::{Cached, FrameRecord, Kind};
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::pt::{ENTRIES, Entry, Format, Table};
@@ -40,6 +40,9 @@ impl<M: Machine> Memory<M> {
         for (_, record) in self.frames.all() {
             record.met.store(0, Ordering::Relaxed);
         }
+        for (_, record) in self.slots.all() {
+            record.met.store(0, Ordering::Relaxed);
+        }
         let audit = Audit { memory: self };
         let mut promised = 0;
         for space in spaces {
@@ -49,10 +52,11 @@ impl<M: Machine> Memory<M> {
         let in_use = audit.frames()?;
         let free = self.frames_managed() - in_use;
         total("frames on the free lists", free, audit.free_lists()?)?;
+        total("free frames in the budget", self.budget.frames(), free)?;
         total(
-            "free frames in the budget and in areas",
-            self.budget.available() + promised,
-            free,
+            "places taken, promised and left",
+            in_use + audit.slots()? + promised + self.budget.places(),
+            self.frames_managed() + self.slots.len(),
         )
     }
 }
@@ -60,11 +64,7 @@ impl<M: Machine> Memory<M> {
 impl<M: Machine> Audit<'_, M> {
     /// Counts a referrer; how many have been met.
     fn note(&self, frame: FrameNo) -> u32 {
-        let met = &self.memory.frames.record(frame).met;
-        // Nobody else counts (see above), so a load and a store will do.
-        let count = met.load(Ordering::Relaxed) + 1;
-        met.store(count, Ordering::Relaxed);
-        count
+        tick(&self.memory.frames.record(frame).met)
     }
 
     fn space(&self, space: &AddressSpace<'_, M>) -> Result<(), Finding> {
@@ -84,11 +84,7 @@ impl<M: Machine> Audit<'_, M> {
             space.tables_below_root(),
             counted.tables,
         )?;
-        total(
-            "resident pages of a space",
-            space.resident_pages(),
-            counted.pages,
-        )
+        total("pages of a space", space.touched_pages(), counted.pages)
     }
 
     fn table(
@@ -109,6 +105,11 @@ impl<M: Machine> Audit<'_, M> {
                 Entry::Empty => continue,
                 Entry::Page(frame) => {
                     self.page(space, page, frame, word)?;
+                    counted.pages += 1;
+                }
+                Entry::Swapped(slot) => {
+                    in_area(space, page)?;
+                    tick(&self.memory.slots.record(slot).met);
                     counted.pages += 1;
                 }
                 Entry::Table(frame) => {
@@ -140,10 +141,10 @@ impl<M: Machine> Audit<'_, M> {
         word: u64,
     ) -> Result<(), Finding> {
         self.note(frame);
-        if !space.has_area_in(PageRange::one(page)) {
-            return Err(Finding::Stray { page });
-        }
-        let references = self.memory.frames.record(frame).count();
+        in_area(space, page)?;
+        let record = self.memory.frames.record(frame);
+        // Those who wait for a page have not looked at it.
+        let references = record.count() - record.waiters();
         let may_write = word & M::Format::MAY_WRITE != 0;
         if word & M::Format::WRITABLE != 0 && (references != 1 || !may_write) {
             return Err(Finding::Writable {
@@ -161,7 +162,10 @@ impl<M: Machine> Audit<'_, M> {
         for (frame, record) in self.memory.frames.all() {
             let (kind, recorded) = (record.kind(), record.count());
             // The owner of a kernel frame is not to be found from the roots.
-            let found = record.met.load(Ordering::Relaxed) + u32::from(kind == Kind::Kernel);
+            let mut found = record.met.load(Ordering::Relaxed) + u32::from(kind == Kind::Kernel);
+            if kind == Kind::Anonymous {
+                found += record.waiters() + self.cache(frame, record)?;
+            }
             if recorded != found {
                 return Err(Finding::Count {
                     frame,
@@ -173,6 +177,42 @@ impl<M: Machine> Audit<'_, M> {
             in_use += u64::from(kind != Kind::Free);
         }
         Ok(in_use)
+    }
+
+    /// The references that the swap cache and a transfer have to a page.
+    fn cache(&self, frame: FrameNo, record: &FrameRecord) -> Result<u32, Finding> {
+        let Some(slot) = record.slot() else {
+            return Ok(0);
+        };
+        if self.memory.slots.record(slot).frame() != Some(self.memory.frames.index(frame)) {
+            return Err(Finding::Cache { frame, slot });
+        }
+        let in_transfer = matches!(record.cached(), Cached::Reading | Cached::Writing);
+        Ok(1 + u32::from(in_transfer))
+    }
+
+    /// Compares the counts of the slots; how many are in use without a frame beside them.
+    fn slots(&self) -> Result<u64, Finding> {
+        let mut alone = 0;
+        for (slot, record) in self.memory.slots.all() {
+            let frame = record.frame().map(|index| self.memory.frames.frame(index));
+            if let Some(frame) = frame
+                && self.memory.frames.record(frame).slot() != Some(slot)
+            {
+                return Err(Finding::Cache { frame, slot });
+            }
+            let recorded = record.count();
+            let found = record.met.load(Ordering::Relaxed) + u32::from(frame.is_some());
+            if recorded != found {
+                return Err(Finding::Slot {
+                    slot,
+                    recorded,
+                    found,
+                });
+            }
+            alone += u64::from(found != 0 && frame.is_none());
+        }
+        Ok(alone)
     }
 
     /// Looks at every listed frame; how many there are.
@@ -194,6 +234,21 @@ impl<M: Machine> Audit<'_, M> {
             }
         });
         wrong.map_or(Ok(listed), Err)
+    }
+}
+
+/// Counts one more. Nobody else does (see above), so a load and a store will do.
+fn tick(met: &AtomicU32) -> u32 {
+    let count = met.load(Ordering::Relaxed) + 1;
+    met.store(count, Ordering::Relaxed);
+    count
+}
+
+fn in_area<M: Machine>(space: &AddressSpace<'_, M>, page: PageNo) -> Result<(), Finding> {
+    if space.has_area_in(PageRange::one(page)) {
+        Ok(())
+    } else {
+        Err(Finding::Stray { page })
     }
 }
 

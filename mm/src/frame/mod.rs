@@ -4,7 +4,8 @@
 //! - a frame's count is the number of references to it: table entries, roots and owners in the kernel (R1); it
 //!   is on a free list exactly when the count is 0;
 //! - whoever takes a frame holds a ticket for it ([`crate::commit`]), so [`allocator`] always finds one;
-//! - the count of a shared frame is raised only by somebody who holds a reference, so it never rises from 0.
+//! - the count of a shared frame is raised only by somebody who holds a reference, or by one step from what is not 0, so it
+//!   never rises from 0.
 //!
 //! Neighbours: [`crate::phys`] reaches the bytes; [`crate::commit`] decides who may take a frame.
 
@@ -14,4 +15,4 @@ mod record;
 
 pub use owned::OwnedFrame;
 pub use record::FrameRecord;
-pub(crate) use record::{FrameTable, Kind};
+pub(crate) use record::{Cached, FrameTable, Kind};

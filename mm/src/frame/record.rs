@@ -4,7 +4,7 @@ use core::mem::MaybeUninit;
 
 use sync::atomic::{AtomicU8, AtomicU16, AtomicU32, Ordering, fence};
 
-use crate::addr::{FrameNo, FrameRange};
+use crate::addr::{FrameNo, FrameRange, PageNo, SlotNo};
 use crate::mistake::{self, Mistake};
 
 /// What a frame is used for.
@@ -33,22 +33,41 @@ impl Kind {
     }
 }
 
-/// What is known about one frame, in 24 bytes.
+/// How a frame in the swap cache and its slot compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Cached {
+    /// They are the same.
+    Clean = 0,
+    /// The slot lacks what the frame has.
+    Dirty = 1,
+    /// The frame is being written to the slot; the write holds a reference.
+    Writing = 2,
+    /// The slot is being read into the frame; the read holds a reference.
+    Reading = 3,
+    /// The slot could not be read: there is nothing of the page in the frame.
+    Failed = 4,
+}
+
+/// What is known about one frame, in 28 bytes.
 #[repr(C)]
 pub struct FrameRecord {
     /// References to the frame (R1). 32 bits: 4 billion entries would fill 32 GiB of tables.
     count: AtomicU32,
-    /// The next frame of a list, as an index into the frame table.
+    /// The next frame of a list, as an index into the frame table. Pages: the family.
     pub(crate) next: AtomicU32,
-    /// The frame before this one in a list, or the next batch of frames.
+    /// The frame before this one in a list, or the next batch of frames. Pages: the number of the page.
     pub(crate) previous: AtomicU32,
-    /// Page tables: entries that are not empty. Kernel objects: objects in use.
+    /// Page tables: entries that are not empty. Kernel objects: objects in use. Pages: references of those who wait for it.
     pub(crate) live: AtomicU16,
     /// Kernel objects: the first free one.
     pub(crate) first_free: AtomicU16,
     /// Referrers that an audit has met. Kept here so that an audit needs no memory.
     pub(crate) met: AtomicU32,
+    /// Pages in the swap cache: one more than the slot. All others: 0.
+    slot: AtomicU32,
     kind: AtomicU8,
+    cached: AtomicU8,
 }
 
 // Loom keeps a history in each number.
@@ -64,7 +83,9 @@ impl FrameRecord {
             live: AtomicU16::new(0),
             first_free: AtomicU16::new(0),
             met: AtomicU32::new(0),
+            slot: AtomicU32::new(0),
             kind: AtomicU8::new(Kind::Free as u8),
+            cached: AtomicU8::new(Cached::Clean as u8),
         }
     }
 
@@ -103,9 +124,26 @@ impl FrameRecord {
         );
     }
 
-    /// Gives a reference up; whether it was the last, and the frame is the caller's to free.
+    /// A reference for somebody who holds none, unless the frame is free; whether it was taken. The frame may have become
+    /// another page meanwhile: what one knew of it must be looked at again.
+    pub(crate) fn try_add_reference(&self) -> bool {
+        self.count
+            .fetch_update(Ordering::Acquire, Ordering::Relaxed, |count| {
+                (count != 0).then(|| count + 1)
+            })
+            .is_ok()
+    }
+
+    /// Gives up the reference the caller holds if it is the only one; whether it was, and the frame is the caller's to free.
+    pub(crate) fn drop_sole_reference(&self) -> bool {
+        self.count
+            .compare_exchange(1, 0, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// Gives a reference up; how many are left. With the last, the frame is the caller's to free.
     #[inline]
-    pub(crate) fn drop_reference(&self) -> bool {
+    pub(crate) fn drop_reference(&self) -> u32 {
         let before = references(self.count.fetch_sub(1, Ordering::Release));
         assert!(
             before != 0,
@@ -115,7 +153,63 @@ impl FrameRecord {
             // What the other holders did with the frame happens before it is freed.
             fence(Ordering::Acquire);
         }
-        before == 1
+        before - 1
+    }
+
+    /// The page this frame is: its family and its number. Private memory keeps its address in a family, so this finds
+    /// every entry ([`crate::rmap`]).
+    pub(crate) fn owner(&self) -> (u32, PageNo) {
+        let page = self.previous.load(Ordering::Relaxed);
+        (self.next.load(Ordering::Relaxed), PageNo(u64::from(page)))
+    }
+
+    /// Says which page the frame is.
+    #[inline]
+    pub(crate) fn set_owner(&self, family: u32, page: PageNo) {
+        self.next.store(family, Ordering::Relaxed);
+        // User addresses end below 2^38, so page numbers below 2^26.
+        self.previous.store(page.0 as u32, Ordering::Relaxed);
+    }
+
+    /// The slot with which the frame is in the swap cache. Changes under the cache's lock.
+    #[inline]
+    pub(crate) fn slot(&self) -> Option<SlotNo> {
+        let stored = self.slot.load(Ordering::Relaxed);
+        Some(SlotNo(u64::from(stored.checked_sub(1)?)))
+    }
+
+    /// Puts the frame into the swap cache, or takes it out.
+    pub(crate) fn set_slot(&self, slot: Option<SlotNo>) {
+        let stored = slot.map_or(0, |slot| slot.0 as u32 + 1);
+        self.slot.store(stored, Ordering::Relaxed);
+    }
+
+    /// How a frame in the cache and its slot compare. Changes under the cache's lock.
+    pub(crate) fn cached(&self) -> Cached {
+        match self.cached.load(Ordering::Acquire) {
+            0 => Cached::Clean,
+            1 => Cached::Dirty,
+            2 => Cached::Writing,
+            3 => Cached::Reading,
+            _ => Cached::Failed,
+        }
+    }
+
+    /// Says how they compare. Release: who sees that a read is over sees what was read.
+    pub(crate) fn set_cached(&self, cached: Cached) {
+        self.cached.store(cached as u8, Ordering::Release);
+    }
+
+    /// References of those who wait for the page; part of the count. Changes under the cache's lock.
+    pub(crate) fn waiters(&self) -> u32 {
+        u32::from(self.live.load(Ordering::Relaxed))
+    }
+
+    /// One waits more, or less.
+    pub(crate) fn change_waiters(&self, by: i16) {
+        let waiters = self.live.load(Ordering::Relaxed);
+        self.live
+            .store(waiters.wrapping_add_signed(by), Ordering::Relaxed);
     }
 
     /// A frame from a free list begins its new life with one reference.
@@ -123,7 +217,8 @@ impl FrameRecord {
         debug_assert_eq!(self.count(), 0);
         self.live.store(0, Ordering::Relaxed);
         self.kind.store(kind as u8, Ordering::Relaxed);
-        self.count.store(1, Ordering::Relaxed);
+        // Release: who takes a reference without having one sees what the frame is.
+        self.count.store(1, Ordering::Release);
     }
 
     /// A frame without references goes back to a free list; what it was.
@@ -170,6 +265,11 @@ impl FrameTable {
             first: ram.start.0,
             records: crate::phys::assume_init(records),
         }
+    }
+
+    /// How many frames RAM has.
+    pub(crate) fn len(&self) -> u64 {
+        self.records.len() as u64
     }
 
     /// The record of a frame.
@@ -222,17 +322,17 @@ mod tests {
         }
         assert_eq!(record.count(), 70_000);
         for _ in 1..70_000 {
-            assert!(!record.drop_reference());
+            assert_ne!(record.drop_reference(), 0);
         }
         assert!(record.is_sole());
-        assert!(record.drop_reference());
+        assert_eq!(record.drop_reference(), 0);
     }
 
     #[test]
     #[should_panic(expected = "a reference was taken to a frame with 0")]
     fn no_resurrection() {
         let record = record();
-        assert!(record.drop_reference());
+        assert_eq!(record.drop_reference(), 0);
         record.add_reference();
     }
 
@@ -253,7 +353,7 @@ mod tests {
             }
             let last: u32 = std::thread::scope(|scope| {
                 let threads: Vec<_> = (0..4)
-                    .map(|_| scope.spawn(|| u32::from(record.drop_reference())))
+                    .map(|_| scope.spawn(|| u32::from(record.drop_reference() == 0)))
                     .collect();
                 threads
                     .into_iter()

@@ -2,7 +2,7 @@
 
 use bitflags::bitflags;
 
-use crate::addr::{FrameNo, PageNo};
+use crate::addr::{FrameNo, PageNo, SlotNo};
 
 bitflags! {
     /// What a program may do with a page.
@@ -26,6 +26,8 @@ pub enum Entry {
     Table(FrameNo),
     /// A page that is present.
     Page(FrameNo),
+    /// A page whose contents are in a swap slot.
+    Swapped(SlotNo),
 }
 
 /// The entry format and the shape of the tree. Levels count from the leaves: a table at level 0 maps pages.
@@ -54,6 +56,14 @@ pub trait Format: 'static {
 
     /// The page entry `word`, now for a frame that is its space's alone: writable if it may be.
     fn with_frame(word: u64, frame: FrameNo) -> u64;
+
+    /// The entry of a present page, now that its contents are in a slot: not present, with the rights and the
+    /// copy-on-write mark it had.
+    fn swapped(word: u64, slot: SlotNo) -> u64;
+
+    /// The entry of a swapped page, now that it is in a frame again: accessed, with the rights and the mark it had,
+    /// without `WRITABLE`.
+    fn swapped_in(word: u64, frame: FrameNo) -> u64;
 
     /// An entry for a lower table.
     fn table(frame: FrameNo) -> u64;

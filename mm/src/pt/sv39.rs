@@ -1,9 +1,10 @@
 //! Sv39, the three-level format of RISC-V (privileged specification, section 12.4).
 
 use super::format::{Entry, Format, Permissions};
-use crate::addr::FrameNo;
+use crate::addr::{FrameNo, SlotNo};
 
-/// The Sv39 format. The software bit is RSW bit 8.
+/// The Sv39 format. The software bits are those of RSW: 8 is the copy-on-write mark, 9 tells, in an entry that is not valid, a
+/// swapped page from nothing.
 pub enum Sv39 {}
 
 const VALID: u64 = 1 << 0;
@@ -14,6 +15,9 @@ const USER: u64 = 1 << 4;
 const ACCESSED: u64 = 1 << 6;
 const DIRTY: u64 = 1 << 7;
 const MAY_WRITE: u64 = 1 << 8;
+const SWAPPED: u64 = 1 << 9;
+/// What a page keeps while it is swapped out.
+const KEPT: u64 = READ | EXECUTE | USER | MAY_WRITE;
 const FRAME_SHIFT: u32 = 10;
 const FRAME_MASK: u64 = (1 << 44) - 1;
 
@@ -52,19 +56,33 @@ impl Format for Sv39 {
     }
 
     #[inline]
+    fn swapped(word: u64, slot: SlotNo) -> u64 {
+        word & KEPT | SWAPPED | slot.0 << FRAME_SHIFT
+    }
+
+    #[inline]
+    fn swapped_in(word: u64, frame: FrameNo) -> u64 {
+        word & KEPT | VALID | ACCESSED | frame.0 << FRAME_SHIFT
+    }
+
+    #[inline]
     fn table(frame: FrameNo) -> u64 {
         frame.0 << FRAME_SHIFT | VALID
     }
 
     #[inline]
     fn decode(word: u64, level: usize) -> Entry {
-        let frame = FrameNo(word >> FRAME_SHIFT & FRAME_MASK);
+        let number = word >> FRAME_SHIFT & FRAME_MASK;
         if word & VALID == 0 {
-            Entry::Empty
+            if word & SWAPPED == 0 {
+                Entry::Empty
+            } else {
+                Entry::Swapped(SlotNo(number))
+            }
         } else if level > 0 {
-            Entry::Table(frame)
+            Entry::Table(FrameNo(number))
         } else {
-            Entry::Page(frame)
+            Entry::Page(FrameNo(number))
         }
     }
 
@@ -124,6 +142,24 @@ mod tests {
         // What is writable and dirty already stays so.
         let written = data | WRITE | DIRTY;
         assert_eq!(Sv39::with_frame(written, FrameNo(1)), written);
+    }
+
+    #[test]
+    fn a_page_keeps_its_rights_while_it_is_swapped_out() {
+        for bits in 1..8 {
+            let page = Sv39::page(FrameNo(3), Permissions::from_bits_truncate(bits));
+            let own = Sv39::with_frame(page, FrameNo(4));
+            for word in [page, own, own | DIRTY] {
+                let out = Sv39::swapped(word, SlotNo(0xf_ffff));
+                assert_eq!(Sv39::decode(out, 0), Entry::Swapped(SlotNo(0xf_ffff)));
+                assert_eq!(out & (VALID | WRITE), 0);
+                assert_eq!(
+                    Sv39::swapped_in(out, FrameNo(3)),
+                    page,
+                    "it may have become somebody else's too, so it is not writable"
+                );
+            }
+        }
     }
 
     #[test]

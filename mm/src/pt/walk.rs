@@ -77,6 +77,29 @@ impl<'m> Table<'m> {
         word
     }
 
+    /// Replaces a live entry by another one, if it still is what it was; whether it was.
+    #[inline]
+    pub(crate) fn replace(self, index: usize, old: u64, new: u64) -> bool {
+        debug_assert!(old != 0 && new != 0, "a live entry stays live");
+        self.words[index]
+            .compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// Empties an entry if it still is what it was; whether it was. The translation may live on in TLBs.
+    #[inline]
+    pub(crate) fn take_if(self, index: usize, old: u64) -> bool {
+        let taken = self.words[index]
+            .compare_exchange(old, 0, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok();
+        if taken {
+            self.record
+                .live
+                .store(self.live() as u16 - 1, Ordering::Relaxed);
+        }
+        taken
+    }
+
     /// Adds bits to a live entry, which gives rights or notes a use (R4).
     #[inline]
     pub(crate) fn add_bits(self, index: usize, bits: u64) {

@@ -15,68 +15,73 @@
 
 use abi::MemCounter;
 use sync::atomic::Ordering;
-use sync::{InterruptsOff, LeafLock};
+use sync::{Counted, InterruptsOff, LeafLock};
 
-use super::handshake::{Stale, Users};
 use crate::addr::FrameNo;
 use crate::commit::{Claim, NoMemory};
 use crate::machine::{Asid, Fence, HartSet, Machine, Root};
 use crate::memory::Memory;
 use crate::mistake::{self, Mistake};
 use crate::pt::{ENTRIES, Format};
+use crate::rmap::Member;
 use crate::tlb::Scope;
 
 /// The root of an address space and the harts that use it. Owns the root table.
 pub struct Context<'m, M: Machine> {
     memory: &'m Memory<M>,
-    root: FrameNo,
-    asid: Asid,
-    active: Users,
-    stale: Stale,
-    code_stale: Stale,
+    member: Counted<Member>,
 }
 
 impl<'m, M: Machine> Context<'m, M> {
-    /// A context with an empty user half.
-    pub(crate) fn new(memory: &'m Memory<M>, claim: Claim) -> Result<Self, NoMemory> {
+    /// A context with an empty user half, in a family that there is or in a new one.
+    pub(crate) fn new(
+        memory: &'m Memory<M>,
+        claim: Claim,
+        family: Option<u32>,
+    ) -> Result<Self, NoMemory> {
         let mut tickets = memory.take_tickets(1, claim)?;
+        memory.may_allocate()?;
         let root = memory.allocate_table(&mut tickets);
+        let family = family.unwrap_or_else(|| memory.families.found());
+        let member = Member::new(root.frame(), memory.asids.take(), family);
+        let asid = member.asid;
+        let member = Counted::try_new(member).inspect_err(|_| {
+            memory.asids.give(asid);
+            memory.drop_reference(root.frame());
+        })?;
         let kernel = memory.table(memory.kernel_root);
         for index in M::Format::KERNEL_ROOT..ENTRIES {
             root.words()[index].store(kernel.get(index), Ordering::Relaxed);
         }
-        Ok(Self {
-            memory,
-            root: root.frame(),
-            asid: memory.asids.take(),
-            active: Users::none(),
-            stale: Stale::all(),
-            code_stale: Stale::all(),
-        })
+        Ok(Self { memory, member })
     }
 
     pub(crate) fn memory(&self) -> &'m Memory<M> {
         self.memory
     }
 
+    pub(crate) fn member(&self) -> &Counted<Member> {
+        &self.member
+    }
+
     pub(crate) fn root(&self) -> FrameNo {
-        self.root
+        self.member.root
     }
 
     /// Makes this hart translate user addresses with this space. Interrupts are off.
     pub fn enter(&self) {
-        let machine = &self.memory.machine;
+        let (member, machine) = (&*self.member, &self.memory.machine);
         let me = HartSet::one(machine.hart());
-        self.active.enter(me);
-        if self.stale.take(me) || self.asid == Asids::SHARED {
-            self.fence_local(Scope::Space);
+        member.active.enter(me);
+        if member.stale.take(me) || member.asid == Asids::SHARED {
+            member.fence_local(self.memory, Scope::Space);
         }
-        if self.code_stale.take(me) {
+        if member.code_stale.take(me) {
             self.synchronize_instructions(me);
         }
         machine.load_root(Some(Root {
-            table: self.root,
-            asid: self.asid,
+            table: member.root,
+            asid: member.asid,
         }));
     }
 
@@ -84,49 +89,34 @@ impl<'m, M: Machine> Context<'m, M> {
     pub fn leave(&self) {
         let machine = &self.memory.machine;
         machine.load_root(None);
-        self.active.leave(HartSet::one(machine.hart()));
+        self.member.active.leave(HartSet::one(machine.hart()));
     }
 
     /// Whether some hart translates with this space now.
     pub(crate) fn is_active(&self) -> bool {
-        !self.active.now().is_empty()
+        !self.member.active.now().is_empty()
     }
 
     /// Makes all harts forget translations that have been changed already.
     #[inline]
     pub(crate) fn shoot_down(&self, scope: Scope) {
-        // Pinned to the hart: `me` must stay true.
-        let _interrupts = InterruptsOff::new();
-        let memory = self.memory;
-        let me = HartSet::one(memory.machine.hart());
-        let active = self.stale.tell(memory.harts.without(me), &self.active);
-        if active.0 & me.0 != 0 {
-            self.fence_local(scope);
-        } else {
-            self.stale.remember(me);
-        }
-        let others = active.without(me);
-        if !others.is_empty() {
-            memory.machine.fence_remote(others, self.fence(scope));
-            memory.count(MemCounter::RemoteFences, i64::from(others.0.count_ones()));
-        }
+        self.member.shoot_down(self.memory, scope);
     }
 
     /// Makes this hart see that a translation gained rights (R4), if it uses the space.
     #[inline]
     pub(crate) fn loosen(&self, scope: Scope) {
         let _interrupts = InterruptsOff::new();
-        if self
-            .active
-            .include(HartSet::one(self.memory.machine.hart()))
-        {
-            self.fence_local(scope);
+        let me = HartSet::one(self.memory.machine.hart());
+        if self.member.active.include(me) {
+            self.member.fence_local(self.memory, scope);
         }
     }
 
     /// Makes all harts fetch instructions anew: a page they may execute has new contents.
     pub(crate) fn code_changed(&self) {
-        let active = self.code_stale.tell(self.memory.harts, &self.active);
+        let member = &*self.member;
+        let active = member.code_stale.tell(self.memory.harts, &member.active);
         if !active.is_empty() {
             self.synchronize_instructions(active);
         }
@@ -137,10 +127,31 @@ impl<'m, M: Machine> Context<'m, M> {
             self.memory.machine.synchronize_instructions(harts);
         }
     }
+}
 
-    fn fence_local(&self, scope: Scope) {
-        self.memory.machine.fence_local(self.fence(scope));
-        self.memory.count(MemCounter::LocalFences, 1);
+impl Member {
+    /// Makes all harts forget translations of this space that have been changed already.
+    #[inline]
+    pub(crate) fn shoot_down<M: Machine>(&self, memory: &Memory<M>, scope: Scope) {
+        // Pinned to the hart: `me` must stay true.
+        let _interrupts = InterruptsOff::new();
+        let me = HartSet::one(memory.machine.hart());
+        let active = self.stale.tell(memory.harts.without(me), &self.active);
+        if active.0 & me.0 != 0 {
+            self.fence_local(memory, scope);
+        } else {
+            self.stale.remember(me);
+        }
+        let others = active.without(me);
+        if !others.is_empty() {
+            memory.machine.fence_remote(others, self.fence(scope));
+            memory.count(MemCounter::RemoteFences, i64::from(others.0.count_ones()));
+        }
+    }
+
+    fn fence_local<M: Machine>(&self, memory: &Memory<M>, scope: Scope) {
+        memory.machine.fence_local(self.fence(scope));
+        memory.count(MemCounter::LocalFences, 1);
     }
 
     fn fence(&self, scope: Scope) -> Fence {
@@ -155,8 +166,8 @@ impl<'m, M: Machine> Context<'m, M> {
 impl<M: Machine> Drop for Context<'_, M> {
     fn drop(&mut self) {
         debug_assert!(!self.is_active(), "a root was freed under a hart");
-        self.memory.asids.give(self.asid);
-        self.memory.drop_reference(self.root);
+        self.memory.asids.give(self.member.asid);
+        self.memory.drop_reference(self.member.root);
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! The copy goes through the translation the hart has loaded, with the program's rights, so the kernel can do no
 //! more than the program could; where the hardware refuses, the same [`resolve`](super::AddressSpace::resolve)
-//! answers that answers the program (R6). The closure locks the space for that alone: the copy itself runs without a lock (R9).
+//! answers that answers the program (R6). The closure locks the space for that alone, and waits where it must: the copy itself
+//! runs without a lock (R9).
 
 use crate::addr::VirtAddr;
 use crate::machine::Machine;
@@ -27,12 +28,14 @@ pub enum CopyFailure {
     Denied,
     /// There is no memory for the page.
     NoMemory,
+    /// The page was in swap, and the device does not give it back.
+    Lost,
 }
 
-impl<M: Machine> AddressSpace<'_, M> {
+impl<'m, M: Machine> AddressSpace<'m, M> {
     /// Makes `access` by the kernel on the program's behalf possible, or says why not: what the program itself would be
     /// told (R6).
-    pub fn resolve_for_kernel(&mut self, address: VirtAddr, access: Access) -> Resolution {
+    pub fn resolve_for_kernel(&mut self, address: VirtAddr, access: Access) -> Resolution<'m, M> {
         if mistake::makes(Mistake::KernelWritesShared) && self.let_write_through(address, access) {
             return Resolution::Done;
         }
@@ -43,7 +46,8 @@ impl<M: Machine> AddressSpace<'_, M> {
     fn let_write_through(&mut self, address: VirtAddr, access: Access) -> bool {
         match self.walk(address.page()) {
             Walk::Leaf(table, index) if access == Access::Write => {
-                let present = M::Format::decode(table.get(index), 0) != Entry::Empty;
+                let entry = M::Format::decode(table.get(index), 0);
+                let present = matches!(entry, Entry::Page(_));
                 if present {
                     let bits = M::Format::WRITABLE | M::Format::ACCESSED | M::Format::DIRTY;
                     table.add_bits(index, bits);
@@ -65,7 +69,7 @@ pub fn copy_in<M: Machine>(
     machine: &M,
     from: VirtAddr,
     to: &mut [u8],
-    resolve: impl FnMut(VirtAddr, Access) -> Resolution,
+    resolve: impl FnMut(VirtAddr, Access) -> Result<(), CopyFailure>,
 ) -> Result<(), CopyError> {
     let length = to.len();
     transfer(from, length, Access::Read, resolve, |address, done| {
@@ -78,7 +82,7 @@ pub fn copy_out<M: Machine>(
     machine: &M,
     to: VirtAddr,
     from: &[u8],
-    resolve: impl FnMut(VirtAddr, Access) -> Resolution,
+    resolve: impl FnMut(VirtAddr, Access) -> Result<(), CopyFailure>,
 ) -> Result<(), CopyError> {
     transfer(to, from.len(), Access::Write, resolve, |address, done| {
         machine.write_user(address, &from[done..])
@@ -89,7 +93,7 @@ fn transfer(
     base: VirtAddr,
     length: usize,
     access: Access,
-    mut resolve: impl FnMut(VirtAddr, Access) -> Resolution,
+    mut resolve: impl FnMut(VirtAddr, Access) -> Result<(), CopyFailure>,
     mut step: impl FnMut(VirtAddr, usize) -> usize,
 ) -> Result<(), CopyError> {
     let mut copied = 0;
@@ -107,9 +111,9 @@ fn transfer(
         }
         tries += 1;
         match resolve(address, access) {
-            Resolution::Done if tries < TRIES => {}
-            Resolution::Done | Resolution::Denied => return failed(CopyFailure::Denied),
-            Resolution::NoMemory => return failed(CopyFailure::NoMemory),
+            Ok(()) if tries < TRIES => {}
+            Ok(()) => return failed(CopyFailure::Denied),
+            Err(why) => return failed(why),
         }
     }
     Ok(())

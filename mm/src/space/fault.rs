@@ -1,16 +1,22 @@
 //! The one way in (R6): every touch of a page that the hardware refuses comes here, the kernel's own
 //! reads and writes of user memory included.
+//!
+//! Eviction may replace the entry of a present page at any moment (see [`crate::pt`]). So each step compares the entry with what
+//! it decided on, and begins anew if it is another one.
+
+use core::fmt;
 
 use abi::{MemCounter, ProcCounter};
 
 use super::area::Area;
 use super::{AddressSpace, Promise, allows};
-use crate::addr::{FrameNo, PageNo, VirtAddr};
-use crate::commit::{Claim, NoMemory};
+use crate::addr::{FrameNo, PageNo, SlotNo, VirtAddr};
+use crate::commit::NoMemory;
 use crate::frame::Kind;
 use crate::machine::Machine;
 use crate::mistake::{self, Mistake};
 use crate::pt::{Entry, Format, Table, Walk};
+use crate::swap::{Lookup, PageWait, SwapIn};
 use crate::tlb::{Broken, Scope};
 
 /// What was tried.
@@ -25,15 +31,82 @@ pub enum Access {
 }
 
 /// Who acts next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub enum Resolution {
+pub enum Resolution<'m, M: Machine> {
     /// The toucher: try again, it will work.
     Done,
+    /// The kernel, which then resolves again (R8).
+    Wait(Wait<'m, M>),
     /// The kernel: the program may not do this.
     Denied,
     /// The kernel: there is no memory for it (R7).
     NoMemory,
+    /// The kernel: the page was in swap, and the device does not give it back.
+    Lost,
+}
+
+/// Two answers are equal if the same party acts next, in the same way. No wait is equal to another.
+impl<M: Machine> PartialEq for Resolution<'_, M> {
+    fn eq(&self, other: &Self) -> bool {
+        matches!(
+            (self, other),
+            (Self::Done, Self::Done)
+                | (Self::Denied, Self::Denied)
+                | (Self::NoMemory, Self::NoMemory)
+                | (Self::Lost, Self::Lost)
+        )
+    }
+}
+
+/// What must happen before a fault can be resolved.
+#[must_use]
+pub enum Wait<'m, M: Machine> {
+    /// Somebody reads the page.
+    Page(PageWait<'m, M>),
+    /// The caller is to read it.
+    Read(SwapIn<'m, M>),
+    /// No frame is free: the caller is to reclaim one ([`crate::Memory::reclaim`]). If there is none to be had, the
+    /// answer is [`Resolution::NoMemory`].
+    Frames,
+}
+
+impl<M: Machine> fmt::Debug for Resolution<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Done => "Done",
+            Self::Wait(Wait::Page(_)) => "Wait for the page",
+            Self::Wait(Wait::Read(_)) => "Wait for a read",
+            Self::Wait(Wait::Frames) => "Wait for a frame",
+            Self::Denied => "Denied",
+            Self::NoMemory => "NoMemory",
+            Self::Lost => "Lost",
+        })
+    }
+}
+
+/// What one attempt has come to.
+enum Attempt<'m, M: Machine> {
+    /// The fault is resolved.
+    Resolved,
+    /// The entry has changed under it, or is one step nearer.
+    Again,
+    /// The entry allowed it all along.
+    Spurious,
+    /// It cannot be.
+    Denied,
+    /// Something else must happen first.
+    Wait(Wait<'m, M>),
+    /// The page cannot be had.
+    Lost,
+}
+
+/// A leaf entry, as it was when it was looked at.
+#[derive(Clone, Copy)]
+struct Leaf<'m> {
+    table: Table<'m>,
+    index: usize,
+    page: PageNo,
+    word: u64,
 }
 
 /// Faults on translations that were good already, one after the other on one page.
@@ -59,7 +132,8 @@ impl Spurious {
         }
     }
 
-    fn note(&mut self, page: PageNo) -> Resolution {
+    /// Counts a fault; whether another try may help.
+    fn note(&mut self, page: PageNo) -> bool {
         if self.page != Some(page) {
             *self = Self {
                 page: Some(page),
@@ -67,17 +141,13 @@ impl Spurious {
             };
         }
         self.count += 1;
-        if self.count > Self::MOST && !mistake::makes(Mistake::RetriesForEver) {
-            Resolution::Denied
-        } else {
-            Resolution::Done
-        }
+        self.count <= Self::MOST || mistake::makes(Mistake::RetriesForEver)
     }
 }
 
 impl<'m, M: Machine> AddressSpace<'m, M> {
     /// Makes `access` to `address` possible, or says why not.
-    pub fn resolve(&mut self, address: VirtAddr, access: Access) -> Resolution {
+    pub fn resolve(&mut self, address: VirtAddr, access: Access) -> Resolution<'m, M> {
         let page = address.page();
         let Some(area) = self.area_of(page) else {
             return Resolution::Denied;
@@ -85,30 +155,56 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         if !allows(area.permissions, access) {
             return Resolution::Denied;
         }
-        let resolved = match self.walk(page) {
-            Walk::Leaf(table, index) => match M::Format::decode(table.get(index), 0) {
-                Entry::Page(frame) => {
-                    if let Some(bits) = permitting_bits::<M::Format>(table.get(index), access) {
-                        return self.resolve_spurious(table, index, page, bits);
-                    }
-                    if mistake::makes(Mistake::MarkLostOnSecondFork)
-                        && table.get(index) & M::Format::MAY_WRITE == 0
-                    {
-                        return Resolution::Denied;
-                    }
-                    self.resolve_write(table, index, frame, page)
+        let resolution = loop {
+            match self.attempt(page, area, access) {
+                Ok(Attempt::Again) => {}
+                // What was noted of it stays.
+                Ok(Attempt::Spurious) => return Resolution::Done,
+                Ok(Attempt::Denied) => return Resolution::Denied,
+                Ok(Attempt::Resolved) => break Resolution::Done,
+                Ok(Attempt::Wait(wait)) => break Resolution::Wait(wait),
+                Ok(Attempt::Lost) => break Resolution::Lost,
+                Err(NoMemory::Frames) => break Resolution::Wait(Wait::Frames),
+                Err(NoMemory::Places) if mistake::makes(Mistake::PanicsWithoutMemory) => {
+                    panic!("a fault found no memory")
                 }
-                _ => self.fill_on_fault(page, area),
-            },
-            Walk::Missing { .. } => self.fill_on_fault(page, area),
+                Err(NoMemory::Places) => break Resolution::NoMemory,
+            }
         };
         self.spurious = Spurious::default();
-        match resolved {
-            Ok(()) => Resolution::Done,
-            Err(NoMemory) if mistake::makes(Mistake::PanicsWithoutMemory) => {
-                panic!("a fault found no memory")
+        resolution
+    }
+
+    /// Does what the entry of a page asks for.
+    fn attempt(
+        &mut self,
+        page: PageNo,
+        area: Area,
+        access: Access,
+    ) -> Result<Attempt<'m, M>, NoMemory> {
+        let Walk::Leaf(table, index) = self.walk(page) else {
+            return self.fill_on_fault(page, area);
+        };
+        let word = table.get(index);
+        let leaf = Leaf {
+            table,
+            index,
+            page,
+            word,
+        };
+        match M::Format::decode(word, 0) {
+            Entry::Page(frame) => {
+                if let Some(bits) = permitting_bits::<M::Format>(word, access) {
+                    return Ok(self.note_use(leaf, bits));
+                }
+                if mistake::makes(Mistake::MarkLostOnSecondFork) && word & M::Format::MAY_WRITE == 0
+                {
+                    return Ok(Attempt::Denied);
+                }
+                self.resolve_write(leaf, frame)
             }
-            Err(NoMemory) => Resolution::NoMemory,
+            Entry::Swapped(slot) => self.swap_in(leaf, slot, access),
+            Entry::Empty | Entry::Table(_) => self.fill_on_fault(page, area),
         }
     }
 
@@ -125,86 +221,90 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
 
     /// The entry allows the access: either the hardware wants to be told that the page is used (it traps for
     /// the bits it does not set), or a TLB was stale.
-    fn resolve_spurious(
-        &mut self,
-        table: Table<'m>,
-        index: usize,
-        page: PageNo,
-        bits: u64,
-    ) -> Resolution {
-        table.add_bits(index, bits);
-        self.context.loosen(self.spurious.scope(page));
-        self.spurious.note(page)
+    fn note_use(&mut self, leaf: Leaf<'m>, bits: u64) -> Attempt<'m, M> {
+        let told = leaf.word | bits;
+        if told != leaf.word {
+            if !leaf.table.replace(leaf.index, leaf.word, told) {
+                return Attempt::Again;
+            }
+            self.context.loosen(Scope::Page(leaf.page.address()));
+            return Attempt::Resolved;
+        }
+        self.context.loosen(self.spurious.scope(leaf.page));
+        if self.spurious.note(leaf.page) {
+            Attempt::Spurious
+        } else {
+            Attempt::Denied
+        }
     }
 
     /// A write to a page that is present and not writable yet.
     fn resolve_write(
         &mut self,
-        table: Table<'m>,
-        index: usize,
+        leaf: Leaf<'m>,
         frame: FrameNo,
-        page: PageNo,
-    ) -> Result<(), NoMemory> {
+    ) -> Result<Attempt<'m, M>, NoMemory> {
         debug_assert!(
-            table.get(index) & M::Format::MAY_WRITE != 0
-                || mistake::makes(Mistake::ReadOnlyGainsWrite),
+            leaf.word & M::Format::MAY_WRITE != 0 || mistake::makes(Mistake::ReadOnlyGainsWrite),
             "a page of a writable area carries the mark"
         );
-        if self.is_last_owner(frame) {
-            // Reuse. Nobody can take a reference meanwhile: that needs one, and this entry, kept from others by
-            // `&mut self`, is the only one.
-            table.add_bits(
-                index,
-                M::Format::WRITABLE | M::Format::ACCESSED | M::Format::DIRTY,
-            );
-            self.context.loosen(Scope::Page(page.address()));
-            self.note_fault(ProcCounter::ReuseFaults, MemCounter::ReuseFaults);
-            return Ok(());
+        if !self.is_last_owner(frame) {
+            return self.copy_page(leaf, frame);
         }
-        self.copy_page(table, index, frame, page)
+        // Reuse. Nobody can take a reference meanwhile: that needs one, and this entry, kept from others by
+        // `&mut self`, is the only one. Eviction, which needs none, would change it.
+        let writable = leaf.word | M::Format::WRITABLE | M::Format::ACCESSED | M::Format::DIRTY;
+        if !leaf.table.replace(leaf.index, leaf.word, writable) {
+            return Ok(Attempt::Again);
+        }
+        self.context.loosen(Scope::Page(leaf.page.address()));
+        self.note_fault(ProcCounter::ReuseFaults, MemCounter::ReuseFaults);
+        Ok(Attempt::Resolved)
     }
 
-    /// Whether the entry at hand is the only reference to the frame.
+    /// Whether the entry at hand is the only reference to the frame, but for the swap cache's, which is given up then.
     fn is_last_owner(&self, frame: FrameNo) -> bool {
         let record = self.memory.frames.record(frame);
         if mistake::makes(Mistake::StaleOwnerCount) {
             return record.count() <= 2;
         }
-        record.is_sole() && !mistake::makes(Mistake::LastOwnerCopies)
+        if mistake::makes(Mistake::LastOwnerCopies) {
+            return false;
+        }
+        record.is_sole() || record.slot().is_some() && self.memory.take_out_of_cache(frame)
     }
 
     /// The write needs a copy. The frame is taken before anything is broken, so this fails or completes.
-    fn copy_page(
-        &mut self,
-        table: Table<'m>,
-        index: usize,
-        shared: FrameNo,
-        page: PageNo,
-    ) -> Result<(), NoMemory> {
+    fn copy_page(&mut self, leaf: Leaf<'m>, shared: FrameNo) -> Result<Attempt<'m, M>, NoMemory> {
         let memory = self.memory;
-        let mut tickets = memory.take_tickets(1, Claim::Program)?;
-        let mut copy = memory.allocate(Kind::Anonymous, &mut tickets);
-        let here = Scope::Page(page.address());
+        let mut tickets = memory.take_page_tickets(1)?;
+        let here = Scope::Page(leaf.page.address());
         // Break and flush before the copy: another thread must not read the old frame once the new one is written (R3).
-        let broken = Broken::new(table.take(index), here);
-        let old = broken.flush(&self.context).into_inner();
+        if !leaf.table.take_if(leaf.index, leaf.word) {
+            return Ok(Attempt::Again);
+        }
+        let old = Broken::new(leaf.word, here)
+            .flush(&self.context)
+            .into_inner();
+        let mut copy = memory.allocate(Kind::Anonymous, &mut tickets);
         copy.copy_from(shared);
-        let new = M::Format::with_frame(old, copy.into_reference());
+        let copy = self.own(leaf.page, copy.into_reference());
+        let new = M::Format::with_frame(old, copy);
         if M::Format::executable(new) {
             self.context.code_changed();
         }
-        table.fill(index, new);
+        leaf.table.fill(leaf.index, new);
         self.context.loosen(here);
         memory.drop_reference(shared);
-        self.resident += u64::from(mistake::makes(Mistake::ResidentGrowsOnCopy));
+        self.pages += u64::from(mistake::makes(Mistake::ResidentGrowsOnCopy));
         self.note_fault(ProcCounter::CopyFaults, MemCounter::CopyFaults);
-        Ok(())
+        Ok(Attempt::Resolved)
     }
 
-    fn fill_on_fault(&mut self, page: PageNo, area: Area) -> Result<(), NoMemory> {
+    fn fill_on_fault(&mut self, page: PageNo, area: Area) -> Result<Attempt<'m, M>, NoMemory> {
         self.fill(page, area)?;
         self.note_fault(ProcCounter::ZeroFaults, MemCounter::ZeroFaults);
-        Ok(())
+        Ok(Attempt::Resolved)
     }
 
     /// Gives a page without a frame a zeroed one, and the tables it lacks.
@@ -212,8 +312,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         let memory = self.memory;
         let walk = self.walk(page);
         let mut tickets = match area.promise {
-            Promise::Charged => memory.budget.redeem(1),
-            Promise::Lazy => memory.take_tickets(1 + walk.missing(), Claim::Program)?,
+            Promise::Charged => memory.budget.take_for_placed_page()?,
+            Promise::Lazy => memory.take_page_tickets(1 + walk.missing())?,
         };
         let (table, scope) = match walk {
             Walk::Leaf(table, _) => (table, Scope::Page(page.address())),
@@ -225,15 +325,57 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         };
         let mut frame = memory.allocate(Kind::Anonymous, &mut tickets);
         frame.zero();
-        let number = frame.into_reference();
+        let number = self.own(page, frame.into_reference());
         let word = M::Format::with_frame(M::Format::page(number, area.permissions), number);
         if M::Format::executable(word) {
             self.context.code_changed();
         }
         table.fill(M::Format::index(page, 0), word);
         self.context.loosen(scope);
-        self.resident += 1;
+        self.pages += 1;
         Ok(number)
+    }
+
+    /// Says that a frame is a page of this family's.
+    fn own(&self, page: PageNo, frame: FrameNo) -> FrameNo {
+        let family = self.context.member().family;
+        self.memory.frames.record(frame).set_owner(family, page);
+        frame
+    }
+
+    /// A page whose contents are in swap, or on the way there.
+    fn swap_in(
+        &mut self,
+        leaf: Leaf<'m>,
+        slot: SlotNo,
+        access: Access,
+    ) -> Result<Attempt<'m, M>, NoMemory> {
+        let memory = self.memory;
+        let frame = match memory.look_up(slot) {
+            Lookup::Here(frame) => frame,
+            Lookup::Coming(frame) => {
+                return Ok(Attempt::Wait(Wait::Page(PageWait::new(memory, frame))));
+            }
+            Lookup::Failed => return Ok(Attempt::Lost),
+            Lookup::Missing => {
+                let read = SwapIn::begin(memory, slot)?;
+                return Ok(read.map_or(Attempt::Again, |read| Attempt::Wait(Wait::Read(read))));
+            }
+        };
+        // Shared with whoever else has the slot, so not writable: a write goes on from there.
+        let word = M::Format::swapped_in(leaf.word, self.own(leaf.page, frame));
+        if M::Format::executable(word) {
+            self.context.code_changed();
+        }
+        let replaced = leaf.table.replace(leaf.index, leaf.word, word);
+        debug_assert!(replaced, "only its owner takes a page out of swap");
+        self.context.loosen(Scope::Page(leaf.page.address()));
+        memory.drop_slot(slot);
+        self.faults[ProcCounter::SwapIns as usize] += 1;
+        Ok(match access {
+            Access::Write => Attempt::Again,
+            Access::Read | Access::Execute => Attempt::Resolved,
+        })
     }
 }
 
@@ -255,7 +397,7 @@ mod tests {
         let (page, other) = (PageNo(3), PageNo(4));
         let mut spurious = Spurious::default();
         assert_eq!(spurious.scope(page), Scope::Page(page.address()));
-        let _ = spurious.note(page);
+        assert!(spurious.note(page));
         assert_eq!(spurious.scope(page), Scope::Space);
         assert_eq!(spurious.scope(other), Scope::Page(other.address()));
     }

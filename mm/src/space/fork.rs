@@ -1,8 +1,8 @@
 //! Fork: a second address space that cannot be told from the first.
 //!
-//! [`ForkMode::Eager`] copies every page, as xv6 does. [`ForkMode::CopyOnWrite`] copies the entries and shares the
+//! [`ForkMode::Eager`] copies every page that is present, as xv6 does. [`ForkMode::CopyOnWrite`] copies the entries and shares the
 //! pages: the write right goes from both entries, the copy-on-write mark stays, so that a page forked twice is still known as
-//! one that may become writable, and a page of text never is.
+//! one that may become writable, and a page of text never is. Pages in swap are shared by their slots in either mode.
 //!
 //! Invariants: all tickets are taken before anything is touched, so a fork that fails has changed nothing
 //! (R5). The parent's stale write rights are flushed, on every hart that runs one of its threads, before the child
@@ -12,23 +12,26 @@ use abi::{ForkMode, MemCounter};
 use sync::atomic::Ordering;
 
 use super::{AddressSpace, Context};
-use crate::addr::FrameNo;
+use crate::addr::{FrameNo, PageNo, SlotNo};
 use crate::commit::{Claim, NoMemory, Tickets};
 use crate::frame::Kind;
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::mistake::{self, Mistake};
 use crate::pt::{ENTRIES, Entry, Format, Table};
+use crate::rmap::Member;
 use crate::tlb::{Broken, Scope};
 
 /// One fork under way.
 struct Fork<'f, 'm, M: Machine> {
     memory: &'m Memory<M>,
+    parent: &'f Member,
+    family: u32,
     tickets: Tickets<'f>,
     mode: ForkMode,
     /// Page entries copied.
     entries: u64,
-    /// The parent lost a write right.
+    /// The parent lost a write right, or has just lost a page to swap.
     tightened: bool,
 }
 
@@ -37,24 +40,28 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     pub fn fork(&mut self, mode: ForkMode) -> Result<Self, NoMemory> {
         let memory = self.memory;
         let pages = match mode {
-            ForkMode::Eager => self.resident,
+            // Those in swap need none, but who knows which they are in a moment.
+            ForkMode::Eager => self.pages,
             ForkMode::CopyOnWrite => 0,
         };
         let tickets = memory.take_tickets(self.tables + pages, Claim::Fork);
         if tickets.is_err() && mistake::makes(Mistake::FailedForkLeaks) {
-            core::mem::forget(Context::new(memory, Claim::Kernel));
+            core::mem::forget(Context::new(memory, Claim::Kernel, None));
         }
         let tickets = tickets?;
-        let mut child = Self::with_claim(memory, Claim::Fork)?;
+        let family = self.context.member().family;
+        let mut child = Self::in_family(memory, Claim::Fork, Some(family))?;
         memory.may_allocate()?;
         child.areas = self.areas.try_clone_for_child()?;
         child.heap_break = self.heap_break;
         child.tables = self.tables;
-        child.resident = self.resident;
+        child.pages = self.pages;
 
         // Nothing can fail from here on.
         let mut fork = Fork {
             memory,
+            parent: self.context.member(),
+            family,
             tickets,
             mode,
             entries: 0,
@@ -69,12 +76,14 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             roots.1,
             M::Format::LEVELS - 1,
             M::Format::KERNEL_ROOT,
+            PageNo(0),
         );
         if fork.tightened && !mistake::makes(Mistake::NoFlushAfterFork) {
             Broken::new((), Scope::Space)
                 .flush(&self.context)
                 .into_inner();
         }
+        child.publish();
         memory.count(MemCounter::Forks, 1);
         memory.count(MemCounter::EntriesCopied, fork.entries as i64);
         if mode == ForkMode::CopyOnWrite {
@@ -85,8 +94,15 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
 }
 
 impl<M: Machine> Fork<'_, '_, M> {
-    /// Copies what is below the first `entries` entries of a table of `level` (above 0).
-    fn upper(&mut self, from: Table<'_>, to: Table<'_>, level: usize, entries: usize) {
+    /// Copies what is below the first `entries` entries of a table of `level` (above 0) that begins at `base`.
+    fn upper(
+        &mut self,
+        from: Table<'_>,
+        to: Table<'_>,
+        level: usize,
+        entries: usize,
+        base: PageNo,
+    ) {
         let lower = |index| match M::Format::decode(from.get(index), level) {
             Entry::Table(lower) => Some((index, lower)),
             _ => None,
@@ -95,12 +111,17 @@ impl<M: Machine> Fork<'_, '_, M> {
         for (index, lower) in (0..entries).filter_map(lower).take(from.live()) {
             let source = self.memory.table(lower);
             let target = self.memory.allocate_table(&mut self.tickets);
+            let base = base.plus((index as u64) << (9 * level));
             if level > 1 {
-                self.upper(source, target, level - 1, ENTRIES);
+                self.upper(source, target, level - 1, ENTRIES, base);
             } else {
                 match self.mode {
-                    ForkMode::Eager => self.copy_pages(source, target),
-                    ForkMode::CopyOnWrite => self.share_pages(source, target),
+                    ForkMode::Eager => self.copy_pages(source, target, base),
+                    // Nobody evicts a page between the look at its entry and the reference to its frame.
+                    ForkMode::CopyOnWrite => {
+                        let entries = &self.parent.entries;
+                        entries.with(|()| self.share_pages(source, target));
+                    }
                 }
                 target.note_filled(source.live());
                 self.entries += source.live() as u64;
@@ -118,12 +139,13 @@ impl<M: Machine> Fork<'_, '_, M> {
                 break;
             }
             let word = source.load(Ordering::Relaxed);
-            let Entry::Page(frame) = M::Format::decode(word, 0) else {
-                continue;
-            };
+            match M::Format::decode(word, 0) {
+                // The reference is taken before the child's entry exists, and while the parent's keeps the frame alive.
+                Entry::Page(frame) => self.memory.frames.record(frame).add_reference(),
+                Entry::Swapped(slot) => self.share_slot(slot),
+                Entry::Empty | Entry::Table(_) => continue,
+            }
             left -= 1;
-            // The reference is taken before the child's entry exists, and while the parent's keeps the frame alive.
-            self.memory.frames.record(frame).add_reference();
             if word & M::Format::WRITABLE != 0 {
                 // Atomic: the hardware may set the dirty bit at this moment.
                 source.fetch_and(!M::Format::WRITABLE, Ordering::Relaxed);
@@ -138,20 +160,43 @@ impl<M: Machine> Fork<'_, '_, M> {
         }
     }
 
-    /// Copies the pages of a leaf table.
-    fn copy_pages(&mut self, from: Table<'_>, to: Table<'_>) {
-        for (source, target) in from.words().iter().zip(to.words()) {
-            let word = source.load(Ordering::Relaxed);
-            let Entry::Page(frame) = M::Format::decode(word, 0) else {
-                continue;
+    /// A further reference to a page in swap. It may have been evicted a moment ago, and some hart still write it.
+    fn share_slot(&mut self, slot: SlotNo) {
+        self.memory.slots.record(slot).add_reference();
+        self.tightened = true;
+    }
+
+    /// Copies the pages of a leaf table that begins at `base`, and shares those in swap.
+    fn copy_pages(&mut self, from: Table<'_>, to: Table<'_>, base: PageNo) {
+        for (index, target) in to.words().iter().enumerate() {
+            let (word, entry) = self.parent.entries.with(|()| {
+                let word = from.get(index);
+                let entry = M::Format::decode(word, 0);
+                if let Entry::Page(frame) = entry {
+                    // Evicted while it is copied, it stays where it is.
+                    self.memory.frames.record(frame).add_reference();
+                }
+                (word, entry)
+            });
+            let copy = match entry {
+                Entry::Page(frame) => self.copy_page(word, frame, base.plus(index as u64)),
+                Entry::Swapped(slot) => {
+                    self.share_slot(slot);
+                    word
+                }
+                Entry::Empty | Entry::Table(_) => continue,
             };
-            target.store(self.copy_page(word, frame), Ordering::Relaxed);
+            target.store(copy, Ordering::Relaxed);
         }
     }
 
-    fn copy_page(&mut self, word: u64, frame: FrameNo) -> u64 {
+    /// Copies a page and gives up the reference to it.
+    fn copy_page(&mut self, word: u64, frame: FrameNo, page: PageNo) -> u64 {
         let mut copy = self.memory.allocate(Kind::Anonymous, &mut self.tickets);
         copy.copy_from(frame);
-        M::Format::with_frame(word, copy.into_reference())
+        self.memory.drop_reference(frame);
+        let copy = copy.into_reference();
+        self.memory.frames.record(copy).set_owner(self.family, page);
+        M::Format::with_frame(word, copy)
     }
 }

@@ -77,22 +77,22 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         Ok(old)
     }
 
-    /// Takes a ticket for each page and makes the tables, all or nothing.
+    /// Takes a place for each page and makes the tables, all or nothing.
     fn promise(&mut self, pages: PageRange) -> Result<(), NoMemory> {
         let memory = self.memory;
         let missing: u64 = leaf_tables(pages)
             .map(|page| self.walk(page).missing())
             .sum();
-        let needed = pages.len().checked_add(missing).ok_or(NoMemory)?;
-        let mut tickets = memory.take_tickets(needed, Claim::Program)?;
+        memory.budget.take_places(pages.len(), Claim::Program)?;
+        let tickets = memory.take_tickets(missing, Claim::Program);
+        let mut tickets = tickets.inspect_err(|_| memory.budget.add_places(pages.len()))?;
         for page in leaf_tables(pages) {
             if let Walk::Missing { table, level } = self.walk(page) {
                 memory.extend(table, level, page, &mut tickets);
                 self.tables += level as u64;
             }
         }
-        // The area keeps them; tables that two leaf tables both counted go back when `tickets` drops.
-        tickets.punch_many(pages.len());
+        // Tables that two leaf tables both counted go back when `tickets` drops.
         memory
             .stats
             .promise(memory.machine.hart(), pages.len() as i64);
@@ -114,6 +114,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             .areas
             .find(page)
             .expect("an image is laid out in its areas");
+        assert!(!self.published, "an image is laid out before others see it");
         let frame = match self.page_frame(page) {
             Some(frame) => frame,
             None => self.fill(page, area)?,

@@ -28,7 +28,8 @@ use sync::Counted;
 
 pub(crate) use context::Asids;
 pub use context::Context;
-pub use fault::{Access, Resolution};
+pub use fault::{Access, Resolution, Wait};
+pub(crate) use handshake::{Stale, Users};
 pub use map::MapError;
 
 use self::area::Areas;
@@ -58,8 +59,10 @@ pub struct AddressSpace<'m, M: Machine> {
     heap_break: VirtAddr,
     /// Page tables below the root.
     tables: u64,
-    /// Pages present.
-    resident: u64,
+    /// Pages present or swapped out.
+    pages: u64,
+    /// Others see it: see [`crate::rmap`].
+    published: bool,
     faults: [u64; PROC_COUNTERS],
     spurious: fault::Spurious,
 }
@@ -67,11 +70,15 @@ pub struct AddressSpace<'m, M: Machine> {
 impl<'m, M: Machine> AddressSpace<'m, M> {
     /// A space with nothing in it.
     pub fn new(memory: &'m Memory<M>) -> Result<Self, NoMemory> {
-        Self::with_claim(memory, Claim::Program)
+        Self::in_family(memory, Claim::Program, None)
     }
 
-    fn with_claim(memory: &'m Memory<M>, claim: Claim) -> Result<Self, NoMemory> {
-        let context = Context::new(memory, claim)?;
+    fn in_family(
+        memory: &'m Memory<M>,
+        claim: Claim,
+        family: Option<u32>,
+    ) -> Result<Self, NoMemory> {
+        let context = Context::new(memory, claim, family)?;
         memory.may_allocate()?;
         Ok(Self {
             memory,
@@ -79,10 +86,19 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             areas: Areas::new(),
             heap_break: VirtAddr(0),
             tables: 0,
-            resident: 0,
+            pages: 0,
+            published: false,
             faults: [0; PROC_COUNTERS],
             spurious: fault::Spurious::default(),
         })
+    }
+
+    /// Says that the image is complete: from here on its pages can be evicted. Until then, nobody takes a page from under
+    /// whoever lays it out.
+    pub fn publish(&mut self) {
+        if !core::mem::replace(&mut self.published, true) {
+            self.memory.families.join(self.context.member());
+        }
     }
 
     /// What the scheduler needs of it.

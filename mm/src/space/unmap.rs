@@ -6,13 +6,13 @@
 
 use super::area::Area;
 use super::{AddressSpace, Promise};
-use crate::addr::{FrameNo, PageNo, PageRange, VirtAddr};
+use crate::addr::{PageNo, PageRange, VirtAddr};
 use crate::commit::NoMemory;
 use crate::frame::Kind;
 use crate::machine::Machine;
 use crate::mistake::{self, Mistake};
 use crate::pt::{ENTRIES, Entry, Format, Table};
-use crate::tlb::{Batch, Scope};
+use crate::tlb::{Batch, Referent, Scope};
 
 impl<'m, M: Machine> AddressSpace<'m, M> {
     /// Removes the pages from the space, whatever is there.
@@ -51,25 +51,29 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     fn unmap_piece(&mut self, piece: Area) {
         let context = self.context.clone();
         let mut batch = Batch::new(&context);
-        let mut present = 0;
+        let mut touched = 0;
         self.for_each_leaf(piece.pages, |table, index, page| {
-            if let Entry::Page(frame) = M::Format::decode(table.take(index), 0) {
-                batch.push(frame, Scope::Page(page.address()));
-                present += 1;
-            }
+            let referent = match M::Format::decode(table.take(index), 0) {
+                Entry::Page(frame) | Entry::Table(frame) => Referent::Frame(frame),
+                // Evicted a moment ago, it may not have been flushed yet.
+                Entry::Swapped(slot) => Referent::Slot(slot),
+                Entry::Empty => return,
+            };
+            batch.push(referent, Scope::Page(page.address()));
+            touched += 1;
         });
         batch.finish();
-        self.resident -= present;
+        self.pages -= touched;
         if piece.promise == Promise::Charged {
-            self.release_promise(piece.pages.len(), present);
+            self.release_promise(piece.pages.len(), touched);
         }
     }
 
-    fn release_promise(&self, pages: u64, present: u64) {
+    fn release_promise(&self, pages: u64, touched: u64) {
         self.memory
             .stats
             .promise(self.memory.machine.hart(), -(pages as i64));
-        drop(self.memory.budget.redeem(pages - present));
+        self.memory.budget.add_places(pages - touched);
     }
 
     /// Visits the entries of the pages whose leaf tables exist.
@@ -138,8 +142,9 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
                     0,
                     "a table is empty when its areas are gone"
                 );
-                table.take(index);
-                batch.push(lower, Scope::Space);
+                // Nobody walks below it any more.
+                self.context.member().entries.with(|()| table.take(index));
+                batch.push(Referent::Frame(lower), Scope::Space);
                 self.tables -= 1;
             }
         }
@@ -151,8 +156,12 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             if table.live() == 0 {
                 break;
             }
-            let frame: FrameNo = match M::Format::decode(table.take(index), level) {
+            let frame = match M::Format::decode(table.take(index), level) {
                 Entry::Empty => continue,
+                Entry::Swapped(slot) => {
+                    self.memory.drop_slot(slot);
+                    continue;
+                }
                 Entry::Page(frame) => frame,
                 Entry::Table(frame) => {
                     debug_assert_eq!(self.memory.frames.record(frame).kind(), Kind::Table);
@@ -173,7 +182,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             .iter()
             .filter(|area| area.promise == Promise::Charged)
         {
-            self.release_promise(area.pages.len(), self.present(area.pages));
+            self.release_promise(area.pages.len(), self.touched(area.pages));
         }
     }
 }
@@ -185,6 +194,9 @@ impl<M: Machine> Drop for AddressSpace<'_, M> {
             !self.context.is_active(),
             "an address space was dropped while a hart used it"
         );
+        if self.published {
+            self.memory.families.leave(self.context.member());
+        }
         self.release_all_promises();
         let root = self.memory.table(self.context.root());
         self.free_below(root, M::Format::LEVELS - 1, M::Format::KERNEL_ROOT);

@@ -5,6 +5,7 @@ use abi::{PAGE_SIZE, PROC_COUNTERS, PageInfo, ProcCounter};
 use super::{AddressSpace, Promise};
 use crate::addr::{FrameNo, PageNo, PageRange};
 use crate::machine::Machine;
+use crate::memory::Memory;
 use crate::mistake::{self, Mistake};
 use crate::pt::{Entry, Format, Walk};
 
@@ -20,54 +21,61 @@ impl<M: Machine> AddressSpace<'_, M> {
         }
     }
 
-    /// What `pageinfo` tells of a page; 0 for one that is absent or not the user's.
+    /// What `pageinfo` tells of a page; 0 for one that was never touched or is not the user's.
     pub fn page_info(&self, page: PageNo) -> PageInfo {
+        let Walk::Leaf(table, index) = self.walk(page) else {
+            return PageInfo(0);
+        };
         if self.areas.find(page).is_none() {
             return PageInfo(0);
         }
-        PageInfo(self.page_frame(page).map_or(0, |frame| {
-            let sole = self.memory.frames.record(frame).is_sole();
-            PageInfo::PRESENT
-                | if sole { PageInfo::EXCLUSIVE } else { 0 }
-                | frame.0 & PageInfo::FRAME
-        }))
+        PageInfo(match M::Format::decode(table.get(index), 0) {
+            Entry::Page(frame) => {
+                let sole = self.memory.mappers(frame) == 1;
+                PageInfo::PRESENT
+                    | if sole { PageInfo::EXCLUSIVE } else { 0 }
+                    | frame.0 & PageInfo::FRAME
+            }
+            Entry::Swapped(_) => PageInfo::SWAPPED,
+            Entry::Empty | Entry::Table(_) => 0,
+        })
     }
 
     /// The counters of `procstat`.
     pub fn usage(&self) -> [u64; PROC_COUNTERS] {
         let mut out = self.faults;
-        let (mut unique, mut shared, mut proportional) = (0, 0, 0);
+        let (mut unique, mut shared, mut proportional, mut swapped) = (0, 0, 0, 0);
         for area in self.areas.iter() {
             self.for_each_leaf(area.pages, |table, index, _| {
-                if let Entry::Page(frame) = M::Format::decode(table.get(index), 0) {
-                    let sharers = u64::from(self.memory.frames.record(frame).count());
-                    *if sharers == 1 {
-                        &mut unique
-                    } else {
-                        &mut shared
-                    } += 1;
-                    proportional += PAGE_SIZE as u64 / sharers.max(1);
+                match M::Format::decode(table.get(index), 0) {
+                    Entry::Page(frame) => {
+                        let sharers = u64::from(self.memory.mappers(frame));
+                        *if sharers == 1 {
+                            &mut unique
+                        } else {
+                            &mut shared
+                        } += 1;
+                        proportional += PAGE_SIZE as u64 / sharers.max(1);
+                    }
+                    Entry::Swapped(_) => swapped += 1,
+                    Entry::Empty | Entry::Table(_) => {}
                 }
             });
         }
         let page = PAGE_SIZE as u64;
         out[ProcCounter::Size as usize] = self.heap_break.0;
         out[ProcCounter::Resident as usize] = if mistake::makes(Mistake::ResidentGrowsOnCopy) {
-            self.resident_bytes()
+            self.pages * page
         } else {
             (unique + shared) * page
         };
         out[ProcCounter::Proportional as usize] = proportional;
         out[ProcCounter::Unique as usize] = unique * page;
         out[ProcCounter::Shared as usize] = shared * page;
+        out[ProcCounter::Swapped as usize] = swapped * page;
         // Every mapping is private until files and shared memory can be mapped.
         out[ProcCounter::Private as usize] = (unique + shared) * page;
         out
-    }
-
-    /// Bytes that are mapped and present: cheap, for listings.
-    pub fn resident_bytes(&self) -> u64 {
-        self.resident * PAGE_SIZE as u64
     }
 
     /// Page tables below the root, by the space's own count.
@@ -75,9 +83,9 @@ impl<M: Machine> AddressSpace<'_, M> {
         self.tables
     }
 
-    /// Pages present, by the space's own count.
-    pub(crate) fn resident_pages(&self) -> u64 {
-        self.resident
+    /// Pages present or swapped out, by the space's own count.
+    pub(crate) fn touched_pages(&self) -> u64 {
+        self.pages
     }
 
     /// Whether some area has a page of the range.
@@ -85,23 +93,34 @@ impl<M: Machine> AddressSpace<'_, M> {
         self.areas.overlaps(pages)
     }
 
-    /// Tickets the areas keep for pages that have no frame yet.
+    /// Places the areas keep for pages that were never touched.
     pub(crate) fn unkept_promises(&self) -> u64 {
         let charged = self
             .areas
             .iter()
             .filter(|area| area.promise == Promise::Charged);
         charged
-            .map(|area| area.pages.len() - self.present(area.pages))
+            .map(|area| area.pages.len() - self.touched(area.pages))
             .sum()
     }
 
-    /// How many of the pages have a frame.
-    pub(super) fn present(&self, pages: PageRange) -> u64 {
-        let mut present = 0;
+    /// How many of the pages are present or swapped out.
+    pub(super) fn touched(&self, pages: PageRange) -> u64 {
+        let mut touched = 0;
         self.for_each_leaf(pages, |table, index, _| {
-            present += u64::from(table.get(index) != 0)
+            touched += u64::from(table.get(index) != 0)
         });
-        present
+        touched
+    }
+}
+
+impl<M: Machine> Memory<M> {
+    /// How many entries map the frame of a page; more, while somebody does something to it.
+    fn mappers(&self, frame: FrameNo) -> u32 {
+        let record = self.frames.record(frame);
+        // The swap cache does not map it.
+        record
+            .count()
+            .saturating_sub(u32::from(record.slot().is_some()))
     }
 }

@@ -11,6 +11,7 @@ use abi::PAGE_SIZE;
 use shuttle::sync::{Mutex, MutexGuard};
 use sync::atomic::Ordering;
 
+use super::disk::Disk;
 use crate::addr::{FrameNo, PageNo, VirtAddr};
 use crate::machine::{Asid, Fence, HartSet, Machine, Root};
 use crate::phys;
@@ -63,6 +64,8 @@ pub struct FakeMachine {
     ram: Box<[UnsafeCell<Page>]>,
     /// A hart's lock is held while it executes one instruction, so a fence waits for that as a real one does.
     harts: [Mutex<Hart>; HARTS],
+    /// The swap device.
+    pub disk: Disk,
 }
 
 // SAFETY: the memory in `ram` is reached only through the memory system's rules, and each of `harts` under its lock.
@@ -178,6 +181,7 @@ impl FakeMachine {
                 .map(|_| UnsafeCell::new(Page([0; PAGE_SIZE])))
                 .collect(),
             harts: Default::default(),
+            disk: Disk::default(),
         }
     }
 
@@ -240,7 +244,7 @@ impl FakeMachine {
             let word =
                 phys::table_words(self, table)[Sv39::index(page, level)].load(Ordering::Acquire);
             match Sv39::decode(word, level) {
-                Entry::Empty => return None,
+                Entry::Empty | Entry::Swapped(_) => return None,
                 Entry::Table(lower) => table = lower,
                 Entry::Page(_) => return Some(word),
             }

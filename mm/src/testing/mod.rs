@@ -1,5 +1,6 @@
 //! What the unit tests work with: a memory system on a pretended machine, and programs that read and write.
 
+mod disk;
 mod machine;
 
 use std::mem::MaybeUninit;
@@ -12,11 +13,18 @@ use crate::addr::{FrameNo, FrameRange, VirtAddr};
 use crate::frame::FrameRecord;
 use crate::machine::Machine;
 use crate::memory::{Layout, Memory};
-use crate::space::{Access, AddressSpace, Resolution, copy};
+use crate::reclaim::Reclaimed;
+use crate::space::copy::{self, CopyError, CopyFailure};
+use crate::space::{Access, AddressSpace, Resolution, Wait};
 
 /// A memory of so many frames. Leaked: tests are short.
 pub fn memory(frames: u64) -> &'static Memory<FakeMachine> {
-    let (memory, _) = build(frames);
+    memory_with_swap(frames, 0)
+}
+
+/// The same, with so many slots of swap.
+pub fn memory_with_swap(frames: u64, slots: usize) -> &'static Memory<FakeMachine> {
+    let (memory, _) = build(frames, slots);
     // SAFETY: nobody frees it.
     unsafe { &*memory }
 }
@@ -24,7 +32,7 @@ pub fn memory(frames: u64) -> &'static Memory<FakeMachine> {
 /// Lends a memory to one of thousands of executions. When `body` returns, it has joined its threads and dropped its spaces.
 #[cfg(shuttle)]
 pub fn with_memory(frames: u64, body: impl FnOnce(&'static Memory<FakeMachine>)) {
-    let (memory, records) = build(frames);
+    let (memory, records) = build(frames, 0);
     // SAFETY: it lives for as long as `body` runs, and nothing of it is used longer: see above.
     body(unsafe { &*memory });
     // SAFETY: both came from boxes; the memory, which goes first, was the only user of the records.
@@ -34,8 +42,8 @@ pub fn with_memory(frames: u64, body: impl FnOnce(&'static Memory<FakeMachine>))
     }
 }
 
-/// A memory and its frame table, in boxes.
-fn build(frames: u64) -> (*mut Memory<FakeMachine>, *mut [MaybeUninit<FrameRecord>]) {
+/// A memory and its frame table, in boxes. The table of slots is leaked.
+fn build(frames: u64, slots: usize) -> (*mut Memory<FakeMachine>, *mut [MaybeUninit<FrameRecord>]) {
     on_hart(0);
     // The first frame is the kernel's root, empty here.
     let all = FrameRange::new(FrameNo(BASE), FrameNo(BASE + frames + 1));
@@ -48,7 +56,9 @@ fn build(frames: u64) -> (*mut Memory<FakeMachine>, *mut [MaybeUninit<FrameRecor
     let records = Box::into_raw(Box::new_uninit_slice(frames as usize + 1));
     let machine = FakeMachine::new(frames + 1);
     // SAFETY: from a box, and lent to the memory alone.
-    let memory = Memory::new(machine, layout, unsafe { &mut *records });
+    let records_of_frames = unsafe { &mut *records };
+    let slots = Box::leak(Box::new_uninit_slice(slots));
+    let memory = Memory::new(machine, layout, records_of_frames, slots);
     (Box::into_raw(Box::new(memory)), records)
 }
 
@@ -71,23 +81,34 @@ pub fn faults(memory: &Memory<FakeMachine>) -> (u64, u64, u64) {
     )
 }
 
+/// Audits a memory whose spaces these are.
+#[track_caller]
+pub fn audit<'s>(
+    memory: &'static Memory<FakeMachine>,
+    spaces: impl IntoIterator<Item = &'s Space>,
+) {
+    if let Err(finding) = memory.audit(spaces) {
+        panic!("{finding}");
+    }
+}
+
 pub type Space = AddressSpace<'static, FakeMachine>;
 
 /// Writes as the program would, faults included.
-pub fn write(space: &mut Space, address: u64, bytes: &[u8]) -> Result<(), Resolution> {
+pub fn write(space: &mut Space, address: u64, bytes: &[u8]) -> Result<(), CopyFailure> {
     run(space, |machine, space| {
         copy::copy_out(machine, VirtAddr(address), bytes, |at, access| {
-            space.resolve_for_kernel(at, access)
+            settle(space, at, access)
         })
     })
 }
 
 /// Reads as the program would, faults included.
-pub fn read(space: &mut Space, address: u64, length: usize) -> Result<Vec<u8>, Resolution> {
+pub fn read(space: &mut Space, address: u64, length: usize) -> Result<Vec<u8>, CopyFailure> {
     let mut bytes = vec![0; length];
     run(space, |machine, space| {
         copy::copy_in(machine, VirtAddr(address), &mut bytes, |at, access| {
-            space.resolve_for_kernel(at, access)
+            settle(space, at, access)
         })
     })?;
     Ok(bytes)
@@ -95,16 +116,54 @@ pub fn read(space: &mut Space, address: u64, length: usize) -> Result<Vec<u8>, R
 
 fn run(
     space: &mut Space,
-    body: impl FnOnce(&FakeMachine, &mut Space) -> Result<(), copy::CopyError>,
-) -> Result<(), Resolution> {
+    body: impl FnOnce(&FakeMachine, &mut Space) -> Result<(), CopyError>,
+) -> Result<(), CopyFailure> {
     let context = space.context().clone();
     context.enter();
     let result = body(context.memory().machine(), space);
     context.leave();
-    result.map_err(|error| match error.why {
-        copy::CopyFailure::Denied => Resolution::Denied,
-        copy::CopyFailure::NoMemory => Resolution::NoMemory,
-    })
+    result.map_err(|error| error.why)
+}
+
+/// Resolves a fault in a space.
+pub fn settle(space: &mut Space, address: VirtAddr, access: Access) -> Result<(), CopyFailure> {
+    let memory = space.context().memory();
+    settle_by(memory, || space.resolve_for_kernel(address, access))
+}
+
+/// Resolves a fault, with the part of the kernel: what must be read is read, and what must be evicted is written.
+pub fn settle_by(
+    memory: &'static Memory<FakeMachine>,
+    mut resolve: impl FnMut() -> Resolution<'static, FakeMachine>,
+) -> Result<(), CopyFailure> {
+    // Held until the fault has been tried again.
+    let mut page = None;
+    loop {
+        let wait = match resolve() {
+            Resolution::Done => return Ok(()),
+            Resolution::Denied => return Err(CopyFailure::Denied),
+            Resolution::NoMemory => return Err(CopyFailure::NoMemory),
+            Resolution::Lost => return Err(CopyFailure::Lost),
+            Resolution::Wait(wait) => wait,
+        };
+        match wait {
+            Wait::Page(coming) => {
+                while coming.is_coming() {
+                    sync::atomic::spin_loop();
+                }
+                drop(page.replace(coming));
+            }
+            Wait::Read(read) => drop(page.replace(memory.machine().disk.read(read))),
+            Wait::Frames if make_free(memory, 4) == 0 => return Err(CopyFailure::NoMemory),
+            Wait::Frames => {}
+        }
+    }
+}
+
+/// Makes about so many frames free; how many it were.
+pub fn make_free(memory: &Memory<FakeMachine>, wanted: u64) -> u64 {
+    let Reclaimed { freed, write } = memory.reclaim(wanted);
+    freed + write.map_or(0, |write| memory.machine().disk.write(write))
 }
 
 /// Reads on a hart whose TLB may be stale, without the help of `resolve`.

@@ -9,8 +9,9 @@ use crate::addr::VirtAddr;
 use crate::commit::{Need, NoMemory};
 use crate::machine::Machine;
 use crate::pt::Walk;
-use crate::space::{Access, MapError, Resolution};
-use crate::testing::{fail_nth, free_frames, memory, read, write};
+use crate::space::copy::CopyFailure;
+use crate::space::{Access, MapError};
+use crate::testing::{fail_nth, free_frames, memory, read, settle, write};
 
 const FRAMES: u64 = 300;
 /// The first page of another gigabyte.
@@ -140,7 +141,7 @@ fn sweep(build: impl Fn() -> World, operation: impl Fn(&mut World) -> Result<(),
             assert_eq!(outcome, Ok(()));
             return nth - 1;
         }
-        assert_eq!(outcome, Err(NoMemory), "allocation {nth}");
+        assert_eq!(outcome, Err(NoMemory::Places), "allocation {nth}");
         let after = world.look();
         assert_eq!(after.counters, before.counters, "allocation {nth}");
         assert!(after.spaces == before.spaces, "allocation {nth}");
@@ -154,27 +155,27 @@ fn sweep(build: impl Fn() -> World, operation: impl Fn(&mut World) -> Result<(),
 
 fn mapped<T>(result: Result<T, MapError>) -> Result<(), NoMemory> {
     result.map(|_| ()).map_err(|error| match error {
-        MapError::NoMemory => NoMemory,
+        MapError::NoMemory => NoMemory::Places,
         MapError::BadRange => panic!("the range is good"),
     })
 }
 
-fn resolved(resolution: Resolution) -> Result<(), NoMemory> {
-    match resolution {
-        Resolution::Done => Ok(()),
-        Resolution::NoMemory => Err(NoMemory),
-        Resolution::Denied => panic!("the access is allowed"),
+fn resolved<T>(outcome: Result<T, CopyFailure>) -> Result<(), NoMemory> {
+    match outcome {
+        Ok(_) => Ok(()),
+        Err(CopyFailure::NoMemory) => Err(NoMemory::Places),
+        Err(other) => panic!("the access is allowed, and was {other:?}"),
     }
 }
 
 #[test]
 fn a_new_space() {
-    // The root and the context.
+    // The root, what others see of the context, and the context.
     let count = sweep(World::new, |world| {
         world.spaces.push(AddressSpace::new(world.memory)?);
         Ok(())
     });
-    assert_eq!(count, 2);
+    assert_eq!(count, 3);
 }
 
 #[test]
@@ -217,7 +218,7 @@ fn unmapping() {
 fn forking() {
     for mode in [COW, ForkMode::Eager] {
         for build in [World::with_space, World::with_parent, World::with_child] {
-            // Tables and copies, the root, the context, the list of areas.
+            // Tables and copies, the root, what others see of the context, the context, the list of areas.
             let count = sweep(build, |world| {
                 let mut child = world.parent().fork(mode)?;
                 for page in [3, 6, 602, 603, FAR + 1] {
@@ -227,7 +228,7 @@ fn forking() {
                 world.spaces.push(child);
                 Ok(())
             });
-            assert_eq!(count, 4, "{mode:?}");
+            assert_eq!(count, 5, "{mode:?}");
         }
     }
 }
@@ -236,7 +237,7 @@ fn forking() {
 fn faults() {
     let fault = |page: u64, access| {
         sweep(World::with_child, move |world| {
-            resolved(world.parent().resolve(VirtAddr(page * PAGE), access))
+            resolved(settle(world.parent(), VirtAddr(page * PAGE), access))
         })
     };
     assert_eq!(fault(0, Access::Write), 0, "promised");
@@ -244,7 +245,7 @@ fn faults() {
     assert_eq!(fault(3, Access::Write), 1, "copied");
     assert_eq!(fault(3, Access::Read), 0, "there already");
     let alone =
-        |world: &mut World| resolved(world.parent().resolve(VirtAddr(3 * PAGE), Access::Write));
+        |world: &mut World| resolved(settle(world.parent(), VirtAddr(3 * PAGE), Access::Write));
     let build = || {
         let mut world = World::with_child();
         world.spaces.pop();
@@ -258,11 +259,11 @@ fn faults() {
         world
     };
     let far = |world: &mut World| {
-        resolved(
-            world
-                .parent()
-                .resolve(VirtAddr(3 * FAR * PAGE), Access::Read),
-        )
+        resolved(settle(
+            world.parent(),
+            VirtAddr(3 * FAR * PAGE),
+            Access::Read,
+        ))
     };
     assert_eq!(
         sweep(with_tables, far),
@@ -274,19 +275,11 @@ fn faults() {
 #[test]
 fn the_kernel_copies_a_page() {
     let out = sweep(World::with_child, |world| {
-        resolved(
-            write(world.parent(), 3 * PAGE + 5, b"new")
-                .err()
-                .unwrap_or(Resolution::Done),
-        )
+        resolved(write(world.parent(), 3 * PAGE + 5, b"new"))
     });
     assert_eq!(out, 1);
     let into = sweep(World::with_child, |world| {
-        resolved(
-            read(world.parent(), 606 * PAGE, 3)
-                .err()
-                .unwrap_or(Resolution::Done),
-        )
+        resolved(read(world.parent(), 606 * PAGE, 3))
     });
     assert_eq!(into, 1);
 }
@@ -299,7 +292,7 @@ fn a_copy_over_pages_stops_between_two() {
         fail_nth(nth);
         let bytes = [9; 3 * PAGE_SIZE];
         let outcome = write(world.parent(), 5 * PAGE, &bytes);
-        assert_eq!(outcome, Err(Resolution::NoMemory));
+        assert_eq!(outcome, Err(CopyFailure::NoMemory));
         assert_eq!(fail_nth(0), 0);
         world.audit();
         for page in 5..7 {

@@ -4,6 +4,7 @@ use abi::{MemCounter, ProcCounter};
 
 use super::*;
 use crate::addr::VirtAddr;
+use crate::space::copy::CopyFailure;
 use crate::space::{Access, MapError, Resolution};
 use crate::testing::{counter, free_frames, memory, on_hart, peek, read, write};
 
@@ -54,7 +55,7 @@ fn addresses_outside_areas_are_denied() {
                 "{address:#x}"
             );
         }
-        assert_eq!(write(&mut space, address, b"x"), Err(Resolution::Denied));
+        assert_eq!(write(&mut space, address, b"x"), Err(CopyFailure::Denied));
     }
     assert_eq!(
         space.resolve(VirtAddr(0), Access::Execute),
@@ -68,7 +69,7 @@ fn a_copy_that_runs_out_of_an_area_keeps_its_valid_prefix() {
     let mut space = space(memory(100), 1);
     assert_eq!(
         write(&mut space, PAGE - 2, b"abcd"),
-        Err(Resolution::Denied)
+        Err(CopyFailure::Denied)
     );
     assert_eq!(read(&mut space, PAGE - 2, 2), Ok(b"ab".to_vec()));
 }
@@ -116,7 +117,7 @@ fn no_memory_is_an_answer_and_changes_nothing() {
     let free = free_frames(memory);
     assert_eq!(
         write(&mut space, page * PAGE, b"x"),
-        Err(Resolution::NoMemory)
+        Err(CopyFailure::NoMemory)
     );
     assert_eq!(free_frames(memory), free);
     for page in 0..page {
@@ -134,7 +135,7 @@ fn everything_goes_back() {
     assert_eq!(space.usage()[ProcCounter::Resident as usize], 50 * PAGE);
     space.unmap(pages(10, 20)).unwrap();
     assert_eq!(space.usage()[ProcCounter::Resident as usize], 40 * PAGE);
-    assert_eq!(read(&mut space, 15 * PAGE, 1), Err(Resolution::Denied));
+    assert_eq!(read(&mut space, 15 * PAGE, 1), Err(CopyFailure::Denied));
     space.unmap(pages(0, 100)).unwrap();
     // Nothing but the root is left.
     assert_eq!(free_frames(memory), 299);

@@ -5,6 +5,7 @@ use abi::{MemCounter, ProcCounter};
 use super::*;
 use crate::addr::VirtAddr;
 use crate::space::Resolution;
+use crate::space::copy::CopyFailure;
 use crate::testing::{Space, WRITE, counter, faults, free_frames, memory, on_hart, read, write};
 
 #[test]
@@ -99,7 +100,7 @@ fn a_child_that_finds_no_memory_harms_nobody() {
     let mut child = parent.fork(COW).unwrap();
     assert_eq!(
         write(&mut child, 0, &[2; 180 * PAGE_SIZE]),
-        Err(Resolution::NoMemory)
+        Err(CopyFailure::NoMemory)
     );
     assert_eq!(
         read(&mut parent, 0, 180 * PAGE_SIZE),

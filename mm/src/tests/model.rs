@@ -11,8 +11,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::addr::VirtAddr;
-use crate::space::{Access, MapError, Resolution};
-use crate::testing::{Space, counter, fail_nth, free_frames, memory, on_hart, read, write};
+use crate::space::copy::CopyFailure;
+use crate::space::{Access, MapError};
+use crate::testing::{Space, counter, fail_nth, free_frames, memory, on_hart, read, settle, write};
 
 const FRAMES: u64 = 160;
 /// Pages that the heap may have.
@@ -163,7 +164,7 @@ pub fn run(program: &Program) {
                 Ok(bytes) => assert_eq!(bytes, [expected.byte], "page {page:#x}"),
                 Err(error) => assert_eq!(
                     (error, expected.byte, expected.promised),
-                    (Resolution::NoMemory, 0, false),
+                    (CopyFailure::NoMemory, 0, false),
                     "page {page:#x}"
                 ),
             }
@@ -210,11 +211,9 @@ impl Process {
                 (page, readable, outcome.map(|bytes| bytes[0]))
             }
             Step::Execute { page } => {
-                let outcome = match self.space.resolve(VirtAddr(page * PAGE), Access::Execute) {
-                    Resolution::Done => Ok(self.model.get(&page).map_or(0, |page| page.byte)),
-                    refused => Err(refused),
-                };
-                (page, Permissions::EXECUTE, outcome)
+                let outcome = settle(&mut self.space, VirtAddr(page * PAGE), Access::Execute);
+                let byte = self.model.get(&page).map_or(0, |page| page.byte);
+                (page, Permissions::EXECUTE, outcome.map(|()| byte))
             }
             _ => unreachable!("{step:?} touches no page"),
         };
@@ -228,8 +227,8 @@ impl Process {
                 page.promised = false;
                 assert_eq!(byte, page.byte, "{step:?}");
             }
-            (Err(Resolution::Denied), None) => {}
-            (Err(Resolution::NoMemory), Some(page)) => {
+            (Err(CopyFailure::Denied), None) => {}
+            (Err(CopyFailure::NoMemory), Some(page)) => {
                 assert!(!page.promised, "{step:?}: a promise was broken");
                 // A page that is there needs memory only to be copied.
                 assert!(right == Permissions::WRITE || page.byte == 0, "{step:?}");

@@ -5,7 +5,8 @@ use abi::MemCounter;
 use super::*;
 use crate::addr::VirtAddr;
 use crate::commit::Need;
-use crate::space::{MapError, Resolution};
+use crate::space::MapError;
+use crate::space::copy::CopyFailure;
 use crate::testing::{counter, free_frames, memory, read, write};
 
 #[test]
@@ -127,7 +128,7 @@ fn the_heap_moves_by_bytes_and_pages_follow() {
     space.set_heap_break(VirtAddr(PAGE));
     assert_eq!(space.grow(1, Promise::Charged), Ok(VirtAddr(PAGE)));
     write(&mut space, 2 * PAGE - 1, b"z").unwrap();
-    assert_eq!(write(&mut space, 2 * PAGE, b"z"), Err(Resolution::Denied));
+    assert_eq!(write(&mut space, 2 * PAGE, b"z"), Err(CopyFailure::Denied));
     assert_eq!(space.grow(PAGE, Promise::Lazy), Ok(VirtAddr(PAGE + 1)));
     write(&mut space, 3 * PAGE - 1, b"z").unwrap();
     // What is cut off and regrown reads as zeros.
@@ -142,7 +143,7 @@ fn the_heap_moves_by_bytes_and_pages_follow() {
     assert_eq!(space.heap_break(), VirtAddr(3 * PAGE));
     space.shrink(3 * PAGE);
     assert_eq!(space.heap_break(), VirtAddr(0));
-    assert_eq!(read(&mut space, 0, 1), Err(Resolution::Denied));
+    assert_eq!(read(&mut space, 0, 1), Err(CopyFailure::Denied));
 }
 
 #[test]

@@ -118,16 +118,19 @@ impl<'m> World<'m> {
         let model = process.model.borrow();
         let usage = space.usage();
         let bytes = |counter: ProcCounter| usage[counter as usize];
-        let resident = model.touched() * PAGE_SIZE as u64;
-        if bytes(ProcCounter::Resident) != resident
+        let touched = model.touched() * PAGE_SIZE as u64;
+        let resident = bytes(ProcCounter::Resident);
+        if resident + bytes(ProcCounter::Swapped) != touched
             || bytes(ProcCounter::Unique) + bytes(ProcCounter::Shared) != resident
         {
-            let resident_now = bytes(ProcCounter::Resident);
-            self.diverge(|| format!("{resident_now} bytes are resident, not {resident}"));
+            let swapped = bytes(ProcCounter::Swapped);
+            self.diverge(|| {
+                format!("{resident} bytes are resident and {swapped} in swap, not {touched}")
+            });
         }
         for (page, entry) in model.pages() {
             let info = space.page_info(page);
-            if (info.0 & PageInfo::PRESENT != 0) != entry.touched {
+            if (info.0 & (PageInfo::PRESENT | PageInfo::SWAPPED) != 0) != entry.touched {
                 self.diverge(|| format!("page {:#x}: {info:?}, but {entry:?}", page.0));
             }
         }

@@ -26,23 +26,33 @@ impl<'m> World<'m> {
         let forked = space.fork(mode);
         let stored = process.stored.take().unwrap_or_default();
         match forked {
-            Ok(child) => {
+            Ok(mut child) => {
                 self.count(|tally| tally.forks += 1);
                 let mut model = process.model.borrow().child();
-                self.settle(&child, &mut model, &stored);
-                self.add(child, model);
+                // One whose memory cannot be looked at is killed before it runs.
+                if self.settle(&mut child, &mut model, &stored) {
+                    self.add(child, model);
+                }
             }
             Err(_) => self.note_refusal(true),
         }
     }
 
     /// Where other threads stored while the process forked, the child has what was there before or after: both are right,
-    /// so what it has is what it must keep.
-    pub(super) fn settle(&self, child: &Space<'m>, model: &mut Model, stored: &[(VirtAddr, u64)]) {
+    /// so what it has is what it must keep. Whether that could be found out.
+    pub(super) fn settle(
+        &self,
+        child: &mut Space<'m>,
+        model: &mut Model,
+        stored: &[(VirtAddr, u64)],
+    ) -> bool {
         for &(address, _) in stored {
             let (Some(slot), Some(page)) = (slot(address), model.page_mut(address.page())) else {
                 continue;
             };
+            if !self.bring_in(child, address) {
+                return false;
+            }
             let now = page.words[slot];
             let before = stored
                 .iter()
@@ -61,6 +71,7 @@ impl<'m> World<'m> {
             }
             page.words[slot] = word;
         }
+        true
     }
 
     /// Ends a process that no hart is in the kernel for.
@@ -102,6 +113,7 @@ impl<'m> World<'m> {
                 bytes[offset..offset + WORD].copy_from_slice(&word.to_ne_bytes());
             }
         }
+        space.publish();
         let end = PageNo(3).address();
         space.set_heap_break(end);
         model.heap_break = end;

@@ -9,6 +9,7 @@
 
 mod areas;
 mod life;
+mod swap;
 mod touch;
 
 use std::cell::{Cell, RefCell};
@@ -26,6 +27,7 @@ use crate::machine::{Bystanders, SimMachine};
 use crate::model::{Model, SLOTS, slot};
 use crate::step::{Action, Place, Step};
 use crate::walker::Touch;
+use swap::Device;
 
 /// Most processes there are.
 const PROCESSES: usize = 8;
@@ -92,6 +94,8 @@ pub struct Tally {
     pub refusals: u64,
     /// Steps inside others.
     pub inside: u64,
+    /// Pages written to swap and read back.
+    pub swapped: (u64, u64),
 }
 
 impl std::ops::AddAssign for Tally {
@@ -102,6 +106,8 @@ impl std::ops::AddAssign for Tally {
         self.forks += other.forks;
         self.refusals += other.refusals;
         self.inside += other.inside;
+        self.swapped.0 += other.swapped.0;
+        self.swapped.1 += other.swapped.1;
     }
 }
 
@@ -120,6 +126,7 @@ pub struct World<'m> {
     tally: Cell<Tally>,
     divergence: RefCell<Option<Divergence>>,
     trace: RefCell<Option<Vec<String>>>,
+    device: Device<'m>,
 }
 
 impl<'m> World<'m> {
@@ -137,6 +144,7 @@ impl<'m> World<'m> {
             tally: Cell::default(),
             divergence: RefCell::default(),
             trace: RefCell::default(),
+            device: Device::default(),
         }
     }
 
@@ -200,15 +208,20 @@ impl<'m> World<'m> {
         for hart in 0..self.harts() {
             self.run_process(hart, None);
         }
+        self.finish_transfers();
         self.audit()?;
         let stats = self.memory.stats();
         let lost = stats[MemCounter::Frames as usize] - stats[MemCounter::Free as usize];
-        if lost != 0 || stats[MemCounter::Committed as usize] != 0 {
-            let committed = stats[MemCounter::Committed as usize];
+        let slots = stats[MemCounter::SwapSlots as usize] - stats[MemCounter::FreeSlots as usize];
+        let committed = stats[MemCounter::Committed as usize];
+        if (lost, slots, committed) != (0, 0, 0) {
             return Err(format!(
-                "all processes are gone, but {lost} frames are in use and {committed} committed"
+                "all processes are gone, but {lost} frames and {slots} slots are in use and {committed} committed"
             ));
         }
+        let swapped =
+            [MemCounter::SwapOuts, MemCounter::SwapIns].map(|counter| stats[counter as usize]);
+        self.count(|tally| tally.swapped = swapped.into());
         Ok(self.tally())
     }
 
@@ -351,6 +364,10 @@ impl<'m> World<'m> {
             Action::Grow(bytes, promise) => self.grow(process, bytes, promise),
             Action::Shrink(bytes) => self.shrink(process, bytes),
             Action::Objects(size, count) => self.objects(size, count),
+            Action::Reclaim(wanted) => {
+                self.reclaim(wanted);
+            }
+            Action::Transfer(index, fails) => self.end_transfer(index, fails),
             Action::Inspect => self.inspect(process),
         }
     }

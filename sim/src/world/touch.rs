@@ -2,16 +2,19 @@
 
 use mm::addr::{PageNo, VirtAddr};
 use mm::space::copy::{CopyFailure, copy_in, copy_out};
-use mm::space::{Access, Resolution};
+use mm::space::{Access, Resolution, Wait};
 
-use abi::PageInfo;
+use abi::{MemCounter, PageInfo};
 
 use super::{Process, Space, World};
-use crate::machine::WORD;
+use crate::machine::{SimMachine, WORD};
 use crate::walker::Touch;
 
 /// A fault that is resolved so often in a row and comes back is one that nothing cures.
 const TRIES: u32 = 150;
+
+/// A way to resolve a fault.
+type Resolve<'m> = fn(&mut Space<'m>, VirtAddr, Access) -> Resolution<'m, SimMachine>;
 
 impl<'m> World<'m> {
     /// The program touches a word, faulting as often as it must.
@@ -27,23 +30,60 @@ impl<'m> World<'m> {
                 return;
             }
             let resolved = self.resolve(process, address, touch.access(), Space::resolve);
-            if resolved != Some(Resolution::Done) {
+            if resolved.is_err() {
                 return;
             }
         }
         self.diverge(|| format!("{touch:?} at {:#x} faults for ever", address.0));
     }
 
-    /// Has `mm` resolve a fault by one of its ways and compares the answer; none if the space is locked by somebody.
+    /// Has `mm` resolve a fault by one of its ways and compares the answer. An error is the end of the copy or the program; it
+    /// may be that the space is locked by somebody, or that the page comes later.
     pub(super) fn resolve(
         &self,
         process: &Process<'m>,
         address: VirtAddr,
         access: Access,
-        by: fn(&mut Space<'m>, VirtAddr, Access) -> Resolution,
-    ) -> Option<Resolution> {
-        let mut space = process.space.try_borrow_mut().ok()?;
-        let space = space.as_mut()?;
+        by: Resolve<'m>,
+    ) -> Result<(), CopyFailure> {
+        let wait = match self.resolve_once(process, address, access, by)? {
+            Some(wait) => wait,
+            None => return Ok(()),
+        };
+        let frames = matches!(wait, Wait::Frames);
+        if self.wait(wait) {
+            // Not done yet: whoever asked tries the access, and comes back.
+            return Ok(());
+        }
+        if frames {
+            self.judge_shortage(process, address);
+            return Err(CopyFailure::NoMemory);
+        }
+        Err(CopyFailure::Denied)
+    }
+
+    /// There is no frame, and none can be made free: that must not happen to a promise.
+    fn judge_shortage(&self, process: &Process<'m>, address: VirtAddr) {
+        self.count(|tally| tally.refusals += 1);
+        let model = process.model.borrow();
+        let page = model.page(address.page());
+        if page.is_some_and(|page| page.promised && !page.touched) {
+            self.diverge(|| format!("no frame for a promise at {:#x}", address.0));
+        }
+    }
+
+    fn resolve_once(
+        &self,
+        process: &Process<'m>,
+        address: VirtAddr,
+        access: Access,
+        by: Resolve<'m>,
+    ) -> Result<Option<Wait<'m, SimMachine>>, CopyFailure> {
+        let mut space = process
+            .space
+            .try_borrow_mut()
+            .or(Err(CopyFailure::Denied))?;
+        let space = space.as_mut().ok_or(CopyFailure::Denied)?;
         let before = space.page_info(address.page());
         let resolution = by(space, address, access);
         self.check_owner(address.page(), before, space.page_info(address.page()));
@@ -52,12 +92,20 @@ impl<'m> World<'m> {
         let page = model.page_mut(address.page());
         let allowed = page.as_ref().is_some_and(|page| page.allows(access));
         match (resolution, page) {
-            (Resolution::Done, Some(page)) if allowed => page.touched = true,
-            (Resolution::Denied, _) if !allowed => {}
+            (Resolution::Done, Some(page)) if allowed => {
+                page.touched = true;
+                Ok(None)
+            }
+            (Resolution::Wait(wait), Some(_)) if allowed => Ok(Some(wait)),
+            (Resolution::Denied, _) if !allowed => Err(CopyFailure::Denied),
+            (Resolution::Lost, Some(page)) if allowed && page.touched && self.may_be_lost() => {
+                Err(CopyFailure::Lost)
+            }
             (Resolution::NoMemory, Some(page)) if allowed && (page.touched || !page.promised) => {
                 self.count(|tally| tally.refusals += 1);
+                Err(CopyFailure::NoMemory)
             }
-            (_, page) => {
+            (resolution, page) => {
                 let page = page.map(|page| page.clone());
                 self.diverge(|| {
                     format!(
@@ -65,14 +113,15 @@ impl<'m> World<'m> {
                         address.0
                     )
                 });
+                Err(CopyFailure::Denied)
             }
         }
-        Some(resolution)
     }
 
-    /// A page with one owner stays in the frame it is in, whatever its owner does.
+    /// A page with one owner stays in the frame it is in, whatever its owner does, unless it goes through swap.
     pub(super) fn check_owner(&self, page: PageNo, before: PageInfo, after: PageInfo) {
-        if before.0 & PageInfo::EXCLUSIVE != 0 && after.frame() != before.frame() {
+        let swap = self.memory.stats()[MemCounter::SwapSlots as usize] != 0;
+        if !swap && before.0 & PageInfo::EXCLUSIVE != 0 && after.frame() != before.frame() {
             self.diverge(|| format!("page {:#x} was copied by its only owner", page.0));
         }
     }
@@ -86,7 +135,6 @@ impl<'m> World<'m> {
         let mut buffer = vec![0; words * WORD];
         let copied = copy_in(self.memory.machine(), address, &mut buffer, |at, access| {
             self.resolve(process, at, access, Space::resolve_for_kernel)
-                .unwrap_or(Resolution::Denied)
         });
         self.note_refusal(copied.is_err_and(|error| error.why == CopyFailure::NoMemory));
     }
@@ -97,7 +145,6 @@ impl<'m> World<'m> {
             .collect();
         let copied = copy_out(self.memory.machine(), address, &buffer, |at, access| {
             self.resolve(process, at, access, Space::resolve_for_kernel)
-                .unwrap_or(Resolution::Denied)
         });
         self.note_refusal(copied.is_err_and(|error| error.why == CopyFailure::NoMemory));
     }

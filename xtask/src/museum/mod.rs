@@ -2,7 +2,7 @@
 //!
 //! A test is worth something only if it passes on the code and fails on the mistake, so both are
 //! run, one line for each mistake. Where a mistake is made decides what runs: the unit tests of the
-//! memory system ([`unit`]), or a program in the emulator ([`guest`]).
+//! memory system ([`mod@unit`]), or a program in the emulator ([`guest`]).
 
 mod guest;
 mod unit;

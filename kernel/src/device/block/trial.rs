@@ -154,7 +154,7 @@ impl Batch {
         let mut frames = Vec::new();
         frames
             .try_reserve_exact(TRANSFER_PAGES)
-            .map_err(|_| NoMemory)?;
+            .map_err(|_| NoMemory::Frames)?;
         for _ in 0..TRANSFER_PAGES {
             frames.push(memory().frame_for_kernel(Need::Lasting)?);
         }

@@ -78,7 +78,7 @@ fn the_last_reference_frees() {
         at_once(0..3, move |_| {
             let (record, contents, last) = &*frame;
             contents.read();
-            if record.drop_reference() {
+            if record.drop_reference() == 0 {
                 contents.write(1);
                 last.fetch_add(1, Ordering::Relaxed);
             }
@@ -100,7 +100,7 @@ fn a_sole_owner_has_the_frame_to_itself() {
                 contents.write(number as u32 + 1);
             } else {
                 assert_eq!(contents.read(), 0);
-                if record.drop_reference() {
+                if record.drop_reference() == 0 {
                     contents.write(9);
                 }
             }
@@ -125,7 +125,7 @@ fn references_come_and_go() {
             };
             for _ in 0..rounds {
                 contents.read();
-                if record.drop_reference() {
+                if record.drop_reference() == 0 {
                     contents.write(1);
                     last.fetch_add(1, Ordering::Relaxed);
                 }

@@ -9,7 +9,7 @@ use crate::addr::VirtAddr;
 use crate::memory::Memory;
 use crate::space::Context;
 use crate::space::copy::{CopyError, copy_in, copy_out};
-use crate::testing::{FakeMachine, Space, on_hart};
+use crate::testing::{FakeMachine, Space, on_hart, settle_by};
 
 /// An address space under the lock the kernel keeps it in, and what harts use without it.
 pub struct Process {
@@ -48,7 +48,9 @@ impl Process {
     pub fn write(&self, address: u64, byte: u8) -> Result<(), CopyError> {
         let machine = self.context.memory().machine();
         copy_out(machine, VirtAddr(address), &[byte], |at, access| {
-            self.with(|space| space.resolve(at, access))
+            settle_by(self.context.memory(), || {
+                self.with(|space| space.resolve(at, access))
+            })
         })
     }
 
@@ -57,7 +59,9 @@ impl Process {
         let machine = self.context.memory().machine();
         let mut byte = [0];
         copy_in(machine, VirtAddr(address), &mut byte, |at, access| {
-            self.with(|space| space.resolve(at, access))
+            settle_by(self.context.memory(), || {
+                self.with(|space| space.resolve(at, access))
+            })
         })?;
         Ok(byte[0])
     }

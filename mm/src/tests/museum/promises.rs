@@ -4,7 +4,7 @@ use abi::MemCounter;
 
 use super::*;
 use crate::addr::VirtAddr;
-use crate::space::Resolution;
+use crate::space::copy::CopyFailure;
 use crate::testing::{counter, faults, free_frames, memory, read, write};
 
 #[test]
@@ -89,7 +89,7 @@ fn mistake_10_a_fault_without_memory_is_told_to_the_one_who_asked() {
             Err(answer) => break answer,
         }
     };
-    assert_eq!(answer, Resolution::NoMemory);
+    assert_eq!(answer, CopyFailure::NoMemory);
     assert!(page > 100);
     // Whoever needs no frame goes on, and the kernel too; one who ends makes room.
     write(&mut other, 0, b"still").unwrap();
@@ -106,7 +106,7 @@ fn mistake_14_a_heap_that_grows_again_reads_as_zeros() {
         space.grow(4 * PAGE, promise).unwrap();
         write(&mut space, 0, &[7; 4 * PAGE_SIZE]).unwrap();
         space.shrink(3 * PAGE);
-        assert_eq!(read(&mut space, PAGE, 1), Err(Resolution::Denied));
+        assert_eq!(read(&mut space, PAGE, 1), Err(CopyFailure::Denied));
         space.grow(3 * PAGE, promise).unwrap();
         assert_eq!(read(&mut space, 0, PAGE_SIZE), Ok(vec![7; PAGE_SIZE]));
         assert_eq!(

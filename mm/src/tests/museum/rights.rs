@@ -6,6 +6,7 @@ use abi::MemCounter;
 
 use super::*;
 use crate::addr::VirtAddr;
+use crate::space::copy::CopyFailure;
 use crate::space::{Access, Resolution};
 use crate::testing::{counter, faults, free_frames, memory, on_hart, read, write};
 
@@ -92,13 +93,13 @@ fn mistake_04_text_can_be_read_and_never_written() {
         space.resolve(VirtAddr(0), Access::Execute),
         Resolution::Done
     );
-    assert_eq!(write(&mut space, 0, b"evil"), Err(Resolution::Denied));
+    assert_eq!(write(&mut space, 0, b"evil"), Err(CopyFailure::Denied));
     // Nor through the copy-on-write path, in parent or child, shared or alone again.
     let mut child = space.fork(COW).unwrap();
-    assert_eq!(write(&mut space, 0, b"evil"), Err(Resolution::Denied));
-    assert_eq!(write(&mut child, 0, b"evil"), Err(Resolution::Denied));
+    assert_eq!(write(&mut space, 0, b"evil"), Err(CopyFailure::Denied));
+    assert_eq!(write(&mut child, 0, b"evil"), Err(CopyFailure::Denied));
     drop(space);
-    assert_eq!(write(&mut child, 0, b"evil"), Err(Resolution::Denied));
+    assert_eq!(write(&mut child, 0, b"evil"), Err(CopyFailure::Denied));
     assert_eq!(read(&mut child, 0, 4), Ok(b"code".to_vec()));
 }
 
@@ -127,8 +128,8 @@ fn mistake_11_the_page_below_an_area_is_nobodys() {
     let mut child = space.fork(COW).unwrap();
     for address in [2 * PAGE, 3 * PAGE - 1] {
         for space in [&mut space, &mut child] {
-            assert_eq!(write(space, address, b"x"), Err(Resolution::Denied));
-            assert_eq!(read(space, address, 1), Err(Resolution::Denied));
+            assert_eq!(write(space, address, b"x"), Err(CopyFailure::Denied));
+            assert_eq!(read(space, address, 1), Err(CopyFailure::Denied));
         }
     }
 }

@@ -9,8 +9,8 @@ use user::testing::outcome::{Outcome, failure};
 /// Ticks that processes which were not waited for get to leave: a fork bomb takes a while.
 const PATIENCE: u32 = 100;
 
-/// Free memory, in pages: free frames by the kernel's count where it keeps one, else what a
-/// program can reserve, which is the same up to page tables.
+/// Free memory, in pages: free frames by the kernel's count where it keeps one and nothing moves between
+/// frames and swap, else what a program can reserve, which is the same up to page tables.
 #[derive(Clone, Copy)]
 pub struct Frames(u64);
 
@@ -18,8 +18,8 @@ impl Frames {
     /// Those free now.
     pub fn now() -> Self {
         Self(match SystemCounters::now() {
-            Ok(counters) => counters[MemCounter::Free],
-            Err(_) => reservable(),
+            Ok(counters) if counters[MemCounter::SwapSlots] == 0 => counters[MemCounter::Free],
+            _ => reservable(),
         })
     }
 
@@ -36,7 +36,7 @@ impl Frames {
         let before = core::mem::replace(self, now);
         if now.0 < before.0 {
             return Err(failure!(
-                "expected {} free frames afterwards, saw {}",
+                "expected {} free pages afterwards, saw {}",
                 before.0,
                 now.0
             ));

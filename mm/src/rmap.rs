@@ -1,0 +1,211 @@
+//! The reverse map: from a frame to every entry that maps it.
+//!
+//! Processes that are related by fork form a *family*. A private page keeps its address in all of them, so the family and the
+//! page number, which the record of a frame tells, lead to every entry that can map it: one walk in each member. (Linux keeps
+//! trees of areas for this, `anon_vma`, because its areas can move.)
+//!
+//! A [`Member`] is an address space as others see it. It is in the list of its family from the moment its image is complete
+//! until it is dropped. What the reverse map does not find, a space that is being built or forked, cannot be evicted; whoever evicts
+//! compares the entries found with the frame's count.
+//!
+//! Locks: a list's, then a member's [`Member::entries`]. The second keeps the tables from going away under a walk, and a fork
+//! from copying an entry that is just being replaced. Both are held for a walk, not for a fence or a transfer.
+
+use sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use sync::{Counted, LeafLock};
+
+use crate::addr::{FrameNo, PageNo};
+use crate::machine::{Asid, Machine};
+use crate::memory::Memory;
+use crate::pt::{Entry, Format, Table, Walk};
+use crate::space::{Stale, Users};
+use crate::tlb::Scope;
+
+/// What others need of an address space: its root, and the harts that must be told when an entry changes.
+pub(crate) struct Member {
+    pub(crate) root: FrameNo,
+    pub(crate) asid: Asid,
+    /// Its family's number. Numbers come again after 2^32; then a walk looks at some spaces in vain.
+    pub(crate) family: u32,
+    pub(crate) active: Users,
+    pub(crate) stale: Stale,
+    pub(crate) code_stale: Stale,
+    /// Held while somebody else walks its tables, while a table of it is freed, and while a table of it is forked.
+    pub(crate) entries: LeafLock<()>,
+    /// How often an entry was tightened by others, and how many of those its harts have forgotten.
+    tightened: AtomicU64,
+    flushed: AtomicU64,
+    links: LeafLock<Links>,
+}
+
+/// Neighbours in a list.
+#[derive(Default)]
+struct Links {
+    next: Option<Counted<Member>>,
+    previous: Option<Counted<Member>>,
+}
+
+impl Member {
+    /// A space of a family that nobody sees yet.
+    pub(crate) fn new(root: FrameNo, asid: Asid, family: u32) -> Self {
+        Self {
+            root,
+            asid,
+            family,
+            active: Users::none(),
+            stale: Stale::all(),
+            code_stale: Stale::all(),
+            entries: LeafLock::new(()),
+            tightened: AtomicU64::new(0),
+            flushed: AtomicU64::new(0),
+            links: LeafLock::new(Links::default()),
+        }
+    }
+}
+
+const LISTS: usize = 64;
+
+/// All families. Each is in the list that its number says.
+pub(crate) struct Families {
+    last: AtomicU32,
+    lists: [LeafLock<Option<Counted<Member>>>; LISTS],
+}
+
+impl Families {
+    pub(crate) fn new() -> Self {
+        Self {
+            last: AtomicU32::new(0),
+            lists: core::array::from_fn(|_| LeafLock::new(None)),
+        }
+    }
+
+    /// The number of a new family.
+    pub(crate) fn found(&self) -> u32 {
+        self.last.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn list(&self, family: u32) -> &LeafLock<Option<Counted<Member>>> {
+        &self.lists[family as usize % LISTS]
+    }
+
+    /// Lets others see a member.
+    pub(crate) fn join(&self, member: &Counted<Member>) {
+        self.list(member.family).with(|first| {
+            let next = first.replace(member.clone());
+            if let Some(next) = &next {
+                next.links
+                    .with(|links| links.previous = Some(member.clone()));
+            }
+            member.links.with(|links| links.next = next);
+        });
+    }
+
+    /// Hides a member that others see. Nobody walks its tables any more.
+    pub(crate) fn leave(&self, member: &Counted<Member>) {
+        // What is dropped inside are handles to members that others hold too, so nothing is freed under the lock.
+        self.list(member.family).with(|first| {
+            let Links { next, previous } = member.links.with(core::mem::take);
+            if let Some(next) = &next {
+                next.links.with(|links| links.previous = previous.clone());
+            }
+            match previous {
+                Some(previous) => previous.links.with(|links| links.next = next),
+                None => *first = next,
+            }
+        });
+    }
+
+    fn for_each(&self, family: u32, mut visit: impl FnMut(&Counted<Member>)) {
+        self.list(family).with(|first| {
+            let mut at = first.clone();
+            while let Some(member) = at {
+                if member.family == family {
+                    visit(&member);
+                }
+                at = member.links.with(|links| links.next.clone());
+            }
+        });
+    }
+}
+
+/// An entry that maps a frame.
+pub(crate) struct Mapping<'a, 'm> {
+    member: &'a Member,
+    table: Table<'m>,
+    index: usize,
+    /// What it says.
+    pub(crate) word: u64,
+}
+
+impl Mapping<'_, '_> {
+    /// Changes the entry if nobody else has meanwhile; whether it did.
+    pub(crate) fn replace(&self, new: u64) -> bool {
+        self.table.replace(self.index, self.word, new)
+    }
+
+    /// The same, to an entry that permits less; [`Memory::flush_family`] must follow.
+    pub(crate) fn tighten(&self, new: u64) -> bool {
+        let replaced = self.replace(new);
+        if replaced {
+            self.member.tightened.fetch_add(1, Ordering::Relaxed);
+        }
+        replaced
+    }
+}
+
+impl<M: Machine> Memory<M> {
+    /// Visits every entry of a family that maps a page to a frame. Inside, there are locks.
+    pub(crate) fn for_each_mapping(
+        &self,
+        (family, page): (u32, PageNo),
+        frame: FrameNo,
+        mut visit: impl FnMut(&Mapping<'_, '_>),
+    ) {
+        self.families.for_each(family, |member| {
+            member.entries.with(|()| {
+                let Walk::Leaf(table, index) = self.walk(member.root, page) else {
+                    return;
+                };
+                let word = table.get(index);
+                if M::Format::decode(word, 0) == Entry::Page(frame) {
+                    visit(&Mapping {
+                        member,
+                        table,
+                        index,
+                        word,
+                    });
+                }
+            });
+        });
+    }
+
+    /// Makes all harts forget what was tightened in a family: one fence for each member, whatever was in it.
+    ///
+    /// When this returns, what the caller has tightened is forgotten, whoever saw to it: a member is passed over only after
+    /// somebody's fence has returned.
+    pub(crate) fn flush_family(&self, family: u32) {
+        loop {
+            let mut stale: [Option<(Counted<Member>, u64)>; 16] = Default::default();
+            let mut room = stale.iter_mut();
+            self.families.for_each(family, |member| {
+                let tightened = member.tightened.load(Ordering::Relaxed);
+                if member.flushed.load(Ordering::Acquire) < tightened
+                    && let Some(place) = room.next()
+                {
+                    *place = Some((member.clone(), tightened));
+                }
+            });
+            if stale[0].is_none() {
+                return;
+            }
+            for (member, tightened) in stale.iter().flatten() {
+                member.shoot_down(self, Scope::Space);
+                let later = |flushed| (flushed < *tightened).then_some(*tightened);
+                // An error means that somebody has flushed later still.
+                let _ = member
+                    .flushed
+                    .fetch_update(Ordering::Release, Ordering::Relaxed, later);
+            }
+        }
+    }
+}

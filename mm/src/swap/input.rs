@@ -1,0 +1,150 @@
+//! Pages on their way in.
+
+use abi::{MemCounter, PAGE_SIZE};
+
+use super::TransferError;
+use crate::addr::{FrameNo, SlotNo};
+use crate::frame::{Cached, Kind};
+use crate::machine::Machine;
+use crate::memory::Memory;
+
+/// Most slots that are read at once: the one that is wanted and those behind it, which were probably swapped out with it.
+pub(crate) const READ_AHEAD: usize = 8;
+
+/// Neighbouring slots to be read. The first is wanted, the others are read because it costs little.
+///
+/// Whoever gets one reads [`SwapIn::count`] pages from the device, beginning with [`SwapIn::first`], into
+/// [`SwapIn::bytes_mut`], and ends it with [`SwapIn::finish`]. One that is dropped has failed.
+#[must_use = "somebody waits for the page"]
+pub struct SwapIn<'m, M: Machine> {
+    memory: &'m Memory<M>,
+    first: SlotNo,
+    count: usize,
+}
+
+/// A page that somebody waits for. It stays where it is until this is dropped: by then the fault must have been tried again.
+#[must_use = "the page may be evicted again before it was used"]
+pub struct PageWait<'m, M: Machine> {
+    memory: &'m Memory<M>,
+    frame: FrameNo,
+}
+
+impl<'m, M: Machine> SwapIn<'m, M> {
+    /// A read of `slot`, which the caller has a reference to and which is not cached, into a frame for which there is a ticket; none
+    /// if somebody else began meanwhile.
+    pub(crate) fn begin(
+        memory: &'m Memory<M>,
+        slot: SlotNo,
+    ) -> Result<Option<Self>, crate::NoMemory> {
+        memory.may_allocate()?;
+        if !memory.prepare_to_read(slot)? {
+            return Ok(None);
+        }
+        let mut read = Self {
+            memory,
+            first: slot,
+            count: 1,
+        };
+        let mut last = slot;
+        while let Some((next, record)) = memory.slots.after(last)
+            && read.count < READ_AHEAD
+            && record.count() != 0
+            && record.frame().is_none()
+            && memory.has_frames_to_spare()
+            && memory.prepare_to_read(next) == Ok(true)
+        {
+            read.count += 1;
+            last = next;
+        }
+        Ok(Some(read))
+    }
+
+    /// The first slot.
+    pub fn first(&self) -> SlotNo {
+        self.first
+    }
+
+    /// How many slots.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The frames to read into, in the order of the slots. They are the reader's until [`SwapIn::finish`].
+    pub fn frames(&self) -> impl Iterator<Item = FrameNo> {
+        self.memory.frames_in_transfer(self.first, self.count)
+    }
+
+    /// The bytes of the frame for the slot of this index.
+    ///
+    /// # Panics
+    /// If there are not so many.
+    pub fn bytes_mut(&mut self, index: usize) -> &mut [u8; PAGE_SIZE] {
+        let frame = self.frames().nth(index).expect("there are not so many");
+        let memory = self.memory;
+        crate::phys::incoming_bytes_mut(&memory.machine, frame, self)
+    }
+
+    /// Says how it went. What comes back is the page that was wanted, for the fault to be tried again with.
+    pub fn finish(mut self, result: Result<(), TransferError>) -> PageWait<'m, M> {
+        let memory = self.memory;
+        let frame = memory.frame_in_transfer(self.first);
+        memory.wait_too(frame);
+        self.end(result);
+        PageWait { memory, frame }
+    }
+
+    fn end(&mut self, result: Result<(), TransferError>) {
+        let memory = self.memory;
+        let (now, read) = match result {
+            Ok(()) => (Cached::Clean, self.count),
+            Err(TransferError) => (Cached::Failed, 0),
+        };
+        memory.count(MemCounter::SwapIns, read as i64);
+        for frame in memory.frames_in_transfer(self.first, core::mem::take(&mut self.count)) {
+            memory.end_transfer(frame, Cached::Reading, now);
+            memory.drop_reference(frame);
+        }
+    }
+}
+
+impl<M: Machine> Drop for SwapIn<'_, M> {
+    fn drop(&mut self) {
+        self.end(Err(TransferError));
+    }
+}
+
+impl<'m, M: Machine> PageWait<'m, M> {
+    /// Of a page for which [`super::Lookup::Coming`] gave a reference.
+    pub(crate) fn new(memory: &'m Memory<M>, frame: FrameNo) -> Self {
+        Self { memory, frame }
+    }
+
+    /// Whether it still has not come.
+    pub fn is_coming(&self) -> bool {
+        self.memory.is_coming(self.frame)
+    }
+}
+
+impl<M: Machine> Drop for PageWait<'_, M> {
+    fn drop(&mut self) {
+        self.memory.stop_waiting(self.frame);
+    }
+}
+
+impl<M: Machine> Memory<M> {
+    /// Puts a frame into the cache for a slot to be read into; false if the slot is cached already, or nobody's any more.
+    fn prepare_to_read(&self, slot: SlotNo) -> Result<bool, crate::NoMemory> {
+        let mut tickets = self.budget.take_for_placed_page()?;
+        let frame = self
+            .allocate(Kind::Anonymous, &mut tickets)
+            .into_reference();
+        if self.cache_for_read(slot, frame) {
+            return Ok(true);
+        }
+        // It never was a page, so it had no place.
+        let freed = self.frames.record(frame).drop_sole_reference();
+        debug_assert!(freed, "nobody knows the frame");
+        self.give_back(frame);
+        Ok(false)
+    }
+}

@@ -1,0 +1,36 @@
+//! Swap: pages whose contents are on a device, still counted and still shared.
+//!
+//! A *slot* is a page's worth of the swap device. It is counted like a frame (R1): one for each table entry that refers to it
+//! and one for the cache. The *swap cache* says which frame has the same contents as which slot, so that a page that is shared by
+//! many is written once, read once, and comes back as one shared frame.
+//!
+//! Out: eviction ([`crate::reclaim`]) gives a page a slot and puts it into the cache, replaces every entry that maps it by the
+//! slot, flushes, and hands what the device lacks to the kernel as a [`SwapOut`]. In: a fault on a slot takes the frame
+//! from the cache, or puts one in and hands the kernel a [`SwapIn`]. Nothing here waits (R8): the kernel does the transfer, says how
+//! it went, and the fault is tried again. Until then whoever waits holds the page ([`PageWait`]), so nobody can evict it first.
+//!
+//! Invariants:
+//! - a frame and a slot that are cached name each other, and the cache holds a reference to both;
+//! - a frame in the cache is writable in nobody's translation: who wants to write it copies it, or, as its only owner, takes
+//!   it out of the cache first;
+//! - a transfer holds a reference to its frames, so none is reused before its transfer is over;
+//! - a page that nothing but the cache refers to any more, neither to its frame nor to its slot, is freed at once.
+//!
+//! One lock protects the cache and the free slots. It is never taken where nothing was ever swapped.
+
+mod cache;
+mod input;
+mod output;
+mod slots;
+
+pub use input::{PageWait, SwapIn};
+pub use output::SwapOut;
+pub use slots::SlotRecord;
+
+pub(crate) use cache::Lookup;
+pub(crate) use output::CLUSTER;
+pub(crate) use slots::Slots;
+
+/// The device could not transfer a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TransferError;

@@ -1,0 +1,395 @@
+//! Pages that go to swap and come back.
+
+use abi::{MemCounter, PageInfo, ProcCounter};
+
+use super::*;
+use crate::addr::VirtAddr;
+use crate::space::copy::CopyFailure;
+use crate::space::{Access, Resolution, Wait};
+use crate::testing::{
+    Space, audit, counter, free_frames, make_free, memory_with_swap, peek, read, settle, write,
+};
+
+/// Evicts pages until none is left that can be.
+fn evict_all(memory: &Memory<FakeMachine>) {
+    while make_free(memory, 32) != 0 {}
+}
+
+/// A space with `count` pages, each of which begins with its number, that can be evicted.
+fn numbered(memory: &'static Memory<FakeMachine>, count: u64) -> Space {
+    let mut space = space(memory, count);
+    space.publish();
+    for page in 0..count {
+        write(&mut space, page * PAGE, &page.to_le_bytes()).unwrap();
+    }
+    space
+}
+
+fn check_numbers(space: &mut Space, count: u64) {
+    for page in 0..count {
+        let bytes = read(space, page * PAGE, 8).unwrap();
+        assert_eq!(bytes, page.to_le_bytes(), "page {page}");
+    }
+}
+
+fn swapped(space: &Space) -> u64 {
+    space.usage()[ProcCounter::Swapped as usize] / PAGE
+}
+
+fn slots_in_use(memory: &Memory<FakeMachine>) -> u64 {
+    counter(memory, MemCounter::SwapSlots) - counter(memory, MemCounter::FreeSlots)
+}
+
+#[test]
+fn pages_come_back_as_they_went() {
+    let memory = memory_with_swap(200, 100);
+    let mut space = numbered(memory, 40);
+    let free = free_frames(memory);
+    evict_all(memory);
+    assert_eq!(swapped(&space), 40);
+    assert_eq!(free_frames(memory), free + 40);
+    assert_eq!(counter(memory, MemCounter::SwapOuts), 40);
+    assert_eq!(space.page_info(PageNo(3)), PageInfo(PageInfo::SWAPPED));
+    audit(memory, [&space]);
+    check_numbers(&mut space, 40);
+    assert_eq!(swapped(&space), 0);
+    assert_eq!(counter(memory, MemCounter::SwapIns), 40);
+    audit(memory, [&space]);
+    drop(space);
+    assert_eq!((slots_in_use(memory), free_frames(memory)), (0, 200));
+}
+
+#[test]
+fn more_memory_than_there_are_frames() {
+    let memory = memory_with_swap(100, 400);
+    let mut space = AddressSpace::new(memory).unwrap();
+    space.map(pages(0, 300), data(), Promise::Charged).unwrap();
+    space.publish();
+    for round in 0..3u64 {
+        for page in 0..300 {
+            let bytes = (page ^ round).to_le_bytes();
+            write(&mut space, page * PAGE, &bytes).unwrap();
+        }
+        for page in 0..300 {
+            let bytes = read(&mut space, page * PAGE, 8).unwrap();
+            assert_eq!(bytes, (page ^ round).to_le_bytes());
+        }
+        audit(memory, [&space]);
+    }
+    assert_eq!(counter(memory, MemCounter::Killed), 0);
+}
+
+#[test]
+fn a_shared_page_is_written_once_and_read_once() {
+    let memory = memory_with_swap(300, 100);
+    let mut family = vec![numbered(memory, 20)];
+    for _ in 0..4 {
+        let child = family[0].fork(COW).unwrap();
+        family.push(child);
+    }
+    evict_all(memory);
+    assert_eq!(counter(memory, MemCounter::SwapOuts), 20);
+    assert_eq!(slots_in_use(memory), 20);
+    audit(memory, &family);
+    for space in &mut family {
+        assert_eq!(swapped(space), 20);
+        check_numbers(space, 20);
+    }
+    assert_eq!(counter(memory, MemCounter::SwapIns), 20);
+    let frames: Vec<_> = family
+        .iter()
+        .map(|space| space.page_info(PageNo(7)).frame())
+        .collect();
+    assert!(
+        frames.iter().all(|&frame| frame == frames[0]),
+        "it came back shared"
+    );
+    audit(memory, &family);
+    // Clean and in the cache: it goes again without a write.
+    evict_all(memory);
+    assert_eq!(counter(memory, MemCounter::SwapOuts), 20);
+}
+
+#[test]
+fn a_swapped_page_that_is_written_is_the_writers_own() {
+    let memory = memory_with_swap(200, 100);
+    let mut parent = numbered(memory, 8);
+    let mut child = parent.fork(COW).unwrap();
+    evict_all(memory);
+    write(&mut child, 3 * PAGE, b"childish").unwrap();
+    assert_eq!(read(&mut parent, 3 * PAGE, 8).unwrap(), 3u64.to_le_bytes());
+    assert_eq!(read(&mut child, 3 * PAGE, 8).unwrap(), b"childish");
+    audit(memory, [&parent, &child]);
+    evict_all(memory);
+    assert_eq!(read(&mut child, 3 * PAGE, 8).unwrap(), b"childish");
+    check_numbers(&mut parent, 8);
+}
+
+#[test]
+fn the_last_owner_of_a_cached_page_copies_nothing() {
+    let memory = memory_with_swap(200, 100);
+    let mut space = numbered(memory, 8);
+    evict_all(memory);
+    let copies = counter(memory, MemCounter::CopyFaults);
+    for page in 0..8 {
+        write(&mut space, page * PAGE + 8, b"more").unwrap();
+    }
+    assert_eq!(counter(memory, MemCounter::CopyFaults), copies);
+    assert_eq!(
+        slots_in_use(memory),
+        0,
+        "the slots no longer have what the pages have"
+    );
+    audit(memory, [&space]);
+    check_numbers(&mut space, 8);
+}
+
+#[test]
+fn a_fork_of_swapped_pages_shares_their_slots() {
+    let memory = memory_with_swap(200, 100);
+    for mode in [COW, ForkMode::Eager] {
+        let mut parent = numbered(memory, 10);
+        evict_all(memory);
+        let free = free_frames(memory);
+        let mut child = parent.fork(mode).unwrap();
+        assert!(
+            free - free_frames(memory) < 10,
+            "nothing was read or copied"
+        );
+        assert_eq!(slots_in_use(memory), 10);
+        audit(memory, [&parent, &child]);
+        write(&mut parent, 0, b"parental").unwrap();
+        check_numbers(&mut child, 10);
+        drop(parent);
+        check_numbers(&mut child, 10);
+        audit(memory, [&child]);
+        drop(child);
+        assert_eq!(slots_in_use(memory), 0);
+    }
+}
+
+#[test]
+fn a_used_page_gets_a_second_chance() {
+    let memory = memory_with_swap(200, 100);
+    let mut space = numbered(memory, 20);
+    // Once round clears what was noted when the pages were filled.
+    assert_eq!(make_free(memory, 1), 1);
+    for page in 10..20 {
+        let address = VirtAddr(page * PAGE);
+        assert_eq!(settle(&mut space, address, Access::Read), Ok(()));
+    }
+    for _ in 0..9 {
+        assert_eq!(make_free(memory, 1), 1);
+    }
+    let kept = (10..20).filter(|&page| space.page_info(PageNo(page)).is_present());
+    assert!(kept.count() >= 9, "those that were used stayed");
+}
+
+#[test]
+fn text_is_evicted_and_stays_text() {
+    let memory = memory_with_swap(200, 100);
+    let mut space = AddressSpace::new(memory).unwrap();
+    let text = Permissions::READ | Permissions::EXECUTE;
+    space.map(pages(0, 2), text, Promise::Charged).unwrap();
+    space.bytes_mut(VirtAddr(PAGE)).unwrap()[..4].copy_from_slice(b"code");
+    evict_all(memory);
+    assert_eq!(
+        swapped(&space),
+        0,
+        "an image that is laid out is nobody's to evict"
+    );
+    space.publish();
+    evict_all(memory);
+    assert_eq!(swapped(&space), 1);
+    assert_eq!(write(&mut space, PAGE, b"evil"), Err(CopyFailure::Denied));
+    assert_eq!(settle(&mut space, VirtAddr(PAGE), Access::Execute), Ok(()));
+    assert_eq!(write(&mut space, PAGE, b"evil"), Err(CopyFailure::Denied));
+    assert_eq!(read(&mut space, PAGE, 4).unwrap(), b"code");
+}
+
+#[test]
+fn no_hart_keeps_the_translation_of_an_evicted_page() {
+    let memory = memory_with_swap(200, 100);
+    let space = numbered(memory, 4);
+    assert_eq!(peek(&space, PAGE), Some(1));
+    evict_all(memory);
+    assert_eq!(peek(&space, PAGE), None);
+}
+
+#[test]
+fn a_page_being_written_is_not_reused() {
+    let memory = memory_with_swap(200, 100);
+    let mut space = numbered(memory, 4);
+    let mut writes = Vec::new();
+    while let Some(write) = memory.reclaim(32).write {
+        writes.push(write);
+    }
+    assert_eq!(writes.iter().map(|write| write.count()).sum::<usize>(), 4);
+    let free = free_frames(memory);
+    audit(memory, [&space]);
+    // It comes back from the cache, and whoever writes it meanwhile writes a copy.
+    let outgoing = writes[0].frames().next().unwrap();
+    write(&mut space, 8, b"changed").unwrap();
+    assert_ne!(space.page_info(PageNo(0)).frame(), outgoing.0);
+    assert!(free_frames(memory) < free);
+    audit(memory, [&space]);
+    for write in writes {
+        memory.machine().disk.write(write);
+    }
+    audit(memory, [&space]);
+    check_numbers(&mut space, 4);
+    assert_eq!(read(&mut space, 8, 7).unwrap(), b"changed");
+}
+
+#[test]
+fn a_page_that_is_given_up_while_it_is_written_is_freed_after() {
+    let memory = memory_with_swap(200, 100);
+    let space = numbered(memory, 4);
+    let out = memory.reclaim(32).write.unwrap();
+    drop(space);
+    assert_eq!(free_frames(memory), 200 - 4);
+    assert_eq!(slots_in_use(memory), 4);
+    memory.machine().disk.write(out);
+    assert_eq!((slots_in_use(memory), free_frames(memory)), (0, 200));
+    audit(memory, []);
+}
+
+#[test]
+fn a_write_that_fails_leaves_the_page() {
+    let memory = memory_with_swap(200, 100);
+    let mut space = numbered(memory, 4);
+    memory.machine().disk.set_broken(true);
+    let free = free_frames(memory);
+    assert_eq!(make_free(memory, 4), 0);
+    assert_eq!(free_frames(memory), free);
+    audit(memory, [&space]);
+    check_numbers(&mut space, 4);
+    memory.machine().disk.set_broken(false);
+    evict_all(memory);
+    assert_eq!(swapped(&space), 4);
+    check_numbers(&mut space, 4);
+}
+
+#[test]
+fn a_read_that_fails_is_the_end_of_those_who_need_the_page() {
+    let memory = memory_with_swap(200, 100);
+    let mut parent = numbered(memory, 4);
+    let mut child = parent.fork(COW).unwrap();
+    evict_all(memory);
+    memory.machine().disk.set_broken(true);
+    let free = free_frames(memory);
+    assert_eq!(read(&mut parent, 0, 1), Err(CopyFailure::Lost));
+    assert_eq!(free_frames(memory), free);
+    audit(memory, [&parent, &child]);
+    drop(parent);
+    // The next one asks the device again.
+    memory.machine().disk.set_broken(false);
+    check_numbers(&mut child, 4);
+}
+
+#[test]
+fn two_who_need_a_page_read_it_once() {
+    let memory = memory_with_swap(200, 100);
+    let mut parent = numbered(memory, 1);
+    let mut child = parent.fork(COW).unwrap();
+    evict_all(memory);
+    let Resolution::Wait(Wait::Read(reading)) = parent.resolve(VirtAddr(0), Access::Read) else {
+        panic!("it must be read");
+    };
+    let Resolution::Wait(Wait::Page(waiting)) = child.resolve(VirtAddr(0), Access::Write) else {
+        panic!("it is being read");
+    };
+    assert!(waiting.is_coming());
+    evict_all(memory);
+    audit(memory, [&parent, &child]);
+    let page = memory.machine().disk.read(reading);
+    assert!(!waiting.is_coming());
+    // Held by those who wait, it cannot go again before they have used it.
+    evict_all(memory);
+    assert_eq!(child.resolve(VirtAddr(0), Access::Write), Resolution::Done);
+    assert_eq!(parent.resolve(VirtAddr(0), Access::Read), Resolution::Done);
+    drop((waiting, page));
+    audit(memory, [&parent, &child]);
+    assert_eq!(counter(memory, MemCounter::SwapIns), 1);
+    check_numbers(&mut parent, 1);
+}
+
+#[test]
+fn a_reader_that_goes_away_leaves_nothing() {
+    let memory = memory_with_swap(200, 100);
+    let mut space = numbered(memory, 9);
+    evict_all(memory);
+    let Resolution::Wait(wait) = space.resolve(VirtAddr(0), Access::Read) else {
+        panic!("it must be read");
+    };
+    drop(space);
+    drop(wait);
+    assert_eq!((slots_in_use(memory), free_frames(memory)), (0, 200));
+    audit(memory, []);
+}
+
+#[test]
+fn neighbours_are_read_together() {
+    let memory = memory_with_swap(400, 100);
+    let mut space = numbered(memory, 16);
+    evict_all(memory);
+    let Resolution::Wait(Wait::Read(reading)) = space.resolve(VirtAddr(0), Access::Read) else {
+        panic!("it must be read");
+    };
+    assert_eq!(reading.count(), 8);
+    drop(memory.machine().disk.read(reading));
+    for page in 0..8 {
+        let resolution = space.resolve(VirtAddr(page * PAGE), Access::Read);
+        assert_eq!(resolution, Resolution::Done, "page {page}");
+    }
+    check_numbers(&mut space, 16);
+}
+
+#[test]
+fn when_swap_is_full_the_promised_are_served_and_others_are_told() {
+    let memory = memory_with_swap(100, 20);
+    let mut promised = AddressSpace::new(memory).unwrap();
+    promised
+        .map(pages(0, 40), data(), Promise::Charged)
+        .unwrap();
+    promised.publish();
+    let mut lazy = space(memory, 200);
+    lazy.publish();
+    let touched = (0..200)
+        .take_while(|page| write(&mut lazy, page * PAGE, b"lazy").is_ok())
+        .count() as u64;
+    assert!(touched > 30 && touched < 100);
+    for page in 0..40 {
+        write(&mut promised, page * PAGE, b"mine").unwrap();
+    }
+    audit(memory, [&promised, &lazy]);
+    for page in 0..touched {
+        assert_eq!(read(&mut lazy, page * PAGE, 4).unwrap(), b"lazy");
+    }
+    drop((promised, lazy));
+    assert_eq!((slots_in_use(memory), free_frames(memory)), (0, 100));
+}
+
+#[test]
+fn slots_of_pages_that_came_back_are_given_up_when_they_run_short() {
+    let memory = memory_with_swap(200, 40);
+    let mut space = numbered(memory, 40);
+    evict_all(memory);
+    check_numbers(&mut space, 40);
+    assert_eq!(slots_in_use(memory), 40);
+    // The hand finds them used, and takes their slots.
+    let _ = memory.reclaim(1);
+    assert!(slots_in_use(memory) < 40);
+    audit(memory, [&space]);
+}
+
+#[test]
+fn unmapping_swapped_pages_frees_their_slots() {
+    let memory = memory_with_swap(200, 100);
+    let mut space = numbered(memory, 20);
+    evict_all(memory);
+    space.unmap(pages(5, 10)).unwrap();
+    assert_eq!(slots_in_use(memory), 15);
+    audit(memory, [&space]);
+    assert_eq!(read(&mut space, 6 * PAGE, 1), Err(CopyFailure::Denied));
+}

@@ -1,0 +1,186 @@
+//! The swap device and the part of the kernel: transfers that end late, in any order, or badly.
+//!
+//! Invariants: a token is taken out of its list before anything is done with it, because other harts act meanwhile; what is being
+//! written does not change before the write has ended, which is compared.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+
+use abi::PAGE_SIZE;
+use mm::Reclaimed;
+use mm::addr::VirtAddr;
+use mm::space::{Access, Resolution, Wait};
+use mm::swap::{PageWait, SwapIn, SwapOut, TransferError};
+
+use super::{Space, World};
+use crate::machine::SimMachine;
+use crate::ram::NEVER_WRITTEN;
+
+type Page = [u8; PAGE_SIZE];
+
+/// Something that the device has been told to do.
+enum Transfer<'m> {
+    In(SwapIn<'m, SimMachine>),
+    /// With what the pages were when it began.
+    Out(SwapOut<'m, SimMachine>, Vec<Page>),
+}
+
+/// The device, and what is under way.
+#[derive(Default)]
+pub(super) struct Device<'m> {
+    slots: RefCell<HashMap<u64, Page>>,
+    transfers: RefCell<Vec<Transfer<'m>>>,
+    /// Of programs that wait for a page, and will perhaps try again.
+    waiting: RefCell<Vec<PageWait<'m, SimMachine>>>,
+    /// A read has failed, so that a page may be lost.
+    failed: Cell<bool>,
+}
+
+/// Most programs that wait at a time.
+const WAITING: usize = 4;
+
+impl<'m> World<'m> {
+    /// Does what a fault waits for, now or later. Whether the program may try again at once.
+    pub(super) fn wait(&self, wait: Wait<'m, SimMachine>) -> bool {
+        let chance = self.memory.machine().chance(4);
+        match wait {
+            Wait::Page(page) => {
+                self.keep_waiting(page);
+                false
+            }
+            Wait::Read(mut read) => {
+                for index in 0..read.count() {
+                    // What was there must be nobody's.
+                    for bytes in read.bytes_mut(index).chunks_exact_mut(8) {
+                        bytes.copy_from_slice(&NEVER_WRITTEN.to_ne_bytes());
+                    }
+                }
+                self.device.transfers.borrow_mut().push(Transfer::In(read));
+                if chance != 0 {
+                    let last = self.device.transfers.borrow().len() - 1;
+                    self.end_transfer(last, false);
+                }
+                chance != 0
+            }
+            Wait::Frames => {
+                let progress = self.reclaim(u64::from(chance) + 1);
+                self.end_all_writes();
+                progress
+            }
+        }
+    }
+
+    fn keep_waiting(&self, page: PageWait<'m, SimMachine>) {
+        let mut waiting = self.device.waiting.borrow_mut();
+        waiting.push(page);
+        let gone = (waiting.len() > WAITING).then(|| waiting.remove(0));
+        drop(waiting);
+        drop(gone);
+    }
+
+    /// Reclaims so many frames; the writes begin. Whether there was anything to be had.
+    pub(super) fn reclaim(&self, wanted: u64) -> bool {
+        let Reclaimed { freed, write } = self.memory.reclaim(wanted);
+        let under_way = !self.device.transfers.borrow().is_empty();
+        let progress = freed != 0 || write.is_some() || under_way;
+        if let Some(write) = write {
+            let pages = (0..write.count())
+                .map(|index| *write.bytes(index))
+                .collect();
+            let begun = Transfer::Out(write, pages);
+            self.device.transfers.borrow_mut().push(begun);
+        }
+        progress
+    }
+
+    fn end_all_writes(&self) {
+        loop {
+            let is_write = |transfer: &Transfer| matches!(transfer, Transfer::Out(..));
+            let Some(index) = self.device.transfers.borrow().iter().position(is_write) else {
+                return;
+            };
+            self.end_transfer(index, false);
+        }
+    }
+
+    /// Ends one of the transfers under way, well or badly.
+    pub(super) fn end_transfer(&self, index: usize, fails: bool) {
+        let transfer = {
+            let mut transfers = self.device.transfers.borrow_mut();
+            if transfers.is_empty() {
+                return;
+            }
+            let index = index % transfers.len();
+            transfers.swap_remove(index)
+        };
+        match transfer {
+            Transfer::In(read) => {
+                let page = self.end_read(read, fails);
+                self.keep_waiting(page);
+            }
+            Transfer::Out(write, pages) => self.end_write(write, pages, fails),
+        }
+    }
+
+    fn end_read(&self, mut read: SwapIn<'m, SimMachine>, fails: bool) -> PageWait<'m, SimMachine> {
+        if fails {
+            self.device.failed.set(true);
+            return read.finish(Err(TransferError));
+        }
+        for index in 0..read.count() {
+            let slot = read.first().0 + index as u64;
+            match self.device.slots.borrow().get(&slot) {
+                Some(page) => *read.bytes_mut(index) = *page,
+                None => self.diverge(|| format!("slot {slot:#x} is read and was never written")),
+            }
+        }
+        read.finish(Ok(()))
+    }
+
+    fn end_write(&self, write: SwapOut<'m, SimMachine>, pages: Vec<Page>, fails: bool) {
+        if fails {
+            write.finish(Err(TransferError));
+            return;
+        }
+        for (index, page) in pages.into_iter().enumerate() {
+            let slot = write.first().0 + index as u64;
+            if *write.bytes(index) != page {
+                self.diverge(|| format!("slot {slot:#x}: its page changed while it was written"));
+            }
+            self.device.slots.borrow_mut().insert(slot, page);
+        }
+        write.finish(Ok(()));
+    }
+
+    /// Ends all that is under way, well, and lets nobody wait any more.
+    pub(super) fn finish_transfers(&self) {
+        while !self.device.transfers.borrow().is_empty() {
+            self.end_transfer(0, false);
+        }
+        self.device.waiting.take();
+    }
+
+    /// Whether a page may be lost to a program.
+    pub(super) fn may_be_lost(&self) -> bool {
+        self.device.failed.get()
+    }
+
+    /// Makes a page present in a space that no hart knows yet, undisturbed; whether it could.
+    pub(super) fn bring_in(&self, space: &mut Space<'m>, address: VirtAddr) -> bool {
+        let crowded = self.crowded.replace(false);
+        let mut tries = 0;
+        let here = loop {
+            tries += 1;
+            match space.resolve(address, Access::Read) {
+                Resolution::Done => break true,
+                Resolution::Wait(wait) if tries < 100 => {
+                    self.wait(wait);
+                    self.finish_transfers();
+                }
+                _ => break false,
+            }
+        };
+        self.crowded.set(crowded);
+        here
+    }
+}
