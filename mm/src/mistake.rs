@@ -65,6 +65,8 @@ mistakes! {
         "a page just below an area is taken for the area's";
     12 RetriesForEver "retries-for-ever"
         "a fault that nothing can cure is retried for ever";
+    13 FreesBeforeWritten "frees-before-written"
+        "a frame is given to another page before what it held has been written to swap";
     14 RegrownHeapKeepsData "regrown-heap-keeps-data"
         "lowering the break takes nothing away, so a regrown heap shows old data";
     15 NoInstructionFence "no-instruction-fence"
@@ -98,7 +100,7 @@ impl Mistake {
 
 /// The mistakes of the list that cannot be made yet: their numbers, and what must be there first. One that can moves to the
 /// table above, and gets a test with its number in the name.
-pub const WAITING: &[(u8, &str)] = &[(13, "swap"), (16, "mapped files")];
+pub const WAITING: &[(u8, &str)] = &[(16, "mapped files")];
 
 /// The variable that chooses a mistake.
 pub const VARIABLE: &str = "COWSLIP_MISTAKE";

@@ -10,6 +10,16 @@ use crate::addr::{FrameNo, SlotNo};
 use crate::frame::Cached;
 use crate::machine::Machine;
 use crate::memory::Memory;
+use crate::mistake::{self, Mistake};
+
+/// What a slot has of the page it was just given to.
+const fn state_of_a_new_slot() -> Cached {
+    if mistake::makes(Mistake::FreesBeforeWritten) {
+        Cached::Clean
+    } else {
+        Cached::Dirty
+    }
+}
 
 /// What the cache has for a slot.
 pub(crate) enum Lookup {
@@ -106,7 +116,7 @@ impl<M: Machine> Memory<M> {
                     let slot = self.slots.take(free)?;
                     self.budget.note_slots_left(free.count() != 0);
                     self.frames.record(frame).add_reference();
-                    self.attach(slot, frame, Cached::Dirty);
+                    self.attach(slot, frame, state_of_a_new_slot());
                     slot
                 }
             };

@@ -8,5 +8,6 @@ mod costs;
 mod promises;
 mod rights;
 mod stale;
+mod swapped;
 
 use super::*;
