@@ -9,10 +9,12 @@
 
 mod counters;
 mod file;
+mod mapping;
 mod syscall;
 
 pub use counters::{ForkMode, MEM_COUNTERS, MemCounter, PROC_COUNTERS, PageInfo, ProcCounter};
 pub use file::{FileKind, OpenFlags, Stat};
+pub use mapping::{MapFlags, Protection};
 pub use syscall::Syscall;
 
 /// Bytes in a page and in a frame.

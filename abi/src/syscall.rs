@@ -30,6 +30,9 @@ macro_rules! for_each_syscall {
             19 Link link(old: u64, new: u64) = "A second name for a file.";
             20 Mkdir mkdir(path: u64) = "Makes a directory.";
             21 Close close(fd: i32) = "Gives up a descriptor.";
+            22 Mmap mmap(address: u64, length: u64, protection: i32, flags: i32, fd: i32, offset: u64) = "Maps memory; where.";
+            23 Munmap munmap(address: u64, length: u64) = "Unmaps whatever is mapped there.";
+            24 Mprotect mprotect(address: u64, length: u64, protection: i32) = "Says what may be done with mapped pages.";
             32 Pageinfo pageinfo(pid: i32, address: u64, count: u64, out: u64) = "One word per page, see `PageInfo`.";
             33 Memstat memstat(out: u64, count: u64) = "Counters of the memory system, see `MemCounter`.";
             34 Procstat procstat(pid: i32, out: u64, count: u64) = "Counters of one process, see `ProcCounter`.";

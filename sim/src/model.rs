@@ -76,10 +76,26 @@ impl Model {
         self.pages.values().filter(|page| page.touched).count() as u64
     }
 
+    /// Whether pages are the program's to have.
+    pub fn allows(&self, pages: PageRange) -> bool {
+        pages.end <= VirtAddr(USER_TOP).page()
+    }
+
     /// Whether pages could be mapped: they are the program's to have, and nothing is there.
     pub fn fits(&self, pages: PageRange) -> bool {
-        pages.end <= VirtAddr(USER_TOP).page()
-            && self.pages.range(pages.start..pages.end).next().is_none()
+        self.allows(pages) && self.pages.range(pages.start..pages.end).next().is_none()
+    }
+
+    /// Whether all of the pages are mapped.
+    pub fn covers(&self, pages: PageRange) -> bool {
+        self.pages.range(pages.start..pages.end).count() as u64 == pages.len()
+    }
+
+    /// Gives pages other permissions.
+    pub fn protect(&mut self, pages: PageRange, permissions: Permissions) {
+        for (_, page) in self.pages.range_mut(pages.start..pages.end) {
+            page.permissions = permissions;
+        }
     }
 
     /// Maps pages of zeros.

@@ -66,6 +66,10 @@ pub enum Action {
     Exec,
     /// Pages are mapped.
     Map(PageRange, Permissions, Promise),
+    /// The same, in place of what is there.
+    MapOver(PageRange, Permissions, Promise),
+    /// Pages get other permissions.
+    Protect(PageRange, Permissions),
     /// Pages are unmapped.
     Unmap(PageRange),
     /// The break goes up by so many bytes.
@@ -110,7 +114,9 @@ impl Action {
             72..79 => Self::Fork(mode.unwrap_or_else(|| fork_mode(rng))),
             79..82 => Self::Exit,
             82..84 => Self::Exec,
-            84..88 => Self::Map(pages(rng), permissions(rng), promise(rng)),
+            84..86 => Self::Map(pages(rng), permissions(rng), promise(rng)),
+            86..87 => Self::MapOver(pages(rng), permissions(rng), promise(rng)),
+            87..88 => Self::Protect(pages(rng), permissions(rng)),
             88..91 => Self::Unmap(pages(rng)),
             91..95 => Self::Grow(bytes(rng), promise(rng)),
             95..97 => Self::Shrink(bytes(rng)),
@@ -138,7 +144,8 @@ fn promise(rng: &mut Rng) -> Promise {
 
 fn permissions(rng: &mut Rng) -> Permissions {
     let (read, write, execute) = (Permissions::READ, Permissions::WRITE, Permissions::EXECUTE);
-    match rng.u32(0..8) {
+    match rng.u32(0..9) {
+        8 => Permissions::empty(),
         0 => read,
         1 => read | execute,
         2 => read | write | execute,

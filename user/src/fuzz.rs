@@ -10,6 +10,9 @@ use crate::random::Random;
 use abi::{PAGE_SIZE, Syscall, USER_TOP};
 use core::ops::Range;
 
+/// Most arguments of a call.
+pub const ARGUMENTS: usize = 6;
+
 /// Addresses that every call must refuse.
 const OUTSIDE: [u64; 9] = [
     0x8000_0000,
@@ -93,9 +96,9 @@ pub enum Process {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// A call with these words as its arguments.
-    Call(Syscall, [u64; 4]),
+    Call(Syscall, [u64; ARGUMENTS]),
     /// A call with a number that has none.
-    Unknown(u64, [u64; 4]),
+    Unknown(u64, [u64; ARGUMENTS]),
     /// A fork whose child goes on with a generator of its own.
     Fork,
     /// A fork whose child becomes a program that exists.
@@ -111,7 +114,7 @@ pub enum Action {
 }
 
 /// What there is to choose from, with how often.
-const WEIGHTS: [(Choice, u64); 25] = [
+const WEIGHTS: [(Choice, u64); 28] = [
     (Choice::Call(Syscall::Read), 10),
     (Choice::Call(Syscall::Write), 10),
     (Choice::Call(Syscall::Open), 12),
@@ -131,6 +134,9 @@ const WEIGHTS: [(Choice, u64); 25] = [
     (Choice::Call(Syscall::Sleep), 1),
     (Choice::Call(Syscall::Memstat), 2),
     (Choice::Call(Syscall::Forkmode), 1),
+    (Choice::Call(Syscall::Mmap), 4),
+    (Choice::Call(Syscall::Munmap), 4),
+    (Choice::Call(Syscall::Mprotect), 3),
     (Choice::Unknown, 1),
     (Choice::Process, 6),
     (Choice::Kill, 3),
@@ -186,22 +192,33 @@ struct Arguments<'a> {
 
 impl Arguments<'_> {
     /// The arguments of a call that stands for itself.
-    fn of(&mut self, call: Syscall) -> [u64; 4] {
+    fn of(&mut self, call: Syscall) -> [u64; ARGUMENTS] {
         match call {
-            Syscall::Read => [self.descriptor(), self.address(), self.count(), 0],
-            Syscall::Write => [self.descriptor(), self.address(), self.count(), 0],
-            Syscall::Open => [self.path(), self.open_flags(), 0, 0],
-            Syscall::Close | Syscall::Dup => [self.descriptor(), 0, 0, 0],
-            Syscall::Fstat => [self.descriptor(), self.address(), 0, 0],
-            Syscall::Pipe | Syscall::Wait => [self.address(), 0, 0, 0],
-            Syscall::Chdir | Syscall::Mkdir | Syscall::Unlink => [self.path(), 0, 0, 0],
-            Syscall::Mknod => [self.path(), self.major(), self.random.below(3), 0],
-            Syscall::Link => [self.path(), self.path(), 0, 0],
-            Syscall::Exec => [self.path(), self.vector(), 0, 0],
-            Syscall::Sleep => [self.random.choose(&SLEEPS), 0, 0, 0],
-            Syscall::Memstat => [self.address(), self.length(), 0, 0],
-            Syscall::Forkmode => [sign_extended(self.random.below(4) as i32 - 1), 0, 0, 0],
-            Syscall::Getpid | Syscall::Uptime => [0; 4],
+            Syscall::Read => pad([self.descriptor(), self.address(), self.count()]),
+            Syscall::Write => pad([self.descriptor(), self.address(), self.count()]),
+            Syscall::Open => pad([self.path(), self.open_flags()]),
+            Syscall::Close | Syscall::Dup => pad([self.descriptor()]),
+            Syscall::Fstat => pad([self.descriptor(), self.address()]),
+            Syscall::Pipe | Syscall::Wait => pad([self.address()]),
+            Syscall::Chdir | Syscall::Mkdir | Syscall::Unlink => pad([self.path()]),
+            Syscall::Mknod => pad([self.path(), self.major(), self.random.below(3)]),
+            Syscall::Link => pad([self.path(), self.path()]),
+            Syscall::Exec => pad([self.path(), self.vector()]),
+            Syscall::Sleep => pad([self.random.choose(&SLEEPS)]),
+            Syscall::Memstat => pad([self.address(), self.length()]),
+            Syscall::Forkmode => pad([sign_extended(self.random.below(4) as i32 - 1)]),
+            Syscall::Getpid | Syscall::Uptime => pad([]),
+            Syscall::Mmap => [
+                self.random.choose(&[0, 0, 1, self.around.window.start]),
+                self.mapping_length(),
+                self.random.below(9),
+                self.random
+                    .choose(&[0x22, 0x22, 0x22, 0x20, 0x23, 0x2, u64::MAX]),
+                sign_extended(-1),
+                self.random.choose(&[0, 0, 0, 1]),
+            ],
+            Syscall::Munmap => pad([self.mapped(), self.mapping_length()]),
+            Syscall::Mprotect => pad([self.mapped(), self.mapping_length(), self.random.below(9)]),
             Syscall::Fork
             | Syscall::Exit
             | Syscall::Kill
@@ -209,6 +226,25 @@ impl Arguments<'_> {
             | Syscall::Pageinfo
             | Syscall::Procstat
             | Syscall::Shutdown => unreachable!("{} is an action of its own", call.name()),
+        }
+    }
+
+    /// An address where mappings are made, none of which is ever touched.
+    fn mapped(&mut self) -> u64 {
+        let pages = self.random.below(40) * PAGE_SIZE as u64;
+        match self.random.below(8) {
+            0 => self.random.choose(&OUTSIDE),
+            1 => USER_TOP - pages - 1,
+            _ => USER_TOP - pages,
+        }
+    }
+
+    fn mapping_length(&mut self) -> u64 {
+        let pages = self.random.below(12) * PAGE_SIZE as u64;
+        match self.random.below(8) {
+            0 => self.random.choose(&[USER_TOP, u64::MAX, 1 << 63]),
+            1 => pages + 1,
+            _ => pages,
         }
     }
 
@@ -319,9 +355,16 @@ impl Arguments<'_> {
         let number =
             self.random
                 .choose(&[0, 64, 1000, 0x7fff_ffff, 0x8000_0000, u64::MAX, 1 << 32]);
-        let arguments = [(); 4].map(|()| self.random.bits());
+        let arguments = [(); ARGUMENTS].map(|()| self.random.bits());
         Action::Unknown(number, arguments)
     }
+}
+
+/// Arguments, and zeros where a call has no more.
+fn pad<const COUNT: usize>(given: [u64; COUNT]) -> [u64; ARGUMENTS] {
+    let mut all = [0; ARGUMENTS];
+    all[..COUNT].copy_from_slice(&given);
+    all
 }
 
 /// A 32-bit argument as the register holds it.
@@ -440,7 +483,7 @@ mod tests {
                 action => std::format!("{:?}", core::mem::discriminant(&action)),
             })
             .collect();
-        // 19 calls, two ways to inspect, and six other actions.
-        assert_eq!(kinds.len(), 19 + 2 + 6, "{kinds:?}");
+        // 22 calls, two ways to inspect, and six other actions.
+        assert_eq!(kinds.len(), 22 + 2 + 6, "{kinds:?}");
     }
 }

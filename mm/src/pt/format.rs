@@ -24,7 +24,7 @@ pub enum Entry {
     Empty,
     /// A lower table.
     Table(FrameNo),
-    /// A page that is present.
+    /// A page that is in a frame; also one that nobody may touch, which the hardware takes for absent.
     Page(FrameNo),
     /// A page whose contents are in a swap slot.
     Swapped(SlotNo),
@@ -51,11 +51,15 @@ pub trait Format: 'static {
     /// The bit that says a page was written; likewise.
     const DIRTY: u64;
 
-    /// An entry for a page, accessed already; with `MAY_WRITE` where the permissions have it, without `WRITABLE`.
+    /// An entry for a page, accessed already and, if nobody may do anything with it, not valid; with `MAY_WRITE` where the permissions have it, without `WRITABLE`.
     fn page(frame: FrameNo, permissions: Permissions) -> u64;
 
     /// The page entry `word`, now for a frame that is its space's alone: writable if it may be.
     fn with_frame(word: u64, frame: FrameNo) -> u64;
+
+    /// The entry of a page or a swapped page, with other rights: `MAY_WRITE` as they say, `WRITABLE` only if it was and
+    /// they have it.
+    fn with_permissions(word: u64, permissions: Permissions) -> u64;
 
     /// The entry of a present page, now that its contents are in a slot: not present, with the rights and the
     /// copy-on-write mark it had.

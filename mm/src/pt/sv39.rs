@@ -3,8 +3,8 @@
 use super::format::{Entry, Format, Permissions};
 use crate::addr::{FrameNo, SlotNo};
 
-/// The Sv39 format. The software bits are those of RSW: 8 is the copy-on-write mark, 9 tells, in an entry that is not valid, a
-/// swapped page from nothing.
+/// The Sv39 format. Of the software bits in RSW, 8 is the copy-on-write mark. In an entry that is not valid, 9 marks a swapped page and
+/// 5 a page that is in its frame but that nobody may touch, which has no rights: with R=W=X=0 it would be a pointer.
 pub enum Sv39 {}
 
 const VALID: u64 = 1 << 0;
@@ -16,10 +16,38 @@ const ACCESSED: u64 = 1 << 6;
 const DIRTY: u64 = 1 << 7;
 const MAY_WRITE: u64 = 1 << 8;
 const SWAPPED: u64 = 1 << 9;
+const HIDDEN: u64 = 1 << 5;
+const RIGHTS: u64 = READ | WRITE | EXECUTE;
 /// What a page keeps while it is swapped out.
 const KEPT: u64 = READ | EXECUTE | USER | MAY_WRITE;
 const FRAME_SHIFT: u32 = 10;
 const FRAME_MASK: u64 = (1 << 44) - 1;
+
+/// The bits for what a program may do with a page.
+#[inline]
+fn rights(permissions: Permissions) -> u64 {
+    let mut word = USER;
+    if permissions.intersects(Permissions::READ | Permissions::WRITE) {
+        word |= READ;
+    }
+    if permissions.contains(Permissions::WRITE) {
+        word |= MAY_WRITE;
+    }
+    if permissions.contains(Permissions::EXECUTE) {
+        word |= EXECUTE;
+    }
+    word
+}
+
+/// A page's word, valid if there is anything to do with it.
+#[inline]
+fn present(word: u64) -> u64 {
+    if word & RIGHTS == 0 {
+        word & !VALID | HIDDEN
+    } else {
+        word & !HIDDEN | VALID
+    }
+}
 
 impl Format for Sv39 {
     const LEVELS: usize = 3;
@@ -32,17 +60,21 @@ impl Format for Sv39 {
 
     #[inline]
     fn page(frame: FrameNo, permissions: Permissions) -> u64 {
-        let mut word = frame.0 << FRAME_SHIFT | VALID | USER | ACCESSED;
-        if permissions.intersects(Permissions::READ | Permissions::WRITE) {
-            word |= READ;
+        present(frame.0 << FRAME_SHIFT | rights(permissions) | ACCESSED)
+    }
+
+    #[inline]
+    fn with_permissions(word: u64, permissions: Permissions) -> u64 {
+        let mut rights = rights(permissions);
+        if rights & MAY_WRITE != 0 {
+            rights |= word & WRITE;
         }
-        if permissions.contains(Permissions::WRITE) {
-            word |= MAY_WRITE;
+        let word = word & !(RIGHTS | MAY_WRITE) | rights;
+        if word & SWAPPED != 0 {
+            word
+        } else {
+            present(word)
         }
-        if permissions.contains(Permissions::EXECUTE) {
-            word |= EXECUTE;
-        }
-        word
     }
 
     #[inline]
@@ -62,7 +94,7 @@ impl Format for Sv39 {
 
     #[inline]
     fn swapped_in(word: u64, frame: FrameNo) -> u64 {
-        word & KEPT | VALID | ACCESSED | frame.0 << FRAME_SHIFT
+        present(word & KEPT | ACCESSED | frame.0 << FRAME_SHIFT)
     }
 
     #[inline]
@@ -74,10 +106,12 @@ impl Format for Sv39 {
     fn decode(word: u64, level: usize) -> Entry {
         let number = word >> FRAME_SHIFT & FRAME_MASK;
         if word & VALID == 0 {
-            if word & SWAPPED == 0 {
-                Entry::Empty
-            } else {
+            if word & SWAPPED != 0 {
                 Entry::Swapped(SlotNo(number))
+            } else if word & HIDDEN != 0 {
+                Entry::Page(FrameNo(number))
+            } else {
+                Entry::Empty
             }
         } else if level > 0 {
             Entry::Table(FrameNo(number))
@@ -142,6 +176,42 @@ mod tests {
         // What is writable and dirty already stays so.
         let written = data | WRITE | DIRTY;
         assert_eq!(Sv39::with_frame(written, FrameNo(1)), written);
+    }
+
+    #[test]
+    fn a_page_without_rights_is_absent_for_the_hardware() {
+        let none = Sv39::page(FrameNo(3), Permissions::empty());
+        assert_eq!(none & VALID, 0);
+        assert_eq!(Sv39::decode(none, 0), Entry::Page(FrameNo(3)));
+        let out = Sv39::swapped(none, SlotNo(9));
+        assert_eq!(Sv39::decode(out, 0), Entry::Swapped(SlotNo(9)));
+        assert_eq!(Sv39::swapped_in(out, FrameNo(3)), none);
+        let own = Sv39::with_frame(none, FrameNo(4));
+        assert_eq!(own & (VALID | WRITE), 0, "nor is a copy of it");
+    }
+
+    #[test]
+    fn rights_come_and_go() {
+        let (none, data) = (Permissions::empty(), Permissions::READ | Permissions::WRITE);
+        for bits in 1..8 {
+            let permissions = Permissions::from_bits_truncate(bits);
+            let page = Sv39::page(FrameNo(3), permissions);
+            let own = Sv39::with_frame(page, FrameNo(3));
+            let hidden = Sv39::with_permissions(own, none);
+            assert_eq!(Sv39::decode(hidden, 0), Entry::Page(FrameNo(3)));
+            assert_eq!(hidden & (VALID | RIGHTS | MAY_WRITE), 0);
+            let back = Sv39::with_permissions(hidden, permissions);
+            assert_eq!(back & !DIRTY, page, "writable again only by a fault");
+            let out = Sv39::swapped(own, SlotNo(5));
+            let other = Sv39::with_permissions(out, data);
+            assert_eq!(Sv39::decode(other, 0), Entry::Swapped(SlotNo(5)));
+            assert_eq!(
+                Sv39::swapped_in(other, FrameNo(3)),
+                Sv39::page(FrameNo(3), data)
+            );
+        }
+        let own = Sv39::with_frame(Sv39::page(FrameNo(3), data), FrameNo(3));
+        assert_eq!(Sv39::with_permissions(own, data), own);
     }
 
     #[test]

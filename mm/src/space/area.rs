@@ -68,9 +68,61 @@ impl Areas {
         self.sorted.iter()
     }
 
-    /// Makes room for what [`Areas::add`] or [`Areas::remove`] may need.
+    /// Makes room for what [`Areas::add`], [`Areas::remove`] and [`Areas::protect`] may need, one of them after the other.
     pub(crate) fn reserve(&mut self) -> Result<(), NoMemory> {
-        Ok(self.sorted.try_reserve(1)?)
+        Ok(self.sorted.try_reserve(2)?)
+    }
+
+    /// Whether every page of the range is in some area.
+    pub(crate) fn cover(&self, pages: PageRange) -> bool {
+        let mut next = pages.start;
+        while next < pages.end {
+            match self.find(next) {
+                Some(area) => next = area.pages.end,
+                None => return false,
+            }
+        }
+        true
+    }
+
+    /// The highest range of `count` pages below `end` in which nothing is.
+    pub(crate) fn highest_gap(&self, count: u64, end: PageNo) -> Option<PageRange> {
+        let mut end = end.0;
+        for area in self.sorted.iter().rev() {
+            if area.pages.end.0 < end && end - area.pages.end.0 >= count {
+                break;
+            }
+            end = end.min(area.pages.start.0);
+        }
+        let start = end.checked_sub(count)?;
+        let range = PageRange::new(PageNo(start), PageNo(end));
+        (!self.overlaps(range)).then_some(range)
+    }
+
+    /// Gives the pages other permissions, after telling `changed` of each piece. Cutting areas at both ends needs the room
+    /// that [`Areas::reserve`] made.
+    pub(crate) fn protect(
+        &mut self,
+        pages: PageRange,
+        permissions: Permissions,
+        mut changed: impl FnMut(Area),
+    ) {
+        let mut next = pages.start;
+        while let Some(area) = self.sorted.get(self.at_or_above(next)).copied() {
+            // What was done is part of its neighbour now, if that has the same permissions.
+            let cut = area.pages.intersect(PageRange::new(next, pages.end));
+            if cut.is_empty() {
+                break;
+            }
+            changed(Area { pages: cut, ..area });
+            self.remove(cut, |_| ());
+            self.add(Area {
+                pages: cut,
+                permissions,
+                ..area
+            });
+            next = cut.end;
+        }
     }
 
     /// Adds an area that overlaps no other. There is room: see [`Areas::reserve`].
@@ -205,6 +257,33 @@ mod tests {
                 && areas.find(PageNo(0)).is_some()
                 && areas.find(PageNo(2)).is_some()
         );
+    }
+
+    #[test]
+    fn permissions_change_piece_by_piece() {
+        let mut areas = areas(&[area(0, 10, Promise::Lazy), area(10, 12, Promise::Charged)]);
+        let mut protect = |start, end, permissions| {
+            let mut pieces = vec![];
+            areas.reserve().unwrap();
+            let range = PageRange::new(PageNo(start), PageNo(end));
+            areas.protect(range, permissions, |piece| {
+                pieces.push((piece.pages.start.0, piece.pages.end.0));
+            });
+            (pieces, areas.sorted.len())
+        };
+        let both = Permissions::READ | Permissions::WRITE;
+        assert_eq!(
+            protect(2, 4, Permissions::READ),
+            (vec![(2, 4)], 2),
+            "as it was"
+        );
+        assert_eq!(protect(2, 4, both), (vec![(2, 4)], 4));
+        assert_eq!(
+            protect(3, 11, Permissions::READ),
+            (vec![(3, 4), (4, 10), (10, 11)], 4)
+        );
+        assert_eq!(protect(0, 12, both).1, 2);
+        assert_eq!(protect(5, 5, both), (vec![], 2));
     }
 
     #[test]

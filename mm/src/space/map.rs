@@ -5,11 +5,11 @@ use abi::USER_TOP;
 use super::area::Area;
 use super::{AddressSpace, Promise};
 use crate::addr::{PageNo, PageRange, VirtAddr};
-use crate::commit::{Claim, NoMemory};
+use crate::commit::{Claim, NoMemory, Tickets};
 use crate::machine::Machine;
 use crate::mistake::{self, Mistake};
 use crate::phys;
-use crate::pt::{ENTRIES, Permissions, Walk};
+use crate::pt::{ENTRIES, Format, Permissions, Walk};
 
 /// Why an area could not be added; nothing has changed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         permissions: Permissions,
         promise: Promise,
     ) -> Result<(), MapError> {
-        if pages.end > VirtAddr(USER_TOP).page() || self.areas.overlaps(pages) {
+        if !self.is_free(pages) {
             return Err(MapError::BadRange);
         }
         if pages.is_empty() {
@@ -51,6 +51,48 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             promise,
         });
         Ok(())
+    }
+
+    /// The same in place of whatever is there. If it fails, that stays.
+    pub fn map_over(
+        &mut self,
+        pages: PageRange,
+        permissions: Permissions,
+        promise: Promise,
+    ) -> Result<(), MapError> {
+        if pages.end > VirtAddr(USER_TOP).page() {
+            return Err(MapError::BadRange);
+        }
+        if pages.is_empty() {
+            return Ok(());
+        }
+        self.memory.may_allocate()?;
+        self.areas.reserve()?;
+        let tickets = match promise {
+            Promise::Charged => Some(self.take_promise(pages, most_tables::<M>(pages))?),
+            Promise::Lazy => None,
+        };
+        self.unmap_with_room(pages);
+        if let Some(tickets) = tickets {
+            self.keep_promise(pages, tickets);
+        }
+        self.areas.add(Area {
+            pages,
+            permissions,
+            promise,
+        });
+        Ok(())
+    }
+
+    /// Where `count` pages fit: as high as possible, above the heap.
+    pub fn gap(&self, count: u64) -> Option<PageRange> {
+        let gap = self.areas.highest_gap(count, VirtAddr(USER_TOP).page())?;
+        (gap.start >= self.heap_break.page_up()).then_some(gap)
+    }
+
+    /// Whether nothing is mapped there, and something could be.
+    pub fn is_free(&self, pages: PageRange) -> bool {
+        pages.end <= VirtAddr(USER_TOP).page() && !self.areas.overlaps(pages)
     }
 
     /// Moves the break up by `bytes`; the old break.
@@ -79,24 +121,34 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
 
     /// Takes a place for each page and makes the tables, all or nothing.
     fn promise(&mut self, pages: PageRange) -> Result<(), NoMemory> {
-        let memory = self.memory;
         let missing: u64 = leaf_tables(pages)
             .map(|page| self.walk(page).missing())
             .sum();
+        let tickets = self.take_promise(pages, missing)?;
+        self.keep_promise(pages, tickets);
+        Ok(())
+    }
+
+    /// Takes the places, and the tickets for so many tables.
+    fn take_promise(&self, pages: PageRange, tables: u64) -> Result<Tickets<'m>, NoMemory> {
+        let memory = self.memory;
         memory.budget.take_places(pages.len(), Claim::Program)?;
-        let tickets = memory.take_tickets(missing, Claim::Program);
-        let mut tickets = tickets.inspect_err(|_| memory.budget.add_places(pages.len()))?;
+        let tickets = memory.take_tickets(tables, Claim::Program);
+        tickets.inspect_err(|_| memory.budget.add_places(pages.len()))
+    }
+
+    /// Makes the tables that are missing. What is left of the tickets goes back.
+    fn keep_promise(&mut self, pages: PageRange, mut tickets: Tickets<'m>) {
+        let memory = self.memory;
         for page in leaf_tables(pages) {
             if let Walk::Missing { table, level } = self.walk(page) {
                 memory.extend(table, level, page, &mut tickets);
                 self.tables += level as u64;
             }
         }
-        // Tables that two leaf tables both counted go back when `tickets` drops.
         memory
             .stats
             .promise(memory.machine.hart(), pages.len() as i64);
-        Ok(())
     }
 
     /// The bytes from `address` to the end of its page, to be filled by whoever lays out the image.
@@ -126,6 +178,16 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         let memory = self.memory;
         Ok(&mut phys::unshared_bytes_mut(&memory.machine, frame, self)[address.offset()..])
     }
+}
+
+/// How many tables the pages need at most, where there is none yet.
+fn most_tables<M: Machine>(pages: PageRange) -> u64 {
+    (1..M::Format::LEVELS)
+        .map(|level| {
+            let span = 1 << (9 * level);
+            pages.end.0.div_ceil(span) - pages.start.0 / span
+        })
+        .sum()
 }
 
 /// One page of each leaf table that the pages need.

@@ -10,7 +10,7 @@
 //! - in an area whose promise is [`Promise::Charged`] every table exists, and for every page without a frame the area
 //!   keeps a ticket ([`crate::commit`]).
 //!
-//! One operation per file: [`area`] keeps the areas, `map` adds and grows, `unmap` removes, `fault` resolves,
+//! One operation per file: [`area`] keeps the areas, `map` adds and grows, `unmap` removes, `protect` changes rights, `fault` resolves,
 //! `fork` forks, `usage` looks, [`copy`] is how the kernel reads and writes a program's memory.
 
 pub mod area;
@@ -20,6 +20,7 @@ mod fault;
 mod fork;
 pub(crate) mod handshake;
 mod map;
+mod protect;
 mod unmap;
 mod usage;
 

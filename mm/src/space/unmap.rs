@@ -40,7 +40,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         old
     }
 
-    fn unmap_with_room(&mut self, pages: PageRange) {
+    pub(super) fn unmap_with_room(&mut self, pages: PageRange) {
         let mut areas = core::mem::take(&mut self.areas);
         areas.remove(pages, |piece| self.unmap_piece(piece));
         self.areas = areas;

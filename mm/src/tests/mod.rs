@@ -18,6 +18,7 @@ mod interleavings;
 mod model;
 mod museum;
 mod promises;
+mod protect;
 mod swap;
 
 use abi::{ForkMode, PAGE_SIZE};

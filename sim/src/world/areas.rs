@@ -29,6 +29,46 @@ impl<'m> World<'m> {
         }
     }
 
+    pub(super) fn map_over(
+        &self,
+        process: &Process<'m>,
+        pages: PageRange,
+        permissions: Permissions,
+        promise: Promise,
+    ) {
+        let Ok(mut space) = process.space.try_borrow_mut() else {
+            return;
+        };
+        let Some(space) = space.as_mut() else { return };
+        let result = space.map_over(pages, permissions, promise);
+        let model = &mut *process.model.borrow_mut();
+        let fits = model.allows(pages);
+        if self.agrees(result, fits, || format!("map over {pages:?}")) {
+            model.unmap(pages);
+            model.map(pages, permissions, promise);
+        }
+    }
+
+    pub(super) fn protect(
+        &self,
+        process: &Process<'m>,
+        pages: PageRange,
+        permissions: Permissions,
+    ) {
+        let Ok(mut space) = process.space.try_borrow_mut() else {
+            return;
+        };
+        let Some(space) = space.as_mut() else { return };
+        process.protecting.set(Some((pages, permissions)));
+        let result = space.protect(pages, permissions);
+        process.protecting.set(None);
+        let model = &mut *process.model.borrow_mut();
+        let covers = model.covers(pages);
+        if self.agrees(result, covers, || format!("protect {pages:?}")) {
+            model.protect(pages, permissions);
+        }
+    }
+
     pub(super) fn grow(&self, process: &Process<'m>, bytes: u64, promise: Promise) {
         let Ok(mut space) = process.space.try_borrow_mut() else {
             return;

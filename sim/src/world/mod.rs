@@ -18,13 +18,14 @@ use std::rc::Rc;
 use abi::{ForkMode, MemCounter};
 use fastrand::Rng;
 use mm::Memory;
-use mm::addr::{PageNo, VirtAddr};
+use mm::addr::{PageNo, PageRange, VirtAddr};
 use mm::machine::Machine;
+use mm::pt::Permissions;
 use mm::space::{Access, AddressSpace, Context};
 use sync::Counted;
 
 use crate::machine::{Bystanders, SimMachine};
-use crate::model::{Model, SLOTS, slot};
+use crate::model::{Model, Page, SLOTS, slot};
 use crate::step::{Action, Place, Step};
 use crate::walker::Touch;
 use swap::Device;
@@ -44,6 +45,8 @@ struct Process<'m> {
     model: RefCell<Model>,
     /// Steps under way in it.
     steps: Cell<u32>,
+    /// While it gives pages other permissions: which, and what they will be. Other threads may do either.
+    protecting: Cell<Option<(PageRange, Permissions)>>,
     /// While it forks: what others of its threads have stored, and what was there before.
     stored: RefCell<Option<Vec<(VirtAddr, u64)>>>,
 }
@@ -52,6 +55,18 @@ impl Process<'_> {
     /// Whether it lives, and no hart but the one that asks is in the kernel for it.
     fn is_at_rest(&self) -> bool {
         self.steps.get() == 1 && self.space.borrow().is_some()
+    }
+
+    /// Whether a thread of it may do this to a page now.
+    fn allows(&self, page: &Page, number: PageNo, access: Access) -> bool {
+        let soon = self.protecting.get().is_some_and(|(pages, permissions)| {
+            let page = Page {
+                permissions,
+                ..page.clone()
+            };
+            pages.contains(number) && page.allows(access)
+        });
+        page.allows(access) || soon
     }
 
     /// Where a place is now.
@@ -298,6 +313,7 @@ impl<'m> World<'m> {
             space: RefCell::new(Some(space)),
             model: RefCell::new(model),
             steps: Cell::new(0),
+            protecting: Cell::new(None),
             stored: RefCell::new(None),
         });
         self.processes.borrow_mut().push(process.clone());
@@ -360,6 +376,10 @@ impl<'m> World<'m> {
             Action::Map(pages, permissions, promise) => {
                 self.map(process, pages, permissions, promise);
             }
+            Action::MapOver(pages, permissions, promise) => {
+                self.map_over(process, pages, permissions, promise);
+            }
+            Action::Protect(pages, permissions) => self.protect(process, pages, permissions),
             Action::Unmap(pages) => self.unmap(process, pages),
             Action::Grow(bytes, promise) => self.grow(process, bytes, promise),
             Action::Shrink(bytes) => self.shrink(process, bytes),
@@ -408,7 +428,8 @@ impl Bystanders for World<'_> {
         self.count(|tally| tally.words += 1);
         let model = process.model.borrow();
         let page = model.page(address.page());
-        if !page.is_some_and(|page| page.words[slot] == word && page.allows(touch.access())) {
+        let allowed = |page: &Page| process.allows(page, address.page(), touch.access());
+        if !page.is_some_and(|page| page.words[slot] == word && allowed(page)) {
             self.diverge(|| format!("{touch:?} at {:#x} gave {word:#x}, on {page:x?}", address.0));
         }
     }
@@ -420,7 +441,7 @@ impl Bystanders for World<'_> {
         self.count(|tally| tally.words += 1);
         let mut model = process.model.borrow_mut();
         match model.page_mut(address.page()) {
-            Some(page) if page.allows(Access::Write) => {
+            Some(page) if process.allows(page, address.page(), Access::Write) => {
                 let before = std::mem::replace(&mut page.words[slot], word);
                 if let Some(stored) = &mut *process.stored.borrow_mut() {
                     stored.push((address, before));

@@ -4,7 +4,7 @@ use crate::watch::Registrar;
 use abi::{PAGE_SIZE, SBRK_EAGER};
 use core::ops::Range;
 use user::file::Fd;
-use user::fuzz::{Action, Process, Surroundings, choose};
+use user::fuzz::{ARGUMENTS, Action, Process, Surroundings, choose};
 use user::memory::{self, Promise};
 use user::process::{self, Fork, Pid};
 use user::random::Random;
@@ -139,7 +139,7 @@ impl Fuzzer {
             }
             Action::Inspect(call, process, [first, second, third]) => {
                 let pid = i64::from(self.find(process)) as u64;
-                self.call(call as u64, [pid, first, second, third]);
+                self.call(call as u64, [pid, first, second, third, 0, 0]);
             }
             Action::MoveBreak(step, mode) => self.move_break(step, mode)?,
             Action::Touch(address) => {
@@ -153,7 +153,7 @@ impl Fuzzer {
     }
 
     /// Makes a call; what it gives says nothing.
-    fn call(&self, number: u64, arguments: [u64; 4]) {
+    fn call(&self, number: u64, arguments: [u64; ARGUMENTS]) {
         // SAFETY: the kernel is led to write only to the window, where no object lives, or to where
         // it must refuse (see `user::fuzz`, whose tests hold it to that), and not to move the break.
         unsafe { arch::system_call(number, arguments) };

@@ -1,0 +1,53 @@
+//! Changing what a program may do with its pages.
+//!
+//! Invariants: it succeeds for all of the range or changes nothing (R5). Rights that are taken away are flushed before the call
+//! returns (R3). The right to write is given back by the next fault, which knows whether the page is shared: so a page that was
+//! made read-only before a fork does not become writable through its sharer (mistake 4).
+
+use super::area::Area;
+use super::{AddressSpace, MapError};
+use crate::addr::PageRange;
+use crate::machine::Machine;
+use crate::pt::{Entry, Format, Permissions};
+use crate::tlb::{Broken, Scope};
+
+impl<M: Machine> AddressSpace<'_, M> {
+    /// Gives pages, all of which must be mapped, other permissions; none at all keeps what is in them.
+    pub fn protect(&mut self, pages: PageRange, permissions: Permissions) -> Result<(), MapError> {
+        if !self.areas.cover(pages) {
+            return Err(MapError::BadRange);
+        }
+        self.memory.may_allocate()?;
+        self.areas.reserve()?;
+        let mut areas = core::mem::take(&mut self.areas);
+        areas.protect(pages, permissions, |piece| {
+            self.protect_piece(piece, permissions);
+        });
+        self.areas = areas;
+        if !pages.is_empty() {
+            Broken::new((), Scope::Space)
+                .flush(&self.context)
+                .into_inner();
+        }
+        if permissions.contains(Permissions::EXECUTE) {
+            self.context.code_changed();
+        }
+        Ok(())
+    }
+
+    /// Changes the entries of (part of) an area.
+    fn protect_piece(&self, piece: Area, permissions: Permissions) {
+        self.for_each_leaf(piece.pages, |table, index, _| {
+            loop {
+                let word = table.get(index);
+                if M::Format::decode(word, 0) == Entry::Empty {
+                    break;
+                }
+                // Eviction and the hardware change entries too.
+                if table.replace(index, word, M::Format::with_permissions(word, permissions)) {
+                    break;
+                }
+            }
+        });
+    }
+}
