@@ -75,7 +75,7 @@ pub(crate) struct Budget {
     frames: AtomicU64,
     reserve: u64,
     headroom: u64,
-    /// Free frames that are the kernel's alone, for as long as others can be made free: the reserve or 0.
+    /// Free frames that are the kernel's alone, for as long as others can be made free: the reserve or less.
     kept: AtomicU64,
     /// Frames in use that cannot be evicted.
     fixed: AtomicU64,
@@ -95,7 +95,7 @@ impl Budget {
             reserve,
             headroom: reserve + (frames / 32).max(64),
             // Without swap no frame can be made free, so a promise must find every one.
-            kept: AtomicU64::new(if slots == 0 { 0 } else { reserve }),
+            kept: AtomicU64::new(reserve.min(slots)),
             fixed: AtomicU64::new(0),
             fixed_most: if slots == 0 {
                 u64::MAX
@@ -116,10 +116,10 @@ impl Budget {
         self.kept.load(Ordering::Relaxed)
     }
 
-    /// Says whether a page that is in no slot yet can be evicted. If none can, programs exchange pages with swap by the
-    /// frames that are left, all of them.
-    pub(crate) fn note_slots_left(&self, left: bool) {
-        let kept = if left { self.reserve } else { 0 };
+    /// Says how many slots are free, for so many pages that are in none yet can be evicted. When they are few, programs exchange
+    /// pages with swap by the frames that are left: a page that comes in leaves a slot for one to go out.
+    pub(crate) fn note_slots_left(&self, left: u64) {
+        let kept = self.reserve.min(left);
         if self.kept() != kept {
             self.kept.store(kept, Ordering::Relaxed);
         }

@@ -65,11 +65,6 @@ impl<M: Machine> Memory<M> {
         self.slots.len() != 0 && self.budget.frames() < 2 * self.budget.kept()
     }
 
-    /// Whether there are so many free frames that nobody needs to reclaim any.
-    pub(crate) fn has_frames_to_spare(&self) -> bool {
-        self.budget.frames() > 4 * self.budget.kept()
-    }
-
     /// How many frames somebody who reclaims in the background should make free now.
     pub fn frames_wanted(&self) -> u64 {
         if self.slots.len() == 0 {
@@ -147,8 +142,8 @@ impl<M: Machine> Memory<M> {
         });
         // The caller's and the cache's.
         let others = 1 + u32::from(cached);
-        if used && self.slots_run_short() {
-            self.give_up_slot(frame);
+        if used && cached {
+            self.give_up_slot_if_short(frame);
         }
         if used || record.count() != mappings + others {
             return None;
@@ -156,6 +151,11 @@ impl<M: Machine> Memory<M> {
         let slot = self.slot_for(frame)?;
         let mut references = 0;
         self.for_each_mapping(owner, frame, |mapping| {
+            if mapping.word & M::Format::SHARED != 0 {
+                // The object that the page belongs to has an entry too, which gets the slot.
+                references += u32::from(mapping.tighten(M::Format::EVICTED));
+                return;
+            }
             // The entry's reference to the slot is there before the entry.
             self.slots.record(slot).add_reference();
             if mapping.tighten(M::Format::swapped(mapping.word, slot)) {
@@ -170,11 +170,6 @@ impl<M: Machine> Memory<M> {
             slot,
             references,
         })
-    }
-
-    /// Slots of pages that came back are worth more to others.
-    fn slots_run_short(&self) -> bool {
-        self.slots.free() < self.slots.len() / 8
     }
 
     fn flush_families(&self, unmapped: &[Option<Unmapped>]) {

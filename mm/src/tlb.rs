@@ -68,6 +68,8 @@ pub(crate) enum Referent {
     Frame(FrameNo),
     /// A page in swap.
     Slot(SlotNo),
+    /// Nothing, but it was more a moment ago.
+    Nothing,
 }
 
 /// References a batch holds before it is flushed: one fence for so many.
@@ -129,6 +131,7 @@ impl<'c, 'm, M: Machine> Batch<'c, 'm, M> {
             match referent {
                 Referent::Frame(frame) => memory.drop_reference(frame),
                 Referent::Slot(slot) => memory.drop_slot(slot),
+                Referent::Nothing => {}
             }
         }
     }

@@ -3,7 +3,9 @@
 //! Of each page four words are watched: the first two, one in the middle and the last, so that a page copied in part is noticed.
 //! Every store writes a word that was never written before, so a word seen in the wrong place tells where it came from.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use abi::USER_TOP;
 use mm::addr::{PageNo, PageRange, VirtAddr};
@@ -13,11 +15,49 @@ use mm::space::{Access, Promise};
 /// Offsets of the words that are watched.
 pub const SLOTS: [usize; 4] = [0, 8, 2048, 4088];
 
+/// The watched words of a page, which may be several processes'.
+#[derive(Clone, Debug)]
+pub struct Words(Rc<Contents>);
+
+#[derive(Debug)]
+struct Contents {
+    words: [Cell<u64>; SLOTS.len()],
+    /// Some process has touched the page.
+    touched: Cell<bool>,
+}
+
+impl Words {
+    /// These.
+    pub fn new(words: [u64; SLOTS.len()]) -> Self {
+        Self(Rc::new(Contents {
+            words: words.map(Cell::new),
+            touched: Cell::new(false),
+        }))
+    }
+
+    /// The word in a slot.
+    pub fn get(&self, slot: usize) -> u64 {
+        self.0.words[slot].get()
+    }
+
+    /// Changes the word in a slot; what was there.
+    pub fn replace(&self, slot: usize, word: u64) -> u64 {
+        self.0.words[slot].replace(word)
+    }
+
+    /// The same words, somebody else's.
+    fn copy(&self) -> Self {
+        Self::new(std::array::from_fn(|slot| self.get(slot)))
+    }
+}
+
 /// What a page must be.
 #[derive(Clone, Debug)]
 pub struct Page {
     /// What is in the watched words.
-    pub words: [u64; SLOTS.len()],
+    pub words: Words,
+    /// Whether it is the whole family's.
+    pub shared: bool,
     /// What the program may do.
     pub permissions: Permissions,
     /// The page was promised to this very process, so a first touch cannot fail.
@@ -100,11 +140,21 @@ impl Model {
 
     /// Maps pages of zeros.
     pub fn map(&mut self, pages: PageRange, permissions: Permissions, promise: Promise) {
+        self.add(pages, permissions, promise == Promise::Charged, false);
+    }
+
+    /// Maps pages of zeros that children will share.
+    pub fn map_shared(&mut self, pages: PageRange, permissions: Permissions) {
+        self.add(pages, permissions, true, true);
+    }
+
+    fn add(&mut self, pages: PageRange, permissions: Permissions, promised: bool, shared: bool) {
         for number in pages.start.0..pages.end.0 {
             let page = Page {
-                words: [0; SLOTS.len()],
+                words: Words::new([0; SLOTS.len()]),
+                shared,
                 permissions,
-                promised: promise == Promise::Charged,
+                promised,
                 touched: false,
             };
             self.pages.insert(PageNo(number), page);
@@ -116,17 +166,29 @@ impl Model {
         self.pages.retain(|&page, _| !pages.contains(page));
     }
 
-    /// What a child has: the same, but nothing was promised to it.
+    /// What a child has: the same, but only what is shared was promised to it too.
     pub fn child(&self) -> Self {
         let mut child = self.clone();
-        for page in child.pages.values_mut() {
+        for page in child.pages.values_mut().filter(|page| !page.shared) {
             page.promised = false;
+            page.words = page.words.copy();
         }
         child
     }
 }
 
 impl Page {
+    /// Notes that the process has touched it.
+    pub fn touch(&mut self) {
+        self.touched = true;
+        self.words.0.touched.set(true);
+    }
+
+    /// Whether the next touch must not find memory short: it was promised, and nobody has made use of that.
+    pub fn is_due(&self) -> bool {
+        self.promised && !self.touched && !(self.shared && self.words.0.touched.get())
+    }
+
     /// Whether the program may do this.
     pub fn allows(&self, access: Access) -> bool {
         match access {

@@ -68,6 +68,8 @@ pub enum Action {
     Map(PageRange, Permissions, Promise),
     /// The same, in place of what is there.
     MapOver(PageRange, Permissions, Promise),
+    /// Pages are mapped for the whole family; true if in place of what is there.
+    MapShared(PageRange, Permissions, bool),
     /// Pages get other permissions.
     Protect(PageRange, Permissions),
     /// Pages are unmapped.
@@ -114,7 +116,8 @@ impl Action {
             72..79 => Self::Fork(mode.unwrap_or_else(|| fork_mode(rng))),
             79..82 => Self::Exit,
             82..84 => Self::Exec,
-            84..86 => Self::Map(pages(rng), permissions(rng), promise(rng)),
+            84..85 => Self::MapShared(pages(rng), permissions(rng), rng.bool()),
+            85..86 => Self::Map(pages(rng), permissions(rng), promise(rng)),
             86..87 => Self::MapOver(pages(rng), permissions(rng), promise(rng)),
             87..88 => Self::Protect(pages(rng), permissions(rng)),
             88..91 => Self::Unmap(pages(rng)),

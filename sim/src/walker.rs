@@ -69,7 +69,7 @@ pub fn translate<F: Format>(
             }
         };
         match F::decode(word, level) {
-            Entry::Empty | Entry::Swapped(_) => return None,
+            Entry::Empty | Entry::Evicted | Entry::Swapped(_) => return None,
             Entry::Table(lower) => table = lower,
             Entry::Page(frame) => return permits::<F>(word, touch).then_some(frame),
         }

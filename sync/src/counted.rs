@@ -6,6 +6,7 @@
 
 use alloc::alloc::{Layout, alloc, dealloc};
 use alloc::boxed::Box;
+use core::fmt;
 use core::mem::ManuallyDrop;
 use core::ops::Deref;
 use core::ptr::NonNull;
@@ -123,6 +124,12 @@ impl<T> Clone for Counted<T> {
         // Relaxed: whoever clones holds a handle, so the count is not on its way to zero.
         self.inner().count.fetch_add(1, Ordering::Relaxed);
         Self { inner: self.inner }
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Counted<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
     }
 }
 

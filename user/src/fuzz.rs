@@ -213,7 +213,7 @@ impl Arguments<'_> {
                 self.mapping_length(),
                 self.random.below(9),
                 self.random
-                    .choose(&[0x22, 0x22, 0x22, 0x20, 0x23, 0x2, u64::MAX]),
+                    .choose(&[0x22, 0x22, 0x21, 0x21, 0x20, 0x23, 0x2, u64::MAX]),
                 sign_extended(-1),
                 self.random.choose(&[0, 0, 0, 1]),
             ],

@@ -120,6 +120,8 @@ fn evict(write: SwapOut<'static, Machine>, held: &mut Held<level::Standstill>) -
     let freed = write.finish(result);
     WRITES.fetch_sub(1, Ordering::SeqCst);
     WRITTEN.wake_all();
+    // Somebody may want to store to a shared page that was being written.
+    ARRIVED.wake_all();
     freed
 }
 

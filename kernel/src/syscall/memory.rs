@@ -18,7 +18,7 @@ pub fn sbrk(call: &mut Call, increment: i32, mode: u64) -> Answer {
     let distance = u64::from(increment.unsigned_abs());
     in_space(call, |space| {
         let old = if increment < 0 {
-            space.shrink(distance)
+            space.shrink(distance)?
         } else {
             space.grow(distance, promise)?
         };
@@ -26,8 +26,8 @@ pub fn sbrk(call: &mut Call, increment: i32, mode: u64) -> Answer {
     })
 }
 
-/// Maps zeros for the process alone; other flags mean mappings there are not yet. Without [`MapFlags::FIXED`] the address is a
-/// wish.
+/// Maps zeros, for the process alone or for all its descendants too; files are not mapped yet. Without [`MapFlags::FIXED`]
+/// the address is a wish.
 pub fn mmap(
     call: &mut Call,
     address: u64,
@@ -40,20 +40,27 @@ pub fn mmap(
     let permissions = permissions(protection)?;
     let flags = MapFlags(flags);
     let fixed = flags.contains(MapFlags::FIXED);
-    let private = MapFlags::PRIVATE.with(MapFlags::ANONYMOUS);
-    if flags.without(MapFlags::FIXED) != private || !is_page_aligned(offset) {
+    let shared = match flags.without(MapFlags::FIXED) {
+        flags if flags == MapFlags::PRIVATE.with(MapFlags::ANONYMOUS) => false,
+        flags if flags == MapFlags::SHARED.with(MapFlags::ANONYMOUS) => true,
+        _ => return Err(Failed),
+    };
+    if !is_page_aligned(offset) {
         return Err(Failed);
     }
     in_space(call, |space| {
         let pages = if fixed {
-            let pages = page_range(address, length)?;
-            space.map_over(pages, permissions, Promise::Charged)?;
-            pages
+            page_range(address, length)?
         } else {
-            let pages = choose(space, address, length)?;
-            space.map(pages, permissions, Promise::Charged)?;
-            pages
+            choose(space, address, length)?
         };
+        if shared {
+            space.map_shared(pages, permissions, fixed)?;
+        } else if fixed {
+            space.map_over(pages, permissions, Promise::Charged)?;
+        } else {
+            space.map(pages, permissions, Promise::Charged)?;
+        }
         Ok(pages.start.address().0)
     })
 }

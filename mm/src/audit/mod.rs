@@ -47,7 +47,7 @@ impl<M: Machine> Memory<M> {
         let mut promised = 0;
         for space in spaces {
             audit.space(space)?;
-            promised += space.unkept_promises();
+            promised += space.unkept_promises() + audit.objects(space);
         }
         let in_use = audit.frames()?;
         let free = self.frames_managed() - in_use;
@@ -107,6 +107,10 @@ impl<M: Machine> Audit<'_, M> {
                     self.page(space, page, frame, word)?;
                     counted.pages += 1;
                 }
+                Entry::Evicted => {
+                    in_area(space, page)?;
+                    counted.pages += 1;
+                }
                 Entry::Swapped(slot) => {
                     in_area(space, page)?;
                     tick(&self.memory.slots.record(slot).met);
@@ -146,7 +150,10 @@ impl<M: Machine> Audit<'_, M> {
         // Those who wait for a page have not looked at it.
         let references = record.count() - record.waiters();
         let may_write = word & M::Format::MAY_WRITE != 0;
-        if word & M::Format::WRITABLE != 0 && (references != 1 || !may_write) {
+        let may_be_shared = word & M::Format::SHARED != 0
+            && (record.slot().is_none() || record.cached() == Cached::Dirty);
+        let alone = references == 1 || may_be_shared;
+        if word & M::Format::WRITABLE != 0 && !(alone && may_write) {
             return Err(Finding::Writable {
                 page,
                 frame,
@@ -154,6 +161,38 @@ impl<M: Machine> Audit<'_, M> {
             });
         }
         Ok(())
+    }
+
+    /// Counts what the objects refer to that a space shares and that have not been met; the places they keep.
+    fn objects(&self, space: &AddressSpace<'_, M>) -> u64 {
+        let mut promised = 0;
+        for object in space.shared_objects() {
+            let root = self.memory.frames.record(object.root());
+            if root.met.load(Ordering::Relaxed) == 0 {
+                self.note(object.root());
+                self.object_table(self.memory.table(object.root()), M::Format::LEVELS - 1);
+                promised += object.unkept_promises();
+            }
+        }
+        promised
+    }
+
+    fn object_table(&self, table: Table<'_>, level: usize) {
+        for index in 0..ENTRIES {
+            match M::Format::decode(table.get(index), level) {
+                Entry::Table(frame) => {
+                    self.note(frame);
+                    self.object_table(self.memory.table(frame), level - 1);
+                }
+                Entry::Page(frame) => {
+                    self.note(frame);
+                }
+                Entry::Swapped(slot) => {
+                    tick(&self.memory.slots.record(slot).met);
+                }
+                Entry::Empty | Entry::Evicted => {}
+            }
+        }
     }
 
     /// Compares all counts; how many frames are in use.

@@ -28,6 +28,8 @@ pub enum Entry {
     Page(FrameNo),
     /// A page whose contents are in a swap slot.
     Swapped(SlotNo),
+    /// A shared page that was evicted: the object it belongs to knows where it is.
+    Evicted,
 }
 
 /// The entry format and the shape of the tree. Levels count from the leaves: a table at level 0 maps pages.
@@ -46,6 +48,10 @@ pub trait Format: 'static {
     const MAY_WRITE: u64;
     /// The bit that lets the program read.
     const READABLE: u64;
+    /// The software bit of a page that is not the process's own: others may have it and write it too.
+    const SHARED: u64;
+    /// The word of [`Entry::Evicted`].
+    const EVICTED: u64;
     /// The bits that say a page was used; the hardware may set them, or trap when they are clear.
     const ACCESSED: u64;
     /// The bit that says a page was written; likewise.

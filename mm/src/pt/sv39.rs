@@ -3,8 +3,9 @@
 use super::format::{Entry, Format, Permissions};
 use crate::addr::{FrameNo, SlotNo};
 
-/// The Sv39 format. Of the software bits in RSW, 8 is the copy-on-write mark. In an entry that is not valid, 9 marks a swapped page and
-/// 5 a page that is in its frame but that nobody may touch, which has no rights: with R=W=X=0 it would be a pointer.
+/// The Sv39 format. Of the software bits in RSW, 8 is the copy-on-write mark and 9 that of a shared page. An entry that is not valid is
+/// empty, or has one of: bit 5, a page in its frame that nobody may touch, which has no rights (with R=W=X=0 it would be a
+/// pointer); bit 6, a swapped page; bit 7, a shared page that was evicted.
 pub enum Sv39 {}
 
 const VALID: u64 = 1 << 0;
@@ -15,8 +16,10 @@ const USER: u64 = 1 << 4;
 const ACCESSED: u64 = 1 << 6;
 const DIRTY: u64 = 1 << 7;
 const MAY_WRITE: u64 = 1 << 8;
-const SWAPPED: u64 = 1 << 9;
+const SHARED: u64 = 1 << 9;
 const HIDDEN: u64 = 1 << 5;
+const SWAPPED: u64 = ACCESSED;
+const EVICTED: u64 = DIRTY;
 const RIGHTS: u64 = READ | WRITE | EXECUTE;
 /// What a page keeps while it is swapped out.
 const KEPT: u64 = READ | EXECUTE | USER | MAY_WRITE;
@@ -55,6 +58,8 @@ impl Format for Sv39 {
     const WRITABLE: u64 = WRITE;
     const MAY_WRITE: u64 = MAY_WRITE;
     const READABLE: u64 = READ;
+    const SHARED: u64 = SHARED;
+    const EVICTED: u64 = EVICTED;
     const ACCESSED: u64 = ACCESSED;
     const DIRTY: u64 = DIRTY;
 
@@ -69,11 +74,11 @@ impl Format for Sv39 {
         if rights & MAY_WRITE != 0 {
             rights |= word & WRITE;
         }
-        let word = word & !(RIGHTS | MAY_WRITE) | rights;
-        if word & SWAPPED != 0 {
-            word
-        } else {
-            present(word)
+        let new = word & !(RIGHTS | MAY_WRITE) | rights;
+        match Self::decode(word, 0) {
+            Entry::Page(_) => present(new),
+            Entry::Swapped(_) => new,
+            Entry::Evicted | Entry::Empty | Entry::Table(_) => word,
         }
     }
 
@@ -106,12 +111,14 @@ impl Format for Sv39 {
     fn decode(word: u64, level: usize) -> Entry {
         let number = word >> FRAME_SHIFT & FRAME_MASK;
         if word & VALID == 0 {
-            if word & SWAPPED != 0 {
-                Entry::Swapped(SlotNo(number))
+            if word == 0 {
+                Entry::Empty
             } else if word & HIDDEN != 0 {
                 Entry::Page(FrameNo(number))
+            } else if word & SWAPPED != 0 {
+                Entry::Swapped(SlotNo(number))
             } else {
-                Entry::Empty
+                Entry::Evicted
             }
         } else if level > 0 {
             Entry::Table(FrameNo(number))

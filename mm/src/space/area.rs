@@ -5,27 +5,47 @@
 
 use alloc::vec::Vec;
 
+use sync::Counted;
+
 use super::Promise;
+use super::shared::Shared;
 use crate::addr::{PageNo, PageRange};
 use crate::commit::NoMemory;
 use crate::pt::Permissions;
 
 /// Consecutive pages that are treated alike.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Area {
+#[derive(Clone, Debug)]
+pub(crate) struct Area {
     /// Which pages.
-    pub pages: PageRange,
+    pub(crate) pages: PageRange,
     /// What the program may do with them.
-    pub permissions: Permissions,
+    pub(crate) permissions: Permissions,
     /// Whether they are paid for.
-    pub promise: Promise,
+    pub(crate) promise: Promise,
+    /// What the pages belong to, if they are not the process's own.
+    pub(crate) shared: Option<Counted<Shared>>,
 }
 
 impl Area {
+    /// Pages of the process's own.
+    pub(crate) fn private(pages: PageRange, permissions: Permissions, promise: Promise) -> Self {
+        Self {
+            pages,
+            permissions,
+            promise,
+            shared: None,
+        }
+    }
+
     fn continues(&self, other: &Area) -> bool {
         other.pages.end == self.pages.start
             && other.permissions == self.permissions
             && other.promise == self.promise
+            && match (&self.shared, &other.shared) {
+                (None, None) => true,
+                (Some(one), Some(other)) => one.is_same(other),
+                _ => false,
+            }
     }
 }
 
@@ -50,8 +70,8 @@ impl Areas {
     pub(crate) fn find(&self, page: PageNo) -> Option<Area> {
         self.sorted
             .get(self.at_or_above(page))
-            .copied()
             .filter(|area| area.pages.start <= page)
+            .cloned()
     }
 
     /// Whether some area has a page of the range.
@@ -105,17 +125,18 @@ impl Areas {
         &mut self,
         pages: PageRange,
         permissions: Permissions,
-        mut changed: impl FnMut(Area),
+        mut changed: impl FnMut(&Area, PageRange),
     ) {
         let mut next = pages.start;
-        while let Some(area) = self.sorted.get(self.at_or_above(next)).copied() {
+        while let Some(area) = self.sorted.get(self.at_or_above(next)).cloned() {
             // What was done is part of its neighbour now, if that has the same permissions.
             let cut = area.pages.intersect(PageRange::new(next, pages.end));
             if cut.is_empty() {
                 break;
             }
-            changed(Area { pages: cut, ..area });
-            self.remove(cut, |_| ());
+            changed(&area, cut);
+            // Not the last handle to anything: there is `area`.
+            self.remove(cut, drop);
             self.add(Area {
                 pages: cut,
                 permissions,
@@ -144,43 +165,46 @@ impl Areas {
         }
     }
 
-    /// Removes the pages from all areas, after telling `removed` of each piece. Cutting a hole into an area needs
+    /// Removes the pages from all areas and hands `removed` each piece. Cutting a hole into an area needs
     /// the room that [`Areas::reserve`] made.
     pub(crate) fn remove(&mut self, pages: PageRange, mut removed: impl FnMut(Area)) {
         let mut index = self.at_or_above(pages.start);
-        while let Some(area) = self.sorted.get(index).copied() {
+        while let Some(area) = self.sorted.get(index) {
             let cut = area.pages.intersect(pages);
             if cut.is_empty() {
                 break;
             }
-            removed(Area { pages: cut, ..area });
-            self.sorted.remove(index);
+            let area = self.sorted.remove(index);
             for rest in [
                 PageRange::new(area.pages.start, cut.start),
                 PageRange::new(cut.end, area.pages.end),
             ] {
                 if !rest.is_empty() {
-                    self.sorted.insert(
-                        index,
-                        Area {
-                            pages: rest,
-                            ..area
-                        },
-                    );
+                    let rest = Area {
+                        pages: rest,
+                        ..area.clone()
+                    };
+                    self.sorted.insert(index, rest);
                     index += 1;
                 }
             }
+            removed(Area { pages: cut, ..area });
         }
+    }
+
+    /// Takes one of them out, in no order.
+    pub(crate) fn pop(&mut self) -> Option<Area> {
+        self.sorted.pop()
     }
 
     /// The same areas for a child, whose pages are never paid for in advance.
     pub(crate) fn try_clone_for_child(&self) -> Result<Self, NoMemory> {
         let mut child = Self::new();
         child.sorted.try_reserve_exact(self.sorted.len())?;
-        for &area in &self.sorted {
+        for area in &self.sorted {
             child.add(Area {
                 promise: Promise::Lazy,
-                ..area
+                ..area.clone()
             });
         }
         Ok(child)
@@ -192,18 +216,22 @@ mod tests {
     use super::*;
 
     fn area(start: u64, end: u64, promise: Promise) -> Area {
-        Area {
-            pages: PageRange::new(PageNo(start), PageNo(end)),
-            permissions: Permissions::READ,
-            promise,
+        let pages = PageRange::new(PageNo(start), PageNo(end));
+        Area::private(pages, Permissions::READ, promise)
+    }
+
+    impl PartialEq for Area {
+        fn eq(&self, other: &Self) -> bool {
+            let plain = |area: &Self| (area.pages, area.permissions, area.promise);
+            plain(self) == plain(other)
         }
     }
 
     fn areas(list: &[Area]) -> Areas {
         let mut areas = Areas::new();
-        for &area in list {
+        for area in list {
             areas.reserve().unwrap();
-            areas.add(area);
+            areas.add(area.clone());
         }
         areas
     }
@@ -266,8 +294,8 @@ mod tests {
             let mut pieces = vec![];
             areas.reserve().unwrap();
             let range = PageRange::new(PageNo(start), PageNo(end));
-            areas.protect(range, permissions, |piece| {
-                pieces.push((piece.pages.start.0, piece.pages.end.0));
+            areas.protect(range, permissions, |_, cut| {
+                pieces.push((cut.start.0, cut.end.0));
             });
             (pieces, areas.sorted.len())
         };

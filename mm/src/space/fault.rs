@@ -85,7 +85,7 @@ impl<M: Machine> fmt::Debug for Resolution<'_, M> {
 }
 
 /// What one attempt has come to.
-enum Attempt<'m, M: Machine> {
+pub(super) enum Attempt<'m, M: Machine> {
     /// The fault is resolved.
     Resolved,
     /// The entry has changed under it, or is one step nearer.
@@ -102,11 +102,11 @@ enum Attempt<'m, M: Machine> {
 
 /// A leaf entry, as it was when it was looked at.
 #[derive(Clone, Copy)]
-struct Leaf<'m> {
-    table: Table<'m>,
-    index: usize,
-    page: PageNo,
-    word: u64,
+pub(super) struct Leaf<'m> {
+    pub(super) table: Table<'m>,
+    pub(super) index: usize,
+    pub(super) page: PageNo,
+    pub(super) word: u64,
 }
 
 /// Faults on translations that were good already, one after the other on one page.
@@ -156,7 +156,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             return Resolution::Denied;
         }
         let resolution = loop {
-            match self.attempt(page, area, access) {
+            match self.attempt(page, &area, access) {
                 Ok(Attempt::Again) => {}
                 // What was noted of it stays.
                 Ok(Attempt::Spurious) => return Resolution::Done,
@@ -179,11 +179,11 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     fn attempt(
         &mut self,
         page: PageNo,
-        area: Area,
+        area: &Area,
         access: Access,
     ) -> Result<Attempt<'m, M>, NoMemory> {
         let Walk::Leaf(table, index) = self.walk(page) else {
-            return self.fill_on_fault(page, area);
+            return self.fill_on_fault(page, area, access);
         };
         let word = table.get(index);
         let leaf = Leaf {
@@ -201,10 +201,15 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
                 {
                     return Ok(Attempt::Denied);
                 }
+                if word & M::Format::SHARED != 0 {
+                    return Ok(self.write_shared(leaf, frame));
+                }
                 self.resolve_write(leaf, frame)
             }
             Entry::Swapped(slot) => self.swap_in(leaf, slot, access),
-            Entry::Empty | Entry::Table(_) => self.fill_on_fault(page, area),
+            Entry::Empty | Entry::Evicted | Entry::Table(_) => {
+                self.fill_on_fault(page, area, access)
+            }
         }
     }
 
@@ -301,14 +306,22 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         Ok(Attempt::Resolved)
     }
 
-    fn fill_on_fault(&mut self, page: PageNo, area: Area) -> Result<Attempt<'m, M>, NoMemory> {
+    fn fill_on_fault(
+        &mut self,
+        page: PageNo,
+        area: &Area,
+        access: Access,
+    ) -> Result<Attempt<'m, M>, NoMemory> {
+        if let Some(object) = &area.shared {
+            return self.fill_shared(page, area.permissions, object, access);
+        }
         self.fill(page, area)?;
         self.note_fault(ProcCounter::ZeroFaults, MemCounter::ZeroFaults);
         Ok(Attempt::Resolved)
     }
 
     /// Gives a page without a frame a zeroed one, and the tables it lacks.
-    pub(super) fn fill(&mut self, page: PageNo, area: Area) -> Result<FrameNo, NoMemory> {
+    pub(super) fn fill(&mut self, page: PageNo, area: &Area) -> Result<FrameNo, NoMemory> {
         let memory = self.memory;
         let walk = self.walk(page);
         let mut tickets = match area.promise {
@@ -371,6 +384,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         debug_assert!(replaced, "only its owner takes a page out of swap");
         self.context.loosen(Scope::Page(leaf.page.address()));
         memory.drop_slot(slot);
+        memory.give_up_slot_if_short(frame);
         self.faults[ProcCounter::SwapIns as usize] += 1;
         Ok(match access {
             Access::Write => Attempt::Again,

@@ -2,7 +2,7 @@
 //!
 //! [`ForkMode::Eager`] copies every page that is present, as xv6 does. [`ForkMode::CopyOnWrite`] copies the entries and shares the
 //! pages: the write right goes from both entries, the copy-on-write mark stays, so that a page forked twice is still known as
-//! one that may become writable, and a page of text never is. Pages in swap are shared by their slots in either mode.
+//! one that may become writable, and a page of text never is. Shared pages stay as they are for both. Pages in swap are shared by their slots in either mode.
 //!
 //! Invariants: all tickets are taken before anything is touched, so a fork that fails has changed nothing
 //! (R5). The parent's stale write rights are flushed, on every hart that runs one of its threads, before the child
@@ -143,9 +143,15 @@ impl<M: Machine> Fork<'_, '_, M> {
                 // The reference is taken before the child's entry exists, and while the parent's keeps the frame alive.
                 Entry::Page(frame) => self.memory.frames.record(frame).add_reference(),
                 Entry::Swapped(slot) => self.share_slot(slot),
+                // Not flushed yet, perhaps: see `share_slot`.
+                Entry::Evicted => self.tightened = true,
                 Entry::Empty | Entry::Table(_) => continue,
             }
             left -= 1;
+            if word & M::Format::SHARED != 0 {
+                target.store(word, Ordering::Relaxed);
+                continue;
+            }
             if word & M::Format::WRITABLE != 0 {
                 // Atomic: the hardware may set the dirty bit at this moment.
                 source.fetch_and(!M::Format::WRITABLE, Ordering::Relaxed);
@@ -179,7 +185,12 @@ impl<M: Machine> Fork<'_, '_, M> {
                 (word, entry)
             });
             let copy = match entry {
+                Entry::Page(_) if word & M::Format::SHARED != 0 => word,
                 Entry::Page(frame) => self.copy_page(word, frame, base.plus(index as u64)),
+                Entry::Evicted => {
+                    self.tightened = true;
+                    word
+                }
                 Entry::Swapped(slot) => {
                     self.share_slot(slot);
                     word

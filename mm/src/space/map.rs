@@ -45,11 +45,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         if promise == Promise::Charged {
             self.promise(pages)?;
         }
-        self.areas.add(Area {
-            pages,
-            permissions,
-            promise,
-        });
+        self.areas.add(Area::private(pages, permissions, promise));
         Ok(())
     }
 
@@ -60,7 +56,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         permissions: Permissions,
         promise: Promise,
     ) -> Result<(), MapError> {
-        if pages.end > VirtAddr(USER_TOP).page() {
+        if !self.may_map(pages, true) {
             return Err(MapError::BadRange);
         }
         if pages.is_empty() {
@@ -76,11 +72,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         if let Some(tickets) = tickets {
             self.keep_promise(pages, tickets);
         }
-        self.areas.add(Area {
-            pages,
-            permissions,
-            promise,
-        });
+        self.areas.add(Area::private(pages, permissions, promise));
         Ok(())
     }
 
@@ -92,7 +84,12 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
 
     /// Whether nothing is mapped there, and something could be.
     pub fn is_free(&self, pages: PageRange) -> bool {
-        pages.end <= VirtAddr(USER_TOP).page() && !self.areas.overlaps(pages)
+        self.may_map(pages, false)
+    }
+
+    /// Whether something could be mapped there, over something else or not.
+    pub(super) fn may_map(&self, pages: PageRange, over: bool) -> bool {
+        pages.end <= VirtAddr(USER_TOP).page() && (over || !self.areas.overlaps(pages))
     }
 
     /// Moves the break up by `bytes`; the old break.
@@ -137,18 +134,23 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         tickets.inspect_err(|_| memory.budget.add_places(pages.len()))
     }
 
-    /// Makes the tables that are missing. What is left of the tickets goes back.
-    fn keep_promise(&mut self, pages: PageRange, mut tickets: Tickets<'m>) {
+    /// Makes the tables that are missing, and notes the promise. What is left of the tickets goes back.
+    fn keep_promise(&mut self, pages: PageRange, tickets: Tickets<'m>) {
         let memory = self.memory;
-        for page in leaf_tables(pages) {
-            if let Walk::Missing { table, level } = self.walk(page) {
-                memory.extend(table, level, page, &mut tickets);
-                self.tables += level as u64;
-            }
-        }
+        self.make_tables(pages, tickets);
         memory
             .stats
             .promise(memory.machine.hart(), pages.len() as i64);
+    }
+
+    /// Makes the tables that are missing. What is left of the tickets goes back.
+    pub(super) fn make_tables(&mut self, pages: PageRange, mut tickets: Tickets<'m>) {
+        for page in leaf_tables(pages) {
+            if let Walk::Missing { table, level } = self.walk(page) {
+                self.memory.extend(table, level, page, &mut tickets);
+                self.tables += level as u64;
+            }
+        }
     }
 
     /// The bytes from `address` to the end of its page, to be filled by whoever lays out the image.
@@ -169,7 +171,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         assert!(!self.published, "an image is laid out before others see it");
         let frame = match self.page_frame(page) {
             Some(frame) => frame,
-            None => self.fill(page, area)?,
+            None => self.fill(page, &area)?,
         };
         assert!(
             self.memory.frames.record(frame).is_sole(),
@@ -181,7 +183,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
 }
 
 /// How many tables the pages need at most, where there is none yet.
-fn most_tables<M: Machine>(pages: PageRange) -> u64 {
+pub(super) fn most_tables<M: Machine>(pages: PageRange) -> u64 {
     (1..M::Format::LEVELS)
         .map(|level| {
             let span = 1 << (9 * level);
@@ -191,7 +193,7 @@ fn most_tables<M: Machine>(pages: PageRange) -> u64 {
 }
 
 /// One page of each leaf table that the pages need.
-fn leaf_tables(pages: PageRange) -> impl Iterator<Item = PageNo> {
+pub(super) fn leaf_tables(pages: PageRange) -> impl Iterator<Item = PageNo> {
     let span = ENTRIES as u64;
     let first = pages.start.0 / span;
     let last = pages.end.0.div_ceil(span);

@@ -10,10 +10,11 @@
 //! - in an area whose promise is [`Promise::Charged`] every table exists, and for every page without a frame the area
 //!   keeps a ticket ([`crate::commit`]).
 //!
-//! One operation per file: [`area`] keeps the areas, `map` adds and grows, `unmap` removes, `protect` changes rights, `fault` resolves,
+//! One operation per file: `area` keeps the areas, `map` adds and grows, `unmap` removes, `protect` changes rights, `shared` maps what is not
+//! the process's own, `fault` resolves,
 //! `fork` forks, `usage` looks, [`copy`] is how the kernel reads and writes a program's memory.
 
-pub mod area;
+mod area;
 mod context;
 pub mod copy;
 mod fault;
@@ -21,6 +22,7 @@ mod fork;
 pub(crate) mod handshake;
 mod map;
 mod protect;
+mod shared;
 mod unmap;
 mod usage;
 
@@ -32,6 +34,7 @@ pub use context::Context;
 pub use fault::{Access, Resolution, Wait};
 pub(crate) use handshake::{Stale, Users};
 pub use map::MapError;
+pub(crate) use shared::Shared;
 
 use self::area::Areas;
 use crate::addr::{PageNo, VirtAddr};

@@ -4,7 +4,6 @@
 //! returns (R3). The right to write is given back by the next fault, which knows whether the page is shared: so a page that was
 //! made read-only before a fork does not become writable through its sharer (mistake 4).
 
-use super::area::Area;
 use super::{AddressSpace, MapError};
 use crate::addr::PageRange;
 use crate::machine::Machine;
@@ -20,7 +19,7 @@ impl<M: Machine> AddressSpace<'_, M> {
         self.memory.may_allocate()?;
         self.areas.reserve()?;
         let mut areas = core::mem::take(&mut self.areas);
-        areas.protect(pages, permissions, |piece| {
+        areas.protect(pages, permissions, |_, piece| {
             self.protect_piece(piece, permissions);
         });
         self.areas = areas;
@@ -36,8 +35,8 @@ impl<M: Machine> AddressSpace<'_, M> {
     }
 
     /// Changes the entries of (part of) an area.
-    fn protect_piece(&self, piece: Area, permissions: Permissions) {
-        self.for_each_leaf(piece.pages, |table, index, _| {
+    fn protect_piece(&self, pages: PageRange, permissions: Permissions) {
+        self.for_each_leaf(pages, |table, index, _| {
             loop {
                 let word = table.get(index);
                 if M::Format::decode(word, 0) == Entry::Empty {

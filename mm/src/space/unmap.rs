@@ -10,6 +10,7 @@ use crate::addr::{PageNo, PageRange, VirtAddr};
 use crate::commit::NoMemory;
 use crate::frame::Kind;
 use crate::machine::Machine;
+use crate::memory::Memory;
 use crate::mistake::{self, Mistake};
 use crate::pt::{ENTRIES, Entry, Format, Table};
 use crate::tlb::{Batch, Referent, Scope};
@@ -28,39 +29,50 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
 
     /// Moves the break down by `bytes`; the old break. Below 0 it does not go: nothing changes then.
     ///
-    /// What is cut off is the top of the space, so no area is split and no memory is needed.
-    pub fn shrink(&mut self, bytes: u64) -> VirtAddr {
+    /// What is cut off is the top of the heap, so memory is needed only if something has been mapped right above it and has
+    /// become one area with it.
+    pub fn shrink(&mut self, bytes: u64) -> Result<VirtAddr, NoMemory> {
         let old = self.heap_break;
         if let Some(new) = old.0.checked_sub(bytes).map(VirtAddr) {
+            let cut = PageRange::new(new.page_up(), old.page_up());
+            if !cut.is_empty() && self.areas.find(cut.end).is_some() {
+                self.memory.may_allocate()?;
+                self.areas.reserve()?;
+            }
             if !mistake::makes(Mistake::RegrownHeapKeepsData) {
-                self.unmap_with_room(PageRange::new(new.page_up(), old.page_up()));
+                self.unmap_with_room(cut);
             }
             self.heap_break = new;
         }
-        old
+        Ok(old)
     }
 
     pub(super) fn unmap_with_room(&mut self, pages: PageRange) {
         let mut areas = core::mem::take(&mut self.areas);
-        areas.remove(pages, |piece| self.unmap_piece(piece));
+        areas.remove(pages, |piece| {
+            self.unmap_piece(&piece);
+            self.release(piece);
+        });
         self.areas = areas;
         self.free_tables(pages);
     }
 
     /// Frees the frames of (part of) an area and returns what its promise still holds.
-    fn unmap_piece(&mut self, piece: Area) {
+    fn unmap_piece(&mut self, piece: &Area) {
         let context = self.context.clone();
         let mut batch = Batch::new(&context);
         let mut touched = 0;
         self.for_each_leaf(piece.pages, |table, index, page| {
-            let referent = match M::Format::decode(table.take(index), 0) {
+            let entry = M::Format::decode(table.take(index), 0);
+            touched += u64::from(entry != Entry::Empty);
+            let referent = match entry {
                 Entry::Page(frame) | Entry::Table(frame) => Referent::Frame(frame),
                 // Evicted a moment ago, it may not have been flushed yet.
                 Entry::Swapped(slot) => Referent::Slot(slot),
+                Entry::Evicted => Referent::Nothing,
                 Entry::Empty => return,
             };
             batch.push(referent, Scope::Page(page.address()));
-            touched += 1;
         });
         batch.finish();
         self.pages -= touched;
@@ -150,32 +162,6 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         }
     }
 
-    /// Frees everything below a table of `level`, in a space no hart uses.
-    fn free_below(&self, table: Table<'m>, level: usize, entries: usize) {
-        for index in 0..entries {
-            if table.live() == 0 {
-                break;
-            }
-            let frame = match M::Format::decode(table.take(index), level) {
-                Entry::Empty => continue,
-                Entry::Swapped(slot) => {
-                    self.memory.drop_slot(slot);
-                    continue;
-                }
-                Entry::Page(frame) => frame,
-                Entry::Table(frame) => {
-                    debug_assert_eq!(self.memory.frames.record(frame).kind(), Kind::Table);
-                    self.free_below(self.memory.table(frame), level - 1, ENTRIES);
-                    if mistake::makes(Mistake::TablesLeakAtExit) {
-                        continue;
-                    }
-                    frame
-                }
-            };
-            self.memory.drop_reference(frame);
-        }
-    }
-
     fn release_all_promises(&self) {
         for area in self
             .areas
@@ -199,6 +185,38 @@ impl<M: Machine> Drop for AddressSpace<'_, M> {
         }
         self.release_all_promises();
         let root = self.memory.table(self.context.root());
-        self.free_below(root, M::Format::LEVELS - 1, M::Format::KERNEL_ROOT);
+        self.memory
+            .free_below(root, M::Format::LEVELS - 1, M::Format::KERNEL_ROOT);
+        while let Some(area) = self.areas.pop() {
+            self.release(area);
+        }
+    }
+}
+
+impl<M: Machine> Memory<M> {
+    /// Frees everything below a table of `level`, in a tree no hart uses.
+    pub(super) fn free_below(&self, table: Table<'_>, level: usize, entries: usize) {
+        for index in 0..entries {
+            if table.live() == 0 {
+                break;
+            }
+            let frame = match M::Format::decode(table.take(index), level) {
+                Entry::Empty | Entry::Evicted => continue,
+                Entry::Swapped(slot) => {
+                    self.drop_slot(slot);
+                    continue;
+                }
+                Entry::Page(frame) => frame,
+                Entry::Table(frame) => {
+                    debug_assert_eq!(self.frames.record(frame).kind(), Kind::Table);
+                    self.free_below(self.table(frame), level - 1, ENTRIES);
+                    if mistake::makes(Mistake::TablesLeakAtExit) {
+                        continue;
+                    }
+                    frame
+                }
+            };
+            self.drop_reference(frame);
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use abi::{PAGE_SIZE, PROC_COUNTERS, PageInfo, ProcCounter};
 
-use super::{AddressSpace, Promise};
+use super::{AddressSpace, Promise, Shared};
 use crate::addr::{FrameNo, PageNo, PageRange};
 use crate::machine::Machine;
 use crate::memory::Memory;
@@ -29,14 +29,18 @@ impl<M: Machine> AddressSpace<'_, M> {
         if self.areas.find(page).is_none() {
             return PageInfo(0);
         }
-        PageInfo(match M::Format::decode(table.get(index), 0) {
+        let word = table.get(index);
+        PageInfo(match M::Format::decode(word, 0) {
             Entry::Page(frame) => {
-                let sole = self.memory.mappers(frame) == 1;
+                let sole = self.memory.mappers(frame, word) == 1;
+                let shared = word & M::Format::SHARED != 0;
                 PageInfo::PRESENT
                     | if sole { PageInfo::EXCLUSIVE } else { 0 }
+                    | if shared { PageInfo::FILE_OR_SHARED } else { 0 }
                     | frame.0 & PageInfo::FRAME
             }
             Entry::Swapped(_) => PageInfo::SWAPPED,
+            Entry::Evicted => PageInfo::SWAPPED | PageInfo::FILE_OR_SHARED,
             Entry::Empty | Entry::Table(_) => 0,
         })
     }
@@ -44,12 +48,15 @@ impl<M: Machine> AddressSpace<'_, M> {
     /// The counters of `procstat`.
     pub fn usage(&self) -> [u64; PROC_COUNTERS] {
         let mut out = self.faults;
-        let (mut unique, mut shared, mut proportional, mut swapped) = (0, 0, 0, 0);
+        let (mut unique, mut shared, mut private) = (0, 0, 0);
+        let (mut proportional, mut swapped) = (0, 0);
         for area in self.areas.iter() {
             self.for_each_leaf(area.pages, |table, index, _| {
-                match M::Format::decode(table.get(index), 0) {
+                let word = table.get(index);
+                match M::Format::decode(word, 0) {
                     Entry::Page(frame) => {
-                        let sharers = u64::from(self.memory.mappers(frame));
+                        private += u64::from(word & M::Format::SHARED == 0);
+                        let sharers = u64::from(self.memory.mappers(frame, word));
                         *if sharers == 1 {
                             &mut unique
                         } else {
@@ -57,7 +64,7 @@ impl<M: Machine> AddressSpace<'_, M> {
                         } += 1;
                         proportional += PAGE_SIZE as u64 / sharers.max(1);
                     }
-                    Entry::Swapped(_) => swapped += 1,
+                    Entry::Swapped(_) | Entry::Evicted => swapped += 1,
                     Entry::Empty | Entry::Table(_) => {}
                 }
             });
@@ -73,8 +80,7 @@ impl<M: Machine> AddressSpace<'_, M> {
         out[ProcCounter::Unique as usize] = unique * page;
         out[ProcCounter::Shared as usize] = shared * page;
         out[ProcCounter::Swapped as usize] = swapped * page;
-        // Every mapping is private until files and shared memory can be mapped.
-        out[ProcCounter::Private as usize] = (unique + shared) * page;
+        out[ProcCounter::Private as usize] = private * page;
         out
     }
 
@@ -86,6 +92,11 @@ impl<M: Machine> AddressSpace<'_, M> {
     /// Pages present or swapped out, by the space's own count.
     pub(crate) fn touched_pages(&self) -> u64 {
         self.pages
+    }
+
+    /// The objects its areas map; one several times if several do.
+    pub(crate) fn shared_objects(&self) -> impl Iterator<Item = &Shared> {
+        self.areas.iter().filter_map(|area| area.shared.as_deref())
     }
 
     /// Whether some area has a page of the range.
@@ -115,12 +126,11 @@ impl<M: Machine> AddressSpace<'_, M> {
 }
 
 impl<M: Machine> Memory<M> {
-    /// How many entries map the frame of a page; more, while somebody does something to it.
-    fn mappers(&self, frame: FrameNo) -> u32 {
+    /// How many entries like `word` map the frame of a page; more, while somebody does something to it.
+    fn mappers(&self, frame: FrameNo, word: u64) -> u32 {
         let record = self.frames.record(frame);
-        // The swap cache does not map it.
-        record
-            .count()
-            .saturating_sub(u32::from(record.slot().is_some()))
+        // The swap cache does not map it, nor does the object that a shared page belongs to.
+        let others = u32::from(record.slot().is_some()) + u32::from(word & M::Format::SHARED != 0);
+        record.count().saturating_sub(others)
     }
 }

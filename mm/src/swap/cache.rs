@@ -5,6 +5,7 @@
 
 use abi::MemCounter;
 
+use super::PageWait;
 use super::slots::Free;
 use crate::addr::{FrameNo, SlotNo};
 use crate::frame::Cached;
@@ -93,7 +94,7 @@ impl<M: Machine> Memory<M> {
 
     fn drop_slot_reference(&self, free: &mut Free, slot: SlotNo) -> u32 {
         let left = self.slots.drop_reference(free, slot);
-        self.budget.note_slots_left(free.count() != 0);
+        self.budget.note_slots_left(free.count());
         left
     }
 
@@ -114,7 +115,7 @@ impl<M: Machine> Memory<M> {
                 Some(slot) => slot,
                 None => {
                     let slot = self.slots.take(free)?;
-                    self.budget.note_slots_left(free.count() != 0);
+                    self.budget.note_slots_left(free.count());
                     self.frames.record(frame).add_reference();
                     self.attach(slot, frame, state_of_a_new_slot());
                     slot
@@ -183,9 +184,13 @@ impl<M: Machine> Memory<M> {
         })
     }
 
-    /// Takes a frame that is in use out of the cache, so that its slot can be another's; whether it did.
-    pub(crate) fn give_up_slot(&self, frame: FrameNo) -> bool {
-        self.slots.locked(|free| self.leave_cache(free, frame))
+    /// Takes a frame that is in use out of the cache, if others need its slot more and nobody else refers to it.
+    pub(crate) fn give_up_slot_if_short(&self, frame: FrameNo) {
+        self.slots.locked(|free| {
+            if free.count() < self.slots.len() / 8 {
+                self.leave_cache(free, frame);
+            }
+        });
     }
 
     /// If no entry refers to the slot, and no transfer is under way.
@@ -267,10 +272,30 @@ impl<M: Machine> Memory<M> {
         })
     }
 
-    /// Whether a page that was waited for has still not come.
-    pub(super) fn is_coming(&self, frame: FrameNo) -> bool {
+    /// Whether a page that somebody waits for is still being read or written.
+    pub(super) fn is_in_transfer(&self, frame: FrameNo) -> bool {
         let record = self.frames.record(frame);
-        record.slot().is_some() && record.cached() == Cached::Reading
+        record.slot().is_some() && matches!(record.cached(), Cached::Reading | Cached::Writing)
+    }
+
+    /// Before somebody writes a shared page: if it is in the cache, its slot has something else from now on. If it is being
+    /// written out, that must end first.
+    pub(crate) fn dirty_in_cache(&self, frame: FrameNo) -> Option<PageWait<'_, M>> {
+        let record = self.frames.record(frame);
+        record.slot()?;
+        self.slots.locked(|_| {
+            record.slot()?;
+            match record.cached() {
+                Cached::Clean => record.set_cached(Cached::Dirty),
+                Cached::Writing => {
+                    record.add_reference();
+                    record.change_waiters(1);
+                    return Some(PageWait::new(self, frame));
+                }
+                Cached::Dirty | Cached::Reading | Cached::Failed => {}
+            }
+            None
+        })
     }
 
     /// Lets go of a page that was waited for.

@@ -50,7 +50,6 @@ impl<'m, M: Machine> SwapIn<'m, M> {
             && read.count < READ_AHEAD
             && record.count() != 0
             && record.frame().is_none()
-            && memory.has_frames_to_spare()
             && memory.prepare_to_read(next) == Ok(true)
         {
             read.count += 1;
@@ -114,14 +113,14 @@ impl<M: Machine> Drop for SwapIn<'_, M> {
 }
 
 impl<'m, M: Machine> PageWait<'m, M> {
-    /// Of a page for which [`super::Lookup::Coming`] gave a reference.
+    /// Of a page to which whoever waits has got a reference, and is counted as one who does.
     pub(crate) fn new(memory: &'m Memory<M>, frame: FrameNo) -> Self {
         Self { memory, frame }
     }
 
-    /// Whether it still has not come.
+    /// Whether it is still being read, or written, which a shared page must not be while somebody stores to it.
     pub fn is_coming(&self) -> bool {
-        self.memory.is_coming(self.frame)
+        self.memory.is_in_transfer(self.frame)
     }
 }
 

@@ -11,8 +11,8 @@
 //!
 //! Invariants:
 //! - a frame and a slot that are cached name each other, and the cache holds a reference to both;
-//! - a frame in the cache is writable in nobody's translation: who wants to write it copies it, or, as its only owner, takes
-//!   it out of the cache first;
+//! - a frame in the cache that is clean or being written is writable in nobody's translation: who wants to write it copies it, or, as
+//!   its only owner, takes it out of the cache first, or, if it is shared on purpose, makes it dirty;
 //! - a transfer holds a reference to its frames, so none is reused before its transfer is over;
 //! - a page that nothing but the cache refers to any more, neither to its frame nor to its slot, is freed at once.
 //!

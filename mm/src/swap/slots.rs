@@ -80,8 +80,8 @@ pub(super) struct Free {
 
 impl Free {
     /// How many slots are free.
-    pub(super) fn count(&self) -> usize {
-        self.count
+    pub(super) fn count(&self) -> u64 {
+        self.count as u64
     }
 }
 

@@ -244,7 +244,7 @@ impl FakeMachine {
             let word =
                 phys::table_words(self, table)[Sv39::index(page, level)].load(Ordering::Acquire);
             match Sv39::decode(word, level) {
-                Entry::Empty | Entry::Swapped(_) => return None,
+                Entry::Empty | Entry::Evicted | Entry::Swapped(_) => return None,
                 Entry::Table(lower) => table = lower,
                 Entry::Page(_) => return Some(word),
             }

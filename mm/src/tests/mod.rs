@@ -19,6 +19,7 @@ mod model;
 mod museum;
 mod promises;
 mod protect;
+mod shared;
 mod swap;
 
 use abi::{ForkMode, PAGE_SIZE};

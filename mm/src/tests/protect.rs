@@ -4,7 +4,9 @@ use super::*;
 use crate::addr::VirtAddr;
 use crate::space::copy::CopyFailure;
 use crate::space::{Access, MapError};
-use crate::testing::{Space, audit, free_frames, memory, on_hart, peek, read, settle, write};
+use crate::testing::{
+    Space, audit, fail_nth, free_frames, memory, on_hart, peek, read, settle, write,
+};
 
 const NONE: Permissions = Permissions::empty();
 const READ: Permissions = Permissions::READ;
@@ -108,6 +110,27 @@ fn a_mapping_takes_the_place_of_others_or_leaves_them() {
     assert_eq!(read(&mut space, 5 * PAGE, 1).unwrap(), [5]);
     drop(space);
     assert_eq!(free_frames(memory), 200);
+}
+
+#[test]
+fn a_heap_that_something_was_mapped_right_above_shrinks() {
+    let memory = memory(200);
+    let mut parent = AddressSpace::new(memory).unwrap();
+    parent.grow(8 * PAGE, Promise::Charged).unwrap();
+    parent.map(pages(8, 12), data(), Promise::Charged).unwrap();
+    // Its list of areas has no room to spare.
+    let mut child = parent.fork(COW).unwrap();
+    fail_nth(1);
+    assert!(
+        child.shrink(PAGE).is_err(),
+        "a hole needs memory, and there is none"
+    );
+    assert_eq!(fail_nth(0), 0);
+    assert_eq!(child.heap_break(), VirtAddr(8 * PAGE));
+    assert_eq!(child.shrink(PAGE), Ok(VirtAddr(8 * PAGE)));
+    assert_eq!(read(&mut child, 7 * PAGE, 1), Err(CopyFailure::Denied));
+    write(&mut child, 8 * PAGE, b"there").unwrap();
+    audit(memory, [&parent, &child]);
 }
 
 #[test]

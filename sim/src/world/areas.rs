@@ -49,6 +49,27 @@ impl<'m> World<'m> {
         }
     }
 
+    pub(super) fn map_shared(
+        &self,
+        process: &Process<'m>,
+        pages: PageRange,
+        permissions: Permissions,
+        over: bool,
+    ) {
+        let Ok(mut space) = process.space.try_borrow_mut() else {
+            return;
+        };
+        let Some(space) = space.as_mut() else { return };
+        let result = space.map_shared(pages, permissions, over);
+        let model = &mut *process.model.borrow_mut();
+        let possible = !pages.is_empty() && model.allows(pages);
+        let fits = possible && (over || model.fits(pages));
+        if self.agrees(result, fits, || format!("map {pages:?} shared")) {
+            model.unmap(pages);
+            model.map_shared(pages, permissions);
+        }
+    }
+
     pub(super) fn protect(
         &self,
         process: &Process<'m>,
@@ -117,7 +138,9 @@ impl<'m> World<'m> {
             return;
         };
         let Some(space) = space.as_mut() else { return };
-        let old = space.shrink(bytes);
+        let Ok(old) = space.shrink(bytes) else {
+            return self.note_refusal(true);
+        };
         let model = &mut *process.model.borrow_mut();
         if old != model.heap_break {
             self.diverge(|| format!("the break was {old:?}, not {:?}", model.heap_break));

@@ -50,10 +50,13 @@ impl<'m> World<'m> {
             let (Some(slot), Some(page)) = (slot(address), model.page_mut(address.page())) else {
                 continue;
             };
+            if page.shared {
+                continue;
+            }
             if !self.bring_in(child, address) {
                 return false;
             }
-            let now = page.words[slot];
+            let now = page.words.get(slot);
             let before = stored
                 .iter()
                 .filter(|(at, _)| *at == address)
@@ -69,7 +72,7 @@ impl<'m> World<'m> {
                     )
                 });
             }
-            page.words[slot] = word;
+            page.words.replace(slot, word);
         }
         true
     }
@@ -107,9 +110,10 @@ impl<'m> World<'m> {
         for page in (0..3).map(PageNo) {
             let bytes = space.bytes_mut(page.address()).ok()?;
             let entry = model.page_mut(page)?;
-            entry.touched = true;
-            for (word, offset) in entry.words.iter_mut().zip(SLOTS) {
-                *word = self.new_word();
+            entry.touch();
+            for (slot, offset) in SLOTS.into_iter().enumerate() {
+                let word = self.new_word();
+                entry.words.replace(slot, word);
                 bytes[offset..offset + WORD].copy_from_slice(&word.to_ne_bytes());
             }
         }

@@ -379,6 +379,9 @@ impl<'m> World<'m> {
             Action::MapOver(pages, permissions, promise) => {
                 self.map_over(process, pages, permissions, promise);
             }
+            Action::MapShared(pages, permissions, over) => {
+                self.map_shared(process, pages, permissions, over);
+            }
             Action::Protect(pages, permissions) => self.protect(process, pages, permissions),
             Action::Unmap(pages) => self.unmap(process, pages),
             Action::Grow(bytes, promise) => self.grow(process, bytes, promise),
@@ -429,7 +432,7 @@ impl Bystanders for World<'_> {
         let model = process.model.borrow();
         let page = model.page(address.page());
         let allowed = |page: &Page| process.allows(page, address.page(), touch.access());
-        if !page.is_some_and(|page| page.words[slot] == word && allowed(page)) {
+        if !page.is_some_and(|page| page.words.get(slot) == word && allowed(page)) {
             self.diverge(|| format!("{touch:?} at {:#x} gave {word:#x}, on {page:x?}", address.0));
         }
     }
@@ -442,7 +445,7 @@ impl Bystanders for World<'_> {
         let mut model = process.model.borrow_mut();
         match model.page_mut(address.page()) {
             Some(page) if process.allows(page, address.page(), Access::Write) => {
-                let before = std::mem::replace(&mut page.words[slot], word);
+                let before = page.words.replace(slot, word);
                 if let Some(stored) = &mut *process.stored.borrow_mut() {
                     stored.push((address, before));
                 }

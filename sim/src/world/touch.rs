@@ -67,7 +67,7 @@ impl<'m> World<'m> {
         self.count(|tally| tally.refusals += 1);
         let model = process.model.borrow();
         let page = model.page(address.page());
-        if page.is_some_and(|page| page.promised && !page.touched) {
+        if page.is_some_and(|page| page.is_due()) {
             self.diverge(|| format!("no frame for a promise at {:#x}", address.0));
         }
     }
@@ -86,22 +86,27 @@ impl<'m> World<'m> {
         let space = space.as_mut().ok_or(CopyFailure::Denied)?;
         let before = space.page_info(address.page());
         let resolution = by(space, address, access);
-        self.check_owner(address.page(), before, space.page_info(address.page()));
+        let after = space.page_info(address.page());
+        self.check_owner(address.page(), before, after);
         self.count(|tally| tally.faults += 1);
         let mut model = process.model.borrow_mut();
         let page = model.page_mut(address.page());
         let allowed = page.as_ref().is_some_and(|page| page.allows(access));
         match (resolution, page) {
             (Resolution::Done, Some(page)) if allowed => {
-                page.touched = true;
+                page.touch();
                 Ok(None)
             }
-            (Resolution::Wait(wait), Some(_)) if allowed => Ok(Some(wait)),
-            (Resolution::Denied, _) if !allowed => Err(CopyFailure::Denied),
-            (Resolution::Lost, Some(page)) if allowed && page.touched && self.may_be_lost() => {
-                Err(CopyFailure::Lost)
+            (Resolution::Wait(wait), Some(page)) if allowed => {
+                // A shared page may be there already and wait only to be written.
+                if page.shared && after.0 != 0 {
+                    page.touch();
+                }
+                Ok(Some(wait))
             }
-            (Resolution::NoMemory, Some(page)) if allowed && (page.touched || !page.promised) => {
+            (Resolution::Denied, _) if !allowed => Err(CopyFailure::Denied),
+            (Resolution::Lost, Some(_)) if allowed && self.may_be_lost() => Err(CopyFailure::Lost),
+            (Resolution::NoMemory, Some(page)) if allowed && !page.is_due() => {
                 self.count(|tally| tally.refusals += 1);
                 Err(CopyFailure::NoMemory)
             }

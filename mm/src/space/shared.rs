@@ -1,0 +1,312 @@
+//! Memory that a family shares: what one process stores, the others see, even in pages first touched after the fork.
+//!
+//! The object behind such a mapping is a page table of its own, which no hart ever translates with. It keeps the address of the
+//! mapping, so it is one more [`Member`] of the family: the reverse map finds its entries like any other's, and a shared page that is
+//! evicted leaves a slot there and nowhere else. In the spaces that map it stays [`Entry::Evicted`]: ask the object.
+//!
+//! Invariants: an object has all its tables from the start, as has the space that maps it, and the places of all its pages are its own, not the areas';
+//! its entries are filled, emptied and brought back under [`Member::entries`]; in a space, entries of shared pages carry
+//! [`Format::SHARED`], and only those may be writable while the frame has other references (R2). A frame that is in the swap
+//! cache is dirty there before anybody may write it.
+//!
+//! The last area that has an object ends it ([`AddressSpace::release`]).
+
+use core::fmt;
+
+use abi::{MemCounter, ProcCounter};
+use sync::Counted;
+use sync::atomic::{AtomicU64, Ordering};
+
+use super::area::Area;
+use super::fault::{Access, Attempt, Leaf, Wait};
+use super::map::most_tables;
+use super::{AddressSpace, Asids};
+use crate::addr::{FrameNo, PageNo, PageRange, SlotNo};
+use crate::commit::{Claim, NoMemory};
+use crate::frame::Kind;
+use crate::machine::Machine;
+use crate::memory::Memory;
+use crate::pt::{ENTRIES, Entry, Format, Permissions, Table, Walk};
+use crate::rmap::Member;
+use crate::swap::{Lookup, PageWait, SwapIn};
+use crate::tlb::Scope;
+
+/// Memory that a family shares.
+pub(crate) struct Shared {
+    member: Counted<Member>,
+    /// Where it is, in every space that has it.
+    pages: PageRange,
+    /// Pages that are in a frame or a slot. Changes under the lock of the entries.
+    touched: AtomicU64,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Shared({:?})", self.pages)
+    }
+}
+
+impl Shared {
+    /// Its root.
+    pub(crate) fn root(&self) -> FrameNo {
+        self.member.root
+    }
+
+    /// Places it keeps for pages that were never touched.
+    pub(crate) fn unkept_promises(&self) -> u64 {
+        self.pages.len() - self.touched.load(Ordering::Relaxed)
+    }
+}
+
+/// What an object has of a page, with a reference to it.
+enum Had {
+    Nothing,
+    Frame(FrameNo),
+    Slot(SlotNo),
+}
+
+impl<M: Machine> Memory<M> {
+    /// An object for these pages of a family, all of them zeros that take no frame yet.
+    pub(super) fn share(&self, family: u32, pages: PageRange) -> Result<Counted<Shared>, NoMemory> {
+        self.budget.take_places(pages.len(), Claim::Program)?;
+        let object = self.build_object(family, pages);
+        let object = object.inspect_err(|_| self.budget.add_places(pages.len()))?;
+        let promised = pages.len() as i64;
+        self.stats.promise(self.machine.hart(), promised);
+        self.families.join(&object.member);
+        Ok(object)
+    }
+
+    fn build_object(&self, family: u32, pages: PageRange) -> Result<Counted<Shared>, NoMemory> {
+        let mut tickets = self.take_tickets(1 + most_tables::<M>(pages), Claim::Program)?;
+        self.may_allocate()?;
+        let root = self.allocate_table(&mut tickets);
+        let built = Counted::try_new(Member::new(root.frame(), Asids::SHARED, family))
+            .map_err(NoMemory::from)
+            .and_then(|member| {
+                self.may_allocate()?;
+                Ok(Counted::try_new(Shared {
+                    member,
+                    pages,
+                    touched: AtomicU64::new(0),
+                })?)
+            });
+        if built.is_err() {
+            self.drop_reference(root.frame());
+            return built;
+        }
+        for page in super::map::leaf_tables(pages) {
+            if let Walk::Missing { table, level } = self.walk(root.frame(), page) {
+                self.extend(table, level, page, &mut tickets);
+            }
+        }
+        built
+    }
+
+    /// Ends an object that nobody has any more.
+    fn end_object(&self, object: &Shared) {
+        self.families.leave(&object.member);
+        let unkept = object.unkept_promises();
+        let promised = object.pages.len() as i64;
+        self.stats.promise(self.machine.hart(), -promised);
+        let root = self.table(object.root());
+        self.free_below(root, M::Format::LEVELS - 1, ENTRIES);
+        self.drop_reference(object.root());
+        self.budget.add_places(unkept);
+    }
+
+    /// The entry of a page in an object. Its tables are there from the start.
+    fn object_entry(&self, object: &Shared, page: PageNo) -> (Table<'_>, usize) {
+        match self.walk(object.root(), page) {
+            Walk::Leaf(table, index) => (table, index),
+            Walk::Missing { .. } => unreachable!("an object has all its tables"),
+        }
+    }
+
+    fn look_into_object(&self, object: &Shared, page: PageNo) -> Had {
+        let (table, index) = self.object_entry(object, page);
+        object
+            .member
+            .entries
+            .with(|()| match M::Format::decode(table.get(index), 0) {
+                Entry::Page(frame) => {
+                    self.frames.record(frame).add_reference();
+                    Had::Frame(frame)
+                }
+                Entry::Swapped(slot) => {
+                    self.slots.record(slot).add_reference();
+                    Had::Slot(slot)
+                }
+                Entry::Empty | Entry::Evicted | Entry::Table(_) => Had::Nothing,
+            })
+    }
+
+    /// Puts a zeroed frame where an object has nothing; a reference to it, or none if somebody else was faster.
+    fn fill_object(&self, object: &Shared, page: PageNo) -> Result<Option<FrameNo>, NoMemory> {
+        let mut tickets = self.budget.take_for_placed_page()?;
+        let mut frame = self.allocate(Kind::Anonymous, &mut tickets);
+        frame.zero();
+        let frame = frame.into_reference();
+        let record = self.frames.record(frame);
+        record.set_owner(object.member.family, page);
+        let (table, index) = self.object_entry(object, page);
+        let filled = object.member.entries.with(|()| {
+            let empty = table.get(index) == 0;
+            if empty {
+                record.add_reference();
+                table.fill(index, M::Format::page(frame, Permissions::READ));
+                object.touched.fetch_add(1, Ordering::Relaxed);
+            }
+            empty
+        });
+        if filled {
+            return Ok(Some(frame));
+        }
+        // The page has another frame, and its place with it.
+        let freed = record.drop_sole_reference();
+        debug_assert!(freed, "nobody knows the frame");
+        self.give_back(frame);
+        Ok(None)
+    }
+
+    /// Puts the frame of a slot back where an object has the slot; whether it was still there.
+    fn bring_back(&self, object: &Shared, page: PageNo, slot: SlotNo, frame: FrameNo) -> bool {
+        let (table, index) = self.object_entry(object, page);
+        let record = self.frames.record(frame);
+        record.set_owner(object.member.family, page);
+        let back = object.member.entries.with(|()| {
+            let word = table.get(index);
+            let there = M::Format::decode(word, 0) == Entry::Swapped(slot);
+            if there {
+                record.add_reference();
+                let replaced = table.replace(index, word, M::Format::swapped_in(word, frame));
+                debug_assert!(replaced, "only under the lock does a slot leave an object");
+            }
+            there
+        });
+        if back {
+            self.drop_slot(slot);
+            self.give_up_slot_if_short(frame);
+        }
+        back
+    }
+}
+
+impl<'m, M: Machine> AddressSpace<'m, M> {
+    /// Maps memory that this process and the children it will have share, zeros at first; with `over` in place of whatever is
+    /// there.
+    pub fn map_shared(
+        &mut self,
+        pages: PageRange,
+        permissions: Permissions,
+        over: bool,
+    ) -> Result<(), super::MapError> {
+        if !self.may_map(pages, over) || pages.is_empty() {
+            return Err(super::MapError::BadRange);
+        }
+        self.memory.may_allocate()?;
+        self.areas.reserve()?;
+        let memory = self.memory;
+        let tickets = memory.take_tickets(most_tables::<M>(pages), Claim::Program)?;
+        let object = memory.share(self.context.member().family, pages)?;
+        self.unmap_with_room(pages);
+        self.make_tables(pages, tickets);
+        self.areas.add(Area {
+            shared: Some(object),
+            ..Area::private(pages, permissions, super::Promise::Lazy)
+        });
+        Ok(())
+    }
+
+    /// Lets go of what an area had besides its pages.
+    pub(super) fn release(&self, area: Area) {
+        if let Some(object) = area.shared.and_then(Counted::into_inner) {
+            self.memory.end_object(&object);
+        }
+    }
+
+    /// A touch of a shared page that this space has no frame for.
+    pub(super) fn fill_shared(
+        &mut self,
+        page: PageNo,
+        permissions: Permissions,
+        object: &Shared,
+        access: Access,
+    ) -> Result<Attempt<'m, M>, NoMemory> {
+        let memory = self.memory;
+        let frame = match memory.look_into_object(object, page) {
+            Had::Frame(frame) => frame,
+            Had::Nothing => match memory.fill_object(object, page)? {
+                Some(frame) => {
+                    self.note_fault(ProcCounter::ZeroFaults, MemCounter::ZeroFaults);
+                    frame
+                }
+                None => return Ok(Attempt::Again),
+            },
+            Had::Slot(slot) => return self.bring_shared_back(page, object, slot),
+        };
+        let word = M::Format::page(frame, permissions) | M::Format::SHARED;
+        self.fill_shared_entry(page, word);
+        Ok(match access {
+            Access::Write => Attempt::Again,
+            Access::Read | Access::Execute => Attempt::Resolved,
+        })
+    }
+
+    /// Puts the word of a shared page where nothing is, or where one was evicted.
+    fn fill_shared_entry(&mut self, page: PageNo, word: u64) {
+        let Walk::Leaf(table, index) = self.walk(page) else {
+            unreachable!("a shared area has all its tables");
+        };
+        if M::Format::executable(word) {
+            self.context.code_changed();
+        }
+        let before = table.get(index);
+        if before == 0 {
+            table.fill(index, word);
+            self.pages += 1;
+        } else {
+            let replaced = table.replace(index, before, word);
+            debug_assert!(replaced, "only its owner brings a page back");
+        }
+        self.context.loosen(Scope::Page(page.address()));
+    }
+
+    /// The object has the page in a slot, to which the caller has a reference.
+    fn bring_shared_back(
+        &mut self,
+        page: PageNo,
+        object: &Shared,
+        slot: SlotNo,
+    ) -> Result<Attempt<'m, M>, NoMemory> {
+        let memory = self.memory;
+        let attempt = match memory.look_up(slot) {
+            Lookup::Here(frame) => {
+                if memory.bring_back(object, page, slot, frame) {
+                    self.faults[ProcCounter::SwapIns as usize] += 1;
+                }
+                memory.drop_reference(frame);
+                Ok(Attempt::Again)
+            }
+            Lookup::Coming(frame) => Ok(Attempt::Wait(Wait::Page(PageWait::new(memory, frame)))),
+            Lookup::Failed => Ok(Attempt::Lost),
+            Lookup::Missing => SwapIn::begin(memory, slot)
+                .map(|read| read.map_or(Attempt::Again, |read| Attempt::Wait(Wait::Read(read)))),
+        };
+        memory.drop_slot(slot);
+        attempt
+    }
+
+    /// A write to a shared page that is present and not writable yet.
+    pub(super) fn write_shared(&mut self, leaf: Leaf<'m>, frame: FrameNo) -> Attempt<'m, M> {
+        if let Some(wait) = self.memory.dirty_in_cache(frame) {
+            return Attempt::Wait(Wait::Page(wait));
+        }
+        let bits = M::Format::WRITABLE | M::Format::ACCESSED | M::Format::DIRTY;
+        if !leaf.table.replace(leaf.index, leaf.word, leaf.word | bits) {
+            return Attempt::Again;
+        }
+        self.context.loosen(Scope::Page(leaf.page.address()));
+        Attempt::Resolved
+    }
+}
