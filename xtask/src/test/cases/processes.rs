@@ -33,6 +33,23 @@ pub fn cases() -> Vec<Case> {
             .shows(r"^frames +[1-9][0-9]*$")
             .shows(r"^forks +[1-9][0-9]*$")
             .shows(r"^copy-faults +[1-9][0-9]*$"),
+        Case::line("free tells of memory and swap", "free")
+            .swap(256)
+            .shows(r"^ +total +used +free +cache$")
+            .shows(r"^Mem: +[1-9][0-9]* +[1-9][0-9]* +[1-9][0-9]* +0$")
+            .shows(r"^Swap: +262144 +0 +262144 +0$")
+            .shows(r"^Promised: +[1-9][0-9]* +[1-9][0-9]* +[1-9][0-9]* +0$"),
+        Case::line("ps finds all processes", "sleep 50 & ps")
+            .shows(r"^ +pid +size +rss +pss +uss +swap +faults$")
+            // Init, the shell, what it left in the background, and itself.
+            .shows(r"(\n +[0-9]+( +[0-9]+){4} +0 +[0-9]+){4}$"),
+        Case::line("vmstat counts by interval", "vmstat 1 2")
+            .shows(r"^ +free +cache +si +so +zero +copy +reuse +file$")
+            // Since boot, and an idle second.
+            .shows(r"^( +[0-9]+){2}( +0){2} +[1-9][0-9]*( +[0-9]+){3}\n( +[0-9]+){2}( +0){6}$"),
+        Case::line("vmstat without an interval", "vmstat 0")
+            .ends(End::Status(2))
+            .shows("^usage: vmstat"),
         Case::line("nothing leaks: what is free stays free", "c-leak")
             .harts(2)
             .within(120)
