@@ -130,8 +130,7 @@ fn fetch(
     read: SwapIn<'static, Machine>,
     held: &mut Held<level::Standstill>,
 ) -> PageWait<'static, Machine> {
-    let result = transfer(Direction::In, read.first(), read.frames(), held);
-    let page = read.finish(result);
+    let page = read.finish_with(|read| transfer(Direction::In, read.first(), read.frames(), held));
     ARRIVED.wake_all();
     page
 }

@@ -14,7 +14,7 @@ pub(crate) const READ_AHEAD: usize = 8;
 /// Neighbouring slots to be read. The first is wanted, the others are read because it costs little.
 ///
 /// Whoever gets one reads [`SwapIn::count`] pages from the device, beginning with [`SwapIn::first`], into
-/// [`SwapIn::bytes_mut`], and ends it with [`SwapIn::finish`]. One that is dropped has failed.
+/// [`SwapIn::bytes_mut`], and ends it with [`SwapIn::finish`] or [`SwapIn::finish_with`]. One that is dropped has failed.
 #[must_use = "somebody waits for the page"]
 pub struct SwapIn<'m, M: Machine> {
     memory: &'m Memory<M>,
@@ -81,6 +81,34 @@ impl<'m, M: Machine> SwapIn<'m, M> {
         let frame = self.frames().nth(index).expect("there are not so many");
         let memory = self.memory;
         crate::phys::incoming_bytes_mut(&memory.machine, frame, self)
+    }
+
+    /// Has `transfer` read the pages at once or, if that fails, each for itself: a device that failed does not say at which, and
+    /// nobody is to lose a page for a neighbour's sake. What comes back is as for [`SwapIn::finish`].
+    pub fn finish_with(
+        mut self,
+        mut transfer: impl FnMut(&mut Self) -> Result<(), TransferError>,
+    ) -> PageWait<'m, M> {
+        let mut result = transfer(&mut self);
+        if result.is_err() && self.count > 1 {
+            while let Some(mut last) = self.split_last() {
+                let result = transfer(&mut last);
+                last.end(result);
+            }
+            result = transfer(&mut self);
+        }
+        self.finish(result)
+    }
+
+    /// Makes a read of its own of the last page, if it is not the one that is wanted.
+    fn split_last(&mut self) -> Option<Self> {
+        let ahead = self.count.checked_sub(1).filter(|&ahead| ahead != 0)?;
+        self.count = ahead;
+        Some(Self {
+            memory: self.memory,
+            first: SlotNo(self.first.0 + ahead as u64),
+            count: 1,
+        })
     }
 
     /// Says how it went. What comes back is the page that was wanted, for the fault to be tried again with.

@@ -16,6 +16,8 @@ pub struct Disk(Mutex<State>);
 struct State {
     pages: HashMap<u64, [u8; PAGE_SIZE]>,
     broken: bool,
+    /// A slot that cannot be read.
+    bad: Option<u64>,
 }
 
 impl Disk {
@@ -24,20 +26,15 @@ impl Disk {
         self.0.lock().unwrap().broken = broken;
     }
 
+    /// Makes every read of this slot from here on fail.
+    pub fn spoil(&self, slot: u64) {
+        self.0.lock().unwrap().bad = Some(slot);
+    }
+
     /// Reads what was asked for.
-    pub fn read<'m, M: Machine>(&self, mut read: SwapIn<'m, M>) -> PageWait<'m, M> {
+    pub fn read<'m, M: Machine>(&self, read: SwapIn<'m, M>) -> PageWait<'m, M> {
         let state = self.0.lock().unwrap();
-        if state.broken {
-            return read.finish(Err(TransferError));
-        }
-        for index in 0..read.count() {
-            let slot = read.first().0 + index as u64;
-            *read.bytes_mut(index) = *state
-                .pages
-                .get(&slot)
-                .expect("a slot is written before it is read");
-        }
-        read.finish(Ok(()))
+        read.finish_with(|read| state.read(read))
     }
 
     /// Writes what was asked for; how many frames that made free.
@@ -51,5 +48,21 @@ impl Disk {
             state.pages.insert(slot, *write.bytes(index));
         }
         write.finish(Ok(()))
+    }
+}
+
+impl State {
+    fn read<M: Machine>(&self, read: &mut SwapIn<'_, M>) -> Result<(), TransferError> {
+        let slots = read.first().0..read.first().0 + read.count() as u64;
+        if self.broken || self.bad.is_some_and(|bad| slots.contains(&bad)) {
+            return Err(TransferError);
+        }
+        for (index, slot) in slots.enumerate() {
+            *read.bytes_mut(index) = *self
+                .pages
+                .get(&slot)
+                .expect("a slot is written before it is read");
+        }
+        Ok(())
     }
 }

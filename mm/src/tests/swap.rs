@@ -288,6 +288,22 @@ fn a_read_that_fails_is_the_end_of_those_who_need_the_page() {
 }
 
 #[test]
+fn a_page_is_not_lost_with_its_neighbour() {
+    let memory = memory_with_swap(200, 100);
+    let mut space = numbered(memory, 4);
+    evict_all(memory);
+    // The slots are in the order of the pages or in the opposite one, and all are read at once.
+    memory.machine().disk.spoil(1);
+    let readable = (0..4)
+        .filter(|page| read(&mut space, page * PAGE, 1).is_ok())
+        .count();
+    assert_eq!(readable, 3);
+    audit(memory, [&space]);
+    drop(space);
+    assert_eq!((slots_in_use(memory), free_frames(memory)), (0, 200));
+}
+
+#[test]
 fn two_who_need_a_page_read_it_once() {
     let memory = memory_with_swap(200, 100);
     let mut parent = numbered(memory, 1);
