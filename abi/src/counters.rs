@@ -121,6 +121,11 @@ impl PageInfo {
         self.0 & Self::PRESENT != 0
     }
 
+    /// Whether the page is in swap.
+    pub const fn is_swapped(self) -> bool {
+        self.0 & Self::SWAPPED != 0
+    }
+
     /// Whether no other process maps the page.
     pub const fn is_exclusive(self) -> bool {
         self.0 & Self::EXCLUSIVE != 0

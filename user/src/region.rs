@@ -77,24 +77,37 @@ impl Region {
         self.start + (self.pages * PAGE_SIZE) as u64
     }
 
-    /// The address of the first word of `page`.
-    fn word(&self, page: usize) -> *mut u64 {
+    /// The address of a word of `page`.
+    fn word(&self, page: usize, index: usize) -> *mut u64 {
         assert!(page < self.pages, "page {page} of {}", self.pages);
-        (self.start + (page * PAGE_SIZE) as u64) as *mut u64
+        assert!(index < PAGE_SIZE / size_of::<u64>(), "word {index}");
+        (self.start + (page * PAGE_SIZE + index * size_of::<u64>()) as u64) as *mut u64
     }
 
     /// The first word of `page`.
     #[inline]
     pub fn read(&self, page: usize) -> u64 {
-        // SAFETY: within the region, aligned, and any bits are a number.
-        unsafe { ptr::read_volatile(self.word(page)) }
+        self.read_word(page, 0)
     }
 
     /// Sets the first word of `page`.
     #[inline]
     pub fn write(&self, page: usize, value: u64) {
+        self.write_word(page, 0, value);
+    }
+
+    /// A word of `page`.
+    #[inline]
+    pub fn read_word(&self, page: usize, index: usize) -> u64 {
+        // SAFETY: within the region, aligned, and any bits are a number.
+        unsafe { ptr::read_volatile(self.word(page, index)) }
+    }
+
+    /// Sets a word of `page`.
+    #[inline]
+    pub fn write_word(&self, page: usize, index: usize, value: u64) {
         // SAFETY: within the region and aligned; no object lives there.
-        unsafe { ptr::write_volatile(self.word(page), value) };
+        unsafe { ptr::write_volatile(self.word(page, index), value) };
     }
 
     /// The address of the byte at `offset`.
@@ -135,7 +148,7 @@ impl Region {
     /// What the kernel says of `page`.
     pub fn info(&self, page: usize) -> Result<PageInfo> {
         let mut info = [PageInfo::default()];
-        memory::page_info(0, self.word(page) as u64, &mut info)?;
+        memory::page_info(0, self.word(page, 0) as u64, &mut info)?;
         Ok(info[0])
     }
 }

@@ -36,7 +36,7 @@ const LEGEND: [(&str, &str); 5] = [
 
 impl State {
     fn of(page: PageInfo) -> Self {
-        if page.0 & PageInfo::SWAPPED != 0 {
+        if page.is_swapped() {
             Self::Swapped
         } else if !page.is_present() {
             Self::Absent

@@ -116,7 +116,8 @@ impl Child {
     pub fn join_killed(self, what: &str) -> Outcome {
         match self.end()? {
             (KILLED, None) => Ok(()),
-            (status, _) => Err(failure!(
+            (_, Some(failure)) => Err(failure),
+            (status, None) => Err(failure!(
                 "{what}: expected -1 (killed), saw status {status}"
             )),
         }

@@ -1,0 +1,102 @@
+//! The heap of a process while parts of it are swapped out.
+
+use crate::machine::{Machine, slots_in_use};
+use crate::pages::{check, mark, push_out};
+use abi::MemCounter::Killed;
+use user::memory::Promise;
+use user::region::Region;
+use user::testing::child::{self, Gate};
+use user::testing::measure::{Since, available_pages};
+use user::testing::outcome::{Outcome, ensure, expect};
+
+/// Pages whose heap shrinks.
+const PAGES: usize = 512;
+
+/// What is given back while it is swapped out gives its slots back, and reads as zero when it is asked for again; what
+/// was kept is as it was.
+pub fn regrow(machine: Machine) -> Outcome {
+    const KEPT: usize = PAGES / 2;
+    let mut region = Region::new(PAGES, Promise::Eager)?;
+    mark(&region, 0..PAGES, 1);
+    push_out(&region, machine)?;
+    let before = slots_in_use()?;
+    region.cut(PAGES - KEPT)?;
+    let freed = before - slots_in_use()?;
+    ensure!(
+        freed >= KEPT as u64 * 3 / 4,
+        "expected the slots of {KEPT} pages that were cut off, saw {freed}"
+    );
+    region.extend(PAGES - KEPT, Promise::Eager)?;
+    for page in KEPT..PAGES {
+        for word in [0, 1, 511] {
+            expect("word of a new page", 0, region.read_word(page, word))?;
+        }
+    }
+    check(&region, 0..KEPT, 1)
+}
+
+/// How many nested forks [`chain`] makes.
+const GENERATIONS: usize = 35;
+/// What the first generation fills, in pages.
+const SHARED: usize = 1024;
+/// What each generation writes, in pages; half of it is the next one's too.
+const WRITTEN: usize = 8;
+/// What is left beside the memory that is held: 4 MiB.
+const LEFT: usize = 1024;
+
+/// A chain of 35 forks, all alive at once, while somebody else holds all but 4 MiB of RAM and swap, and has filled RAM with his
+/// pages. Each generation writes some pages and finds its own and those of its ancestors.
+pub fn chain(machine: Machine) -> Outcome {
+    let region = Region::new(SHARED, Promise::Eager)?;
+    mark(&region, 0..SHARED, 0);
+    let (holds, leave) = (Gate::new()?, Gate::new()?);
+    let holder = child::start(|| {
+        let held = hold(machine);
+        holds.open()?;
+        let held = held?;
+        leave.pass()?;
+        check(&held, 0..machine.frames.min(held.pages()), 1)
+    })?;
+    holds.pass()?;
+    let start = Since::now()?;
+    let outcome = child::run(|| descend(&region, 1));
+    leave.open()?;
+    holder.join()?;
+    outcome?;
+    start.expect("35 forks in 4 MiB", Killed, 0)?;
+    check(&region, 0..SHARED, 0)
+}
+
+/// Takes what can be had but for [`LEFT`], and fills as much of it as there is RAM.
+fn hold(machine: Machine) -> Outcome<Region> {
+    // A fork must leave 1/32 of the frames to others than forks.
+    let spared = LEFT + (machine.frames / 32).max(64);
+    let available = available_pages()?;
+    ensure!(
+        available > spared,
+        "expected more than {spared} pages to be had, saw {available}"
+    );
+    let held = Region::new(available - spared, Promise::Eager)?;
+    mark(&held, 0..machine.frames.min(held.pages()), 1);
+    Ok(held)
+}
+
+/// The pages that a generation writes begin here.
+fn first_of(generation: usize) -> usize {
+    generation * WRITTEN / 2
+}
+
+fn descend(region: &Region, generation: usize) -> Outcome {
+    let first = first_of(generation);
+    mark(region, first..first + WRITTEN, generation as u64);
+    if generation < GENERATIONS {
+        child::run(|| descend(region, generation + 1))?;
+    }
+    check(region, 0..first_of(1), 0)?;
+    for ancestor in 1..generation {
+        let pages = first_of(ancestor)..first_of(ancestor + 1);
+        check(region, pages, ancestor as u64)?;
+    }
+    check(region, first..first + WRITTEN, generation as u64)?;
+    check(region, first + WRITTEN..SHARED, 0)
+}

@@ -1,0 +1,114 @@
+//! How large the machine is, and what of it is left.
+
+use abi::MemCounter::{Frames, FreeSlots, SwapSlots};
+use abi::PAGE_SIZE;
+use abi::ProcCounter::{Resident, Swapped};
+use user::memory::{ProcessCounters, SystemCounters};
+use user::process::{self, Fork};
+use user::testing::child;
+use user::testing::measure::available_pages;
+use user::testing::outcome::{Outcome, ensure};
+
+/// Ticks that processes which have ended get to be gone.
+const PATIENCE: u32 = 20;
+
+/// The sizes of the machine, in pages.
+#[derive(Clone, Copy)]
+pub struct Machine {
+    /// RAM.
+    pub frames: usize,
+    /// Swap.
+    pub slots: usize,
+}
+
+impl Machine {
+    /// This machine, or why there is nothing to test on it.
+    pub fn find() -> Result<Self, &'static str> {
+        let counters = SystemCounters::now().map_err(|_| "this kernel has no memstat")?;
+        Ok(Self {
+            frames: counters[Frames] as usize,
+            slots: counters[SwapSlots] as usize,
+        })
+    }
+
+    /// The machine, if it has `times` as much swap as RAM, or what it lacks.
+    pub fn with_swap(self, times: usize) -> Result<Self, &'static str> {
+        match self.slots {
+            0 => Err("this machine has no disk to swap to"),
+            slots if slots < times * self.frames => Err("this machine has too little swap for it"),
+            _ => Ok(self),
+        }
+    }
+
+    /// More than RAM, and little enough that swap is not full with it.
+    pub fn more_than_ram(self) -> usize {
+        self.frames + self.frames / 4
+    }
+}
+
+/// Slots in use.
+pub fn slots_in_use() -> user::Result<u64> {
+    let counters = SystemCounters::now()?;
+    Ok(counters[SwapSlots] - counters[FreeSlots])
+}
+
+/// What is left for programs.
+#[derive(Clone, Copy)]
+pub struct Left {
+    /// Pages that a program can be promised: the same wherever the pages of others are at the moment.
+    pages: i64,
+}
+
+impl Left {
+    /// What is left now.
+    pub fn now() -> Outcome<Self> {
+        // Pools of the kernel grow to what a child and its pipe need, and keep it.
+        child::run(|| Ok(()))?;
+        // A child does it, so that the tables for the large break go with it; and its status tells, which needs no memory.
+        let pages = match process::fork()? {
+            Fork::Child => process::exit(available_pages().map_or(-1, |pages| pages as i32)),
+            Fork::Parent(pid) => process::wait_for(pid)?,
+        };
+        ensure!(pages > 0, "expected a child to count pages, saw {pages}");
+        Ok(Self {
+            pages: i64::from(pages),
+        })
+    }
+
+    /// Fails unless as much is left again soon, and no slot is taken but for pages of those who live.
+    pub fn expect_back(self) -> Outcome {
+        let mut result = self.compare();
+        for _ in 0..PATIENCE {
+            if result.is_ok() {
+                break;
+            }
+            process::sleep(1)?;
+            result = self.compare();
+        }
+        result
+    }
+
+    fn compare(self) -> Outcome {
+        let (before, now) = (self.pages, Self::now()?.pages);
+        ensure!(
+            now >= before,
+            "expected {before} pages to be left afterwards, saw {now}"
+        );
+        let (used, most) = (slots_in_use()?, living_pages());
+        ensure!(
+            used <= most,
+            "expected at most {most} slots in use afterwards, saw {used}"
+        );
+        Ok(())
+    }
+}
+
+/// The pages of all processes that began before this one, and of this one.
+fn living_pages() -> u64 {
+    let pages = |pid| {
+        // Most numbers are of processes that have ended.
+        let counters = ProcessCounters::of(pid).ok()?;
+        Some((counters[Resident] + counters[Swapped]) / PAGE_SIZE as u64)
+    };
+    (1..=process::id()).filter_map(pages).sum()
+}

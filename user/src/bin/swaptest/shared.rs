@@ -1,0 +1,127 @@
+//! Pages that are in swap and shared.
+
+use crate::machine::{Machine, slots_in_use};
+use crate::pages::{check, mark, push_out, swapped};
+use abi::MemCounter::{CopyFaults, ReuseFaults, SwapIns};
+use abi::{PAGE_SIZE, PageInfo};
+use user::memory::{self, Promise};
+use user::process::Pid;
+use user::region::Region;
+use user::testing::child::{self, Child, Gate};
+use user::testing::measure::Since;
+use user::testing::outcome::{Outcome, ensure, expect};
+
+/// Pages that are shared.
+const PAGES: usize = 512;
+/// Who else shares them.
+const CHILDREN: usize = 4;
+/// Pages that may have to come in besides: those of the program itself, and the neighbours read with each.
+const BESIDES: i64 = 128;
+
+/// A fork of pages in swap reads none of them and takes no slots; all that share a page read it once, and have it in one frame.
+pub fn fork(machine: Machine) -> Outcome {
+    let region = Region::new(PAGES, Promise::Eager)?;
+    mark(&region, 0..PAGES, 1);
+    push_out(&region, machine)?;
+    let (gate, arrived, leave) = (Gate::new()?, Gate::new()?, Gate::new()?);
+    let in_swap = swapped(&region, 0)?;
+    let start = Since::now()?;
+    let slots = slots_in_use()?;
+    let mut children: [Option<Child>; CHILDREN] = [const { None }; CHILDREN];
+    for place in &mut children {
+        *place = Some(child::start(|| {
+            gate.pass()?;
+            let outcome = check(&region, 0..PAGES, 1);
+            arrived.open()?;
+            leave.pass()?;
+            outcome
+        })?);
+    }
+    let came_in = start.rise(SwapIns)?;
+    ensure!(
+        came_in <= BESIDES,
+        "fork of {in_swap} pages in swap: expected no page read for it, saw {came_in}"
+    );
+    let taken = slots_in_use()?.saturating_sub(slots);
+    ensure!(
+        taken <= BESIDES as u64,
+        "fork of {in_swap} pages in swap: expected shared slots, saw {taken} more"
+    );
+    for child in children.iter().flatten() {
+        expect(
+            "pages in swap in a child",
+            in_swap,
+            swapped(&region, child.pid())?,
+        )?;
+        gate.open()?;
+    }
+    for _ in 0..CHILDREN {
+        arrived.pass()?;
+    }
+    check(&region, 0..PAGES, 1)?;
+    let came_in = start.rise(SwapIns)?;
+    ensure!(
+        came_in <= PAGES as i64 + BESIDES,
+        "expected {PAGES} shared pages to be read once, saw {came_in} reads"
+    );
+    let result = children
+        .iter()
+        .flatten()
+        .try_for_each(|child| expect_same_frames(&region, child.pid()));
+    for child in children.into_iter().flatten() {
+        leave.open()?;
+        child.join()?;
+    }
+    result
+}
+
+/// Fails unless this process and `pid` have the pages in the same frames.
+fn expect_same_frames(region: &Region, pid: Pid) -> Outcome {
+    for page in 0..region.pages() {
+        let own = region.info(page)?;
+        let mut others = [PageInfo::default()];
+        let address = region.start() + (page * PAGE_SIZE) as u64;
+        memory::page_info(pid, address, &mut others)?;
+        expect("whether a page is present", true, own.is_present())?;
+        expect("whether it is one process's", false, own.is_exclusive())?;
+        expect("frame of a shared page", own.frame(), others[0].frame())?;
+    }
+    Ok(())
+}
+
+/// One side writes shared pages in swap: each is read once and copied once, and the other side has what it had. When it is the
+/// only one left, it gets its pages without a copy, and they leave their slots.
+pub fn one_side(machine: Machine) -> Outcome {
+    let region = Region::new(PAGES, Promise::Eager)?;
+    mark(&region, 0..PAGES, 1);
+    push_out(&region, machine)?;
+    let start = Since::now()?;
+    child::run(|| {
+        mark(&region, 0..PAGES, 2);
+        check(&region, 0..PAGES, 2)
+    })?;
+    let came_in = start.rise(SwapIns)?;
+    ensure!(
+        came_in <= PAGES as i64 + BESIDES,
+        "expected {PAGES} pages to be read once, saw {came_in} reads"
+    );
+    let copied = start.rise(CopyFaults)?;
+    let besides = copied - PAGES as i64;
+    ensure!(
+        (0..BESIDES).contains(&besides),
+        "expected {PAGES} pages to be copied once, saw {copied} copies"
+    );
+    check(&region, 0..PAGES, 1)?;
+
+    let start = Since::now()?;
+    let slots = slots_in_use()?;
+    mark(&region, 0..PAGES, 3);
+    start.expect("writes by the last owner", CopyFaults, 0)?;
+    start.expect("writes by the last owner", ReuseFaults, PAGES as i64)?;
+    let left = slots - slots_in_use()?;
+    ensure!(
+        left >= PAGES as u64 * 3 / 4,
+        "expected {PAGES} pages that were written to leave their slots, saw {left}"
+    );
+    check(&region, 0..PAGES, 3)
+}
