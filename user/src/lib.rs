@@ -30,6 +30,8 @@ pub mod io;
 #[cfg(target_os = "none")]
 pub mod memory;
 #[cfg(target_os = "none")]
+pub mod pages;
+#[cfg(target_os = "none")]
 pub mod path;
 #[cfg(target_os = "none")]
 pub mod process;

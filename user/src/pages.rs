@@ -1,0 +1,120 @@
+//! Pages of raw memory, for programs that test or measure memory: what [`Region`](crate::region::Region) and
+//! [`Mapping`](crate::mapping::Mapping) have in common.
+//!
+//! No Rust object lives in them: they are only reached through the volatile accesses here, so they may be shared with
+//! other processes, written by the kernel or found changed. A touch that the kernel does not allow ends the program.
+
+use crate::file::Fd;
+use crate::memory;
+use crate::syscall::{self, Result, check};
+use abi::{PAGE_SIZE, PageInfo};
+use core::ptr;
+
+/// Some consecutive pages.
+#[derive(Debug)]
+pub struct Pages {
+    /// The first address, a multiple of the size of a page.
+    pub(crate) start: u64,
+    /// How many they are.
+    pub(crate) count: usize,
+}
+
+impl Pages {
+    /// How many they are.
+    pub fn pages(&self) -> usize {
+        self.count
+    }
+
+    /// The first address.
+    pub fn start(&self) -> u64 {
+        self.start
+    }
+
+    /// One past the last address.
+    pub fn end(&self) -> u64 {
+        self.address(self.count)
+    }
+
+    /// The first address of `page`, or of the one after the last.
+    #[inline]
+    pub fn address(&self, page: usize) -> u64 {
+        assert!(page <= self.count, "page {page} of {}", self.count);
+        self.start + (page * PAGE_SIZE) as u64
+    }
+
+    /// The address of a word of `page`.
+    #[inline]
+    fn word(&self, page: usize, index: usize) -> *mut u64 {
+        assert!(page < self.count, "page {page} of {}", self.count);
+        assert!(index < PAGE_SIZE / size_of::<u64>(), "word {index}");
+        (self.address(page) + (index * size_of::<u64>()) as u64) as *mut u64
+    }
+
+    /// The first word of `page`.
+    #[inline]
+    pub fn read(&self, page: usize) -> u64 {
+        self.read_word(page, 0)
+    }
+
+    /// Sets the first word of `page`.
+    #[inline]
+    pub fn write(&self, page: usize, value: u64) {
+        self.write_word(page, 0, value);
+    }
+
+    /// A word of `page`.
+    #[inline]
+    pub fn read_word(&self, page: usize, index: usize) -> u64 {
+        // SAFETY: within the pages, aligned, and any bits are a number.
+        unsafe { ptr::read_volatile(self.word(page, index)) }
+    }
+
+    /// Sets a word of `page`.
+    #[inline]
+    pub fn write_word(&self, page: usize, index: usize, value: u64) {
+        // SAFETY: within the pages and aligned; no object lives there.
+        unsafe { ptr::write_volatile(self.word(page, index), value) };
+    }
+
+    /// The address of the byte at `offset`.
+    fn byte_address(&self, offset: usize) -> *mut u8 {
+        assert!(offset < self.count * PAGE_SIZE, "offset {offset}");
+        (self.start + offset as u64) as *mut u8
+    }
+
+    /// The byte at `offset`.
+    pub fn byte(&self, offset: usize) -> u8 {
+        // SAFETY: within the pages, and any bits are a number.
+        unsafe { ptr::read_volatile(self.byte_address(offset)) }
+    }
+
+    /// Sets the byte at `offset`.
+    pub fn set_byte(&self, offset: usize, value: u8) {
+        // SAFETY: within the pages; no object lives there.
+        unsafe { ptr::write_volatile(self.byte_address(offset), value) };
+    }
+
+    /// Has the kernel read up to `count` bytes from `fd` to `offset`. The range may reach past the last page if nothing
+    /// that the program may write follows it: the kernel has to refuse what lies there.
+    pub fn read_from(&self, fd: Fd, offset: usize, count: usize) -> Result<usize> {
+        assert!(offset <= self.count * PAGE_SIZE, "offset {offset}");
+        // SAFETY: no object lives in the pages, nor where the range may reach past them.
+        check(unsafe { syscall::read(fd.0, self.start + offset as u64, count as i32) })
+            .map(|count| count as usize)
+    }
+
+    /// Has the kernel write `count` bytes from `offset` to `fd`.
+    pub fn write_to(&self, fd: Fd, offset: usize, count: usize) -> Result<usize> {
+        assert!(offset <= self.count * PAGE_SIZE, "offset {offset}");
+        // SAFETY: the kernel only reads.
+        check(unsafe { syscall::write(fd.0, self.start + offset as u64, count as i32) })
+            .map(|count| count as usize)
+    }
+
+    /// What the kernel says of `page`.
+    pub fn info(&self, page: usize) -> Result<PageInfo> {
+        let mut info = [PageInfo::default()];
+        memory::page_info(0, self.address(page), &mut info)?;
+        Ok(info[0])
+    }
+}
