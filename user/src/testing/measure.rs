@@ -5,6 +5,7 @@ use crate::region::Region;
 use crate::testing::outcome::{Outcome, ensure, failure};
 use crate::{Result, process};
 use abi::MemCounter;
+use core::fmt;
 
 /// How many pages a program can reserve now. Found with the calls of xv6 alone: the break grows
 /// in halving steps until it is refused.
@@ -59,6 +60,52 @@ impl Since {
         Err(failure!(
             "{what}: expected all frames back, saw {lost} lost"
         ))
+    }
+}
+
+/// Times that [`Levels::expect_back`] looks, at once and then a tick apart.
+const LOOKS: (u32, u32) = (500, 50);
+
+/// What is free, and what is promised or in use: frames. Free ones do not count where pages come from swap and go there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Levels {
+    free: Option<u64>,
+    committed: u64,
+}
+
+impl Levels {
+    /// The levels now.
+    pub fn now() -> Result<Self> {
+        let counters = SystemCounters::now()?;
+        let swaps = counters[MemCounter::SwapSlots] != 0;
+        Ok(Self {
+            free: (!swaps).then_some(counters[MemCounter::Free]),
+            committed: counters[MemCounter::Committed],
+        })
+    }
+
+    /// Fails unless the levels are what they were, soon: what has ended may still be on its way out.
+    pub fn expect_back(self) -> Outcome {
+        let mut now = Self::now()?;
+        for look in 0..LOOKS.0 + LOOKS.1 {
+            if now == self {
+                return Ok(());
+            }
+            if look >= LOOKS.0 {
+                process::sleep(1)?;
+            }
+            now = Self::now()?;
+        }
+        Err(failure!("expected {self} frames, saw {now}"))
+    }
+}
+
+impl fmt::Display for Levels {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        if let Some(free) = self.free {
+            write!(formatter, "{free} free and ")?;
+        }
+        write!(formatter, "{} committed", self.committed)
     }
 }
 

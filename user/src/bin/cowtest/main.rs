@@ -18,115 +18,83 @@ mod sharing;
 use abi::ForkMode;
 use core::ffi::CStr;
 use outcome::Outcome;
-use user::io::Lossy;
+use user::Args;
 use user::memory::{self, SystemCounters};
+use user::testing::suite::{Suite, Test};
 use user::testing::{child, measure, outcome};
-use user::{Args, eprintln, println};
 
 user::main!(run);
 
-/// What a test needs of the kernel.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Needs {
-    /// The calls of xv6.
-    Xv6,
-    /// `memstat` as well.
-    Counters,
-    /// `memstat`, and copy-on-write pages as the way of forking.
-    CopyOnWrite,
-}
-
-impl Needs {
-    /// Why a test that needs this cannot run here.
-    fn missing(self) -> Option<&'static str> {
-        if self == Self::Xv6 {
-            return None;
-        }
-        if SystemCounters::now().is_err() {
-            return Some("this kernel has no memstat");
-        }
-        let exact = self == Self::CopyOnWrite;
-        if exact && memory::fork_mode() != Ok(ForkMode::CopyOnWrite) {
-            return Some("fork does not copy page by page on write here");
-        }
-        None
+/// A test that needs the calls of xv6 alone.
+const fn xv6(name: &'static CStr, body: fn() -> Outcome) -> Test {
+    Test {
+        name,
+        missing: || None,
+        body,
     }
 }
 
-/// A test.
-struct Test {
-    name: &'static CStr,
-    needs: Needs,
-    body: fn() -> Outcome,
+/// A test that needs `memstat` as well.
+const fn counters(name: &'static CStr, body: fn() -> Outcome) -> Test {
+    Test {
+        name,
+        missing: missing_counters,
+        body,
+    }
 }
 
-const fn test(name: &'static CStr, needs: Needs, body: fn() -> Outcome) -> Test {
-    Test { name, needs, body }
+/// A test that needs `memstat`, and copy-on-write pages as the way of forking.
+const fn exact(name: &'static CStr, body: fn() -> Outcome) -> Test {
+    Test {
+        name,
+        missing: || missing_counters().or_else(missing_copy_on_write),
+        body,
+    }
 }
+
+fn missing_counters() -> Option<&'static str> {
+    let missing = SystemCounters::now().is_err();
+    missing.then_some("this kernel has no memstat")
+}
+
+fn missing_copy_on_write() -> Option<&'static str> {
+    let missing = memory::fork_mode() != Ok(ForkMode::CopyOnWrite);
+    missing.then_some("fork does not copy page by page on write here")
+}
+
+const COWTEST: Suite = Suite {
+    program: "cowtest",
+    passed: "ALL COW TESTS PASSED",
+    tests: TESTS,
+    run: |test| child::run_undisturbed(test.body),
+};
 
 const TESTS: &[Test] = &[
-    test(c"simple", Needs::Xv6, basic::simple),
-    test(c"three", Needs::Xv6, basic::three),
-    test(c"file", Needs::Xv6, basic::file),
-    test(c"stale", Needs::Xv6, basic::stale),
-    test(c"forkfork", Needs::Xv6, basic::forkfork),
-    test(c"cost", Needs::CopyOnWrite, exact::cost),
-    test(c"chain", Needs::CopyOnWrite, exact::chain),
-    test(c"address", Needs::CopyOnWrite, exact::address),
-    test(c"deep", Needs::CopyOnWrite, sharing::deep),
-    test(c"sharers", Needs::CopyOnWrite, sharing::sharers),
-    test(c"grandchild", Needs::Xv6, contents::grandchild),
-    test(c"regrow", Needs::Xv6, contents::regrow),
-    test(c"unaligned", Needs::Xv6, contents::unaligned),
-    test(c"text", Needs::Xv6, protection::text),
-    test(c"readonly", Needs::Xv6, protection::readonly),
-    test(c"guard", Needs::Xv6, protection::guard),
-    test(c"outside", Needs::Xv6, protection::outside),
-    test(c"failfork", Needs::Counters, scarce::failfork),
-    test(c"tables", Needs::CopyOnWrite, scarce::tables),
-    test(c"oom", Needs::CopyOnWrite, scarce::oom),
-    test(c"execleak", Needs::Counters, leaks::execleak),
-    test(c"kill", Needs::Counters, leaks::kill),
+    xv6(c"simple", basic::simple),
+    xv6(c"three", basic::three),
+    xv6(c"file", basic::file),
+    xv6(c"stale", basic::stale),
+    xv6(c"forkfork", basic::forkfork),
+    exact(c"cost", exact::cost),
+    exact(c"chain", exact::chain),
+    exact(c"address", exact::address),
+    exact(c"deep", sharing::deep),
+    exact(c"sharers", sharing::sharers),
+    xv6(c"grandchild", contents::grandchild),
+    xv6(c"regrow", contents::regrow),
+    xv6(c"unaligned", contents::unaligned),
+    xv6(c"text", protection::text),
+    xv6(c"readonly", protection::readonly),
+    xv6(c"guard", protection::guard),
+    xv6(c"outside", protection::outside),
+    counters(c"failfork", scarce::failfork),
+    exact(c"tables", scarce::tables),
+    exact(c"oom", scarce::oom),
+    counters(c"execleak", leaks::execleak),
+    counters(c"kill", leaks::kill),
 ];
 
 fn run(args: Args) -> i32 {
     protection::remember_stack_page(args.address());
-    let names = args.skip(1);
-    for name in names.clone() {
-        if TESTS.iter().all(|test| test.name != name) {
-            eprintln!(
-                "cowtest: no test is called {}; there are:",
-                Lossy::from(name)
-            );
-            for test in TESTS {
-                eprintln!("  {}", Lossy::from(test.name));
-            }
-            return 2;
-        }
-    }
-    let wanted = |test: &&Test| names.len() == 0 || names.clone().any(|name| name == test.name);
-    let (mut passed, mut failed) = (0, 0);
-    for test in TESTS.iter().filter(wanted) {
-        let name = Lossy::from(test.name);
-        if let Some(reason) = test.needs.missing() {
-            println!("{name}: skipped ({reason})");
-            continue;
-        }
-        match child::run_undisturbed(test.body) {
-            Ok(()) => {
-                println!("{name}: OK");
-                passed += 1;
-            }
-            Err(failure) => {
-                println!("{name}: FAILED: {failure}");
-                failed += 1;
-            }
-        }
-    }
-    if failed != 0 {
-        println!("cowtest: {failed} of {} tests FAILED", passed + failed);
-        return 1;
-    }
-    println!("ALL COW TESTS PASSED");
-    0
+    COWTEST.run(args)
 }

@@ -21,6 +21,7 @@ use trial::{Device, Ended, Trial};
 use user::io::Lossy;
 use user::memory::{Audit, SystemCounters, touch_own_pages};
 use user::process::{self, Fork, KILLED};
+use user::testing::measure::Levels;
 use user::testing::outcome::{Outcome, ensure, failure};
 use user::testing::scratch;
 use user::{Args, eprintln, println};
@@ -33,8 +34,6 @@ const DIRECTORY: &CStr = c"/failnth.d";
 const NTH_MAX: u32 = 500;
 /// Nor this many by far.
 const NEVER: u32 = u32::MAX;
-/// Times that the counters are looked at until orphans have gone, at once and then a tick apart.
-const LOOKS: (u32, u32) = (500, 50);
 
 /// Something that a program asks of the kernel.
 struct Operation {
@@ -117,11 +116,13 @@ fn sweep(operation: &Operation) -> Outcome<u32> {
         "expected it to work, saw {ended:?}"
     );
     touch_own_pages();
-    let before = levels()?;
+    let before = Levels::now()?;
     for nth in 1..=NTH_MAX {
         let ended =
             attempt(operation, nth).map_err(|failure| failure!("allocation {nth}: {failure}"))?;
-        expect_levels(before).map_err(|failure| failure!("after allocation {nth}: {failure}"))?;
+        before
+            .expect_back()
+            .map_err(|failure| failure!("after allocation {nth}: {failure}"))?;
         let audit = Audit::now()?;
         ensure!(
             audit.is_clean(),
@@ -164,33 +165,4 @@ fn attempt(operation: &Operation, nth: u32) -> Outcome<Ended> {
         "expected success or -1, saw status {status}, {killed} killed for lack of memory"
     );
     Ok(Ended::Killed)
-}
-
-/// Free frames, and frames promised or in use.
-type Levels = [u64; 2];
-
-fn levels() -> Outcome<Levels> {
-    let counters = SystemCounters::now()?;
-    Ok([MemCounter::Free, MemCounter::Committed].map(|counter| counters[counter]))
-}
-
-/// Fails unless the levels are what they were, soon: orphans may still be on their way out.
-fn expect_levels(before: Levels) -> Outcome {
-    let mut now = levels()?;
-    for look in 0..LOOKS.0 + LOOKS.1 {
-        if now == before {
-            return Ok(());
-        }
-        if look >= LOOKS.0 {
-            process::sleep(1)?;
-        }
-        now = levels()?;
-    }
-    Err(failure!(
-        "expected {} frames free and {} committed, saw {} and {}",
-        before[0],
-        before[1],
-        now[0],
-        now[1]
-    ))
 }

@@ -1,0 +1,71 @@
+//! A suite of tests as a program: all of them, or those named, with one line for each.
+
+use crate::io::Lossy;
+use crate::testing::outcome::Outcome;
+use crate::{Args, eprintln, println};
+use core::ffi::CStr;
+
+/// A test.
+pub struct Test {
+    /// What it is called.
+    pub name: &'static CStr,
+    /// Why it cannot run here, if it cannot.
+    pub missing: fn() -> Option<&'static str>,
+    /// What it does, in a process of its own.
+    pub body: fn() -> Outcome,
+}
+
+/// A program's tests.
+pub struct Suite {
+    /// The program's name.
+    pub program: &'static str,
+    /// What it says if none has failed.
+    pub passed: &'static str,
+    /// In the order in which they run.
+    pub tests: &'static [Test],
+    /// Has a child run the body of a test.
+    pub run: fn(&Test) -> Outcome,
+}
+
+impl Suite {
+    /// Runs the tests that the arguments name, or all; the status to exit with: 1 if one has failed, 2 if there is none of a name.
+    pub fn run(&self, args: Args) -> i32 {
+        let program = self.program;
+        let names = args.skip(1);
+        for name in names.clone() {
+            if self.tests.iter().all(|test| test.name != name) {
+                let name = Lossy::from(name);
+                eprintln!("{program}: no test is called {name}; there are:");
+                for test in self.tests {
+                    eprintln!("  {}", Lossy::from(test.name));
+                }
+                return 2;
+            }
+        }
+        let wanted = |test: &&Test| names.len() == 0 || names.clone().any(|name| name == test.name);
+        let (mut passed, mut failed) = (0, 0);
+        for test in self.tests.iter().filter(wanted) {
+            let name = Lossy::from(test.name);
+            if let Some(reason) = (test.missing)() {
+                println!("{name}: skipped ({reason})");
+                continue;
+            }
+            match (self.run)(test) {
+                Ok(()) => {
+                    println!("{name}: OK");
+                    passed += 1;
+                }
+                Err(failure) => {
+                    println!("{name}: FAILED: {failure}");
+                    failed += 1;
+                }
+            }
+        }
+        if failed != 0 {
+            println!("{program}: {failed} of {} tests FAILED", passed + failed);
+            return 1;
+        }
+        println!("{}", self.passed);
+        0
+    }
+}
