@@ -130,3 +130,21 @@ pub unsafe fn jump(address: u64) -> ! {
     // SAFETY: the fetch faults, by the caller's promise.
     unsafe { asm!("jr {0}", in(reg) address, options(noreturn)) }
 }
+
+/// Instructions of a function that returns `value`: `addi a0, zero, value` and `ret`.
+pub const fn code_that_returns(value: u8) -> u64 {
+    const LOAD: u32 = 0x0000_0513;
+    const RETURN: u32 = 0x0000_8067;
+    (RETURN as u64) << 32 | (LOAD | (value as u32) << 20) as u64
+}
+
+/// Calls the function at `address`; what it returns.
+///
+/// # Safety
+///
+/// There must be instructions of a function without arguments, or none that can be fetched: then the program is killed.
+pub unsafe fn call(address: u64) -> u64 {
+    // SAFETY: by the caller's promise it is a function, or nothing comes of it.
+    let function: extern "C" fn() -> u64 = unsafe { core::mem::transmute(address) };
+    function()
+}

@@ -8,6 +8,7 @@ mod files;
 mod foreign;
 mod interface;
 mod keyboard;
+mod mapping;
 mod processes;
 mod shell;
 mod strength;
@@ -27,6 +28,7 @@ pub fn all() -> Vec<Case> {
         interface::cases(),
         shell::cases(),
         strength::cases(),
+        mapping::cases(),
         swap::cases(),
         keyboard::cases(),
         foreign::cases(),

@@ -1,0 +1,132 @@
+//! `mmaptest [NAME]...`: do mappings hold what was stored in them, for whom it was stored, and nothing longer than they are mapped?
+//!
+//! Runs all tests, or those named, each in a process of its own, and prints one line for each. Afterwards as many frames must be
+//! free and committed as before. What this kernel lacks (shared mappings, a disk to swap to, an audit) is skipped, and said so.
+
+#![no_std]
+#![no_main]
+
+mod basic;
+mod code;
+mod family;
+mod kernel;
+mod place;
+mod protect;
+mod refusals;
+mod shared;
+mod swap;
+mod tools;
+mod unmap;
+mod whole;
+
+use abi::{MemCounter, Protection};
+use core::ffi::CStr;
+use user::Args;
+use user::mapping::{Mapping, Sharing};
+use user::memory::{Audit, SystemCounters, touch_own_pages};
+use user::testing::measure::Levels;
+use user::testing::outcome::{Outcome, failure};
+use user::testing::suite::{Suite, Test};
+use user::testing::{child, measure, outcome};
+
+user::main!(run);
+
+type Missing = fn() -> Option<&'static str>;
+
+const fn test(name: &'static CStr, missing: Missing, body: fn() -> Outcome) -> Test {
+    Test {
+        name,
+        missing,
+        body,
+    }
+}
+
+const PRIVATE: Missing = || missing_mappings(Sharing::Private, "this kernel has no mmap");
+const SHARED: Missing = || missing_mappings(Sharing::Shared, "mmap answers -1 to MAP_SHARED");
+const SWAP: Missing = || PRIVATE().or_else(missing_swap);
+const SHARED_SWAP: Missing = || SHARED().or_else(missing_swap);
+const AUDIT: Missing = || {
+    Audit::now()
+        .err()
+        .map(|_| "this kernel has no audit device")
+};
+
+fn missing_mappings(sharing: Sharing, reason: &'static str) -> Option<&'static str> {
+    Mapping::new(1, sharing, Protection::READ)
+        .err()
+        .map(|_| reason)
+}
+
+fn missing_swap() -> Option<&'static str> {
+    let slots = SystemCounters::now().map_or(0, |counters| counters[MemCounter::SwapSlots]);
+    (slots == 0).then_some("there is no disk to swap to")
+}
+
+const TESTS: &[Test] = &[
+    test(c"zeros", PRIVATE, basic::zeros),
+    test(c"contents", PRIVATE, basic::contents),
+    test(c"apart", PRIVATE, basic::apart),
+    test(c"writeonly", PRIVATE, basic::writeonly),
+    test(c"length", PRIVATE, basic::length),
+    test(c"wish", PRIVATE, place::wish),
+    test(c"fixed", PRIVATE, place::fixed),
+    test(c"fixedheap", PRIVATE, place::fixedheap),
+    test(c"fixedimage", PRIVATE, place::fixedimage),
+    test(c"fixedbad", PRIVATE, place::fixedbad),
+    test(c"arguments", PRIVATE, refusals::arguments),
+    test(c"toomuch", PRIVATE, refusals::toomuch),
+    test(c"exhaust", PRIVATE, refusals::exhaust),
+    test(c"unmap", PRIVATE, unmap::unmap),
+    test(c"across", PRIVATE, unmap::across),
+    test(c"holes", PRIVATE, unmap::holes),
+    test(c"unmapbad", PRIVATE, unmap::unmapbad),
+    test(c"unmapheap", PRIVATE, unmap::unmapheap),
+    test(c"readonly", PRIVATE, protect::readonly),
+    test(c"none", PRIVATE, protect::none),
+    test(c"pieces", PRIVATE, protect::pieces),
+    test(c"protectbad", PRIVATE, protect::protectbad),
+    test(c"forkrights", PRIVATE, protect::forkrights),
+    test(c"copies", PRIVATE, kernel::copies),
+    test(c"halfway", PRIVATE, kernel::halfway),
+    test(c"run", PRIVATE, code::run),
+    test(c"data", PRIVATE, code::data),
+    test(c"text", PRIVATE, code::text),
+    test(c"fork", PRIVATE, family::fork),
+    test(c"exit", PRIVATE, family::exit),
+    test(c"exec", PRIVATE, family::exec),
+    test(c"sbrk", PRIVATE, family::sbrk),
+    test(c"shrink", PRIVATE, family::shrink),
+    test(c"swapped", SWAP, swap::swapped),
+    test(c"sharing", SHARED, shared::sharing),
+    test(c"firsttouch", SHARED, shared::firsttouch),
+    test(c"generations", SHARED, shared::generations),
+    test(c"sharedcut", SHARED, shared::sharedcut),
+    test(c"sharedrights", SHARED, shared::sharedrights),
+    test(c"sharedkernel", SHARED, shared::sharedkernel),
+    test(c"sharedinfo", SHARED, shared::sharedinfo),
+    test(c"sharedcommit", SHARED, shared::sharedcommit),
+    test(c"sharedapart", SHARED, shared::sharedapart),
+    test(c"sharedswap", SHARED_SWAP, swap::sharedswap),
+    test(c"audit", AUDIT, whole::audit),
+];
+
+const MMAPTEST: Suite = Suite {
+    program: "mmaptest",
+    passed: "ALL MMAP TESTS PASSED",
+    tests: TESTS,
+    run: run_without_loss,
+};
+
+fn run(args: Args) -> i32 {
+    MMAPTEST.run(args)
+}
+
+/// Runs a test and fails if something is free or committed afterwards that was not so before.
+fn run_without_loss(test: &Test) -> Outcome {
+    touch_own_pages();
+    let before = Levels::now()?;
+    child::run_undisturbed(test.body)?;
+    before
+        .expect_back()
+        .map_err(|failure| failure!("afterwards: {failure}"))
+}

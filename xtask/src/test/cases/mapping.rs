@@ -1,0 +1,27 @@
+//! Mappings: `mmaptest`, with as many harts as matter, with an audit, and with more pages than frames.
+
+use super::super::case::Case;
+use crate::launch::AUDIT;
+
+/// The tests.
+pub fn cases() -> Vec<Case> {
+    let passes = |name: &str| {
+        Case::line(format!("mmaptest: {name}"), "mmaptest")
+            .within(120)
+            .shows("^ALL MMAP TESTS PASSED$")
+            .shows("^audit: OK$")
+            .hides(r"skipped \((this kernel|mmap)")
+    };
+    vec![
+        passes("1 harts"),
+        passes("2 harts").harts(2),
+        passes("4 harts").harts(4),
+        passes("4 harts, with swap")
+            .harts(4)
+            .mebibytes(24)
+            .swap(64)
+            .shows("^swapped: OK$")
+            .shows("^sharedswap: OK$"),
+        passes("audited").harts(2).option(AUDIT),
+    ]
+}
