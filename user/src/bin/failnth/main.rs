@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod files;
+mod mapping;
 mod memory;
 mod processes;
 mod trial;
@@ -86,7 +87,7 @@ fn run_all() -> Outcome<u32> {
     scratch::enter(DIRECTORY)?;
     files::prepare()?;
     let (mut operations, mut failures, mut differences) = (0, 0, 0);
-    for operation in [processes::ALL, memory::ALL, files::ALL]
+    for operation in [processes::ALL, memory::ALL, mapping::ALL, files::ALL]
         .into_iter()
         .flatten()
     {

@@ -10,6 +10,7 @@ mod basic;
 mod code;
 mod family;
 mod kernel;
+mod object;
 mod place;
 mod protect;
 mod refusals;
@@ -102,9 +103,9 @@ const TESTS: &[Test] = &[
     test(c"generations", SHARED, shared::generations),
     test(c"sharedcut", SHARED, shared::sharedcut),
     test(c"sharedrights", SHARED, shared::sharedrights),
-    test(c"sharedkernel", SHARED, shared::sharedkernel),
-    test(c"sharedinfo", SHARED, shared::sharedinfo),
-    test(c"sharedcommit", SHARED, shared::sharedcommit),
+    test(c"sharedkernel", SHARED, object::sharedkernel),
+    test(c"sharedinfo", SHARED, object::sharedinfo),
+    test(c"sharedcommit", SHARED, object::sharedcommit),
     test(c"sharedapart", SHARED, shared::sharedapart),
     test(c"sharedswap", SHARED_SWAP, swap::sharedswap),
     test(c"audit", AUDIT, whole::audit),
