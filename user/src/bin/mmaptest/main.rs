@@ -84,6 +84,7 @@ const TESTS: &[Test] = &[
     test(c"unmapheap", PRIVATE, unmap::unmapheap),
     test(c"readonly", PRIVATE, protect::readonly),
     test(c"none", PRIVATE, protect::none),
+    test(c"stale", PRIVATE, protect::stale),
     test(c"pieces", PRIVATE, protect::pieces),
     test(c"protectbad", PRIVATE, protect::protectbad),
     test(c"forkrights", PRIVATE, protect::forkrights),

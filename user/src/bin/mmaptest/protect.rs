@@ -8,6 +8,8 @@ use crate::tools::{
     out_of_reach, private, private_at, refused, store_kills, zero,
 };
 use abi::{MemCounter, Protection, USER_TOP};
+use user::mapping::Mapping;
+use user::memory::touch_own_pages;
 use user::syscall;
 
 /// Without the right to write, reading goes on and writing kills, whether the page was touched before or not; with it
@@ -49,6 +51,28 @@ pub fn none() -> Outcome {
     marked("writable again", &mapping, 0..2, 0x100)?;
     mark(&mapping, 0..PAGES, 0x200);
     marked("written again", &mapping, 0..PAGES, 0x200)
+}
+
+/// A page that was written a moment ago is out of reach the moment its rights, or it, are taken away: no processor may go on by
+/// what it remembers.
+pub fn stale() -> Outcome {
+    let take_away: [fn(&Mapping) -> user::Result<()>; 3] = [
+        |mapping| mapping.protect(0..1, Protection::READ),
+        |mapping| mapping.protect(0..1, Protection::NONE),
+        |mapping| mapping.cut(0..1),
+    ];
+    for take_away in take_away {
+        let mapping = private(1)?;
+        child::run_killed("a store right after the right to it is gone", || {
+            // No fault between the stores: an emulator may forget all translations when one is fenced.
+            touch_own_pages();
+            mapping.write(0, 1);
+            if take_away(&mapping).is_ok() {
+                mapping.write(0, 2);
+            }
+        })?;
+    }
+    Ok(())
 }
 
 /// Each page has rights of its own, in whatever order they are given, and all the same again in the end.
