@@ -87,7 +87,10 @@ pub fn generations() -> Outcome {
     mapping.write(0, 100);
     all_forked.pass()?;
     // The child may be a moment behind its own child.
-    while mapping.read(1) == 0 {
+    for _ in 0..50 {
+        if mapping.read(1) != 0 {
+            break;
+        }
         user::process::sleep(1)?;
     }
     marked("the parent's view", &mapping, 0..3, 100)?;
