@@ -27,6 +27,7 @@ macro_rules! levels {
 levels! {
     0 Nothing "No lock is held.";
     5 Standstill "The gate before making, moving or ending an address space (sleep).";
+    7 Reclaim "The choice of what is evicted next (sleep).";
     10 Space "An address space (sleep).";
     20 Offset "The offset of an open file (sleep).";
     30 Files "The file system (sleep).";

@@ -13,7 +13,7 @@ use mm::space::Wait;
 use mm::swap::{PageWait, SwapIn, SwapOut, TransferError};
 use mm::{NoMemory, Reclaimed};
 use sync::atomic::{AtomicU32, Ordering};
-use sync::{Counted, Held, Interruptible, WaitQueue, level};
+use sync::{Counted, Held, Interruptible, SleepLock, WaitQueue, level};
 
 use super::{Name, Process, Thread, scheduler, standstill};
 use crate::arch::{self, FloatState, Machine, UserRegisters};
@@ -35,6 +35,8 @@ static ARRIVED: WaitQueue = WaitQueue::new();
 static WRITTEN: WaitQueue = WaitQueue::new();
 /// Writes under way.
 static WRITES: AtomicU32 = AtomicU32::new(0);
+/// Whoever chooses what goes does so alone: harts that walk the same families at once would only wait for each other, spinning.
+static CHOICE: SleepLock<level::Reclaim, ()> = SleepLock::new(());
 /// Frames run short.
 static SHORT: WaitQueue = WaitQueue::new();
 
@@ -87,7 +89,7 @@ pub fn retry<T>(
 /// Makes some frames free; whether there is hope that it did.
 fn relieve(held: &mut Held<level::Standstill>) -> bool {
     for _ in 0..FAILURES {
-        let Reclaimed { mut freed, write } = memory().reclaim(ROUND);
+        let Reclaimed { mut freed, write } = choose(held);
         let wrote = write.is_some();
         if let Some(write) = write {
             freed += evict(write, held);
@@ -101,6 +103,18 @@ fn relieve(held: &mut Held<level::Standstill>) -> bool {
         // The disk fails, or all were in use again: others may be luckier.
     }
     false
+}
+
+/// Has `mm` choose what goes, unless somebody has made room while that was being waited for.
+fn choose(held: &mut Held<level::Standstill>) -> Reclaimed<'static, Machine> {
+    let before = memory().frames_wanted();
+    let _alone = CHOICE.lock(held);
+    let after = memory().frames_wanted();
+    if after + ROUND <= before {
+        let freed = before - after;
+        return Reclaimed { freed, write: None };
+    }
+    memory().reclaim(ROUND)
 }
 
 /// Waits until one of the writes under way has ended; false if there is none.
