@@ -4,6 +4,7 @@
 //! unsafe and their callers see to it. Neighbours: [`super::order`] is what goes in, [`super::port`] keeps what is on its way.
 
 use core::ptr::NonNull;
+use core::sync::atomic::{Ordering, fence};
 
 use bitflags::bitflags;
 use fs::DeviceError;
@@ -134,6 +135,9 @@ impl Device {
             })
         };
         let token = added.map_err(|_| DeviceError)?;
+        // The order is seen before the device's wish is looked at (VIRTIO 1.2, section 2.7.13.4.1): a device that has just decided to
+        // sleep looks once more. Without this, it may miss an order while others are on their way, for ever.
+        fence(Ordering::SeqCst);
         if self.queue.should_notify() {
             self.transport.notify(QUEUE);
         }
