@@ -37,9 +37,9 @@ impl<T> Once<T> {
     /// The value, if it has been set.
     #[inline]
     pub fn get(&self) -> Option<&T> {
-        // SAFETY: once set, the value is initialised and never written again.
-        self.is_set
-            .load(Ordering::Acquire)
-            .then(|| unsafe { (*self.value.get()).assume_init_ref() })
+        self.is_set.load(Ordering::Acquire).then(|| {
+            // SAFETY: once set, the value is initialised and never written again.
+            unsafe { (*self.value.get()).assume_init_ref() }
+        })
     }
 }

@@ -413,3 +413,24 @@ fn unmapping_swapped_pages_frees_their_slots() {
     audit(memory, [&space]);
     assert_eq!(read(&mut space, 6 * PAGE, 1), Err(CopyFailure::Denied));
 }
+
+#[test]
+fn the_marks_at_which_somebody_reclaims_in_the_background() {
+    // A sixty-fourth, and at least 16 frames, are the kernel's.
+    let memory = memory_with_swap(200, 100);
+    let mut space = space(memory, 200);
+    let mut page = 0;
+    loop {
+        let free = free_frames(memory);
+        assert_eq!(memory.frames_wanted(), 48u64.saturating_sub(free));
+        assert_eq!(memory.is_short_of_frames(), free < 32, "{free} frames");
+        if free <= 20 {
+            break;
+        }
+        write(&mut space, page * PAGE, b"x").unwrap();
+        page += 1;
+    }
+    let without = crate::testing::memory(20);
+    assert!(!without.is_short_of_frames(), "nothing can be evicted");
+    assert_eq!(without.frames_wanted(), 0);
+}
