@@ -10,40 +10,27 @@ use crate::machine::WORD;
 use crate::step::HEAP_PAGES;
 
 impl<'m> World<'m> {
+    /// Maps pages; with `over` in place of what is there.
     pub(super) fn map(
         &self,
         process: &Process<'m>,
         pages: PageRange,
         permissions: Permissions,
         promise: Promise,
+        over: bool,
     ) {
         let Ok(mut space) = process.space.try_borrow_mut() else {
             return;
         };
         let Some(space) = space.as_mut() else { return };
-        let result = space.map(pages, permissions, promise);
-        let model = &mut *process.model.borrow_mut();
-        let fits = model.fits(pages);
-        if self.agrees(result, fits, || format!("map {pages:?}")) {
-            model.map(pages, permissions, promise);
-        }
-    }
-
-    pub(super) fn map_over(
-        &self,
-        process: &Process<'m>,
-        pages: PageRange,
-        permissions: Permissions,
-        promise: Promise,
-    ) {
-        let Ok(mut space) = process.space.try_borrow_mut() else {
-            return;
+        let result = if over {
+            space.map_over(pages, permissions, promise)
+        } else {
+            space.map(pages, permissions, promise)
         };
-        let Some(space) = space.as_mut() else { return };
-        let result = space.map_over(pages, permissions, promise);
         let model = &mut *process.model.borrow_mut();
-        let fits = model.allows(pages);
-        if self.agrees(result, fits, || format!("map over {pages:?}")) {
+        let fits = model.allows(pages) && (over || model.fits(pages));
+        if self.agrees(result, fits, || format!("map {pages:?}, over {over}")) {
             model.unmap(pages);
             model.map(pages, permissions, promise);
         }

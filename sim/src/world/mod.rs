@@ -374,10 +374,10 @@ impl<'m> World<'m> {
                 }
             }
             Action::Map(pages, permissions, promise) => {
-                self.map(process, pages, permissions, promise);
+                self.map(process, pages, permissions, promise, false);
             }
             Action::MapOver(pages, permissions, promise) => {
-                self.map_over(process, pages, permissions, promise);
+                self.map(process, pages, permissions, promise, true);
             }
             Action::MapShared(pages, permissions, over) => {
                 self.map_shared(process, pages, permissions, over);
