@@ -9,8 +9,8 @@
 //!
 //! The rooms: [`addr`] numbers; `frame` records, counts and free lists; [`pt`] entries and walks; `tlb` the order in
 //! which rights shrink; `commit` who may take a frame; [`space`] what a program's memory is made of; `heap` kernel
-//! objects; `rmap` who maps a frame; [`swap`] pages on a device; `reclaim` which frame goes next; `phys` the one door to bytes; `stats` counters; [`audit`] recounts everything; [`mistake`] puts known mistakes
-//! back, for tests of the tests.
+//! objects; `rmap` who maps a frame; `list` how they are found; [`swap`] pages on a device; `reclaim` which frame goes next; `phys` the one
+//! door to bytes; `stats` counters; [`audit`] recounts everything; [`mistake`] puts known mistakes back, for tests of the tests.
 
 #![cfg_attr(not(test), no_std)]
 #![deny(unsafe_code)]
@@ -22,6 +22,7 @@ pub mod audit;
 mod commit;
 mod frame;
 mod heap;
+mod list;
 // Declares the unsafe contract; `phys` relies on it.
 #[allow(unsafe_code)]
 pub mod machine;

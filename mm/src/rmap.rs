@@ -15,6 +15,7 @@ use sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use sync::{Counted, LeafLock};
 
 use crate::addr::{FrameNo, PageNo};
+use crate::list::{Linked, Links, List};
 use crate::machine::{Asid, Machine};
 use crate::memory::Memory;
 use crate::pt::{Entry, Format, Table, Walk};
@@ -35,14 +36,13 @@ pub(crate) struct Member {
     /// How often an entry was tightened by others, and how many of those its harts have forgotten.
     tightened: AtomicU64,
     flushed: AtomicU64,
-    links: LeafLock<Links>,
+    links: LeafLock<Links<Member>>,
 }
 
-/// Neighbours in a list.
-#[derive(Default)]
-struct Links {
-    next: Option<Counted<Member>>,
-    previous: Option<Counted<Member>>,
+impl Linked for Member {
+    fn links(&self) -> &LeafLock<Links<Self>> {
+        &self.links
+    }
 }
 
 impl Member {
@@ -58,7 +58,7 @@ impl Member {
             entries: LeafLock::new(()),
             tightened: AtomicU64::new(0),
             flushed: AtomicU64::new(0),
-            links: LeafLock::new(Links::default()),
+            links: Links::new(),
         }
     }
 }
@@ -68,14 +68,14 @@ const LISTS: usize = 64;
 /// All families. Each is in the list that its number says.
 pub(crate) struct Families {
     last: AtomicU32,
-    lists: [LeafLock<Option<Counted<Member>>>; LISTS],
+    lists: [List<Member>; LISTS],
 }
 
 impl Families {
     pub(crate) fn new() -> Self {
         Self {
             last: AtomicU32::new(0),
-            lists: core::array::from_fn(|_| LeafLock::new(None)),
+            lists: core::array::from_fn(|_| List::new()),
         }
     }
 
@@ -84,45 +84,24 @@ impl Families {
         self.last.fetch_add(1, Ordering::Relaxed)
     }
 
-    fn list(&self, family: u32) -> &LeafLock<Option<Counted<Member>>> {
+    fn list(&self, family: u32) -> &List<Member> {
         &self.lists[family as usize % LISTS]
     }
 
     /// Lets others see a member.
     pub(crate) fn join(&self, member: &Counted<Member>) {
-        self.list(member.family).with(|first| {
-            let next = first.replace(member.clone());
-            if let Some(next) = &next {
-                next.links
-                    .with(|links| links.previous = Some(member.clone()));
-            }
-            member.links.with(|links| links.next = next);
-        });
+        self.list(member.family).join(member);
     }
 
     /// Hides a member that others see. Nobody walks its tables any more.
     pub(crate) fn leave(&self, member: &Counted<Member>) {
-        // What is dropped inside are handles to members that others hold too, so nothing is freed under the lock.
-        self.list(member.family).with(|first| {
-            let Links { next, previous } = member.links.with(core::mem::take);
-            if let Some(next) = &next {
-                next.links.with(|links| links.previous = previous.clone());
-            }
-            match previous {
-                Some(previous) => previous.links.with(|links| links.next = next),
-                None => *first = next,
-            }
-        });
+        self.list(member.family).leave(member);
     }
 
     fn for_each(&self, family: u32, mut visit: impl FnMut(&Counted<Member>)) {
-        self.list(family).with(|first| {
-            let mut at = first.clone();
-            while let Some(member) = at {
-                if member.family == family {
-                    visit(&member);
-                }
-                at = member.links.with(|links| links.next.clone());
+        self.list(family).for_each(|member| {
+            if member.family == family {
+                visit(member);
             }
         });
     }
