@@ -1,9 +1,9 @@
 //! What the memory system promises, on the pretended machine.
 //!
-//! `faults`, `forks`, `promises`, `counters` and `fences` state one rule each test; `failures` makes every allocation fail in
-//! turn; `audits` checks the checker; `model` runs random programs against a plain map from addresses to contents, and `fuzz`
-//! those that a fuzzer chooses; `interleavings` has several harts act at once; `museum` has a test for each mistake of the
-//! design's list.
+//! `faults`, `forks`, `promises`, `counters`, `fences`, `protect`, `shared`, `swap` and `shortage` state one rule each test;
+//! `failures` makes every allocation fail in turn; `audits` checks the checker; `model` runs random programs against a plain map
+//! from addresses to contents, and `fuzz` those that a fuzzer chooses; `interleavings` has several harts act at once; `museum` has
+//! a test for each mistake of the design's list.
 
 mod audits;
 mod counters;
@@ -20,6 +20,7 @@ mod museum;
 mod promises;
 mod protect;
 mod shared;
+mod shortage;
 mod swap;
 
 use abi::{ForkMode, PAGE_SIZE};
