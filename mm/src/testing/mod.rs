@@ -166,6 +166,11 @@ pub fn make_free(memory: &Memory<FakeMachine>, wanted: u64) -> u64 {
     freed + write.map_or(0, |write| memory.machine().disk.write(write))
 }
 
+/// Evicts pages until none is left that can be.
+pub fn evict_all(memory: &Memory<FakeMachine>) {
+    while make_free(memory, 32) != 0 {}
+}
+
 /// Reads on a hart whose TLB may be stale, without the help of `resolve`.
 pub fn peek(space: &Space, address: u64) -> Option<u8> {
     let mut byte = [0];

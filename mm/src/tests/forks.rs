@@ -133,3 +133,15 @@ fn a_chain_of_thirty_five_in_little_memory() {
         }
     }
 }
+
+#[test]
+fn a_family_is_those_related_by_fork() {
+    let memory = memory(100);
+    let mut parent = space(memory, 1);
+    let mut child = parent.fork(COW).unwrap();
+    let grandchild = child.fork(ForkMode::Eager).unwrap();
+    let stranger = space(memory, 1);
+    let family = |space: &Space| space.context().member().family;
+    assert_eq!([&child, &grandchild].map(family), [family(&parent); 2]);
+    assert_ne!(family(&stranger), family(&parent));
+}

@@ -6,7 +6,7 @@ use super::*;
 use crate::space::MapError;
 use crate::space::copy::CopyFailure;
 use crate::testing::{
-    Space, audit, counter, fail_nth, free_frames, make_free, memory, memory_with_swap, on_hart,
+    Space, audit, counter, evict_all, fail_nth, free_frames, memory, memory_with_swap, on_hart,
     peek, read, write,
 };
 
@@ -137,7 +137,7 @@ fn shared_pages_go_to_swap_and_come_back_shared() {
         write(writer, page * PAGE, &page.to_le_bytes()).unwrap();
     }
     for round in 0..3 {
-        while make_free(memory, 32) != 0 {}
+        evict_all(memory);
         audit(memory, [&parent, &child]);
         on_hart(1);
         assert_eq!(peek(&parent, 0), None);
@@ -151,7 +151,7 @@ fn shared_pages_go_to_swap_and_come_back_shared() {
         assert_eq!(read(&mut parent, 3 * PAGE + 8, 1).unwrap(), [round]);
         write(&mut parent, 4 * PAGE + 8, &[round]).unwrap();
         audit(memory, [&parent, &child]);
-        while make_free(memory, 32) != 0 {}
+        evict_all(memory);
         assert_eq!(read(&mut child, 4 * PAGE + 8, 1).unwrap(), [round]);
         assert_eq!(read(&mut parent, 3 * PAGE + 8, 1).unwrap(), [round]);
     }
@@ -178,6 +178,6 @@ fn nobody_stores_to_a_shared_page_that_is_being_written_out() {
     drop(page);
     write(&mut parent, 0, b"new").unwrap();
     audit(memory, [&parent]);
-    while make_free(memory, 32) != 0 {}
+    evict_all(memory);
     assert_eq!(read(&mut parent, 0, 3).unwrap(), b"new");
 }

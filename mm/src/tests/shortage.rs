@@ -4,7 +4,7 @@ use abi::MemCounter;
 
 use super::*;
 use crate::commit::NoMemory;
-use crate::testing::{audit, counter, memory_with_swap, write};
+use crate::testing::{audit, counter, evict_all, memory_with_swap, read, write};
 
 #[test]
 fn what_cannot_be_evicted_leaves_frames_to_pages() {
@@ -25,4 +25,22 @@ fn what_cannot_be_evicted_leaves_frames_to_pages() {
         memory.free_object(objects.pop().unwrap(), PAGE_SIZE, 8);
     }
     assert!(space.fork(COW).is_ok());
+}
+
+#[test]
+fn a_clean_page_that_is_not_used_goes_without_a_write() {
+    let memory = memory_with_swap(200, 40);
+    let mut space = space(memory, 40);
+    space.publish();
+    for page in 0..40 {
+        write(&mut space, page * PAGE, b"clean").unwrap();
+    }
+    evict_all(memory);
+    assert_eq!(counter(memory, MemCounter::SwapOuts), 40);
+    for page in 0..40 {
+        read(&mut space, page * PAGE, 1).unwrap();
+    }
+    let kept = 40 - counter(memory, MemCounter::FreeSlots);
+    evict_all(memory);
+    assert_eq!(counter(memory, MemCounter::SwapOuts), 40 + 40 - kept);
 }
