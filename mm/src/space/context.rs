@@ -203,29 +203,15 @@ impl Asids {
 
     fn take(&self) -> Asid {
         self.state.with(|state| {
-            // Next fit: an identifier rests for as long as possible.
-            let mut words = state.count.div_ceil(64) + 1;
-            let mut index = state.next;
-            while words > 0 {
-                if index >= state.count {
-                    index = 0;
-                }
-                let free = !state.used[index / 64] >> (index % 64);
-                if free == 0 {
-                    index = (index / 64 + 1) * 64;
-                    words -= 1;
-                    continue;
-                }
-                index += free.trailing_zeros() as usize;
-                if index >= state.count {
-                    words -= 1;
-                    continue;
-                }
-                state.used[index / 64] |= 1 << (index % 64);
-                state.next = index + 1;
-                return Asid(index as u16);
-            }
-            Self::SHARED
+            // Next fit: an identifier rests for as long as possible, and nearly always the first one looked at is free.
+            let is_free = |&index: &usize| state.used[index / 64] >> (index % 64) & 1 == 0;
+            let mut all = (state.next..state.count).chain(0..state.next);
+            let Some(index) = all.find(is_free) else {
+                return Self::SHARED;
+            };
+            state.used[index / 64] |= 1 << (index % 64);
+            state.next = index + 1;
+            Asid(index as u16)
         })
     }
 
