@@ -157,12 +157,11 @@ impl<M: Machine> Fork<'_, '_, M> {
                 source.fetch_and(!M::Format::WRITABLE, Ordering::Relaxed);
                 self.tightened = true;
             }
-            let mut lost = M::Format::WRITABLE;
-            if mistake::makes(Mistake::MarkLostOnSecondFork) && word & M::Format::WRITABLE == 0 {
-                lost |= M::Format::MAY_WRITE;
-            }
             // Nobody can see the child's table yet.
-            target.store(word & !lost, Ordering::Relaxed);
+            target.store(
+                word & !lost_by_sharing::<M::Format>(word),
+                Ordering::Relaxed,
+            );
         }
     }
 
@@ -209,5 +208,15 @@ impl<M: Machine> Fork<'_, '_, M> {
         let copy = copy.into_reference();
         self.memory.frames.record(copy).set_owner(self.family, page);
         M::Format::with_frame(word, copy)
+    }
+}
+
+/// What the child's entry of a shared page lacks: the right to write. By mistake 3, the mark too if the page was shared already.
+#[inline]
+fn lost_by_sharing<F: Format>(word: u64) -> u64 {
+    if mistake::makes(Mistake::MarkLostOnSecondFork) && word & F::WRITABLE == 0 {
+        F::WRITABLE | F::MAY_WRITE
+    } else {
+        F::WRITABLE
     }
 }

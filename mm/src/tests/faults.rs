@@ -4,7 +4,7 @@ use abi::{MemCounter, ProcCounter};
 
 use super::*;
 use crate::addr::VirtAddr;
-use crate::space::copy::CopyFailure;
+use crate::space::copy::{self, CopyFailure};
 use crate::space::{Access, MapError, Resolution};
 use crate::testing::{counter, free_frames, memory, on_hart, peek, read, write};
 
@@ -72,6 +72,19 @@ fn a_copy_that_runs_out_of_an_area_keeps_its_valid_prefix() {
         Err(CopyFailure::Denied)
     );
     assert_eq!(read(&mut space, PAGE - 2, 2), Ok(b"ab".to_vec()));
+}
+
+#[test]
+fn a_copy_that_gets_no_further_ends() {
+    let memory = memory(100);
+    let mut answers = 0;
+    // No space is loaded on this hart, so what is resolved helps nothing.
+    let copied = copy::copy_in(memory.machine(), VirtAddr(0), &mut [0], |_, _| {
+        answers += 1;
+        assert!(answers < 10_000, "for ever");
+        Ok(())
+    });
+    assert_eq!(copied.map_err(|error| error.why), Err(CopyFailure::Denied));
 }
 
 #[test]

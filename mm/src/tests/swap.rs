@@ -50,6 +50,7 @@ fn pages_come_back_as_they_went() {
     check_numbers(&mut space, 40);
     assert_eq!(swapped(&space), 0);
     assert_eq!(counter(memory, MemCounter::SwapIns), 40);
+    assert_eq!(space.usage()[ProcCounter::SwapIns as usize], 40);
     audit(memory, [&space]);
     drop(space);
     assert_eq!((slots_in_use(memory), free_frames(memory)), (0, 200));
