@@ -4,6 +4,7 @@ use abi::{MemCounter, ProcCounter};
 
 use super::*;
 use crate::addr::VirtAddr;
+use crate::pt::{Format, Sv39, Walk};
 use crate::space::copy::{self, CopyFailure};
 use crate::space::{Access, MapError, Resolution};
 use crate::testing::{counter, free_frames, memory, on_hart, peek, read, write};
@@ -97,6 +98,27 @@ fn a_stale_translation_is_cured() {
     write(&mut space, 0, b"y").unwrap();
     on_hart(0);
     assert_eq!(peek(&space, 0), Some(b'y'));
+}
+
+#[test]
+fn a_resolved_write_leaves_nothing_that_hardware_traps_for() {
+    let memory = memory(100);
+    let used = Sv39::WRITABLE | Sv39::ACCESSED | Sv39::DIRTY;
+    let mut fresh = space(memory, 1);
+    let mut reused = space(memory, 1);
+    write(&mut reused, 0, b"x").unwrap();
+    drop(reused.fork(COW).unwrap());
+    let mut shared = AddressSpace::new(memory).unwrap();
+    shared.map_shared(pages(0, 1), data(), false).unwrap();
+    // Read only so far, so that it is accessed and not dirty.
+    read(&mut shared, 0, 1).unwrap();
+    for space in [&mut fresh, &mut reused, &mut shared] {
+        assert_eq!(space.resolve(VirtAddr(0), Access::Write), Resolution::Done);
+        let Walk::Leaf(table, index) = memory.walk(space.context().root(), PageNo(0)) else {
+            panic!("mapped")
+        };
+        assert_eq!(table.get(index) & used, used);
+    }
 }
 
 #[test]

@@ -147,6 +147,22 @@ fn the_heap_moves_by_bytes_and_pages_follow() {
 }
 
 #[test]
+fn an_image_is_laid_out_piece_by_piece() {
+    let memory = memory(100);
+    let mut space = AddressSpace::new(memory).unwrap();
+    space
+        .map(pages(0, 1), Permissions::READ, Promise::Charged)
+        .unwrap();
+    space.bytes_mut(VirtAddr(0)).unwrap()[..4].copy_from_slice(b"text");
+    let free = free_frames(memory);
+    let rest = space.bytes_mut(VirtAddr(4)).unwrap();
+    assert_eq!(rest.len(), PAGE_SIZE - 4);
+    rest[..4].copy_from_slice(b"data");
+    assert_eq!(free_frames(memory), free, "in the same frame");
+    assert_eq!(read(&mut space, 0, 9).unwrap(), b"textdata\0");
+}
+
+#[test]
 fn a_lazy_break_reaches_the_top_and_no_further() {
     let mut space = AddressSpace::new(memory(100)).unwrap();
     space.grow(abi::USER_TOP, Promise::Lazy).unwrap();
