@@ -199,3 +199,21 @@ pub(super) fn leaf_tables(pages: PageRange) -> impl Iterator<Item = PageNo> {
     let last = pages.end.0.div_ceil(span);
     (first..last).map(move |table| PageNo(table * span).max(pages.start))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::FakeMachine;
+
+    #[test]
+    fn no_more_tables_are_counted_than_the_pages_touch() {
+        let tables =
+            |start, end| most_tables::<FakeMachine>(PageRange::new(PageNo(start), PageNo(end)));
+        let (leaf, middle) = (1 << 9, 1 << 18);
+        assert_eq!(tables(0, 1), 1 + 1);
+        assert_eq!(tables(0, leaf), 1 + 1);
+        assert_eq!(tables(leaf - 1, leaf + 1), 2 + 1);
+        assert_eq!(tables(middle - 1, middle + 1), 2 + 2);
+        assert_eq!(tables(0, middle + 1), 513 + 2);
+    }
+}
