@@ -312,3 +312,28 @@ impl<M: Machine> Memory<M> {
         self.slots.locked(|_| record.change_waiters(1));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::commit::Claim;
+    use crate::frame::Kind;
+    use crate::testing::{audit, free_frames, memory_with_swap};
+
+    #[test]
+    fn a_page_that_is_just_being_freed_does_not_leave_the_cache() {
+        let memory = memory_with_swap(100, 10);
+        let mut tickets = memory.take_tickets(1, Claim::Program).unwrap();
+        let frame = memory
+            .allocate(Kind::Anonymous, &mut tickets)
+            .into_reference();
+        let slot = memory.slot_for(frame).unwrap();
+        memory.drop_slot(slot);
+        // Another hart drops the reference of the last entry, and has not come to the cache's yet.
+        assert_eq!(memory.frames.record(frame).drop_reference(), 1);
+        let left = memory.slots.locked(|free| memory.leave_cache(free, frame));
+        assert!(!left);
+        memory.settle_frame(frame);
+        assert_eq!(free_frames(memory), 100);
+        audit(memory, []);
+    }
+}

@@ -146,6 +146,8 @@ fn shared_pages_go_to_swap_and_come_back_shared() {
             let bytes = read(&mut child, page * PAGE, 8).unwrap();
             assert_eq!(bytes, page.to_le_bytes(), "round {round}");
         }
+        let swap_ins = child.usage()[ProcCounter::SwapIns as usize];
+        assert!(swap_ins >= 20 * u64::from(round + 1));
         // Clean in the cache now. What one stores, the other sees, and swap too.
         write(&mut child, 3 * PAGE + 8, &[round]).unwrap();
         assert_eq!(read(&mut parent, 3 * PAGE + 8, 1).unwrap(), [round]);

@@ -50,7 +50,13 @@ fn pages_come_back_as_they_went() {
     check_numbers(&mut space, 40);
     assert_eq!(swapped(&space), 0);
     assert_eq!(counter(memory, MemCounter::SwapIns), 40);
-    assert_eq!(space.usage()[ProcCounter::SwapIns as usize], 40);
+    let usage = space.usage();
+    assert_eq!(usage[ProcCounter::SwapIns as usize], 40);
+    assert_eq!(usage[ProcCounter::Unique as usize], 40 * PAGE);
+    assert!(
+        space.page_info(PageNo(3)).is_exclusive(),
+        "the cache does not map it"
+    );
     audit(memory, [&space]);
     drop(space);
     assert_eq!((slots_in_use(memory), free_frames(memory)), (0, 200));
@@ -207,6 +213,18 @@ fn text_is_evicted_and_stays_text() {
 }
 
 #[test]
+fn pages_are_found_however_many_families_there_were() {
+    let memory = memory_with_swap(200, 100);
+    for _ in 0..100_000 {
+        memory.families.found();
+    }
+    let mut space = numbered(memory, 4);
+    evict_all(memory);
+    assert_eq!(swapped(&space), 4);
+    check_numbers(&mut space, 4);
+}
+
+#[test]
 fn no_hart_keeps_the_translation_of_an_evicted_page() {
     let memory = memory_with_swap(200, 100);
     let space = numbered(memory, 4);
@@ -264,6 +282,19 @@ fn a_write_that_fails_leaves_the_page() {
     audit(memory, [&space]);
     check_numbers(&mut space, 4);
     memory.machine().disk.set_broken(false);
+    evict_all(memory);
+    assert_eq!(swapped(&space), 4);
+    check_numbers(&mut space, 4);
+}
+
+#[test]
+fn a_write_that_is_given_up_leaves_the_page() {
+    let memory = memory_with_swap(200, 100);
+    let mut space = numbered(memory, 4);
+    drop(memory.reclaim(32));
+    audit(memory, [&space]);
+    check_numbers(&mut space, 4);
+    assert_eq!(counter(memory, MemCounter::SwapOuts), 0);
     evict_all(memory);
     assert_eq!(swapped(&space), 4);
     check_numbers(&mut space, 4);
