@@ -8,8 +8,8 @@
 //! 3. the harts of the whole family forget, once for all the pages of a round (flush);
 //! 4. what is clean is free; what is dirty is the kernel's to write, and free when that is done.
 //!
-//! Spared are: a page that somebody waits for, or that is being transferred; one that not every reference of which is found by the
-//! reverse map, for what holds the others must not lose it; and all where no slot is left.
+//! Spared are: a page that is being transferred; one that not every reference of which is found by the reverse map, for what holds
+//! the others, such as somebody who waits for the page, must not lose it; and all where no slot is left.
 //!
 //! Accessed bits are cleared without a fence: a hart that still has the translation does not set them again for a while, and a
 //! page that is used all the time may be evicted. That costs a fault, and is rare; a fence per look would cost more.
@@ -107,10 +107,9 @@ impl<M: Machine> Memory<M> {
             return None;
         }
         // It may have become something else between the two.
-        let page = if record.kind() == Kind::Anonymous && record.waiters() == 0 {
-            self.unmap_unused(frame, record)
-        } else {
-            None
+        let page = match record.kind() {
+            Kind::Anonymous => self.unmap_unused(frame, record),
+            _ => None,
         };
         if page.is_none() {
             self.drop_reference(frame);
