@@ -169,6 +169,17 @@ mod tests {
     }
 
     #[test]
+    fn bits_are_where_the_hardware_looks_for_them() {
+        // D A G U X W R V, below two bits of software's.
+        let text = Sv39::page(FrameNo(5), Permissions::READ | Permissions::EXECUTE);
+        assert_eq!(text, 5 << 10 | 0b0101_1011);
+        let data = Sv39::with_frame(Sv39::page(FrameNo(5), Permissions::WRITE), FrameNo(6));
+        assert_eq!(data, 6 << 10 | Sv39::MAY_WRITE | 0b1101_0111);
+        assert_eq!((Sv39::MAY_WRITE | Sv39::SHARED) & !(0b11 << 8), 0);
+        assert_eq!(Sv39::table(FrameNo(5)), 5 << 10 | 1);
+    }
+
+    #[test]
     fn a_frame_of_ones_own_is_writable_only_where_writing_is_allowed() {
         let text = Sv39::page(FrameNo(1), Permissions::READ | Permissions::EXECUTE);
         let data = Sv39::page(FrameNo(1), Permissions::WRITE);
