@@ -1,4 +1,5 @@
-//! `bench`: what the kernel's hot paths cost, one line each: `bench NAME VALUE instructions`.
+//! `bench`: what the kernel's hot paths cost, one line each: `bench NAME VALUE instructions`. `bench swap`: how fast memory is
+//! swapped, in pages per second (see [`swap`]).
 //!
 //! Values are guest instructions, those of the kernel included. They are exact on one hart under
 //! `qemu -icount shift=0`, where every run gives the same; elsewhere they tell little. Each is the
@@ -7,6 +8,8 @@
 #![no_std]
 #![no_main]
 #![forbid(unsafe_code)]
+
+mod swap;
 
 use user::file::{Fd, pipe};
 use user::memory::{Promise, touch_own_pages};
@@ -65,12 +68,31 @@ impl Counter {
     }
 }
 
-fn run(_: Args) -> i32 {
+fn run(args: Args) -> i32 {
+    let mut args = args.skip(1);
+    match (args.next(), args.next()) {
+        (None, _) => {}
+        (Some(name), None) if name == c"swap" => return measure_swap(),
+        _ => {
+            eprintln!("usage: bench [swap]");
+            return 2;
+        }
+    }
     if measure().is_err() {
         eprintln!("bench: a system call failed; is there too little memory?");
         return 1;
     }
     0
+}
+
+fn measure_swap() -> i32 {
+    match swap::measure() {
+        Ok(()) => 0,
+        Err(failure) => {
+            eprintln!("bench: {failure}");
+            1
+        }
+    }
 }
 
 fn report(name: &str, value: u64) {
