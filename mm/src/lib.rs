@@ -47,4 +47,4 @@ pub use commit::{Need, NoMemory};
 pub use frame::{FrameRecord, OwnedFrame};
 pub use machine::Machine;
 pub use memory::{Layout, Memory};
-pub use reclaim::Reclaimed;
+pub use reclaim::{ROUND, Reclaimed};

@@ -60,6 +60,8 @@ pub enum Fence {
         /// The space.
         asid: Asid,
     },
+    /// Everything of every space.
+    All,
 }
 
 /// What a hart translates with.

@@ -11,6 +11,7 @@
 //! Locks: a list's, then a member's [`Member::entries`]. The second keeps the tables from going away under a walk, and a fork
 //! from copying an entry that is just being replaced. Both are held for a walk, not for a fence or a transfer.
 
+use arrayvec::ArrayVec;
 use sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use sync::{Counted, LeafLock};
 
@@ -20,7 +21,6 @@ use crate::machine::{Asid, Machine};
 use crate::memory::Memory;
 use crate::pt::{Entry, Format, Table, Walk};
 use crate::space::{Stale, Users};
-use crate::tlb::Scope;
 
 /// What others need of an address space: its root, and the harts that must be told when an entry changes.
 pub(crate) struct Member {
@@ -107,24 +107,27 @@ impl Families {
     }
 }
 
-/// An entry that maps a frame.
-pub(crate) struct Mapping<'a, 'm> {
+/// The leaf table of a member in which a page has its entry.
+pub(crate) struct Leaf<'a, 'm> {
     member: &'a Member,
     table: Table<'m>,
-    index: usize,
-    /// What it says.
-    pub(crate) word: u64,
 }
 
-impl Mapping<'_, '_> {
-    /// Changes the entry if nobody else has meanwhile; whether it did.
-    pub(crate) fn replace(&self, new: u64) -> bool {
-        self.table.replace(self.index, self.word, new)
+impl Leaf<'_, '_> {
+    /// The entry of a page of this table, if it maps the frame.
+    pub(crate) fn mapping<F: Format>(&self, page: PageNo, frame: FrameNo) -> Option<u64> {
+        let word = self.table.get(F::index(page, 0));
+        (F::decode(word, 0) == Entry::Page(frame)).then_some(word)
     }
 
-    /// The same, to an entry that permits less; [`Memory::flush_family`] must follow.
-    pub(crate) fn tighten(&self, new: u64) -> bool {
-        let replaced = self.replace(new);
+    /// Changes the entry of a page if nobody else has meanwhile; whether it did.
+    pub(crate) fn replace<F: Format>(&self, page: PageNo, old: u64, new: u64) -> bool {
+        self.table.replace(F::index(page, 0), old, new)
+    }
+
+    /// The same, to an entry that permits less; [`Memory::flush_families`] must follow.
+    pub(crate) fn tighten<F: Format>(&self, page: PageNo, old: u64, new: u64) -> bool {
+        let replaced = self.replace::<F>(page, old, new);
         if replaced {
             self.member.tightened.fetch_add(1, Ordering::Relaxed);
         }
@@ -132,59 +135,63 @@ impl Mapping<'_, '_> {
     }
 }
 
+/// Most members that one fence is for. Others need another one.
+const MEMBERS: usize = 32;
+
+/// Members that were tightened, and how often when they were looked at.
+type Tightened = ArrayVec<(Counted<Member>, u64), MEMBERS>;
+
 impl<M: Machine> Memory<M> {
-    /// Visits every entry of a family that maps a page to a frame. Inside, there are locks.
-    pub(crate) fn for_each_mapping(
+    /// Visits the leaf table of a page in every member of a family that has one. Inside, there are locks.
+    pub(crate) fn for_each_leaf(
         &self,
-        (family, page): (u32, PageNo),
-        frame: FrameNo,
-        mut visit: impl FnMut(&Mapping<'_, '_>),
+        family: u32,
+        page: PageNo,
+        mut visit: impl FnMut(&Leaf<'_, '_>),
     ) {
         self.families.for_each(family, |member| {
             member.entries.with(|()| {
-                let Walk::Leaf(table, index) = self.walk(member.root, page) else {
-                    return;
-                };
-                let word = table.get(index);
-                if M::Format::decode(word, 0) == Entry::Page(frame) {
-                    visit(&Mapping {
-                        member,
-                        table,
-                        index,
-                        word,
-                    });
+                if let Walk::Leaf(table, _) = self.walk(member.root, page) {
+                    visit(&Leaf { member, table });
                 }
             });
         });
     }
 
-    /// Makes all harts forget what was tightened in a family: one fence for each member, whatever was in it.
+    /// Makes all harts forget what was tightened in these families, which are all different: one fence, whatever was in them.
     ///
     /// When this returns, what the caller has tightened is forgotten, whoever saw to it: a member is passed over only after
     /// somebody's fence has returned.
-    pub(crate) fn flush_family(&self, family: u32) {
-        loop {
-            let mut stale: [Option<(Counted<Member>, u64)>; 16] = Default::default();
-            let mut room = stale.iter_mut();
-            self.families.for_each(family, |member| {
-                let tightened = member.tightened.load(Ordering::Relaxed);
-                if member.flushed.load(Ordering::Acquire) < tightened
-                    && let Some(place) = room.next()
-                {
-                    *place = Some((member.clone(), tightened));
-                }
-            });
-            if stale[0].is_none() {
-                return;
+    pub(crate) fn flush_families(&self, families: impl Iterator<Item = u32>) {
+        let mut tightened = Tightened::new();
+        for family in families {
+            while !self.gather_tightened(family, &mut tightened) {
+                self.flush_tightened(&mut tightened);
             }
-            for (member, tightened) in stale.iter().flatten() {
-                member.shoot_down(self, Scope::Space);
-                let later = |flushed| (flushed < *tightened).then_some(*tightened);
-                // An error means that somebody has flushed later still.
-                let _ = member
-                    .flushed
-                    .fetch_update(Ordering::Release, Ordering::Relaxed, later);
+        }
+        self.flush_tightened(&mut tightened);
+    }
+
+    /// Adds the members of a family that are to be flushed, and says whether there was room for all.
+    fn gather_tightened(&self, family: u32, gathered: &mut Tightened) -> bool {
+        let mut fits = true;
+        self.families.for_each(family, |member| {
+            let tightened = member.tightened.load(Ordering::Relaxed);
+            if member.flushed.load(Ordering::Acquire) < tightened {
+                fits &= gathered.try_push((member.clone(), tightened)).is_ok();
             }
+        });
+        fits
+    }
+
+    fn flush_tightened(&self, gathered: &mut Tightened) {
+        self.shoot_down_together(gathered.iter().map(|(member, _)| &**member));
+        for (member, tightened) in gathered.drain(..) {
+            let later = |flushed| (flushed < tightened).then_some(tightened);
+            // An error means that somebody has flushed later still.
+            let _ = member
+                .flushed
+                .fetch_update(Ordering::Release, Ordering::Relaxed, later);
         }
     }
 }

@@ -83,6 +83,7 @@ impl Tlb {
                 entry.asid != asid || entry.level != 0 || entry.page != address.page()
             }
             Fence::Space { asid } => entry.asid != asid,
+            Fence::All => false,
         });
     }
 }

@@ -136,17 +136,18 @@ impl Member {
         // Pinned to the hart: `me` must stay true.
         let _interrupts = InterruptsOff::new();
         let me = HartSet::one(memory.machine.hart());
+        let active = self.tell(memory, me);
+        memory.fence(me, active, self.fence(scope));
+    }
+
+    /// Notes that all harts must forget something, `me` being this one; those that must right now.
+    #[inline]
+    fn tell<M: Machine>(&self, memory: &Memory<M>, me: HartSet) -> HartSet {
         let active = self.stale.tell(memory.harts.without(me), &self.active);
-        if active.0 & me.0 != 0 {
-            self.fence_local(memory, scope);
-        } else {
+        if active.without(me) == active {
             self.stale.remember(me);
         }
-        let others = active.without(me);
-        if !others.is_empty() {
-            memory.machine.fence_remote(others, self.fence(scope));
-            memory.count(MemCounter::RemoteFences, i64::from(others.0.count_ones()));
-        }
+        active
     }
 
     fn fence_local<M: Machine>(&self, memory: &Memory<M>, scope: Scope) {
@@ -159,6 +160,42 @@ impl Member {
         match scope {
             Scope::Page(address) => Fence::Page { asid, address },
             Scope::Space => Fence::Space { asid },
+        }
+    }
+}
+
+impl<M: Machine> Memory<M> {
+    /// Makes all harts forget translations that have been changed already, of all these spaces: with one fence, for each hart that is
+    /// told must stop for it.
+    pub(crate) fn shoot_down_together<'a>(&self, members: impl Iterator<Item = &'a Member>) {
+        // As for one.
+        let _interrupts = InterruptsOff::new();
+        let me = HartSet::one(self.machine.hart());
+        let mut active = HartSet::first(0);
+        let mut fence = None;
+        for member in members {
+            active.0 |= member.tell(self, me).0;
+            fence = Some(match fence {
+                None => member.fence(Scope::Space),
+                Some(_) => Fence::All,
+            });
+        }
+        if let Some(fence) = fence {
+            self.fence(me, active, fence);
+        }
+    }
+
+    /// Makes some harts forget, of which `me` may be one.
+    #[inline]
+    fn fence(&self, me: HartSet, harts: HartSet, fence: Fence) {
+        let others = harts.without(me);
+        if others != harts {
+            self.machine.fence_local(fence);
+            self.count(MemCounter::LocalFences, 1);
+        }
+        if !others.is_empty() {
+            self.machine.fence_remote(others, fence);
+            self.count(MemCounter::RemoteFences, i64::from(others.0.count_ones()));
         }
     }
 }

@@ -24,11 +24,10 @@ mod output;
 mod slots;
 
 pub use input::{PageWait, SwapIn};
-pub use output::SwapOut;
+pub use output::{SwapOut, SwapOuts};
 pub use slots::SlotRecord;
 
 pub(crate) use cache::Lookup;
-pub(crate) use output::CLUSTER;
 pub(crate) use slots::Slots;
 
 /// The device could not transfer a page.

@@ -1,15 +1,17 @@
 //! Pages on their way out.
 
 use abi::{MemCounter, PAGE_SIZE};
+use arrayvec::ArrayVec;
 
 use super::TransferError;
 use crate::addr::{FrameNo, SlotNo};
 use crate::frame::Cached;
 use crate::machine::Machine;
 use crate::memory::Memory;
+use crate::reclaim::ROUND;
 
 /// Most pages that are written at once.
-pub(crate) const CLUSTER: usize = 32;
+const CLUSTER: usize = 32;
 
 /// Neighbouring slots to be written.
 ///
@@ -22,26 +24,65 @@ pub struct SwapOut<'m, M: Machine> {
     count: usize,
 }
 
-impl<'m, M: Machine> SwapOut<'m, M> {
-    /// A write of one page, for which [`Memory::begin_write`] said yes.
-    pub(crate) fn new(memory: &'m Memory<M>, slot: SlotNo) -> Self {
+/// What is to be written after a round of eviction, in pieces of neighbouring slots. What is not asked for has failed.
+#[must_use = "the pages are not free before they are written"]
+pub struct SwapOuts<'m, M: Machine> {
+    memory: &'m Memory<M>,
+    /// The last first.
+    slots: ArrayVec<u32, ROUND>,
+}
+
+impl<'m, M: Machine> SwapOuts<'m, M> {
+    /// Nothing.
+    pub(crate) fn new(memory: &'m Memory<M>) -> Self {
         Self {
             memory,
-            first: slot,
-            count: 1,
+            slots: ArrayVec::new(),
         }
     }
 
-    /// Whether the slot is the next one and there is room for its page.
-    pub(crate) fn continues_with(&self, slot: SlotNo) -> bool {
-        self.count < CLUSTER && slot.0 == self.first.0 + self.count as u64
+    /// Adds a page for which [`Memory::begin_write`] said yes. [`SwapOuts::sort`] must follow.
+    pub(crate) fn push(&mut self, slot: SlotNo) {
+        // There is a record for each in RAM, so they are not too many for that.
+        self.slots.push(slot.0 as u32);
     }
 
-    /// Adds the page of the next slot, likewise begun.
-    pub(crate) fn extend(&mut self) {
-        self.count += 1;
+    /// Finds neighbours.
+    pub(crate) fn sort(&mut self) {
+        self.slots.sort_unstable_by(|one, other| other.cmp(one));
     }
 
+    /// Whether there is nothing left.
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+}
+
+impl<'m, M: Machine> Iterator for SwapOuts<'m, M> {
+    type Item = SwapOut<'m, M>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let first = self.slots.pop()?;
+        let mut count = 1;
+        while count < CLUSTER && self.slots.last() == Some(&(first + count as u32)) {
+            self.slots.pop();
+            count += 1;
+        }
+        Some(SwapOut {
+            memory: self.memory,
+            first: SlotNo(first.into()),
+            count,
+        })
+    }
+}
+
+impl<M: Machine> Drop for SwapOuts<'_, M> {
+    fn drop(&mut self) {
+        self.for_each(drop);
+    }
+}
+
+impl<'m, M: Machine> SwapOut<'m, M> {
     /// The first slot.
     pub fn first(&self) -> SlotNo {
         self.first

@@ -129,6 +129,7 @@ unsafe impl Machine for FakeMachine {
                         address,
                     } => Asid(asid) != fenced || page != address.page(),
                     Fence::Space { asid: fenced } => Asid(asid) != fenced,
+                    Fence::All => false,
                 });
         }
     }

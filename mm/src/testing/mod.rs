@@ -16,6 +16,7 @@ use crate::memory::{Layout, Memory};
 use crate::reclaim::Reclaimed;
 use crate::space::copy::{self, CopyError, CopyFailure};
 use crate::space::{Access, AddressSpace, Resolution, Wait};
+use crate::swap::SwapOut;
 
 /// A memory of so many frames. Leaked: tests are short.
 pub fn memory(frames: u64) -> &'static Memory<FakeMachine> {
@@ -162,8 +163,21 @@ pub fn settle_by(
 
 /// Makes about so many frames free; how many it were.
 pub fn make_free(memory: &Memory<FakeMachine>, wanted: u64) -> u64 {
-    let Reclaimed { freed, write } = memory.reclaim(wanted);
-    freed + write.map_or(0, |write| memory.machine().disk.write(write))
+    let Reclaimed { freed, writes } = memory.reclaim(wanted);
+    let written = writes.map(|write| memory.machine().disk.write(write));
+    freed + written.sum::<u64>()
+}
+
+/// Evicts pages until none is left that can be, without writing any. The writes.
+pub fn begin_writes<M: Machine>(memory: &Memory<M>) -> Vec<SwapOut<'_, M>> {
+    let mut writes = Vec::new();
+    loop {
+        let before = writes.len();
+        writes.extend(memory.reclaim(32).writes);
+        if writes.len() == before {
+            return writes;
+        }
+    }
 }
 
 /// Evicts pages until none is left that can be.

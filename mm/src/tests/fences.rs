@@ -1,11 +1,14 @@
 //! Every fence that is needed, and no other: they are what copy-on-write costs on many harts.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use abi::MemCounter;
 
 use super::*;
 use crate::addr::VirtAddr;
 use crate::machine::Machine;
-use crate::testing::{Space, counter, memory, on_hart, peek, write};
+use crate::testing::{Space, at_fence, counter, memory, memory_with_swap, on_hart, peek, write};
 
 /// Local fences, fences to other harts, and instruction fences on hart `hart`.
 fn fences(memory: &Memory<FakeMachine>, hart: usize) -> (u64, u64, u64) {
@@ -107,6 +110,41 @@ fn many_pages_go_with_few_fences() {
         on_hart(hart);
         space.context().leave();
     }
+}
+
+#[test]
+fn pages_of_many_spaces_are_evicted_with_one_fence() {
+    let memory = memory_with_swap(300, 100);
+    let mut one = space(memory, 10);
+    let mut other = space(memory, 10);
+    for space in [&mut one, &mut other] {
+        space.publish();
+        write(space, 0, &[1; 10 * PAGE_SIZE]).unwrap();
+    }
+    let child = one.fork(COW).unwrap();
+    let spaces = [one, child, other];
+    for (hart, space) in (1..).zip(&spaces) {
+        on_hart(hart);
+        space.context().enter();
+        assert_eq!(load(space, PAGE), Some(1));
+    }
+    on_hart(0);
+    let sent = Rc::new(Cell::new(0));
+    let counter = sent.clone();
+    at_fence(move || counter.set(counter.get() + 1));
+    let before = fences(memory, 0);
+    let reclaimed = memory.reclaim(20);
+    assert_eq!(fences(memory, 0), (before.0, before.1 + 3, before.2));
+    assert_eq!(sent.get(), 1, "one for all harts and both families");
+    for (hart, space) in (1..).zip(&spaces) {
+        on_hart(hart);
+        assert_eq!(load(space, PAGE), None, "hart {hart}");
+        space.context().leave();
+    }
+    assert_eq!(
+        reclaimed.writes.map(|write| write.count()).sum::<usize>(),
+        20
+    );
 }
 
 #[test]

@@ -168,7 +168,7 @@ fn nobody_stores_to_a_shared_page_that_is_being_written_out() {
     let memory = memory_with_swap(200, 100);
     let mut parent = sharing(memory, 1);
     write(&mut parent, 0, b"old").unwrap();
-    let out = memory.reclaim(32).write.unwrap();
+    let out = memory.reclaim(32).writes.next().unwrap();
     assert_eq!(read(&mut parent, 0, 3).unwrap(), b"old");
     let resolution = parent.resolve(crate::addr::VirtAddr(0), crate::testing::WRITE);
     let crate::space::Resolution::Wait(crate::space::Wait::Page(page)) = resolution else {

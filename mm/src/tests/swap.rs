@@ -6,9 +6,10 @@ use super::*;
 use crate::addr::VirtAddr;
 use crate::space::copy::CopyFailure;
 use crate::space::{Access, Resolution, Wait};
+use crate::swap::SwapOut;
 use crate::testing::{
-    Space, audit, counter, evict_all, free_frames, make_free, memory_with_swap, peek, read, settle,
-    write,
+    Space, audit, begin_writes, counter, evict_all, free_frames, make_free, memory_with_swap, peek,
+    read, settle, write,
 };
 
 /// A space with `count` pages, each of which begins with its number, that can be evicted.
@@ -237,10 +238,7 @@ fn no_hart_keeps_the_translation_of_an_evicted_page() {
 fn a_page_being_written_is_not_reused() {
     let memory = memory_with_swap(200, 100);
     let mut space = numbered(memory, 4);
-    let mut writes = Vec::new();
-    while let Some(write) = memory.reclaim(32).write {
-        writes.push(write);
-    }
+    let writes = begin_writes(memory);
     assert_eq!(writes.iter().map(|write| write.count()).sum::<usize>(), 4);
     let free = free_frames(memory);
     audit(memory, [&space]);
@@ -259,10 +257,32 @@ fn a_page_being_written_is_not_reused() {
 }
 
 #[test]
+fn pages_that_lie_together_go_together_and_in_order() {
+    let memory = memory_with_swap(200, 100);
+    let mut space = space(memory, 40);
+    space.publish();
+    // Their frames lie in the opposite order, but for one.
+    for page in (0..40).rev().filter(|&page| page != 20) {
+        write(&mut space, page * PAGE, &page.to_le_bytes()).unwrap();
+    }
+    write(&mut space, 20 * PAGE, &20u64.to_le_bytes()).unwrap();
+    let writes: Vec<_> = memory.reclaim(40).writes.collect();
+    let lengths: Vec<_> = writes.iter().map(SwapOut::count).collect();
+    assert_eq!(lengths, [32, 8]);
+    for (page, write) in [0, 32].into_iter().zip(&writes) {
+        assert_eq!(write.bytes(1)[..8], (page + 1u64).to_le_bytes());
+    }
+    for write in writes {
+        memory.machine().disk.write(write);
+    }
+    audit(memory, [&space]);
+}
+
+#[test]
 fn a_page_that_is_given_up_while_it_is_written_is_freed_after() {
     let memory = memory_with_swap(200, 100);
     let space = numbered(memory, 4);
-    let out = memory.reclaim(32).write.unwrap();
+    let out = memory.reclaim(32).writes.next().unwrap();
     drop(space);
     assert_eq!(free_frames(memory), 200 - 4);
     assert_eq!(slots_in_use(memory), 4);

@@ -80,10 +80,10 @@ impl<'m> World<'m> {
 
     /// Reclaims so many frames; the writes begin. Whether there was anything to be had.
     pub(super) fn reclaim(&self, wanted: u64) -> bool {
-        let Reclaimed { freed, write } = self.memory.reclaim(wanted);
+        let Reclaimed { freed, writes } = self.memory.reclaim(wanted);
         let under_way = !self.device.transfers.borrow().is_empty();
-        let progress = freed != 0 || write.is_some() || under_way;
-        if let Some(write) = write {
+        let progress = freed != 0 || !writes.is_empty() || under_way;
+        for write in writes {
             let pages = (0..write.count())
                 .map(|index| *write.bytes(index))
                 .collect();

@@ -28,6 +28,7 @@ pub fn local(fence: Fence) {
             // SAFETY: as above.
             unsafe { asm!("sfence.vma zero, {}", in(reg) asid, options(nostack)) };
         }
+        Fence::All => all(),
     }
 }
 
@@ -39,14 +40,20 @@ pub fn remote(harts: HartSet, fence: Fence) {
             sbi_rt::remote_sfence_vma_asid(mask, address.0 as usize, abi::PAGE_SIZE, asid.0.into())
         }
         Fence::Space { asid } => sbi_rt::remote_sfence_vma_asid(mask, 0, EVERYTHING, asid.0.into()),
+        Fence::All => sbi_rt::remote_sfence_vma(mask, 0, EVERYTHING),
     };
     check(result);
 }
 
-/// Makes all harts forget everything, global translations included.
-pub fn everywhere() {
+/// Makes this hart forget everything, global translations included.
+fn all() {
     // SAFETY: as in `local`.
     unsafe { asm!("sfence.vma", options(nostack)) };
+}
+
+/// Makes all harts forget everything, global translations included.
+pub fn everywhere() {
+    all();
     // The own hart is among them: the thread may have been moved since the local fence.
     if hart_count() > 1 {
         check(sbi_rt::remote_sfence_vma(

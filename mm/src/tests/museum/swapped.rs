@@ -3,7 +3,7 @@
 use abi::{MemCounter, PageInfo};
 
 use super::*;
-use crate::testing::{audit, counter, free_frames, memory_with_swap, read, write};
+use crate::testing::{audit, begin_writes, counter, free_frames, memory_with_swap, read, write};
 
 #[test]
 fn mistake_13_a_shared_page_goes_once_for_all_and_is_free_when_it_is_written() {
@@ -21,10 +21,7 @@ fn mistake_13_a_shared_page_goes_once_for_all_and_is_free_when_it_is_written() {
         .flatten()
         .collect();
     let free = free_frames(memory);
-    let mut writes = Vec::new();
-    while let Some(write) = memory.reclaim(32).write {
-        writes.push(write);
-    }
+    let writes = begin_writes(memory);
     for space in &family {
         let info = space.page_info(PageNo(1));
         assert_eq!(info, PageInfo(PageInfo::SWAPPED), "every sharer lets go");

@@ -4,13 +4,14 @@
 //! there is a reserve. A fault that finds none evicts for itself ([`relieve`]). Pages come in in the thread that needs them.
 //!
 //! Invariants: everything here happens inside the gate of [`standstill`], so that an audit never meets a page half-way
-//! out; a token of `mm` outlives the transfer that it stands for, because [`swap::Transfer`] waits when it is dropped.
-//! Neighbours: [`super::fault`] waits; [`crate::device::block::swap`] is the disk.
+//! out; a token of `mm` outlives the transfer that it stands for.
+//! Neighbours: [`super::fault`] waits; [`transfer`] has [`crate::device::block::swap`], the disk, do it.
+
+mod transfer;
 
 use abi::ForkMode;
-use mm::addr::{FrameNo, SlotNo};
 use mm::space::Wait;
-use mm::swap::{PageWait, SwapIn, SwapOut, TransferError};
+use mm::swap::{PageWait, SwapIn, SwapOuts};
 use mm::{NoMemory, Reclaimed};
 use sync::atomic::{AtomicU32, Ordering};
 use sync::{Counted, Held, Interruptible, SleepLock, WaitQueue, level};
@@ -18,13 +19,12 @@ use sync::{Counted, Held, Interruptible, SleepLock, WaitQueue, level};
 use super::{Name, Process, Thread, scheduler, standstill};
 use crate::arch::{self, FloatState, Machine, UserRegisters};
 use crate::boot::refuse;
-use crate::device::block::swap::{self, Direction};
+use crate::device::block::swap;
 use crate::file::Files;
 use crate::memory::memory;
-use crate::println;
 
-/// Frames that are made free at a time: what one transfer can write.
-const ROUND: u64 = swap::TRANSFER_PAGES as u64;
+/// Whoever wants to make frames free goes on with so many that others have made free meanwhile.
+const ENOUGH: u64 = 32;
 
 /// How often the disk may fail to write in a row before there is no memory. Each time other pages are tried.
 const FAILURES: u32 = 8;
@@ -89,15 +89,17 @@ pub fn retry<T>(
 /// Makes some frames free; whether there is hope that it did.
 fn relieve(held: &mut Held<level::Standstill>) -> bool {
     for _ in 0..FAILURES {
-        let Reclaimed { mut freed, write } = choose(held);
-        let wrote = write.is_some();
-        if let Some(write) = write {
-            freed += evict(write, held);
+        let Some(Reclaimed { mut freed, writes }) = choose(held) else {
+            return true;
+        };
+        let writing = !writes.is_empty();
+        if writing {
+            freed += evict(writes, held);
         }
         if freed != 0 {
             return true;
         }
-        if !wrote {
+        if !writing {
             return await_write(held);
         }
         // The disk fails, or all were in use again: others may be luckier.
@@ -106,15 +108,11 @@ fn relieve(held: &mut Held<level::Standstill>) -> bool {
 }
 
 /// Has `mm` choose what goes, unless somebody has made room while that was being waited for.
-fn choose(held: &mut Held<level::Standstill>) -> Reclaimed<'static, Machine> {
+fn choose(held: &mut Held<level::Standstill>) -> Option<Reclaimed<'static, Machine>> {
     let before = memory().frames_wanted();
     let _alone = CHOICE.lock(held);
-    let after = memory().frames_wanted();
-    if after + ROUND <= before {
-        let freed = before - after;
-        return Reclaimed { freed, write: None };
-    }
-    memory().reclaim(ROUND)
+    let enough = memory().frames_wanted() + ENOUGH <= before;
+    (!enough).then(|| memory().reclaim(mm::ROUND as u64))
 }
 
 /// Waits until one of the writes under way has ended; false if there is none.
@@ -128,10 +126,9 @@ fn await_write(held: &mut Held<level::Standstill>) -> bool {
 }
 
 /// Writes pages out; how many frames that made free.
-fn evict(write: SwapOut<'static, Machine>, held: &mut Held<level::Standstill>) -> u64 {
+fn evict(writes: SwapOuts<'static, Machine>, held: &mut Held<level::Standstill>) -> u64 {
     WRITES.fetch_add(1, Ordering::SeqCst);
-    let result = transfer(Direction::Out, write.first(), write.frames(), held);
-    let freed = write.finish(result);
+    let freed = transfer::write(writes, held);
     WRITES.fetch_sub(1, Ordering::SeqCst);
     WRITTEN.wake_all();
     // Somebody may want to store to a shared page that was being written.
@@ -144,31 +141,9 @@ fn fetch(
     read: SwapIn<'static, Machine>,
     held: &mut Held<level::Standstill>,
 ) -> PageWait<'static, Machine> {
-    let page = read.finish_with(|read| transfer(Direction::In, read.first(), read.frames(), held));
+    let page = transfer::read(read, held);
     ARRIVED.wake_all();
     page
-}
-
-/// Moves the frames of a token that the caller has not finished. An error is told to people here.
-fn transfer(
-    direction: Direction,
-    first: SlotNo,
-    frames: impl Iterator<Item = FrameNo>,
-    held: &mut Held<level::Standstill>,
-) -> Result<(), TransferError> {
-    let mut array = [FrameNo(0); swap::TRANSFER_PAGES];
-    let count = frames
-        .zip(&mut array)
-        .map(|(frame, place)| *place = frame)
-        .count();
-    // SAFETY: the token keeps the frames, unwritten if they go out and unseen if they are filled, until it is finished; and
-    // the transfer is waited for here.
-    let result = unsafe { swap::submit(direction, first.0, &array[..count], held) }
-        .and_then(|transfer| transfer.wait(held));
-    result.map_err(|error| {
-        println!("{error}");
-        TransferError
-    })
 }
 
 /// Makes the pager, which will run when the scheduler does, if there is a swap disk.

@@ -1,0 +1,95 @@
+//! Which frames are made free when they run short, and how.
+//!
+//! *Second chance* (the clock; Corbató, 1968): a hand goes round over all frames. A page that was used since it last came by is
+//! spared and its accessed bits are cleared; one that was not is evicted, shared and write-protected ones like any other:
+//!
+//! 1. it gets a slot and goes into the swap cache, clean if it came from there and was not written, dirty otherwise;
+//! 2. every entry that maps it becomes a reference to the slot (break);
+//! 3. the harts of its whole family forget, with one fence for all the pages of a round, of whichever families (flush);
+//! 4. what is clean is free; what is dirty is the kernel's to write, and free when that is done.
+//!
+//! Spared are: a page that is being transferred; one that not every reference of which is found by the reverse map, for what holds
+//! the others, such as somebody who waits for the page, must not lose it; and all where no slot is left.
+//!
+//! Accessed bits are cleared without a fence: a hart that still has the translation does not set them again for a while, and a
+//! page that is used all the time may be evicted. That costs a fault, and is rare; a fence per look would cost more.
+//!
+//! Any number of harts may reclaim at once, and nothing here sleeps (R8). Neighbours: [`round`] has the pages that are evicted
+//! together, [`crate::rmap`] finds the entries, [`crate::swap`] keeps the contents, the kernel decides when.
+
+mod round;
+
+use sync::atomic::{AtomicU64, Ordering};
+
+use crate::addr::FrameNo;
+use crate::machine::Machine;
+use crate::memory::Memory;
+use crate::swap::SwapOuts;
+use round::Round;
+
+/// Most pages that are evicted at a time.
+pub const ROUND: usize = 128;
+
+/// The hand of the clock.
+pub(crate) struct Clock {
+    /// How often it has moved on.
+    hand: AtomicU64,
+}
+
+impl Clock {
+    pub(crate) fn new() -> Self {
+        Self {
+            hand: AtomicU64::new(0),
+        }
+    }
+}
+
+/// What a call of [`Memory::reclaim`] has come to.
+#[must_use = "what is to be written is free only after that"]
+pub struct Reclaimed<'m, M: Machine> {
+    /// Frames that are free now.
+    pub freed: u64,
+    /// Pages to be written.
+    pub writes: SwapOuts<'m, M>,
+}
+
+impl<M: Machine> Memory<M> {
+    /// Whether free frames are so few that somebody should reclaim some.
+    pub fn is_short_of_frames(&self) -> bool {
+        self.slots.len() != 0 && self.budget.frames() < 2 * self.budget.kept()
+    }
+
+    /// How many frames somebody who reclaims in the background should make free now.
+    pub fn frames_wanted(&self) -> u64 {
+        if self.slots.len() == 0 {
+            return 0;
+        }
+        (3 * self.budget.kept()).saturating_sub(self.budget.frames())
+    }
+
+    /// Makes up to `wanted` frames free, or gets them ready to be written, at most a [`ROUND`] at a time. It goes round the clock
+    /// twice at most. When nothing was freed and there is nothing to write, there is nothing to be had.
+    pub fn reclaim(&self, wanted: u64) -> Reclaimed<'_, M> {
+        let wanted = wanted.min(ROUND as u64) as usize;
+        let mut round = Round::new();
+        let mut moves = 2 * self.frames.len();
+        while round.len() < wanted && moves > 0 {
+            let from = round.len();
+            while round.len() < wanted && moves > 0 {
+                moves -= 1;
+                round.extend(self.candidate(self.move_hand()));
+            }
+            self.keep_unused(&mut round, from);
+        }
+        self.unmap_round(&mut round);
+        self.flush_round(&round);
+        let (freed, writes) = self.finish_round(&round);
+        Reclaimed { freed, writes }
+    }
+
+    /// Moves the hand of the clock on, to this frame.
+    fn move_hand(&self) -> FrameNo {
+        let moves = self.clock.hand.fetch_add(1, Ordering::Relaxed);
+        self.frames.frame((moves % self.frames.len()) as u32)
+    }
+}

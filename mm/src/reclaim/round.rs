@@ -1,0 +1,175 @@
+//! One round of eviction: pages that are looked at, unmapped and flushed together.
+//!
+//! They are put in the order of their families and addresses first. So pages that lie together in memory get slots that lie together,
+//! however their frames lie, and come back with one read; and those of one leaf table are looked at and unmapped with one walk in
+//! each member of their family.
+
+use arrayvec::ArrayVec;
+
+use super::ROUND;
+use crate::addr::{FrameNo, PageNo, SlotNo};
+use crate::frame::{Cached, Kind};
+use crate::machine::Machine;
+use crate::memory::Memory;
+use crate::pt::{ENTRIES, Format};
+use crate::rmap::Leaf;
+use crate::swap::SwapOuts;
+
+/// Most pages that are looked at under the locks of the reverse map at a time.
+const RUN: usize = 32;
+
+/// A page that is being considered. A reference to its frame is held for it.
+pub(super) struct Candidate {
+    frame: FrameNo,
+    family: u32,
+    page: PageNo,
+    /// The slot that it gets.
+    slot: SlotNo,
+    /// Entries that map it; then those that did, whose references are to be dropped.
+    entries: u32,
+    used: bool,
+}
+
+/// The pages of a round.
+pub(super) type Round = ArrayVec<Candidate, ROUND>;
+
+impl<M: Machine> Memory<M> {
+    /// The page in a frame, if it is one and at rest.
+    pub(super) fn candidate(&self, frame: FrameNo) -> Option<Candidate> {
+        let record = self.frames.record(frame);
+        if record.kind() != Kind::Anonymous || !record.try_add_reference() {
+            return None;
+        }
+        let at_rest =
+            || record.slot().is_none() || matches!(record.cached(), Cached::Clean | Cached::Dirty);
+        // It may have become something else between the two.
+        if record.kind() != Kind::Anonymous || !at_rest() {
+            self.drop_reference(frame);
+            return None;
+        }
+        let (family, page) = record.owner();
+        Some(Candidate {
+            frame,
+            family,
+            page,
+            slot: SlotNo(0),
+            entries: 0,
+            used: false,
+        })
+    }
+
+    /// Keeps the pages, from the one of this index on, that were not used and all references to which are found. It is noted of none
+    /// any more that it was used.
+    pub(super) fn keep_unused(&self, round: &mut Round, from: usize) {
+        let looked_at = &mut round[from..];
+        looked_at.sort_unstable_by_key(|page| (page.family, page.page.0));
+        self.for_each_entry(looked_at, |leaf, page, word| {
+            page.entries += 1;
+            if word & M::Format::ACCESSED != 0 {
+                page.used = true;
+                // If the entry changes meanwhile, it is in use.
+                let _ = leaf.replace::<M::Format>(page.page, word, word & !M::Format::ACCESSED);
+            }
+        });
+        let mut index = 0;
+        round.retain(|page| {
+            index += 1;
+            index <= from || self.keeps(page)
+        });
+    }
+
+    /// Whether a page that was looked at stays in the round; else it is let go.
+    fn keeps(&self, page: &Candidate) -> bool {
+        let record = self.frames.record(page.frame);
+        let cached = record.slot().is_some();
+        if page.used && cached {
+            self.give_up_slot_if_short(page.frame);
+        }
+        // The round's and the cache's.
+        let others = 1 + u32::from(cached);
+        let keeps = !page.used && record.count() == page.entries + others;
+        if !keeps {
+            self.drop_reference(page.frame);
+        }
+        keeps
+    }
+
+    /// Replaces the entries of the pages by slots. Pages for which none is left are let go.
+    pub(super) fn unmap_round(&self, round: &mut Round) {
+        // Those that were found when the hand had come further are not in order yet.
+        round.sort_unstable_by_key(|page| (page.family, page.page.0));
+        round.retain(|page| {
+            page.entries = 0;
+            let slot = self.slot_for(page.frame);
+            match slot {
+                Some(slot) => page.slot = slot,
+                None => self.drop_reference(page.frame),
+            }
+            slot.is_some()
+        });
+        self.for_each_entry(round, |leaf, page, word| {
+            if word & M::Format::SHARED != 0 {
+                // The object that the page belongs to has an entry too, which gets the slot.
+                let new = M::Format::EVICTED;
+                page.entries += u32::from(leaf.tighten::<M::Format>(page.page, word, new));
+                return;
+            }
+            // The entry's reference to the slot is there before the entry.
+            let slot = self.slots.record(page.slot);
+            slot.add_reference();
+            let new = M::Format::swapped(word, page.slot);
+            if leaf.tighten::<M::Format>(page.page, word, new) {
+                page.entries += 1;
+            } else {
+                slot.drop_one_of_many();
+            }
+        });
+    }
+
+    /// Visits every entry that maps one of the pages, which are in order. Inside, there are locks.
+    fn for_each_entry(
+        &self,
+        pages: &mut [Candidate],
+        mut visit: impl FnMut(&Leaf<'_, '_>, &mut Candidate, u64),
+    ) {
+        let table = |page: &Candidate| (page.family, page.page.0 / ENTRIES as u64);
+        for of_one_table in pages.chunk_by_mut(|one, next| table(one) == table(next)) {
+            for run in of_one_table.chunks_mut(RUN) {
+                self.for_each_leaf(run[0].family, run[0].page, |leaf| {
+                    for page in &mut *run {
+                        if let Some(word) = leaf.mapping::<M::Format>(page.page, page.frame) {
+                            visit(leaf, page, word);
+                        }
+                    }
+                });
+            }
+        }
+    }
+
+    /// Makes every hart forget the pages, which are in order.
+    pub(super) fn flush_round(&self, round: &Round) {
+        let families = round.chunk_by(|one, next| one.family == next.family);
+        self.flush_families(families.map(|pages| pages[0].family));
+    }
+
+    /// Lets go of the pages, which no translation reaches any more. How many frames are free, and what is to be written.
+    pub(super) fn finish_round(&self, round: &Round) -> (u64, SwapOuts<'_, M>) {
+        let mut freed = 0;
+        let mut writes = SwapOuts::new(self);
+        for page in round {
+            for _ in 0..page.entries {
+                self.drop_reference(page.frame);
+            }
+            // One that somebody has mapped again is not worth the write.
+            let untouched = self.frames.record(page.frame).count() == 2;
+            if untouched && self.begin_write(page.frame) {
+                writes.push(page.slot);
+            }
+            self.drop_slot(page.slot);
+            self.drop_reference(page.frame);
+            freed += u64::from(self.drop_clean(page.frame));
+        }
+        writes.sort();
+        (freed, writes)
+    }
+}
