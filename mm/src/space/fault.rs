@@ -10,13 +10,13 @@ use abi::{MemCounter, ProcCounter};
 
 use super::area::Area;
 use super::{AddressSpace, Promise, allows};
-use crate::addr::{FrameNo, PageNo, SlotNo, VirtAddr};
+use crate::addr::{FrameNo, PageNo, VirtAddr};
 use crate::commit::NoMemory;
 use crate::frame::Kind;
 use crate::machine::Machine;
 use crate::mistake::{self, Mistake};
 use crate::pt::{Entry, Format, Table, Walk};
-use crate::swap::{Lookup, PageWait, SwapIn};
+use crate::swap::{PageWait, SwapIn};
 use crate::tlb::{Broken, Scope};
 
 /// What was tried.
@@ -350,46 +350,10 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     }
 
     /// Says that a frame is a page of this family's.
-    fn own(&self, page: PageNo, frame: FrameNo) -> FrameNo {
+    pub(super) fn own(&self, page: PageNo, frame: FrameNo) -> FrameNo {
         let family = self.context.member().family;
         self.memory.frames.record(frame).set_owner(family, page);
         frame
-    }
-
-    /// A page whose contents are in swap, or on the way there.
-    fn swap_in(
-        &mut self,
-        leaf: Leaf<'m>,
-        slot: SlotNo,
-        access: Access,
-    ) -> Result<Attempt<'m, M>, NoMemory> {
-        let memory = self.memory;
-        let frame = match memory.look_up(slot) {
-            Lookup::Here(frame) => frame,
-            Lookup::Coming(frame) => {
-                return Ok(Attempt::Wait(Wait::Page(PageWait::new(memory, frame))));
-            }
-            Lookup::Failed => return Ok(Attempt::Lost),
-            Lookup::Missing => {
-                let read = SwapIn::begin(memory, slot)?;
-                return Ok(read.map_or(Attempt::Again, |read| Attempt::Wait(Wait::Read(read))));
-            }
-        };
-        // Shared with whoever else has the slot, so not writable: a write goes on from there.
-        let word = M::Format::swapped_in(leaf.word, self.own(leaf.page, frame));
-        if M::Format::executable(word) {
-            self.context.code_changed();
-        }
-        let replaced = leaf.table.replace(leaf.index, leaf.word, word);
-        debug_assert!(replaced, "only its owner takes a page out of swap");
-        self.context.loosen(Scope::Page(leaf.page.address()));
-        memory.drop_slot(slot);
-        memory.give_up_slot_if_short(frame);
-        self.faults[ProcCounter::SwapIns as usize] += 1;
-        Ok(match access {
-            Access::Write => Attempt::Again,
-            Access::Read | Access::Execute => Attempt::Resolved,
-        })
     }
 }
 

@@ -23,6 +23,7 @@ pub(crate) mod handshake;
 mod map;
 mod protect;
 mod shared;
+mod swap_in;
 mod unmap;
 mod usage;
 
@@ -69,6 +70,7 @@ pub struct AddressSpace<'m, M: Machine> {
     published: bool,
     faults: [u64; PROC_COUNTERS],
     spurious: fault::Spurious,
+    ahead: swap_in::ReadAhead,
 }
 
 impl<'m, M: Machine> AddressSpace<'m, M> {
@@ -94,6 +96,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             published: false,
             faults: [0; PROC_COUNTERS],
             spurious: fault::Spurious::default(),
+            ahead: swap_in::ReadAhead::new(),
         })
     }
 

@@ -28,7 +28,7 @@ use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::pt::{ENTRIES, Entry, Format, Permissions, Table, Walk};
 use crate::rmap::Member;
-use crate::swap::{Lookup, PageWait, SwapIn};
+use crate::swap::{Lookup, PageWait, READ_AHEAD, SwapIn};
 use crate::tlb::Scope;
 
 /// Memory that a family shares.
@@ -290,7 +290,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             }
             Lookup::Coming(frame) => Ok(Attempt::Wait(Wait::Page(PageWait::new(memory, frame)))),
             Lookup::Failed => Ok(Attempt::Lost),
-            Lookup::Missing => SwapIn::begin(memory, slot)
+            Lookup::Missing => SwapIn::begin(memory, slot, READ_AHEAD)
                 .map(|read| read.map_or(Attempt::Again, |read| Attempt::Wait(Wait::Read(read)))),
         };
         memory.drop_slot(slot);

@@ -173,6 +173,31 @@ impl<M: Machine> Memory<M> {
         })
     }
 
+    /// If a frame has what a slot has, and nothing is being done about it, calls `map` with the frame, which replaces the caller's
+    /// reference to the slot by one to the frame. Whether it did. Nothing else is locked or freed inside.
+    pub(crate) fn use_cached(&self, slot: SlotNo, map: impl FnOnce(FrameNo)) -> bool {
+        let slot_record = self.slots.record(slot);
+        if slot_record.frame().is_none() {
+            return false;
+        }
+        self.slots.locked(|free| {
+            let Some(index) = slot_record.frame() else {
+                return false;
+            };
+            let frame = self.frames.frame(index);
+            let record = self.frames.record(frame);
+            if record.cached() != Cached::Clean {
+                return false;
+            }
+            record.add_reference();
+            map(frame);
+            // The cache has another.
+            slot_record.drop_one_of_many();
+            self.leave_cache_if_short(free, frame);
+            true
+        })
+    }
+
     /// Takes a frame out of the cache for the caller, whose entry is the only one that maps it, and whom therefore nobody minds to
     /// write it; whether it did.
     pub(crate) fn take_out_of_cache(&self, frame: FrameNo) -> bool {
@@ -186,11 +211,14 @@ impl<M: Machine> Memory<M> {
 
     /// Takes a frame that is in use out of the cache, if others need its slot more and nobody else refers to it.
     pub(crate) fn give_up_slot_if_short(&self, frame: FrameNo) {
-        self.slots.locked(|free| {
-            if free.count() < self.slots.len() / 8 {
-                self.leave_cache(free, frame);
-            }
-        });
+        self.slots
+            .locked(|free| self.leave_cache_if_short(free, frame));
+    }
+
+    fn leave_cache_if_short(&self, free: &mut Free, frame: FrameNo) {
+        if free.count() < self.slots.len() / 8 {
+            self.leave_cache(free, frame);
+        }
     }
 
     /// If no entry refers to the slot, and no transfer is under way.

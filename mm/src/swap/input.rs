@@ -8,8 +8,10 @@ use crate::frame::{Cached, Kind};
 use crate::machine::Machine;
 use crate::memory::Memory;
 
-/// Most slots that are read at once: the one that is wanted and those behind it, which were probably swapped out with it.
+/// How many slots are read at once: the one that is wanted and those behind it, which were probably swapped out with it.
 pub(crate) const READ_AHEAD: usize = 8;
+/// The same, for whoever wants pages in their order.
+pub(crate) const READ_AHEAD_MOST: usize = 32;
 
 /// Neighbouring slots to be read. The first is wanted, the others are read because it costs little.
 ///
@@ -30,11 +32,12 @@ pub struct PageWait<'m, M: Machine> {
 }
 
 impl<'m, M: Machine> SwapIn<'m, M> {
-    /// A read of `slot`, which the caller has a reference to and which is not cached, into a frame for which there is a ticket; none
-    /// if somebody else began meanwhile.
+    /// A read of `slot`, which the caller has a reference to and which is not cached, and of those behind it, at most `window` in all;
+    /// none if somebody else began meanwhile.
     pub(crate) fn begin(
         memory: &'m Memory<M>,
         slot: SlotNo,
+        window: usize,
     ) -> Result<Option<Self>, crate::NoMemory> {
         memory.may_allocate()?;
         if !memory.prepare_to_read(slot)? {
@@ -47,7 +50,7 @@ impl<'m, M: Machine> SwapIn<'m, M> {
         };
         let mut last = slot;
         while let Some((next, record)) = memory.slots.after(last)
-            && read.count < READ_AHEAD
+            && read.count < window
             && record.count() != 0
             && record.frame().is_none()
             && memory.prepare_to_read(next) == Ok(true)

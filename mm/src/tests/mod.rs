@@ -5,6 +5,7 @@
 //! from addresses to contents, and `fuzz` those that a fuzzer chooses; `interleavings` has several harts act at once; `museum` has
 //! a test for each mistake of the design's list.
 
+mod ahead;
 mod audits;
 mod counters;
 mod failures;

@@ -1,0 +1,114 @@
+//! Pages that come in before they are asked for.
+
+use std::ops::Range;
+
+use abi::{MemCounter, ProcCounter};
+
+use super::*;
+use crate::addr::VirtAddr;
+use crate::space::{Access, Resolution, Wait};
+use crate::testing::{
+    Space, audit, counter, evict_all, make_free, memory_with_swap, peek, read, settle, write,
+};
+
+/// A space with `count` pages in swap, each of which begins with its number.
+fn in_swap(memory: &'static Memory<FakeMachine>, count: u64) -> Space {
+    let mut space = space(memory, count);
+    space.publish();
+    for page in 0..count {
+        write(&mut space, page * PAGE, &[page as u8]).unwrap();
+    }
+    evict_all(memory);
+    space
+}
+
+fn present(space: &Space, pages: Range<u64>) -> Vec<u64> {
+    pages
+        .filter(|&page| space.page_info(PageNo(page)).is_present())
+        .collect()
+}
+
+fn touch(space: &mut Space, page: u64) {
+    let address = VirtAddr(page * PAGE);
+    assert_eq!(settle(space, address, Access::Read), Ok(()));
+}
+
+#[test]
+fn one_fault_maps_what_was_read_with_its_page() {
+    let memory = memory_with_swap(300, 100);
+    let mut space = in_swap(memory, 20);
+    touch(&mut space, 3);
+    assert_eq!(present(&space, 0..20), (3..11).collect::<Vec<_>>());
+    for page in 3..11 {
+        assert_eq!(peek(&space, page * PAGE), Some(page as u8));
+    }
+    assert_eq!(space.usage()[ProcCounter::SwapIns as usize], 1);
+    audit(memory, [&space]);
+}
+
+#[test]
+fn what_another_has_read_is_mapped_and_stays_his() {
+    let memory = memory_with_swap(300, 100);
+    let mut parent = in_swap(memory, 8);
+    let mut child = parent.fork(COW).unwrap();
+    touch(&mut parent, 0);
+    touch(&mut child, 0);
+    assert_eq!(present(&child, 0..8).len(), 8);
+    assert_eq!(counter(memory, MemCounter::SwapIns), 8);
+    audit(memory, [&parent, &child]);
+    write(&mut child, 5 * PAGE, &[50]).unwrap();
+    assert_eq!(read(&mut parent, 5 * PAGE, 1).unwrap(), [5]);
+    assert_eq!(read(&mut child, 5 * PAGE, 1).unwrap(), [50]);
+    audit(memory, [&parent, &child]);
+}
+
+#[test]
+fn what_has_not_arrived_yet_is_not_mapped() {
+    let memory = memory_with_swap(300, 100);
+    let mut parent = in_swap(memory, 8);
+    let mut child = parent.fork(COW).unwrap();
+    let Resolution::Wait(Wait::Read(reading)) = child.resolve(VirtAddr(4 * PAGE), Access::Read)
+    else {
+        panic!("it must be read");
+    };
+    touch(&mut parent, 0);
+    assert_eq!(present(&parent, 0..8), [0, 1, 2, 3]);
+    drop(memory.machine().disk.read(reading));
+    touch(&mut parent, 4);
+    assert_eq!(present(&parent, 0..8).len(), 8);
+    audit(memory, [&parent, &child]);
+    assert_eq!(read(&mut child, 7 * PAGE, 1).unwrap(), [7]);
+}
+
+#[test]
+fn what_nobody_has_used_goes_first() {
+    let memory = memory_with_swap(300, 100);
+    let mut space = in_swap(memory, 8);
+    touch(&mut space, 4);
+    touch(&mut space, 0);
+    assert_eq!(present(&space, 0..8).len(), 8);
+    assert_eq!(make_free(memory, 6), 6);
+    assert_eq!(present(&space, 0..8), [0, 4]);
+    audit(memory, [&space]);
+}
+
+#[test]
+fn whoever_keeps_to_the_order_has_more_read_ahead() {
+    let memory = memory_with_swap(600, 300);
+    let mut space = in_swap(memory, 200);
+    let mut page = 0;
+    for expected in [8, 16, 32, 32] {
+        let Resolution::Wait(Wait::Read(reading)) =
+            space.resolve(VirtAddr(page * PAGE), Access::Read)
+        else {
+            panic!("page {page} must be read");
+        };
+        assert_eq!(reading.count(), expected);
+        let held = memory.machine().disk.read(reading);
+        touch(&mut space, page);
+        drop(held);
+        page += expected as u64;
+    }
+    touch(&mut space, page + 40);
+    assert_eq!(present(&space, page..200).len(), 8, "somewhere else");
+}
