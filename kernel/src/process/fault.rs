@@ -10,6 +10,7 @@ use mm::space::copy::CopyFailure;
 use mm::space::{Access, Resolution};
 use sync::{Held, level};
 
+use super::pager::Hope;
 use super::{Caller, Current, Space, current, exit, pager, scheduler};
 use crate::arch::{Machine, UserRegisters};
 use crate::memory::memory;
@@ -110,6 +111,7 @@ fn settle_waiting(
 ) -> Result<(), CopyFailure> {
     // Held until the fault has been tried again.
     let mut page = None;
+    let mut hope = Hope::More;
     for _ in 0..WAITS {
         let wait = match resolution {
             Resolution::Done => return Ok(()),
@@ -119,7 +121,7 @@ fn settle_waiting(
             Resolution::Wait(wait) => wait,
         };
         drop(page);
-        page = pager::wait(wait, held).map_err(|_| CopyFailure::NoMemory)?;
+        page = pager::wait(wait, &mut hope, held).map_err(|_| CopyFailure::NoMemory)?;
         resolution = resolve_once(thread, held, resolve);
     }
     Err(CopyFailure::NoMemory)

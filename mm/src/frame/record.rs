@@ -178,6 +178,12 @@ impl FrameRecord {
         Some(SlotNo(u64::from(stored.checked_sub(1)?)))
     }
 
+    /// Whether it is a page that is not being transferred.
+    pub(crate) fn is_page_at_rest(&self) -> bool {
+        self.kind() == Kind::Anonymous
+            && (self.slot().is_none() || matches!(self.cached(), Cached::Clean | Cached::Dirty))
+    }
+
     /// Puts the frame into the swap cache, or takes it out.
     pub(crate) fn set_slot(&self, slot: Option<SlotNo>) {
         let stored = slot.map_or(0, |slot| slot.0 as u32 + 1);

@@ -8,17 +8,16 @@ use arrayvec::ArrayVec;
 
 use super::ROUND;
 use crate::addr::{FrameNo, PageNo, SlotNo};
-use crate::frame::{Cached, Kind};
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::pt::{ENTRIES, Format};
 use crate::rmap::Leaf;
-use crate::swap::SwapOuts;
+use crate::swap::{Released, SwapOuts};
 
 /// Most pages that are looked at under the locks of the reverse map at a time.
 const RUN: usize = 32;
 
-/// A page that is being considered. A reference to its frame is held for it.
+/// A page that is being considered, and then evicted.
 pub(super) struct Candidate {
     frame: FrameNo,
     family: u32,
@@ -30,25 +29,15 @@ pub(super) struct Candidate {
     used: bool,
 }
 
-/// The pages of a round.
+/// The pages of a round. Those that have been seized have a reference to their frame and one to their slot.
 pub(super) type Round = ArrayVec<Candidate, ROUND>;
 
 impl<M: Machine> Memory<M> {
-    /// The page in a frame, if it is one and at rest.
+    /// The page in a frame, if it is one and at rest. It may be another one, or none, at any moment.
     pub(super) fn candidate(&self, frame: FrameNo) -> Option<Candidate> {
         let record = self.frames.record(frame);
-        if record.kind() != Kind::Anonymous || !record.try_add_reference() {
-            return None;
-        }
-        let at_rest =
-            || record.slot().is_none() || matches!(record.cached(), Cached::Clean | Cached::Dirty);
-        // It may have become something else between the two.
-        if record.kind() != Kind::Anonymous || !at_rest() {
-            self.drop_reference(frame);
-            return None;
-        }
         let (family, page) = record.owner();
-        Some(Candidate {
+        record.is_page_at_rest().then_some(Candidate {
             frame,
             family,
             page,
@@ -74,37 +63,28 @@ impl<M: Machine> Memory<M> {
         let mut index = 0;
         round.retain(|page| {
             index += 1;
-            index <= from || self.keeps(page)
+            index <= from || self.is_unused(page)
         });
     }
 
-    /// Whether a page that was looked at stays in the round; else it is let go.
-    fn keeps(&self, page: &Candidate) -> bool {
+    /// Whether a page that was looked at can go.
+    fn is_unused(&self, page: &Candidate) -> bool {
         let record = self.frames.record(page.frame);
         let cached = record.slot().is_some();
         if page.used && cached {
             self.give_up_slot_if_short(page.frame);
         }
-        // The round's and the cache's.
-        let others = 1 + u32::from(cached);
-        let keeps = !page.used && record.count() == page.entries + others;
-        if !keeps {
-            self.drop_reference(page.frame);
-        }
-        keeps
+        !page.used && record.count() == page.entries + u32::from(cached)
     }
 
-    /// Replaces the entries of the pages by slots. Pages for which none is left are let go.
+    /// Seizes the pages and replaces their entries by slots. Pages that are not what they were, or for which no slot is left, are let go.
     pub(super) fn unmap_round(&self, round: &mut Round) {
         // Those that were found when the hand had come further are not in order yet.
         round.sort_unstable_by_key(|page| (page.family, page.page.0));
         round.retain(|page| {
+            let slot = self.seize(page.frame, (page.family, page.page), page.entries);
+            page.slot = slot.unwrap_or(page.slot);
             page.entries = 0;
-            let slot = self.slot_for(page.frame);
-            match slot {
-                Some(slot) => page.slot = slot,
-                None => self.drop_reference(page.frame),
-            }
             slot.is_some()
         });
         self.for_each_entry(round, |leaf, page, word| {
@@ -160,14 +140,11 @@ impl<M: Machine> Memory<M> {
             for _ in 0..page.entries {
                 self.drop_reference(page.frame);
             }
-            // One that somebody has mapped again is not worth the write.
-            let untouched = self.frames.record(page.frame).count() == 2;
-            if untouched && self.begin_write(page.frame) {
-                writes.push(page.slot);
+            match self.release(page.frame, page.slot) {
+                Released::Used => {}
+                Released::Free => freed += 1,
+                Released::Write => writes.push(page.slot),
             }
-            self.drop_slot(page.slot);
-            self.drop_reference(page.frame);
-            freed += u64::from(self.drop_clean(page.frame));
         }
         writes.sort();
         (freed, writes)

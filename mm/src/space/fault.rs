@@ -282,7 +282,15 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     /// The write needs a copy. The frame is taken before anything is broken, so this fails or completes.
     fn copy_page(&mut self, leaf: Leaf<'m>, shared: FrameNo) -> Result<Attempt<'m, M>, NoMemory> {
         let memory = self.memory;
-        let mut tickets = memory.take_page_tickets(1)?;
+        let mut tickets = match memory.take_page_tickets(1) {
+            Ok(tickets) => tickets,
+            Err(NoMemory::Places) => {
+                // It may be its own, and promised, and just be on its way out.
+                let wait = memory.wait_for_eviction(shared).ok_or(NoMemory::Places)?;
+                return Ok(Attempt::Wait(wait));
+            }
+            Err(NoMemory::Frames) => return Err(NoMemory::Frames),
+        };
         let here = Scope::Page(leaf.page.address());
         // Break and flush before the copy: another thread must not read the old frame once the new one is written (R3).
         if !leaf.table.take_if(leaf.index, leaf.word) {

@@ -7,11 +7,12 @@ use abi::MemCounter;
 
 use super::PageWait;
 use super::slots::Free;
-use crate::addr::{FrameNo, SlotNo};
+use crate::addr::{FrameNo, PageNo, SlotNo};
 use crate::frame::Cached;
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::mistake::{self, Mistake};
+use crate::space::Wait;
 
 /// What a slot has of the page it was just given to.
 const fn state_of_a_new_slot() -> Cached {
@@ -32,6 +33,16 @@ pub(crate) enum Lookup {
     Failed,
     /// Nothing.
     Missing,
+}
+
+/// What has become of a page that was seized for its eviction.
+pub(crate) enum Released {
+    /// It is in use again.
+    Used,
+    /// Its frame is free.
+    Free,
+    /// It is to be written, for which it has got a reference.
+    Write,
 }
 
 /// A frame that has left the cache without a reference, to be given back after the lock.
@@ -107,22 +118,97 @@ impl<M: Machine> Memory<M> {
         }
     }
 
-    /// The slot of a frame that is to be evicted and that the caller has a reference to: the one with which it is in the cache, or a
-    /// new one; none if all are taken. The caller gets a reference to it, so that the frame stays in the cache.
-    pub(crate) fn slot_for(&self, frame: FrameNo) -> Option<SlotNo> {
-        self.slots.locked(|free| {
-            let slot = match self.frames.record(frame).slot() {
-                Some(slot) => slot,
-                None => {
-                    let slot = self.slots.take(free)?;
-                    self.budget.note_slots_left(free.count());
-                    self.frames.record(frame).add_reference();
-                    self.attach(slot, frame, state_of_a_new_slot());
-                    slot
-                }
+    /// Seizes a page that is to be evicted, if it is this one still, is at rest, and is referred to by so many entries and nothing
+    /// else. The answer is its slot: the one with which it is in the cache, or a new one; none if all are taken. The caller gets a reference to
+    /// the frame and one to the slot, so that the frame stays in the cache.
+    ///
+    /// Until [`Memory::release`] it counts as one who waits for the page. So whoever finds too many references to a frame of his own can
+    /// tell that it is only on its way out: see [`Memory::wait_for_eviction`].
+    pub(crate) fn seize(
+        &self,
+        frame: FrameNo,
+        owner: (u32, PageNo),
+        entries: u32,
+    ) -> Option<SlotNo> {
+        let record = self.frames.record(frame);
+        let seized = self.slots.locked(|free| {
+            let cached = record.slot();
+            let is_same = |references| {
+                record.is_page_at_rest()
+                    && record.owner() == owner
+                    && record.count() == entries + u32::from(cached.is_some()) + references
             };
+            let room = cached.is_some() || free.count() != 0;
+            if !room || !is_same(0) || !record.try_add_reference() {
+                return None;
+            }
+            if !is_same(1) {
+                return Some(None);
+            }
+            let slot = cached.or_else(|| {
+                let slot = self.slots.take(free)?;
+                self.budget.note_slots_left(free.count());
+                record.add_reference();
+                self.attach(slot, frame, state_of_a_new_slot());
+                Some(slot)
+            })?;
             self.slots.record(slot).add_reference();
-            Some(slot)
+            record.change_waiters(1);
+            Some(Some(slot))
+        })?;
+        if seized.is_none() {
+            // It became something else in between.
+            self.drop_reference(frame);
+        }
+        seized
+    }
+
+    /// Lets go of a page that was seized. What has become of it.
+    pub(crate) fn release(&self, frame: FrameNo, slot: SlotNo) -> Released {
+        let record = self.frames.record(frame);
+        let (released, freed) = self.slots.locked(|free| {
+            record.change_waiters(-1);
+            // Neither is the last: the cache has one to each.
+            record.drop_reference();
+            self.drop_slot_reference(free, slot);
+            if let Some(freed) = self.settle(free, slot) {
+                return (Released::Free, Some(freed));
+            }
+            match record.cached() {
+                // One that somebody has mapped again is not worth the write.
+                Cached::Dirty if record.is_sole() => {
+                    record.set_cached(Cached::Writing);
+                    record.add_reference();
+                    (Released::Write, None)
+                }
+                Cached::Clean => match self.detach_sole(free, slot, frame) {
+                    Some(freed) => (Released::Free, Some(freed)),
+                    None => (Released::Used, None),
+                },
+                _ => (Released::Used, None),
+            }
+        });
+        let reclaimed = freed.is_some();
+        self.give_back_cached(freed);
+        self.count(MemCounter::Reclaimed, i64::from(reclaimed));
+        released
+    }
+
+    /// What the owner of a page can wait for who has found further references to its frame, and no memory for a copy, if they are
+    /// those of its eviction. While the page is only seized, that is to reclaim frames, in turn with whoever has seized it.
+    pub(crate) fn wait_for_eviction(&self, frame: FrameNo) -> Option<Wait<'_, M>> {
+        let record = self.frames.record(frame);
+        self.slots.locked(|_| {
+            let slot = self.slots.record(record.slot()?);
+            match record.cached() {
+                Cached::Writing => {
+                    record.add_reference();
+                    record.change_waiters(1);
+                    Some(Wait::Page(PageWait::new(self, frame)))
+                }
+                // The cache's reference to the slot, and that of whoever has seized it.
+                _ => (record.waiters() != 0 && slot.count() > 1).then_some(Wait::Frames),
+            }
         })
     }
 
@@ -253,17 +339,16 @@ impl<M: Machine> Memory<M> {
         reclaimed
     }
 
-    /// Says that a frame is being written to its slot, if it must be and is not; whether. The write gets a reference.
-    pub(crate) fn begin_write(&self, frame: FrameNo) -> bool {
-        self.change_cached(frame, Cached::Dirty, Cached::Writing, |record| {
-            record.add_reference();
-        })
-    }
-
     /// Says how a transfer went that the caller began.
     pub(super) fn end_transfer(&self, frame: FrameNo, from: Cached, to: Cached) {
-        let ended = self.change_cached(frame, from, to, |_| ());
-        debug_assert!(ended, "a frame in transfer stays in the cache");
+        let record = self.frames.record(frame);
+        self.slots.locked(|_| {
+            debug_assert!(
+                record.slot().is_some() && record.cached() == from,
+                "a frame in transfer stays in the cache"
+            );
+            record.set_cached(to);
+        });
     }
 
     /// The frame of a slot that the caller transfers: it stays in the cache until that has ended.
@@ -280,24 +365,6 @@ impl<M: Machine> Memory<M> {
         count: usize,
     ) -> impl Iterator<Item = FrameNo> {
         (first.0..first.0 + count as u64).map(|slot| self.frame_in_transfer(SlotNo(slot)))
-    }
-
-    fn change_cached(
-        &self,
-        frame: FrameNo,
-        from: Cached,
-        to: Cached,
-        also: impl FnOnce(&crate::frame::FrameRecord),
-    ) -> bool {
-        self.slots.locked(|_| {
-            let record = self.frames.record(frame);
-            let changes = record.slot().is_some() && record.cached() == from;
-            if changes {
-                record.set_cached(to);
-                also(record);
-            }
-            changes
-        })
     }
 
     /// Whether a page that somebody waits for is still being read or written.
@@ -343,6 +410,7 @@ impl<M: Machine> Memory<M> {
 
 #[cfg(test)]
 mod tests {
+    use super::Released;
     use crate::commit::Claim;
     use crate::frame::Kind;
     use crate::testing::{audit, free_frames, memory_with_swap};
@@ -354,8 +422,9 @@ mod tests {
         let frame = memory
             .allocate(Kind::Anonymous, &mut tickets)
             .into_reference();
-        let slot = memory.slot_for(frame).unwrap();
-        memory.drop_slot(slot);
+        let owner = memory.frames.record(frame).owner();
+        let slot = memory.seize(frame, owner, 1).unwrap();
+        assert!(matches!(memory.release(frame, slot), Released::Used));
         // Another hart drops the reference of the last entry, and has not come to the cache's yet.
         assert_eq!(memory.frames.record(frame).drop_reference(), 1);
         let left = memory.slots.locked(|free| memory.leave_cache(free, frame));

@@ -27,7 +27,7 @@ pub use input::{PageWait, SwapIn};
 pub use output::{SwapOut, SwapOuts};
 pub use slots::SlotRecord;
 
-pub(crate) use cache::Lookup;
+pub(crate) use cache::{Lookup, Released};
 pub(crate) use input::{READ_AHEAD, READ_AHEAD_MOST};
 pub(crate) use slots::Slots;
 

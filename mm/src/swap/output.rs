@@ -41,7 +41,7 @@ impl<'m, M: Machine> SwapOuts<'m, M> {
         }
     }
 
-    /// Adds a page for which [`Memory::begin_write`] said yes. [`SwapOuts::sort`] must follow.
+    /// Adds a page that is to be written, says [`Memory::release`]. [`SwapOuts::sort`] must follow.
     pub(crate) fn push(&mut self, slot: SlotNo) {
         // There is a record for each in RAM, so they are not too many for that.
         self.slots.push(slot.0 as u32);

@@ -1,10 +1,17 @@
 //! What is kept for whom when frames or slots run short.
 
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
 use abi::MemCounter;
 
 use super::*;
+use crate::addr::VirtAddr;
 use crate::commit::NoMemory;
-use crate::testing::{audit, counter, evict_all, memory_with_swap, read, write};
+use crate::space::{Access, Resolution, Wait};
+use crate::testing::{
+    at_fence, audit, begin_writes, counter, evict_all, memory_with_swap, read, write,
+};
 
 #[test]
 fn what_cannot_be_evicted_leaves_frames_to_pages() {
@@ -47,4 +54,96 @@ fn a_clean_page_that_is_not_used_goes_without_a_write() {
     );
     evict_all(memory);
     assert_eq!(counter(memory, MemCounter::SwapOuts), 40);
+}
+
+/// A space that is promised every place that is left.
+fn take_all_places(memory: &'static Memory<FakeMachine>) -> Space {
+    let mut greedy = AddressSpace::new(memory).unwrap();
+    let mut length = 300;
+    while greedy
+        .map(pages(0, length), data(), Promise::Charged)
+        .is_err()
+    {
+        length -= 1;
+    }
+    greedy
+}
+
+/// A space of 8 pages that has them in frames, and one that has been promised every place that is left.
+fn without_places() -> (&'static Memory<FakeMachine>, Space, Space) {
+    let memory = memory_with_swap(200, 100);
+    let mut space = space(memory, 8);
+    space.publish();
+    for page in 0..8 {
+        write(&mut space, page * PAGE, &[page as u8]).unwrap();
+    }
+    let greedy = take_all_places(memory);
+    (memory, space, greedy)
+}
+
+#[test]
+fn an_owner_needs_no_second_place_for_a_page_that_is_being_written() {
+    let (memory, mut space, greedy) = without_places();
+    let mut writes = begin_writes(memory);
+    let waiting = space.resolve(VirtAddr(PAGE), Access::Write);
+    assert!(
+        matches!(waiting, Resolution::Wait(Wait::Page(_))),
+        "{waiting:?}"
+    );
+    memory.machine().disk.write(writes.remove(0));
+    assert_eq!(
+        space.resolve(VirtAddr(PAGE), Access::Write),
+        Resolution::Done
+    );
+    drop(waiting);
+    audit(memory, [&space, &greedy]);
+    assert_eq!(counter(memory, MemCounter::CopyFaults), 0);
+    write(&mut space, PAGE, &[10]).unwrap();
+    assert_eq!(read(&mut space, PAGE, 1).unwrap(), [10]);
+}
+
+#[test]
+fn an_owner_needs_no_second_place_for_a_page_that_is_being_chosen() {
+    let (memory, space, greedy) = without_places();
+    space.context().enter();
+    let space = Rc::new(RefCell::new(space));
+    let looked = Rc::new(Cell::new(false));
+    let (other, seen) = (space.clone(), looked.clone());
+    at_fence(move || {
+        let Ok(mut space) = other.try_borrow_mut() else {
+            return;
+        };
+        let resolution = space.resolve(VirtAddr(PAGE), Access::Write);
+        assert!(
+            matches!(resolution, Resolution::Wait(Wait::Frames)),
+            "{resolution:?}"
+        );
+        seen.set(true);
+    });
+    drop(memory.reclaim(8));
+    assert!(looked.get(), "there was a fence");
+    let mut space = space.borrow_mut();
+    space.context().leave();
+    assert_eq!(
+        space.resolve(VirtAddr(PAGE), Access::Write),
+        Resolution::Done
+    );
+    audit(memory, [&*space, &greedy]);
+    assert_eq!(counter(memory, MemCounter::CopyFaults), 0);
+    assert_eq!(read(&mut space, PAGE, 1).unwrap(), [1]);
+}
+
+#[test]
+fn whoever_shares_a_page_and_finds_no_place_for_a_copy_is_told() {
+    let (memory, mut space, greedy) = without_places();
+    drop(greedy);
+    let child = space.fork(COW).unwrap();
+    let greedy = take_all_places(memory);
+    evict_all(memory);
+    assert_eq!(read(&mut space, PAGE, 1).unwrap(), [1]);
+    assert_eq!(
+        space.resolve(VirtAddr(PAGE), Access::Write),
+        Resolution::NoMemory
+    );
+    audit(memory, [&space, &child, &greedy]);
 }

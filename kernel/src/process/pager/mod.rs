@@ -14,7 +14,7 @@ use mm::space::Wait;
 use mm::swap::{PageWait, SwapIn, SwapOuts};
 use mm::{NoMemory, Reclaimed};
 use sync::atomic::{AtomicU32, Ordering};
-use sync::{Counted, Held, Interruptible, SleepLock, WaitQueue, level};
+use sync::{Counted, Held, Interruptible, SleepLock, Ticket, WaitQueue, level};
 
 use super::{Name, Process, Thread, scheduler, standstill};
 use crate::arch::{self, FloatState, Machine, UserRegisters};
@@ -33,19 +33,29 @@ const FAILURES: u32 = 8;
 static ARRIVED: WaitQueue = WaitQueue::new();
 /// A write has ended.
 static WRITTEN: WaitQueue = WaitQueue::new();
-/// Writes under way.
+/// Rounds that are being written. One more under the lock of [`CHOICE`].
 static WRITES: AtomicU32 = AtomicU32::new(0);
 /// Whoever chooses what goes does so alone: harts that walk the same families at once would only wait for each other, spinning.
 static CHOICE: SleepLock<level::Reclaim, ()> = SleepLock::new(());
 /// Frames run short.
 static SHORT: WaitQueue = WaitQueue::new();
 
-/// Does what a fault waits for. The page, if it is one, is to be held until the fault has been tried again.
+/// Whether it makes sense to try again what found no frame.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Hope {
+    /// Frames were made free, or may have been.
+    More,
+    /// Nothing was left to be evicted. But somebody may have made frames free since the last try, so there is one more.
+    LastTry,
+}
+
+/// Does what a fault waits for. The page, if it is one, is to be held until the fault has been tried again. `hope` is the fault's own.
 ///
 /// # Errors
 /// There is no frame, and none can be made free.
 pub fn wait(
     wait: Wait<'static, Machine>,
+    hope: &mut Hope,
     held: &mut Held<level::Nothing>,
 ) -> Result<Option<PageWait<'static, Machine>>, NoMemory> {
     match wait {
@@ -60,8 +70,11 @@ pub fn wait(
                 let _ = ARRIVED.wait(ticket, Interruptible::No, held);
             }
         }
-        Wait::Frames if relieve(standstill::pass(held).held()) => Ok(None),
-        Wait::Frames => Err(NoMemory::Frames),
+        Wait::Frames if *hope == Hope::LastTry => Err(NoMemory::Frames),
+        Wait::Frames => {
+            *hope = relieve(standstill::pass(held).held());
+            Ok(None)
+        }
     }
 }
 
@@ -78,56 +91,77 @@ pub fn retry<T>(
     held: &mut Held<level::Standstill>,
     mut attempt: impl FnMut(&mut Held<level::Standstill>) -> Result<T, NoMemory>,
 ) -> Result<T, NoMemory> {
+    let mut hope = Hope::More;
     loop {
         match attempt(held) {
-            Err(NoMemory::Frames) if relieve(held) => {}
+            Err(NoMemory::Frames) if hope == Hope::More => hope = relieve(held),
             result => return result,
         }
     }
 }
 
-/// Makes some frames free; whether there is hope that it did.
-fn relieve(held: &mut Held<level::Standstill>) -> bool {
+/// Makes some frames free, if there are any to be had.
+fn relieve(held: &mut Held<level::Standstill>) -> Hope {
     for _ in 0..FAILURES {
-        let Some(Reclaimed { mut freed, writes }) = choose(held) else {
-            return true;
-        };
-        let writing = !writes.is_empty();
-        if writing {
-            freed += evict(writes, held);
+        match choose(held) {
+            Choice::Free => return Hope::More,
+            Choice::Write(freed, writes) => {
+                if freed + evict(writes, held) != 0 {
+                    return Hope::More;
+                }
+                // The disk fails, or all were in use again: others may be luckier.
+            }
+            Choice::Wait(ticket) => {
+                let _ = WRITTEN.wait(ticket, Interruptible::No, held);
+                return Hope::More;
+            }
+            Choice::Nothing => break,
         }
-        if freed != 0 {
-            return true;
-        }
-        if !writing {
-            return await_write(held);
-        }
-        // The disk fails, or all were in use again: others may be luckier.
     }
-    false
+    Hope::LastTry
+}
+
+/// What is to be done for free frames.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "where frames run short, there is none for a box"
+)]
+enum Choice {
+    /// Nothing: some are free now.
+    Free,
+    /// This is to be written; so many are free already.
+    Write(u64, SwapOuts<'static, Machine>),
+    /// Writes are under way, and nothing else is to be had: one is to end, or has ended since this.
+    Wait(Ticket),
+    /// Nothing can be done.
+    Nothing,
 }
 
 /// Has `mm` choose what goes, unless somebody has made room while that was being waited for.
-fn choose(held: &mut Held<level::Standstill>) -> Option<Reclaimed<'static, Machine>> {
+fn choose(held: &mut Held<level::Standstill>) -> Choice {
     let before = memory().frames_wanted();
     let _alone = CHOICE.lock(held);
-    let enough = memory().frames_wanted() + ENOUGH <= before;
-    (!enough).then(|| memory().reclaim(mm::ROUND as u64))
-}
-
-/// Waits until one of the writes under way has ended; false if there is none.
-fn await_write(held: &mut Held<level::Standstill>) -> bool {
-    let ticket = WRITTEN.ticket();
-    if WRITES.load(Ordering::SeqCst) == 0 {
-        return false;
+    if memory().frames_wanted() + ENOUGH <= before {
+        return Choice::Free;
     }
-    let _ = WRITTEN.wait(ticket, Interruptible::No, held);
-    true
+    // Whatever is being written is counted: that is done under the lock, too.
+    let ticket = WRITTEN.ticket();
+    let under_way = WRITES.load(Ordering::SeqCst) != 0;
+    let Reclaimed { freed, writes } = memory().reclaim(mm::ROUND as u64);
+    if !writes.is_empty() {
+        WRITES.fetch_add(1, Ordering::SeqCst);
+        Choice::Write(freed, writes)
+    } else if freed != 0 {
+        Choice::Free
+    } else if under_way {
+        Choice::Wait(ticket)
+    } else {
+        Choice::Nothing
+    }
 }
 
-/// Writes pages out; how many frames that made free.
+/// Writes out the pages of a round, which has been counted as under way; how many frames that made free.
 fn evict(writes: SwapOuts<'static, Machine>, held: &mut Held<level::Standstill>) -> u64 {
-    WRITES.fetch_add(1, Ordering::SeqCst);
     let freed = transfer::write(writes, held);
     WRITES.fetch_sub(1, Ordering::SeqCst);
     WRITTEN.wake_all();
@@ -177,7 +211,9 @@ extern "C" fn run(_: usize) -> ! {
     let mut held = Held::<level::Nothing>::claim();
     loop {
         let ticket = SHORT.ticket();
-        while memory().frames_wanted() > 0 && relieve(standstill::pass(&mut held).held()) {}
+        while memory().frames_wanted() > 0
+            && relieve(standstill::pass(&mut held).held()) == Hope::More
+        {}
         let _ = SHORT.wait(ticket, Interruptible::No, &mut held);
     }
 }
