@@ -48,11 +48,12 @@ pub fn fork(machine: Machine) -> Outcome {
         "fork of {in_swap} pages in swap: expected shared slots, saw {taken} more"
     );
     for child in children.iter().flatten() {
-        expect(
-            "pages in swap in a child",
-            in_swap,
-            swapped(&region, child.pid())?,
-        )?;
+        let seen = swapped(&region, child.pid())?;
+        // Some may have come in behind a page of the program's own.
+        ensure!(
+            seen + BESIDES as usize >= in_swap,
+            "expected {in_swap} pages in swap in a child, saw {seen}"
+        );
         gate.open()?;
     }
     for _ in 0..CHILDREN {
@@ -68,8 +69,9 @@ pub fn fork(machine: Machine) -> Outcome {
         .iter()
         .flatten()
         .try_for_each(|child| expect_same_frames(&region, child.pid()));
+    // For all before any is waited for: it is not said who takes which.
+    children.iter().try_for_each(|_| leave.open())?;
     for child in children.into_iter().flatten() {
-        leave.open()?;
         child.join()?;
     }
     result
