@@ -3,16 +3,18 @@
 //! A page needs a *place* to be in: a frame, or a slot of the swap device. It keeps its one place wherever it is moved. And to
 //! be used it needs a *frame*. The budget counts both: places that are nobody's and promised to nobody, and frames that
 //! are free and that nobody has the right to. A [`Tickets`] value is the right to a number of frames, and to as many places.
-//! Taking tickets lowers both numbers, freeing a frame or returning a ticket raises them; eviction raises the frames alone. So
+//! Taking tickets lowers both numbers, freeing a frame or returning a ticket raises them; eviction raises the frames alone. The
+//! page cache takes frames without places, because it can give them back. So
 //!
-//!   frames + slots = places + tickets in hands + promises kept in areas + frames in use + slots of pages without a frame
+//!   frames + slots = places + tickets in hands + promises kept in areas + frames in use but for the page cache's
+//!                  + slots of pages without a frame
 //!   free frames    = frames + tickets in hands
 //!
 //! and whoever holds a ticket finds a frame: allocation itself cannot fail. An operation that needs
 //! several frames takes its tickets first and then cannot stop half-way (R5). A promise (an eager break, a
 //! program's image and stack) is nothing but places that an area keeps, so what is promised is there when it is
 //! touched (R7), and what was not promised (copies, lazy pages) runs out first. Without swap a place is a frame, and a
-//! promise always finds one; with swap it may have to evict one first ([`NoMemory::Frames`]).
+//! promise always finds one; with swap, or pages of files in memory, it may have to evict one first ([`NoMemory::Frames`]).
 //!
 //! Claimants differ in how much they must leave for others: see [`Claim`].
 
@@ -75,8 +77,9 @@ pub(crate) struct Budget {
     frames: AtomicU64,
     reserve: u64,
     headroom: u64,
-    /// Free frames that are the kernel's alone, for as long as others can be made free: the reserve or less.
-    kept: AtomicU64,
+    /// Pages that can be evicted: one for each free slot, and those of the page cache.
+    slots_left: AtomicU64,
+    cached: AtomicU64,
     /// Frames in use that cannot be evicted.
     fixed: AtomicU64,
     /// How many of those there may be before a program gets no more of them: what is left is for pages to take turns in. With
@@ -94,8 +97,8 @@ impl Budget {
             frames: AtomicU64::new(frames),
             reserve,
             headroom: reserve + (frames / 32).max(64),
-            // Without swap no frame can be made free, so a promise must find every one.
-            kept: AtomicU64::new(reserve.min(slots)),
+            slots_left: AtomicU64::new(slots),
+            cached: AtomicU64::new(0),
             fixed: AtomicU64::new(0),
             fixed_most: if slots == 0 {
                 u64::MAX
@@ -110,19 +113,28 @@ impl Budget {
         self.reserve
     }
 
-    /// Free frames that programs cannot have while others can be made free.
+    /// Free frames that programs cannot have while others can be made free: the reserve or, if fewer, as many as there are pages that can be
+    /// evicted. Where there is none, a promise must find every frame. When they are few, programs exchange pages by the frames that are
+    /// left: a page that comes in from swap leaves a slot for one to go out.
     #[inline]
     pub(crate) fn kept(&self) -> u64 {
-        self.kept.load(Ordering::Relaxed)
+        self.reserve.min(self.evictable())
     }
 
-    /// Says how many slots are free, for so many pages that are in none yet can be evicted. When they are few, programs exchange
-    /// pages with swap by the frames that are left: a page that comes in leaves a slot for one to go out.
+    /// How many pages can be evicted at most.
+    #[inline]
+    pub(crate) fn evictable(&self) -> u64 {
+        self.slots_left.load(Ordering::Relaxed) + self.cached.load(Ordering::Relaxed)
+    }
+
+    /// Says how many slots are free.
     pub(crate) fn note_slots_left(&self, left: u64) {
-        let kept = self.reserve.min(left);
-        if self.kept() != kept {
-            self.kept.store(kept, Ordering::Relaxed);
-        }
+        self.slots_left.store(left, Ordering::Relaxed);
+    }
+
+    /// A frame has come into the page cache, or has gone out of it.
+    pub(crate) fn note_cached(&self, by: i64) {
+        self.cached.fetch_add(by as u64, Ordering::Relaxed);
     }
 
     /// The right to `count` frames and places, for whoever cannot wait until a frame is made free.
@@ -181,7 +193,13 @@ impl Budget {
     /// The right to a frame for a page that has its place: it was promised, or comes back from swap.
     #[inline]
     pub(crate) fn take_for_placed_page(&self) -> Result<Tickets<'_>, NoMemory> {
-        take(&self.frames, 1, self.kept()).ok_or(NoMemory::Frames)?;
+        self.take_without_place(self.kept())
+    }
+
+    /// The right to a frame without a place, if so many others are left: for a page that has its place, or one of the page cache.
+    #[inline]
+    pub(crate) fn take_without_place(&self, floor: u64) -> Result<Tickets<'_>, NoMemory> {
+        take(&self.frames, 1, floor).ok_or(NoMemory::Frames)?;
         Ok(Tickets {
             budget: self,
             count: 1,

@@ -70,6 +70,19 @@ impl<T: Linked> List<T> {
         });
     }
 
+    /// Takes one out, if there is any.
+    pub(crate) fn take_any(&self) -> Option<Counted<T>> {
+        self.first.with(|first| {
+            let taken = first.take()?;
+            let next = taken.links().with(|links| links.next.take());
+            if let Some(next) = &next {
+                next.links().with(|links| links.previous = None);
+            }
+            *first = next;
+            Some(taken)
+        })
+    }
+
     /// Visits all of them.
     pub(crate) fn for_each(&self, mut visit: impl FnMut(&Counted<T>)) {
         self.first.with(|first| {

@@ -102,7 +102,7 @@ pub unsafe trait Machine: Sync + Sized {
     /// Copies a frame.
     ///
     /// # Safety
-    /// The caller has `to` to itself, and nobody writes `from` meanwhile.
+    /// The caller has `to` to itself, and nobody writes `from` meanwhile but programs, which then get some mixture.
     unsafe fn copy_frame(&self, from: FrameNo, to: FrameNo);
 
     /// Makes this hart's TLB forget.

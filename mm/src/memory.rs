@@ -1,7 +1,7 @@
 //! The memory system as one value: the machine, the frames, what is promised, the counters.
 //!
-//! Lock order within this crate: a list of families, then a member's entries ([`crate::rmap`]); every other lock is a leaf, held
-//! while none is taken.
+//! Lock order within this crate: a list of sightings of a file ([`crate::file`]), a list of families, a member's entries
+//! ([`crate::rmap`]); every other lock is a leaf, held while none is taken.
 //! Neighbours: [`crate::space`] for address spaces, [`crate::heap`] for kernel objects.
 
 use core::mem::MaybeUninit;
@@ -10,6 +10,7 @@ use abi::MemCounter;
 
 use crate::addr::{FrameNo, FrameRange};
 use crate::commit::{Budget, Claim, Need, NoMemory, Tickets};
+use crate::file::FileCache;
 use crate::frame::allocator::Allocator;
 use crate::frame::{FrameRecord, FrameTable, Kind, OwnedFrame};
 use crate::heap::Heap;
@@ -46,6 +47,7 @@ pub struct Memory<M: Machine> {
     pub(crate) harts: HartSet,
     pub(crate) families: Families,
     pub(crate) slots: Slots,
+    pub(crate) files: FileCache,
     pub(crate) clock: Clock,
     pub(crate) allocator: Allocator,
     total: u64,
@@ -69,6 +71,7 @@ impl<M: Machine> Memory<M> {
             budget: Budget::new(total, slots.len() as u64),
             slots: Slots::new(slots),
             families: Families::new(),
+            files: FileCache::new(),
             clock: Clock::new(),
             stats: Stats::new(),
             asids: Asids::new(machine.asids()),
@@ -120,7 +123,10 @@ impl<M: Machine> Memory<M> {
         let kernel = [MemCounter::PageTables, MemCounter::Kernel];
         match counter {
             MemCounter::Frames => self.total,
-            MemCounter::Free => self.total - in_use(&kernel) - in_use(&[MemCounter::Anonymous]),
+            MemCounter::Free => {
+                let pages = [MemCounter::Anonymous, MemCounter::FileCache];
+                self.total.saturating_sub(in_use(&kernel) + in_use(&pages))
+            }
             MemCounter::Committed => self.stats.promised() + in_use(&kernel),
             MemCounter::CommitLimit => self.total + self.slots.len() - self.budget.reserve(),
             MemCounter::SwapSlots => self.slots.len(),
@@ -182,8 +188,10 @@ impl<M: Machine> Memory<M> {
     #[inline]
     fn note_use(&self, kind: Kind, by: i64) {
         self.count(gauge(kind), by);
-        if kind != Kind::Anonymous {
-            self.budget.note_fixed(by);
+        match kind {
+            Kind::Anonymous | Kind::Free => {}
+            Kind::File => self.budget.note_cached(by),
+            Kind::Table | Kind::Kernel => self.budget.note_fixed(by),
         }
     }
 
@@ -215,17 +223,19 @@ impl<M: Machine> Memory<M> {
         let record = self.frames.record(frame);
         match record.drop_reference() {
             0 => {
-                self.give_back(frame);
-                self.budget.add_places(1);
+                // The page cache's have no place.
+                if self.give_back(frame) != Kind::File {
+                    self.budget.add_places(1);
+                }
             }
             1 if record.slot().is_some() => self.settle_frame(frame),
             _ => {}
         }
     }
 
-    /// Frees a frame without references. Its place is the caller's to free.
+    /// Frees a frame without references; what it was. Its place is the caller's to free.
     #[inline]
-    pub(crate) fn give_back(&self, frame: FrameNo) {
+    pub(crate) fn give_back(&self, frame: FrameNo) -> Kind {
         let kind = self.frames.record(frame).end();
         if cfg!(debug_assertions) {
             phys::poison(&self.machine, frame);
@@ -235,6 +245,7 @@ impl<M: Machine> Memory<M> {
         self.note_use(kind, -1);
         // Last: whoever sees the budget finds the frame.
         self.budget.add_frames(1);
+        kind
     }
 }
 
@@ -245,6 +256,7 @@ fn gauge(kind: Kind) -> MemCounter {
         Kind::Anonymous => MemCounter::Anonymous,
         Kind::Table => MemCounter::PageTables,
         Kind::Kernel => MemCounter::Kernel,
+        Kind::File => MemCounter::FileCache,
         Kind::Free => unreachable!("a free frame is not in use"),
     }
 }

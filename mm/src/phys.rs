@@ -57,33 +57,61 @@ pub(crate) fn poison<M: Machine>(machine: &M, frame: FrameNo) {
     unsafe { machine.frame_address(frame).write_bytes(0xa5, PAGE_SIZE) }
 }
 
-/// Copies a frame that is write-protected everywhere, or not mapped, into an owned one.
+/// Copies a frame that is write-protected everywhere, or not mapped, or a file's, into an owned one.
 pub(crate) fn copy<M: Machine>(machine: &M, from: FrameNo, to: &mut OwnedFrame<'_, M>) {
     // SAFETY: `to` is its owner's alone. `from` is shared and therefore writable in nobody's translation (R2), or the entry of
-    // its sole owner was broken and flushed (R3), so nobody writes it.
+    // its sole owner was broken and flushed (R3), so nobody writes it; or it is a file's, which programs may write, and is what they
+    // make of it.
     unsafe { machine.copy_frame(from, to.frame()) }
 }
 
-/// The bytes of a frame into which a swap slot is being read, for whoever reads (`_keeper`).
+/// The bytes of a frame into which a swap slot or a page of a file is being read, for whoever reads (`_keeper`).
 pub(crate) fn incoming_bytes_mut<'a, M: Machine, K>(
     machine: &M,
     frame: FrameNo,
     _keeper: &'a mut K,
 ) -> &'a mut [u8; PAGE_SIZE] {
-    // SAFETY: valid by Machine's contract; nobody maps or looks into a frame of the swap cache while it is being read,
+    // SAFETY: valid by Machine's contract; nobody maps or looks into a frame of a cache while it is being read,
     // and the one read there is, is mutably borrowed through `_keeper`.
     unsafe { &mut *machine.frame_address(frame).cast() }
 }
 
-/// The bytes of a frame that is being written to a swap slot, for whoever writes (`_keeper`).
+/// The bytes of a frame that is being written to a swap slot or a file, for whoever writes (`_keeper`).
 pub(crate) fn outgoing_bytes<'a, M: Machine, K>(
     machine: &M,
     frame: FrameNo,
     _keeper: &'a K,
 ) -> &'a [u8; PAGE_SIZE] {
-    // SAFETY: valid by Machine's contract; a frame of the swap cache is writable in nobody's translation, and cannot leave the
-    // cache before the write, borrowed through `_keeper`, has ended.
+    // SAFETY: valid by Machine's contract; a frame that is being written is writable in nobody's translation, and cannot be freed
+    // before the write, borrowed through `_keeper`, has ended.
     unsafe { &*machine.frame_address(frame).cast() }
+}
+
+/// Copies from a frame that programs may be writing. The caller has a reference to it.
+///
+/// # Panics
+/// If it has not so many bytes there.
+pub(crate) fn read_shared<M: Machine>(machine: &M, frame: FrameNo, offset: usize, to: &mut [u8]) {
+    assert!(offset + to.len() <= PAGE_SIZE, "a page has no such bytes");
+    // SAFETY: valid by Machine's contract and the assertion; `to` is elsewhere, for frames of files are never borrowed. The kernel writes such
+    // a frame only under its file-system lock, which the caller has; programs' stores are no accesses of this program.
+    unsafe {
+        let from = machine.frame_address(frame).add(offset);
+        core::ptr::copy_nonoverlapping(from, to.as_mut_ptr(), to.len());
+    }
+}
+
+/// Copies to a frame that programs may be reading and writing, likewise.
+///
+/// # Panics
+/// If it has not so many bytes there.
+pub(crate) fn write_shared<M: Machine>(machine: &M, frame: FrameNo, offset: usize, from: &[u8]) {
+    assert!(offset + from.len() <= PAGE_SIZE, "a page has no such bytes");
+    // SAFETY: as for `read_shared`.
+    unsafe {
+        let to = machine.frame_address(frame).add(offset);
+        core::ptr::copy_nonoverlapping(from.as_ptr(), to, from.len());
+    }
 }
 
 /// The words of a frame that is a page table.

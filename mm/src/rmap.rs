@@ -135,6 +135,32 @@ impl Leaf<'_, '_> {
     }
 }
 
+impl Leaf<'_, '_> {
+    /// Takes the right to write from the entry of a page, whatever the hardware notes in it meanwhile, as long as it maps the frame;
+    /// [`Memory::flush_families`] must follow.
+    pub(crate) fn protect<F: Format>(&self, page: PageNo, frame: FrameNo) {
+        self.change::<F>(page, frame, |word| word & !F::WRITABLE);
+    }
+
+    /// Makes it the entry of an evicted page, likewise; whether it mapped the frame until now, and its reference is the caller's.
+    pub(crate) fn remove<F: Format>(&self, page: PageNo, frame: FrameNo) -> bool {
+        self.change::<F>(page, frame, |_| F::EVICTED)
+    }
+
+    fn change<F: Format>(&self, page: PageNo, frame: FrameNo, change: impl Fn(u64) -> u64) -> bool {
+        while let Some(word) = self.mapping::<F>(page, frame) {
+            let new = change(word);
+            if new == word {
+                break;
+            }
+            if self.tighten::<F>(page, word, new) {
+                return true;
+            }
+        }
+        false
+    }
+}
+
 /// Most members that one fence is for. Others need another one.
 const MEMBERS: usize = 32;
 

@@ -44,6 +44,13 @@ pub enum Finding {
         /// How many references the frame has.
         references: u32,
     },
+    /// A frame has a page of a file, and is mapped where another page should be.
+    Foreign {
+        /// The page.
+        page: PageNo,
+        /// Its frame.
+        frame: FrameNo,
+    },
     /// An entry or a table where no area is.
     Stray {
         /// The first page it is for.
@@ -96,6 +103,11 @@ impl fmt::Display for Finding {
                 "page {:#x} can be written, but must not: its frame {:#x} has {references} references",
                 page.0, frame.0
             ),
+            Self::Foreign { page, frame } => write!(
+                f,
+                "page {:#x} is mapped to frame {:#x}, which has another page of a file",
+                page.0, frame.0
+            ),
             Self::Stray { page } => {
                 write!(f, "there is an entry for page {:#x}, but no area", page.0)
             }
@@ -112,7 +124,8 @@ impl Finding {
         match *self {
             Self::Count { frame, .. }
             | Self::Cache { frame, .. }
-            | Self::Writable { frame, .. } => Some(frame),
+            | Self::Writable { frame, .. }
+            | Self::Foreign { frame, .. } => Some(frame),
             Self::Slot { .. } | Self::Stray { .. } | Self::Total { .. } => None,
         }
     }
@@ -122,9 +135,11 @@ impl Finding {
     pub fn may_pass(&self) -> bool {
         match *self {
             Self::Count { kind, .. } => kind == Kind::Kernel.name(),
-            Self::Slot { .. } | Self::Cache { .. } | Self::Writable { .. } | Self::Stray { .. } => {
-                false
-            }
+            Self::Slot { .. }
+            | Self::Cache { .. }
+            | Self::Writable { .. }
+            | Self::Foreign { .. }
+            | Self::Stray { .. } => false,
             Self::Total { .. } => true,
         }
     }

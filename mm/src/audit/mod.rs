@@ -7,7 +7,7 @@
 //! Checked: every entry lies in an area and permits no more than it; a page that can be written has one reference
 //! and carries the mark (R2); every count is the number of referrers (R1); `live` in each table and the totals kept by each
 //! space are right; tables exist only where areas are; the lists hold each free frame once, and no other; cached frames and slots
-//! name each other; the budget knows the free frames, and every place is taken, promised or left.
+//! name each other; a page of a file is in the cache, is what its area maps, and is writable only if it is dirty and shared; the budget knows the free frames, and every place is taken, promised or left.
 
 mod finding;
 
@@ -49,13 +49,16 @@ impl<M: Machine> Memory<M> {
             audit.space(space)?;
             promised += space.unkept_promises() + audit.objects(space);
         }
-        let in_use = audit.frames()?;
-        let free = self.frames_managed() - in_use;
+        self.for_each_cached_page(|frame| {
+            audit.note(frame);
+        });
+        let used = audit.frames()?;
+        let free = self.frames_managed() - used.all;
         total("frames on the free lists", free, audit.free_lists()?)?;
         total("free frames in the budget", self.budget.frames(), free)?;
         total(
             "places taken, promised and left",
-            in_use + audit.slots()? + promised + self.budget.places(),
+            used.placed + audit.slots()? + promised + self.budget.places(),
             self.frames_managed() + self.slots.len(),
         )
     }
@@ -151,7 +154,10 @@ impl<M: Machine> Audit<'_, M> {
         let references = record.count() - record.waiters();
         let may_write = word & M::Format::MAY_WRITE != 0;
         let may_be_shared = word & M::Format::SHARED != 0
-            && (record.slot().is_none() || record.cached() == Cached::Dirty);
+            && match record.kind() {
+                Kind::File => self.may_write_file(space, page, frame)?,
+                _ => record.slot().is_none() || record.cached() == Cached::Dirty,
+            };
         let alone = references == 1 || may_be_shared;
         if word & M::Format::WRITABLE != 0 && !(alone && may_write) {
             return Err(Finding::Writable {
@@ -161,6 +167,23 @@ impl<M: Machine> Audit<'_, M> {
             });
         }
         Ok(())
+    }
+
+    /// Whether an entry for a page of a file, which must be that of its area, may be writable.
+    fn may_write_file(
+        &self,
+        space: &AddressSpace<'_, M>,
+        page: PageNo,
+        frame: FrameNo,
+    ) -> Result<bool, Finding> {
+        let record = self.memory.frames.record(frame);
+        match space.file_page_at(page) {
+            Some((file_page, shared)) if file_page == record.file_page() => {
+                let dirty = matches!(record.cached(), Cached::Dirty | Cached::Gone);
+                Ok(shared && dirty)
+            }
+            _ => Err(Finding::Foreign { page, frame }),
+        }
     }
 
     /// Counts what the objects refer to that a space shares and that have not been met; the places they keep.
@@ -195,16 +218,18 @@ impl<M: Machine> Audit<'_, M> {
         }
     }
 
-    /// Compares all counts; how many frames are in use.
-    fn frames(&self) -> Result<u64, Finding> {
-        let mut in_use = 0;
+    /// Compares all counts; which frames are in use.
+    fn frames(&self) -> Result<Used, Finding> {
+        let mut used = Used::default();
         for (frame, record) in self.memory.frames.all() {
             let (kind, recorded) = (record.kind(), record.count());
             // The owner of a kernel frame is not to be found from the roots.
             let mut found = record.met.load(Ordering::Relaxed) + u32::from(kind == Kind::Kernel);
-            if kind == Kind::Anonymous {
-                found += record.waiters() + self.cache(frame, record)?;
-            }
+            found += match kind {
+                Kind::Anonymous => record.waiters() + self.cache(frame, record)?,
+                Kind::File => record.waiters() + in_transfer(record),
+                Kind::Free | Kind::Table | Kind::Kernel => 0,
+            };
             if recorded != found {
                 return Err(Finding::Count {
                     frame,
@@ -213,9 +238,10 @@ impl<M: Machine> Audit<'_, M> {
                     found,
                 });
             }
-            in_use += u64::from(kind != Kind::Free);
+            used.all += u64::from(kind != Kind::Free);
+            used.placed += u64::from(!matches!(kind, Kind::Free | Kind::File));
         }
-        Ok(in_use)
+        Ok(used)
     }
 
     /// The references that the swap cache and a transfer have to a page.
@@ -226,8 +252,7 @@ impl<M: Machine> Audit<'_, M> {
         if self.memory.slots.record(slot).frame() != Some(self.memory.frames.index(frame)) {
             return Err(Finding::Cache { frame, slot });
         }
-        let in_transfer = matches!(record.cached(), Cached::Reading | Cached::Writing);
-        Ok(1 + u32::from(in_transfer))
+        Ok(1 + in_transfer(record))
     }
 
     /// Compares the counts of the slots; how many are in use without a frame beside them.
@@ -276,6 +301,11 @@ impl<M: Machine> Audit<'_, M> {
     }
 }
 
+/// The reference that a transfer has to a cached page.
+fn in_transfer(record: &FrameRecord) -> u32 {
+    u32::from(matches!(record.cached(), Cached::Reading | Cached::Writing))
+}
+
 /// Counts one more. Nobody else does (see above), so a load and a store will do.
 fn tick(met: &AtomicU32) -> u32 {
     let count = met.load(Ordering::Relaxed) + 1;
@@ -303,6 +333,14 @@ impl<M: Machine> AddressSpace<'_, M> {
         });
         found
     }
+}
+
+/// Frames in use.
+#[derive(Default)]
+struct Used {
+    all: u64,
+    /// Those that have places: all but the page cache's.
+    placed: u64,
 }
 
 /// What is below a root.

@@ -19,6 +19,8 @@ pub(crate) enum Kind {
     Table = 2,
     /// A kernel stack, a buffer or kernel objects.
     Kernel = 3,
+    /// A page of a file.
+    File = 4,
 }
 
 impl Kind {
@@ -29,43 +31,49 @@ impl Kind {
             Self::Anonymous => "a page",
             Self::Table => "a page table",
             Self::Kernel => "the kernel's",
+            Self::File => "a page of a file",
         }
     }
 }
 
-/// How a frame in the swap cache and its slot compare.
+/// How a frame in a cache and what is on the device (a slot, or a page of a file) compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Cached {
     /// They are the same.
     Clean = 0,
-    /// The slot lacks what the frame has.
+    /// The device lacks what the frame has.
     Dirty = 1,
-    /// The frame is being written to the slot; the write holds a reference.
+    /// The frame is being written; the write holds a reference.
     Writing = 2,
-    /// The slot is being read into the frame; the read holds a reference.
+    /// The frame is being read; the read holds a reference.
     Reading = 3,
     /// The slot could not be read: there is nothing of the page in the frame.
     Failed = 4,
+    /// Pages of files: the frame has left the cache, because the file has no such page any more or it could not be read.
+    Gone = 5,
 }
 
-/// What is known about one frame, in 28 bytes.
+/// What is known about one frame, in 32 bytes.
 #[repr(C)]
 pub struct FrameRecord {
     /// References to the frame (R1). 32 bits: 4 billion entries would fill 32 GiB of tables.
     count: AtomicU32,
-    /// The next frame of a list, as an index into the frame table. Pages: the family.
+    /// The next frame of a list, as an index into the frame table. Pages: the family, or the file.
     pub(crate) next: AtomicU32,
-    /// The frame before this one in a list, or the next batch of frames. Pages: the number of the page.
+    /// The frame before this one in a list, or the next batch of frames. Pages: the number of the page in either.
     pub(crate) previous: AtomicU32,
     /// Page tables: entries that are not empty. Kernel objects: objects in use. Pages: references of those who wait for it.
     pub(crate) live: AtomicU16,
-    /// Kernel objects: the first free one.
+    /// Kernel objects: the first free one. Pages of files: whether somebody read it who has no entry.
     pub(crate) first_free: AtomicU16,
     /// Referrers that an audit has met. Kept here so that an audit needs no memory.
     pub(crate) met: AtomicU32,
-    /// Pages in the swap cache: one more than the slot. All others: 0.
+    /// Pages in the swap cache: one more than the slot. Pages of files: the next one of the chain, see `anchor`. All others: 0.
     slot: AtomicU32,
+    /// Nothing of this frame's: the first of the cached pages of files whose hash is this record ([`crate::file`]), one more than its
+    /// index, or 0.
+    pub(crate) anchor: AtomicU32,
     kind: AtomicU8,
     cached: AtomicU8,
 }
@@ -84,6 +92,7 @@ impl FrameRecord {
             first_free: AtomicU16::new(0),
             met: AtomicU32::new(0),
             slot: AtomicU32::new(0),
+            anchor: AtomicU32::new(0),
             kind: AtomicU8::new(Kind::Free as u8),
             cached: AtomicU8::new(Cached::Clean as u8),
         }
@@ -95,6 +104,7 @@ impl FrameRecord {
             1 => Kind::Anonymous,
             2 => Kind::Table,
             3 => Kind::Kernel,
+            4 => Kind::File,
             _ => Kind::Free,
         }
     }
@@ -175,7 +185,24 @@ impl FrameRecord {
     #[inline]
     pub(crate) fn slot(&self) -> Option<SlotNo> {
         let stored = self.slot.load(Ordering::Relaxed);
-        Some(SlotNo(u64::from(stored.checked_sub(1)?)))
+        let slot = SlotNo(u64::from(stored.checked_sub(1)?));
+        (self.kind() != Kind::File).then_some(slot)
+    }
+
+    /// Pages of files: the next one of the chain. Changes under the chain's lock.
+    pub(crate) fn chained(&self) -> &AtomicU32 {
+        debug_assert_eq!(self.kind(), Kind::File);
+        &self.slot
+    }
+
+    /// Notes whether a page of a file was read by somebody who has no entry for it.
+    pub(crate) fn set_used(&self, used: bool) {
+        self.first_free.store(u16::from(used), Ordering::Relaxed);
+    }
+
+    /// Whether it was.
+    pub(crate) fn is_used(&self) -> bool {
+        self.first_free.load(Ordering::Relaxed) != 0
     }
 
     /// Whether it is a page that is not being transferred.
@@ -197,7 +224,8 @@ impl FrameRecord {
             1 => Cached::Dirty,
             2 => Cached::Writing,
             3 => Cached::Reading,
-            _ => Cached::Failed,
+            4 => Cached::Failed,
+            _ => Cached::Gone,
         }
     }
 

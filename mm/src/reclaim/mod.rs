@@ -8,27 +8,36 @@
 //! 3. the harts of its whole family forget, with one fence for all the pages of a round, of whichever families (flush);
 //! 4. what is clean is free; what is dirty is the kernel's to write, and free when that is done.
 //!
+//! A page of a file goes the same way without a slot, and only if it is clean: the kernel writes a dirty one back first.
+//!
 //! Spared are: a page that is being transferred; one that not every reference of which is found by the reverse map, for what holds
 //! the others, such as somebody who waits for the page, must not lose it; and all where no slot is left.
 //!
 //! Accessed bits are cleared without a fence: a hart that still has the translation does not set them again for a while, and a
 //! page that is used all the time may be evicted. That costs a fault, and is rare; a fence per look would cost more.
 //!
-//! Any number of harts may reclaim at once, and nothing here sleeps (R8). Neighbours: [`round`] has the pages that are evicted
-//! together, [`crate::rmap`] finds the entries, [`crate::swap`] keeps the contents, the kernel decides when.
+//! Any number of harts may reclaim at once, and nothing here sleeps (R8). Neighbours: [`round`] has the private pages that are evicted
+//! together, [`files`] those of files, [`crate::rmap`] finds the entries, [`crate::swap`] keeps the contents, the kernel decides when.
 
+mod files;
 mod round;
 
+use arrayvec::ArrayVec;
 use sync::atomic::{AtomicU64, Ordering};
 
 use crate::addr::FrameNo;
+use crate::file::FilePage;
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::swap::SwapOuts;
+use files::FileRound;
 use round::Round;
 
 /// Most pages that are evicted at a time.
 pub const ROUND: usize = 128;
+
+/// Most pages of files that one call finds to be written back: each is a transaction of the file system.
+pub const DIRTY_MOST: usize = 8;
 
 /// The hand of the clock.
 pub(crate) struct Clock {
@@ -51,19 +60,18 @@ pub struct Reclaimed<'m, M: Machine> {
     pub freed: u64,
     /// Pages to be written.
     pub writes: SwapOuts<'m, M>,
+    /// Pages of files to be written back ([`Memory::write_back`]): a later call can free them.
+    pub dirty: ArrayVec<FilePage, DIRTY_MOST>,
 }
 
 impl<M: Machine> Memory<M> {
     /// Whether free frames are so few that somebody should reclaim some.
     pub fn is_short_of_frames(&self) -> bool {
-        self.slots.len() != 0 && self.budget.frames() < 2 * self.budget.kept()
+        self.budget.frames() < 2 * self.budget.kept()
     }
 
     /// How many frames somebody who reclaims in the background should make free now.
     pub fn frames_wanted(&self) -> u64 {
-        if self.slots.len() == 0 {
-            return 0;
-        }
         (3 * self.budget.kept()).saturating_sub(self.budget.frames())
     }
 
@@ -71,20 +79,29 @@ impl<M: Machine> Memory<M> {
     /// twice at most. When nothing was freed and there is nothing to write, there is nothing to be had.
     pub fn reclaim(&self, wanted: u64) -> Reclaimed<'_, M> {
         let wanted = wanted.min(ROUND as u64) as usize;
-        let mut round = Round::new();
+        let (mut round, mut files) = (Round::new(), FileRound::new());
         let mut moves = 2 * self.frames.len();
-        while round.len() < wanted && moves > 0 {
+        while round.len() + files.len() < wanted && moves > 0 {
             let from = round.len();
-            while round.len() < wanted && moves > 0 {
+            while round.len() + files.len() < wanted && moves > 0 {
                 moves -= 1;
-                round.extend(self.candidate(self.move_hand()));
+                let frame = self.move_hand();
+                if self.slots.len() != 0 {
+                    round.extend(self.candidate(frame));
+                }
+                self.consider_file(frame, &mut files);
             }
             self.keep_unused(&mut round, from);
         }
         self.unmap_round(&mut round);
         self.flush_round(&round);
+        self.flush_files(&files);
         let (freed, writes) = self.finish_round(&round);
-        Reclaimed { freed, writes }
+        Reclaimed {
+            freed: freed + self.finish_files(&files),
+            writes,
+            dirty: files.dirty,
+        }
     }
 
     /// Moves the hand of the clock on, to this frame.

@@ -11,6 +11,7 @@ use super::Promise;
 use super::shared::Shared;
 use crate::addr::{PageNo, PageRange};
 use crate::commit::NoMemory;
+use crate::file::Mapped;
 use crate::pt::Permissions;
 
 /// Consecutive pages that are treated alike.
@@ -22,8 +23,30 @@ pub(crate) struct Area {
     pub(crate) permissions: Permissions,
     /// Whether they are paid for.
     pub(crate) promise: Promise,
-    /// What the pages belong to, if they are not the process's own.
-    pub(crate) shared: Option<Counted<Shared>>,
+    /// What the pages come from.
+    pub(crate) backing: Backing,
+}
+
+/// What the pages of an area come from.
+#[derive(Clone, Debug)]
+pub(crate) enum Backing {
+    /// Nothing: they are the process's own, and zeros at first.
+    Own,
+    /// Memory that the family shares.
+    Object(Counted<Shared>),
+    /// A file.
+    File(Counted<Mapped>),
+}
+
+impl Backing {
+    fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Own, Self::Own) => true,
+            (Self::Object(one), Self::Object(other)) => one.is_same(other),
+            (Self::File(one), Self::File(other)) => one.is_same(other),
+            _ => false,
+        }
+    }
 }
 
 impl Area {
@@ -33,7 +56,7 @@ impl Area {
             pages,
             permissions,
             promise,
-            shared: None,
+            backing: Backing::Own,
         }
     }
 
@@ -41,11 +64,7 @@ impl Area {
         other.pages.end == self.pages.start
             && other.permissions == self.permissions
             && other.promise == self.promise
-            && match (&self.shared, &other.shared) {
-                (None, None) => true,
-                (Some(one), Some(other)) => one.is_same(other),
-                _ => false,
-            }
+            && self.backing.is_same(&other.backing)
     }
 }
 

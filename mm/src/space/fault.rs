@@ -8,10 +8,12 @@ use core::fmt;
 
 use abi::{MemCounter, ProcCounter};
 
-use super::area::Area;
+use super::area::{Area, Backing};
+use super::file::private_writes_reach_file;
 use super::{AddressSpace, Promise, allows};
 use crate::addr::{FrameNo, PageNo, VirtAddr};
-use crate::commit::NoMemory;
+use crate::commit::{NoMemory, Tickets};
+use crate::file::FileRead;
 use crate::frame::Kind;
 use crate::machine::Machine;
 use crate::mistake::{self, Mistake};
@@ -41,7 +43,7 @@ pub enum Resolution<'m, M: Machine> {
     Denied,
     /// The kernel: there is no memory for it (R7).
     NoMemory,
-    /// The kernel: the page was in swap, and the device does not give it back.
+    /// The kernel: the page is in swap or in a file, and the device does not give it back.
     Lost,
 }
 
@@ -63,8 +65,11 @@ impl<M: Machine> PartialEq for Resolution<'_, M> {
 pub enum Wait<'m, M: Machine> {
     /// Somebody reads the page.
     Page(PageWait<'m, M>),
-    /// The caller is to read it.
+    /// The caller is to read it from swap.
     Read(SwapIn<'m, M>),
+    /// The caller is to read it from its file. If the file has no such page, the answer is [`Resolution::Denied`]; if it cannot be
+    /// read, [`Resolution::Lost`].
+    File(FileRead<'m, M>),
     /// No frame is free: the caller is to reclaim one ([`crate::Memory::reclaim`]). If there is none to be had, the
     /// answer is [`Resolution::NoMemory`].
     Frames,
@@ -76,6 +81,7 @@ impl<M: Machine> fmt::Debug for Resolution<'_, M> {
             Self::Done => "Done",
             Self::Wait(Wait::Page(_)) => "Wait for the page",
             Self::Wait(Wait::Read(_)) => "Wait for a read",
+            Self::Wait(Wait::File(_)) => "Wait for a file",
             Self::Wait(Wait::Frames) => "Wait for a frame",
             Self::Denied => "Denied",
             Self::NoMemory => "NoMemory",
@@ -201,10 +207,13 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
                 {
                     return Ok(Attempt::Denied);
                 }
-                if word & M::Format::SHARED != 0 {
-                    return Ok(self.write_shared(leaf, frame));
+                match &area.backing {
+                    Backing::Object(_) => Ok(self.write_shared(leaf, frame)),
+                    Backing::File(mapped) if mapped.map().shared || private_writes_reach_file() => {
+                        Ok(self.write_file(leaf, frame))
+                    }
+                    _ => self.resolve_write(leaf, frame, area),
                 }
-                self.resolve_write(leaf, frame)
             }
             Entry::Swapped(slot) => self.swap_in(leaf, slot, access),
             Entry::Empty | Entry::Evicted | Entry::Table(_) => {
@@ -248,13 +257,14 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         &mut self,
         leaf: Leaf<'m>,
         frame: FrameNo,
+        area: &Area,
     ) -> Result<Attempt<'m, M>, NoMemory> {
         debug_assert!(
             leaf.word & M::Format::MAY_WRITE != 0 || mistake::makes(Mistake::ReadOnlyGainsWrite),
             "a page of a writable area carries the mark"
         );
-        if !self.is_last_owner(frame) {
-            return self.copy_page(leaf, frame);
+        if leaf.word & M::Format::SHARED != 0 || !self.is_last_owner(frame) {
+            return self.copy_page(leaf, frame, area);
         }
         // Reuse. Nobody can take a reference meanwhile: that needs one, and this entry, kept from others by
         // `&mut self`, is the only one. Eviction, which needs none, would change it.
@@ -280,9 +290,19 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     }
 
     /// The write needs a copy. The frame is taken before anything is broken, so this fails or completes.
-    fn copy_page(&mut self, leaf: Leaf<'m>, shared: FrameNo) -> Result<Attempt<'m, M>, NoMemory> {
+    fn copy_page(
+        &mut self,
+        leaf: Leaf<'m>,
+        shared: FrameNo,
+        area: &Area,
+    ) -> Result<Attempt<'m, M>, NoMemory> {
         let memory = self.memory;
-        let mut tickets = match memory.take_page_tickets(1) {
+        let tickets = if leaf.word & M::Format::SHARED != 0 {
+            self.tickets_for_copy(area)
+        } else {
+            memory.take_page_tickets(1)
+        };
+        let mut tickets = match tickets {
             Ok(tickets) => tickets,
             Err(NoMemory::Places) => {
                 // It may be its own, and promised, and just be on its way out.
@@ -302,7 +322,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         let mut copy = memory.allocate(Kind::Anonymous, &mut tickets);
         copy.copy_from(shared);
         let copy = self.own(leaf.page, copy.into_reference());
-        let new = M::Format::with_frame(old, copy);
+        let new = M::Format::with_frame(old & !M::Format::SHARED, copy);
         if M::Format::executable(new) {
             self.context.code_changed();
         }
@@ -320,8 +340,12 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         area: &Area,
         access: Access,
     ) -> Result<Attempt<'m, M>, NoMemory> {
-        if let Some(object) = &area.shared {
-            return self.fill_shared(page, area.permissions, object, access);
+        match &area.backing {
+            Backing::Object(object) => {
+                return self.fill_shared(page, area.permissions, object, access);
+            }
+            Backing::File(mapped) => return self.fill_from_file(page, area, mapped, access),
+            Backing::Own => {}
         }
         self.fill(page, area)?;
         self.note_fault(ProcCounter::ZeroFaults, MemCounter::ZeroFaults);
@@ -355,6 +379,14 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         self.context.loosen(scope);
         self.pages += 1;
         Ok(number)
+    }
+
+    /// The right to a frame for the process's own copy of a page of a file.
+    pub(super) fn tickets_for_copy(&self, area: &Area) -> Result<Tickets<'m>, NoMemory> {
+        match area.promise {
+            Promise::Charged => self.memory.budget.take_for_placed_page(),
+            Promise::Lazy => self.memory.take_page_tickets(1),
+        }
     }
 
     /// Says that a frame is a page of this family's.

@@ -2,17 +2,17 @@
 //!
 //! [`ForkMode::Eager`] copies every page that is present, as xv6 does. [`ForkMode::CopyOnWrite`] copies the entries and shares the
 //! pages: the write right goes from both entries, the copy-on-write mark stays, so that a page forked twice is still known as
-//! one that may become writable, and a page of text never is. Shared pages stay as they are for both. Pages in swap are shared by their slots in either mode.
+//! one that may become writable, and a page of text never is. Pages of objects and files stay shared, by both. Pages in swap are shared by their slots in either mode.
 //!
 //! Invariants: all tickets are taken before anything is touched, so a fork that fails has changed nothing
 //! (R5). The parent's stale write rights are flushed, on every hart that runs one of its threads, before the child
 //! is handed out (R3); until then both see writes to the same frame, which nobody can tell from writes before the fork.
 
-use abi::{ForkMode, MemCounter};
+use abi::{ForkMode, MemCounter, USER_TOP};
 use sync::atomic::Ordering;
 
 use super::{AddressSpace, Context};
-use crate::addr::{FrameNo, PageNo, SlotNo};
+use crate::addr::{FrameNo, PageNo, PageRange, SlotNo, VirtAddr};
 use crate::commit::{Claim, NoMemory, Tickets};
 use crate::frame::Kind;
 use crate::machine::Machine;
@@ -58,6 +58,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         child.pages = self.pages;
 
         // Nothing can fail from here on.
+        let cuts = memory.files.cuts.so_far();
         let mut fork = Fork {
             memory,
             parent: self.context.member(),
@@ -84,6 +85,10 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
                 .into_inner();
         }
         child.publish();
+        if memory.files.cuts.any_since(cuts) {
+            // What was cut off a file while nobody saw the child's entries.
+            child.forget_gone(PageRange::new(PageNo(0), VirtAddr(USER_TOP).page()));
+        }
         memory.count(MemCounter::Forks, 1);
         memory.count(MemCounter::EntriesCopied, fork.entries as i64);
         if mode == ForkMode::CopyOnWrite {
@@ -91,6 +96,12 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         }
         Ok(child)
     }
+}
+
+/// The child's entry for a page of an object or a file. Without the right to write: a write-back of the page must see whoever has that, and
+/// may not see the child yet.
+fn of_shared<F: Format>(word: u64) -> u64 {
+    word & !F::WRITABLE
 }
 
 impl<M: Machine> Fork<'_, '_, M> {
@@ -149,7 +160,7 @@ impl<M: Machine> Fork<'_, '_, M> {
             }
             left -= 1;
             if word & M::Format::SHARED != 0 {
-                target.store(word, Ordering::Relaxed);
+                target.store(of_shared::<M::Format>(word), Ordering::Relaxed);
                 continue;
             }
             if word & M::Format::WRITABLE != 0 {
@@ -184,7 +195,7 @@ impl<M: Machine> Fork<'_, '_, M> {
                 (word, entry)
             });
             let copy = match entry {
-                Entry::Page(_) if word & M::Format::SHARED != 0 => word,
+                Entry::Page(_) if word & M::Format::SHARED != 0 => of_shared::<M::Format>(word),
                 Entry::Page(frame) => self.copy_page(word, frame, base.plus(index as u64)),
                 Entry::Evicted => {
                     self.tightened = true;

@@ -127,7 +127,11 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     }
 
     /// Takes the places, and the tickets for so many tables.
-    fn take_promise(&self, pages: PageRange, tables: u64) -> Result<Tickets<'m>, NoMemory> {
+    pub(super) fn take_promise(
+        &self,
+        pages: PageRange,
+        tables: u64,
+    ) -> Result<Tickets<'m>, NoMemory> {
         let memory = self.memory;
         memory.budget.take_places(pages.len(), Claim::Program)?;
         let tickets = memory.take_tickets(tables, Claim::Program);
@@ -135,7 +139,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     }
 
     /// Makes the tables that are missing, and notes the promise. What is left of the tickets goes back.
-    fn keep_promise(&mut self, pages: PageRange, tickets: Tickets<'m>) {
+    pub(super) fn keep_promise(&mut self, pages: PageRange, tickets: Tickets<'m>) {
         let memory = self.memory;
         self.make_tables(pages, tickets);
         memory

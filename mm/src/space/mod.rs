@@ -10,14 +10,15 @@
 //! - in an area whose promise is [`Promise::Charged`] every table exists, and for every page without a frame the area
 //!   keeps a ticket ([`crate::commit`]).
 //!
-//! One operation per file: `area` keeps the areas, `map` adds and grows, `unmap` removes, `protect` changes rights, `shared` maps what is not
-//! the process's own, `fault` resolves,
+//! One operation per file: `area` keeps the areas, `map` adds and grows, `unmap` removes, `protect` changes rights, `shared` maps what the
+//! family has in common, `file` what files have, `fault` resolves,
 //! `fork` forks, `usage` looks, [`copy`] is how the kernel reads and writes a program's memory.
 
 mod area;
 mod context;
 pub mod copy;
 mod fault;
+mod file;
 mod fork;
 pub(crate) mod handshake;
 mod map;

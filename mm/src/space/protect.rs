@@ -4,6 +4,7 @@
 //! returns (R3). The right to write is given back by the next fault, which knows whether the page is shared: so a page that was
 //! made read-only before a fork does not become writable through its sharer (mistake 4).
 
+use super::area::Area;
 use super::{AddressSpace, MapError};
 use crate::addr::PageRange;
 use crate::machine::Machine;
@@ -13,7 +14,7 @@ use crate::tlb::{Broken, Scope};
 impl<M: Machine> AddressSpace<'_, M> {
     /// Gives pages, all of which must be mapped, other permissions; none at all keeps what is in them.
     pub fn protect(&mut self, pages: PageRange, permissions: Permissions) -> Result<(), MapError> {
-        if !self.areas.cover(pages) {
+        if !self.areas.cover(pages) || !self.may_protect(pages, permissions) {
             return Err(MapError::BadRange);
         }
         self.memory.may_allocate()?;
@@ -32,6 +33,17 @@ impl<M: Machine> AddressSpace<'_, M> {
             self.context.code_changed();
         }
         Ok(())
+    }
+
+    /// Whether nothing gives a right to write a file that the mapping must not write.
+    fn may_protect(&self, pages: PageRange, permissions: Permissions) -> bool {
+        let forbids = |area: &Area| {
+            let map = area.file().map(|mapped| mapped.map());
+            map.is_some_and(|map| map.shared && !map.writable)
+        };
+        let mut areas = self.areas.iter();
+        !permissions.contains(Permissions::WRITE)
+            || !areas.any(|area| !area.pages.intersect(pages).is_empty() && forbids(area))
     }
 
     /// Changes the entries of (part of) an area.

@@ -17,7 +17,7 @@ use abi::{MemCounter, ProcCounter};
 use sync::Counted;
 use sync::atomic::{AtomicU64, Ordering};
 
-use super::area::Area;
+use super::area::{Area, Backing};
 use super::fault::{Access, Attempt, Leaf, Wait};
 use super::map::most_tables;
 use super::{AddressSpace, Asids};
@@ -212,7 +212,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         self.unmap_with_room(pages);
         self.make_tables(pages, tickets);
         self.areas.add(Area {
-            shared: Some(object),
+            backing: Backing::Object(object),
             ..Area::private(pages, permissions, super::Promise::Lazy)
         });
         Ok(())
@@ -220,8 +220,18 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
 
     /// Lets go of what an area had besides its pages.
     pub(super) fn release(&self, area: Area) {
-        if let Some(object) = area.shared.and_then(Counted::into_inner) {
-            self.memory.end_object(&object);
+        match area.backing {
+            Backing::Own => {}
+            Backing::Object(object) => {
+                if let Some(object) = object.into_inner() {
+                    self.memory.end_object(&object);
+                }
+            }
+            Backing::File(mapped) => {
+                if let Some(mapped) = mapped.into_inner() {
+                    self.memory.end_mapping(&mapped);
+                }
+            }
         }
     }
 
@@ -253,14 +263,20 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         })
     }
 
-    /// Puts the word of a shared page where nothing is, or where one was evicted.
-    fn fill_shared_entry(&mut self, page: PageNo, word: u64) {
-        let Walk::Leaf(table, index) = self.walk(page) else {
-            unreachable!("a shared area has all its tables");
-        };
+    /// Puts the word of a page of an object or a file where nothing is, or where one was evicted.
+    pub(super) fn fill_shared_entry(&mut self, page: PageNo, word: u64) {
         if M::Format::executable(word) {
             self.context.code_changed();
         }
+        self.put_shared_entry(page, word);
+        self.context.loosen(Scope::Page(page.address()));
+    }
+
+    /// The same without fences.
+    pub(super) fn put_shared_entry(&mut self, page: PageNo, word: u64) {
+        let Walk::Leaf(table, index) = self.walk(page) else {
+            unreachable!("an area whose pages are not its own has all its tables");
+        };
         let before = table.get(index);
         if before == 0 {
             table.fill(index, word);
@@ -269,7 +285,6 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             let replaced = table.replace(index, before, word);
             debug_assert!(replaced, "only its owner brings a page back");
         }
-        self.context.loosen(Scope::Page(page.address()));
     }
 
     /// The object has the page in a slot, to which the caller has a reference.

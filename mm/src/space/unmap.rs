@@ -5,6 +5,7 @@
 //! identifier, because upper-level entries changed (R3).
 
 use super::area::Area;
+use super::usage::is_own;
 use super::{AddressSpace, Promise};
 use crate::addr::{PageNo, PageRange, VirtAddr};
 use crate::commit::NoMemory;
@@ -61,10 +62,12 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     fn unmap_piece(&mut self, piece: &Area) {
         let context = self.context.clone();
         let mut batch = Batch::new(&context);
-        let mut touched = 0;
+        let (mut touched, mut own) = (0, 0);
         self.for_each_leaf(piece.pages, |table, index, page| {
-            let entry = M::Format::decode(table.take(index), 0);
+            let word = table.take(index);
+            let entry = M::Format::decode(word, 0);
             touched += u64::from(entry != Entry::Empty);
+            own += u64::from(is_own::<M::Format>(word));
             let referent = match entry {
                 Entry::Page(frame) | Entry::Table(frame) => Referent::Frame(frame),
                 // Evicted a moment ago, it may not have been flushed yet.
@@ -77,15 +80,16 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         batch.finish();
         self.pages -= touched;
         if piece.promise == Promise::Charged {
-            self.release_promise(piece.pages.len(), touched);
+            self.release_promise(piece.pages.len(), own);
         }
     }
 
-    fn release_promise(&self, pages: u64, touched: u64) {
+    /// Gives back a promise of so many pages, so many of which have used it.
+    fn release_promise(&self, pages: u64, own: u64) {
         self.memory
             .stats
             .promise(self.memory.machine.hart(), -(pages as i64));
-        self.memory.budget.add_places(pages - touched);
+        self.memory.budget.add_places(pages - own);
     }
 
     /// Visits the entries of the pages whose leaf tables exist.
@@ -168,7 +172,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             .iter()
             .filter(|area| area.promise == Promise::Charged)
         {
-            self.release_promise(area.pages.len(), self.touched(area.pages));
+            self.release_promise(area.pages.len(), self.own_pages(area.pages));
         }
     }
 }

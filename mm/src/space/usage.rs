@@ -2,8 +2,10 @@
 
 use abi::{PAGE_SIZE, PROC_COUNTERS, PageInfo, ProcCounter};
 
+use super::area::Backing;
 use super::{AddressSpace, Promise, Shared};
 use crate::addr::{FrameNo, PageNo, PageRange};
+use crate::file::FilePage;
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::mistake::{self, Mistake};
@@ -96,7 +98,17 @@ impl<M: Machine> AddressSpace<'_, M> {
 
     /// The objects its areas map; one several times if several do.
     pub(crate) fn shared_objects(&self) -> impl Iterator<Item = &Shared> {
-        self.areas.iter().filter_map(|area| area.shared.as_deref())
+        self.areas.iter().filter_map(|area| match &area.backing {
+            Backing::Object(object) => Some(&**object),
+            Backing::Own | Backing::File(_) => None,
+        })
+    }
+
+    /// Which page of a file is mapped at a page, and whether shared.
+    pub(crate) fn file_page_at(&self, page: PageNo) -> Option<(FilePage, bool)> {
+        let area = self.areas.find(page)?;
+        let mapped = area.file()?;
+        Some((mapped.file_page(page), mapped.map().shared))
     }
 
     /// Whether some area has a page of the range.
@@ -111,17 +123,26 @@ impl<M: Machine> AddressSpace<'_, M> {
             .iter()
             .filter(|area| area.promise == Promise::Charged);
         charged
-            .map(|area| area.pages.len() - self.touched(area.pages))
+            .map(|area| area.pages.len() - self.own_pages(area.pages))
             .sum()
     }
 
-    /// How many of the pages are present or swapped out.
-    pub(super) fn touched(&self, pages: PageRange) -> u64 {
-        let mut touched = 0;
+    /// How many of the pages are the process's own and have used what was promised for them.
+    pub(super) fn own_pages(&self, pages: PageRange) -> u64 {
+        let mut own = 0;
         self.for_each_leaf(pages, |table, index, _| {
-            touched += u64::from(table.get(index) != 0)
+            own += u64::from(is_own::<M::Format>(table.get(index)));
         });
-        touched
+        own
+    }
+}
+
+/// Whether an entry has a page, in a frame or in swap, that does not belong to an object or a file.
+pub(super) fn is_own<F: Format>(word: u64) -> bool {
+    match F::decode(word, 0) {
+        Entry::Page(_) => word & F::SHARED == 0,
+        Entry::Swapped(_) => true,
+        Entry::Empty | Entry::Evicted | Entry::Table(_) => false,
     }
 }
 
@@ -129,7 +150,7 @@ impl<M: Machine> Memory<M> {
     /// How many entries like `word` map the frame of a page; more, while somebody does something to it.
     fn mappers(&self, frame: FrameNo, word: u64) -> u32 {
         let record = self.frames.record(frame);
-        // The swap cache does not map it, nor does the object that a shared page belongs to.
+        // The swap cache does not map it, nor does the object or the page cache that a shared page belongs to.
         let others = u32::from(record.slot().is_some()) + u32::from(word & M::Format::SHARED != 0);
         record.count().saturating_sub(others)
     }

@@ -8,7 +8,7 @@ use abi::MemCounter;
 use super::PageWait;
 use super::slots::Free;
 use crate::addr::{FrameNo, PageNo, SlotNo};
-use crate::frame::Cached;
+use crate::frame::{Cached, Kind};
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::mistake::{self, Mistake};
@@ -245,7 +245,7 @@ impl<M: Machine> Memory<M> {
             let frame = self.frames.frame(index);
             let record = self.frames.record(frame);
             match record.cached() {
-                Cached::Failed => Lookup::Failed,
+                Cached::Failed | Cached::Gone => Lookup::Failed,
                 Cached::Reading => {
                     record.add_reference();
                     record.change_waiters(1);
@@ -370,7 +370,8 @@ impl<M: Machine> Memory<M> {
     /// Whether a page that somebody waits for is still being read or written.
     pub(super) fn is_in_transfer(&self, frame: FrameNo) -> bool {
         let record = self.frames.record(frame);
-        record.slot().is_some() && matches!(record.cached(), Cached::Reading | Cached::Writing)
+        let cached = record.slot().is_some() || record.kind() == Kind::File;
+        cached && matches!(record.cached(), Cached::Reading | Cached::Writing)
     }
 
     /// Before somebody writes a shared page: if it is in the cache, its slot has something else from now on. If it is being
@@ -387,7 +388,7 @@ impl<M: Machine> Memory<M> {
                     record.change_waiters(1);
                     return Some(PageWait::new(self, frame));
                 }
-                Cached::Dirty | Cached::Reading | Cached::Failed => {}
+                Cached::Dirty | Cached::Reading | Cached::Failed | Cached::Gone => {}
             }
             None
         })
@@ -395,8 +396,11 @@ impl<M: Machine> Memory<M> {
 
     /// Lets go of a page that was waited for.
     pub(super) fn stop_waiting(&self, frame: FrameNo) {
-        self.slots
-            .locked(|_| self.frames.record(frame).change_waiters(-1));
+        let record = self.frames.record(frame);
+        match record.kind() {
+            Kind::File => self.stop_waiting_for_file(frame),
+            _ => self.slots.locked(|_| record.change_waiters(-1)),
+        }
         self.drop_reference(frame);
     }
 

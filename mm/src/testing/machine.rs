@@ -12,6 +12,7 @@ use shuttle::sync::{Mutex, MutexGuard};
 use sync::atomic::Ordering;
 
 use super::disk::Disk;
+use super::files::Files;
 use crate::addr::{FrameNo, PageNo, VirtAddr};
 use crate::machine::{Asid, Fence, HartSet, Machine, Root};
 use crate::phys;
@@ -66,6 +67,8 @@ pub struct FakeMachine {
     harts: [Mutex<Hart>; HARTS],
     /// The swap device.
     pub disk: Disk,
+    /// The files.
+    pub files: Files,
 }
 
 // SAFETY: the memory in `ram` is reached only through the memory system's rules, and each of `harts` under its lock.
@@ -183,6 +186,7 @@ impl FakeMachine {
                 .collect(),
             harts: Default::default(),
             disk: Disk::default(),
+            files: Files::default(),
         }
     }
 

@@ -1,12 +1,14 @@
 //! What the unit tests work with: a memory system on a pretended machine, and programs that read and write.
 
 mod disk;
+mod files;
 mod machine;
 
 use std::mem::MaybeUninit;
 
 use abi::MemCounter;
 
+pub use self::files::{read_file, truncate, write_back, write_file};
 use self::machine::{BASE, HARTS};
 pub use self::machine::{FakeMachine, at_fence, fail_nth, on_hart};
 use crate::addr::{FrameNo, FrameRange, VirtAddr};
@@ -154,6 +156,7 @@ pub fn settle_by(
                 }
                 drop(page.replace(coming));
             }
+            Wait::File(read) => drop(page.replace(memory.machine().files.fetch(read)?)),
             Wait::Read(read) => drop(page.replace(memory.machine().disk.read(read))),
             Wait::Frames if make_free(memory, 4) == 0 => return Err(CopyFailure::NoMemory),
             Wait::Frames => {}
@@ -163,9 +166,18 @@ pub fn settle_by(
 
 /// Makes about so many frames free; how many it were.
 pub fn make_free(memory: &Memory<FakeMachine>, wanted: u64) -> u64 {
-    let Reclaimed { freed, writes } = memory.reclaim(wanted);
+    let Reclaimed {
+        freed,
+        writes,
+        dirty,
+    } = memory.reclaim(wanted);
     let written = writes.map(|write| memory.machine().disk.write(write));
-    freed + written.sum::<u64>()
+    let freed = freed + written.sum::<u64>();
+    let written = dirty.into_iter();
+    if written.filter(|&page| write_back(memory, page)).count() > 0 && freed == 0 {
+        return make_free(memory, wanted);
+    }
+    freed
 }
 
 /// Evicts pages until none is left that can be, without writing any. The writes.

@@ -11,6 +11,7 @@ mod counters;
 mod failures;
 mod faults;
 mod fences;
+mod files;
 mod forks;
 mod fuzz;
 #[cfg(any(loom, shuttle))]

@@ -62,6 +62,7 @@ impl<'m> World<'m> {
                 }
                 chance != 0
             }
+            Wait::File(_) => unreachable!("no program maps a file"),
             Wait::Frames => {
                 let progress = self.reclaim(u64::from(chance) + 1);
                 self.end_all_writes();
@@ -80,7 +81,7 @@ impl<'m> World<'m> {
 
     /// Reclaims so many frames; the writes begin. Whether there was anything to be had.
     pub(super) fn reclaim(&self, wanted: u64) -> bool {
-        let Reclaimed { freed, writes } = self.memory.reclaim(wanted);
+        let Reclaimed { freed, writes, .. } = self.memory.reclaim(wanted);
         let under_way = !self.device.transfers.borrow().is_empty();
         let progress = freed != 0 || !writes.is_empty() || under_way;
         for write in writes {

@@ -5,6 +5,7 @@
 //! is with the frame's record. Mistake 19 is the kernel's, and `cowtest kill` its test.
 
 mod costs;
+mod mapped;
 mod promises;
 mod rights;
 mod stale;

@@ -1,0 +1,311 @@
+//! The cache proper: from a page of a file to its frame, and what state it is in.
+//!
+//! Everything here is decided under the lock of the page's chain; a frame is given back after that has been released. See the
+//! invariants of [`super`].
+
+use abi::MemCounter;
+use sync::LeafLock;
+use sync::atomic::{AtomicU64, Ordering};
+
+use super::sighting::Sightings;
+use super::{FileNo, FilePage};
+use crate::addr::{FrameNo, PageNo};
+use crate::commit::NoMemory;
+use crate::frame::{Cached, FrameRecord, Kind};
+use crate::machine::Machine;
+use crate::memory::Memory;
+
+/// Locks for all chains, each for the heads it divides.
+const LOCKS: usize = 64;
+
+/// What there is of the page cache beside the frame table.
+pub(crate) struct FileCache {
+    chains: [LeafLock<()>; LOCKS],
+    pub(super) sightings: Sightings,
+    pub(crate) cuts: Cuts,
+}
+
+/// Counts truncations, for those whose entries a truncation cannot see yet: whoever shows them later asks whether there was one.
+pub(crate) struct Cuts {
+    begun: AtomicU64,
+    done: AtomicU64,
+}
+
+impl Cuts {
+    pub(super) fn begin(&self) {
+        self.begun.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(super) fn end(&self) {
+        self.done.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// How many are over.
+    pub(crate) fn so_far(&self) -> u64 {
+        self.done.load(Ordering::SeqCst)
+    }
+
+    /// Whether one was under way when so many were over, or has begun since.
+    pub(crate) fn any_since(&self, over: u64) -> bool {
+        self.begun.load(Ordering::SeqCst) != over
+    }
+}
+
+impl FileCache {
+    pub(crate) fn new() -> Self {
+        Self {
+            chains: core::array::from_fn(|_| LeafLock::new(())),
+            sightings: Sightings::new(),
+            cuts: Cuts {
+                begun: AtomicU64::new(0),
+                done: AtomicU64::new(0),
+            },
+        }
+    }
+}
+
+/// What the cache has of a page.
+pub(crate) enum Lookup {
+    /// This frame; the caller has got a reference.
+    Here(FrameNo),
+    /// This frame, which is being read; the caller waits for it ([`crate::swap::PageWait`]).
+    Coming(FrameNo),
+    /// Nothing.
+    Missing,
+}
+
+impl FrameRecord {
+    /// The page of a file that the frame has, or had.
+    pub(crate) fn file_page(&self) -> FilePage {
+        let (file, index) = self.owner();
+        FilePage {
+            file: FileNo(file),
+            index: index.0 as u32,
+        }
+    }
+}
+
+impl<M: Machine> Memory<M> {
+    /// The index of the record that heads the chain of a page.
+    fn head_of(&self, page: FilePage) -> u32 {
+        // Pages of one file are neighbours, files begin apart (multiplicative hashing; Knuth, The Art of Computer Programming, 6.4).
+        let hash = page
+            .file
+            .0
+            .wrapping_mul(0x9e37_79b1)
+            .wrapping_add(page.index);
+        hash % self.frames.len() as u32
+    }
+
+    fn locked_chain<R>(&self, page: FilePage, body: impl FnOnce(u32) -> R) -> R {
+        let head = self.head_of(page);
+        let lock = &self.files.chains[head as usize % LOCKS];
+        lock.with(|()| body(head))
+    }
+
+    /// Has `body` look at a page's record under the lock of its chain.
+    fn with_cached<R>(
+        &self,
+        page: FilePage,
+        body: impl FnOnce(FrameNo, &FrameRecord) -> R,
+    ) -> Option<R> {
+        self.locked_chain(page, |head| {
+            self.chain(head)
+                .find(|(_, record)| record.file_page() == page)
+                .map(|(frame, record)| body(frame, record))
+        })
+    }
+
+    /// The frames of a chain. Its lock is held.
+    fn chain(&self, head: u32) -> impl Iterator<Item = (FrameNo, &FrameRecord)> {
+        let mut next = self.frames.at(head).anchor.load(Ordering::Relaxed);
+        core::iter::from_fn(move || {
+            let index = next.checked_sub(1)?;
+            let record = self.frames.at(index);
+            next = record.chained().load(Ordering::Relaxed);
+            Some((self.frames.frame(index), record))
+        })
+    }
+
+    /// What the cache has of a page.
+    pub(crate) fn look_up_file(&self, page: FilePage) -> Lookup {
+        let found = self.with_cached(page, |frame, record| {
+            record.add_reference();
+            if record.cached() == Cached::Reading {
+                record.change_waiters(1);
+                Lookup::Coming(frame)
+            } else {
+                Lookup::Here(frame)
+            }
+        });
+        found.unwrap_or(Lookup::Missing)
+    }
+
+    /// Puts a frame that is to be read into the cache, if the page is not there; with a reference for the one who reads.
+    pub(super) fn cache_for_file_read(
+        &self,
+        page: FilePage,
+        floor: u64,
+    ) -> Result<Option<FrameNo>, NoMemory> {
+        self.may_allocate()?;
+        let mut tickets = self.budget.take_without_place(floor)?;
+        let frame = self.allocate(Kind::File, &mut tickets).into_reference();
+        let record = self.frames.record(frame);
+        record.set_owner(page.file.0, PageNo(page.index.into()));
+        record.set_cached(Cached::Reading);
+        record.set_used(true);
+        let cached = self.locked_chain(page, |head| {
+            let missing = self.chain(head).all(|(_, other)| other.file_page() != page);
+            if missing {
+                let anchor = &self.frames.at(head).anchor;
+                let next = anchor.load(Ordering::Relaxed);
+                record.chained().store(next, Ordering::Relaxed);
+                anchor.store(self.frames.index(frame) + 1, Ordering::Relaxed);
+                record.add_reference();
+            }
+            missing
+        });
+        if !cached {
+            self.drop_reference(frame);
+        }
+        Ok(cached.then_some(frame))
+    }
+
+    /// Takes a frame out of its chain, whose lock is held. The cache's reference becomes the caller's.
+    fn unchain(&self, head: u32, frame: FrameNo) {
+        let own = self.frames.index(frame) + 1;
+        let mut link = &self.frames.at(head).anchor;
+        loop {
+            let next = link.load(Ordering::Relaxed);
+            let Some(index) = next.checked_sub(1) else {
+                unreachable!("a cached page is in its chain");
+            };
+            let record = self.frames.at(index);
+            if next == own {
+                link.store(record.chained().load(Ordering::Relaxed), Ordering::Relaxed);
+                record.chained().store(0, Ordering::Relaxed);
+                record.set_cached(Cached::Gone);
+                return;
+            }
+            link = record.chained();
+        }
+    }
+
+    /// Says how the read of a frame ended, which is in the cache still. If not well, it leaves it.
+    pub(super) fn end_file_read(&self, frame: FrameNo, well: bool) {
+        let record = self.frames.record(frame);
+        self.locked_chain(record.file_page(), |head| {
+            if well {
+                record.set_cached(Cached::Clean);
+            } else {
+                self.unchain(head, frame);
+            }
+        });
+        if !well {
+            self.drop_reference(frame);
+        }
+    }
+
+    /// Says how the write of a frame ended. It may have left the cache meanwhile.
+    pub(super) fn end_file_write(&self, frame: FrameNo, well: bool) {
+        let record = self.frames.record(frame);
+        self.locked_chain(record.file_page(), |_| {
+            if record.cached() == Cached::Writing {
+                record.set_cached(if well { Cached::Clean } else { Cached::Dirty });
+            }
+        });
+    }
+
+    /// Takes a page out of the cache and frees it, if it is as on the device and nobody refers to it but the cache; whether it did.
+    pub(crate) fn drop_clean_file_page(&self, page: FilePage) -> bool {
+        let sole =
+            |record: &FrameRecord| record.cached() == Cached::Clean && record.drop_sole_reference();
+        let freed = self.locked_chain(page, |head| {
+            let (frame, _) = self
+                .chain(head)
+                .find(|(_, record)| record.file_page() == page && sole(record))?;
+            self.unchain(head, frame);
+            Some(frame)
+        });
+        if let Some(frame) = freed {
+            self.give_back(frame);
+            self.count(MemCounter::Reclaimed, 1);
+        }
+        freed.is_some()
+    }
+
+    /// Takes a page out of the cache, whoever refers to it; the frame, with the reference the cache had. One that is being read stays: its
+    /// reader will see that it is gone.
+    pub(super) fn uncache_file_page(&self, page: FilePage) -> Option<FrameNo> {
+        self.locked_chain(page, |head| {
+            let (frame, _) = self.chain(head).find(|(_, record)| {
+                record.file_page() == page && record.cached() != Cached::Reading
+            })?;
+            self.unchain(head, frame);
+            Some(frame)
+        })
+    }
+
+    /// Says that a dirty page is being written back, if it is one; its frame. The write gets a reference.
+    pub(super) fn begin_file_write(&self, page: FilePage) -> Option<FrameNo> {
+        self.with_cached(page, |frame, record| {
+            let dirty = record.cached() == Cached::Dirty;
+            if dirty {
+                record.set_cached(Cached::Writing);
+                record.add_reference();
+            }
+            dirty.then_some(frame)
+        })?
+    }
+
+    /// Before somebody writes a mapped page: what it has become.
+    pub(crate) fn dirty_file_page(&self, frame: FrameNo) -> Dirtied {
+        let record = self.frames.record(frame);
+        self.locked_chain(record.file_page(), |_| match record.cached() {
+            Cached::Clean | Cached::Dirty => {
+                record.set_cached(Cached::Dirty);
+                Dirtied::Now
+            }
+            Cached::Writing => {
+                record.add_reference();
+                record.change_waiters(1);
+                Dirtied::Later
+            }
+            Cached::Gone => Dirtied::Never,
+            Cached::Reading | Cached::Failed => unreachable!("such a page is mapped by nobody"),
+        })
+    }
+
+    /// One who waited for a page of a file does so no longer.
+    pub(crate) fn stop_waiting_for_file(&self, frame: FrameNo) {
+        let record = self.frames.record(frame);
+        self.locked_chain(record.file_page(), |_| record.change_waiters(-1));
+    }
+
+    /// The one who reads a page waits for it too.
+    pub(super) fn wait_for_file_too(&self, frame: FrameNo) {
+        let record = self.frames.record(frame);
+        record.add_reference();
+        self.locked_chain(record.file_page(), |_| record.change_waiters(1));
+    }
+
+    /// Visits every frame in the cache. Nobody else does anything meanwhile.
+    pub(crate) fn for_each_cached_page(&self, mut visit: impl FnMut(FrameNo)) {
+        for head in 0..self.frames.len() as u32 {
+            for (frame, record) in self.chain(head) {
+                debug_assert_eq!(self.head_of(record.file_page()), head);
+                visit(frame);
+            }
+        }
+    }
+}
+
+/// What [`Memory::dirty_file_page`] has come to.
+pub(crate) enum Dirtied {
+    /// The page is dirty.
+    Now,
+    /// It is being written back; the caller waits for it.
+    Later,
+    /// It is not the file's any more.
+    Never,
+}

@@ -1,0 +1,225 @@
+//! Mapped files: areas whose pages come from the page cache.
+//!
+//! In a *shared* mapping the entries lead to the cache's frames and may become writable there. In a *private* one they lead there for
+//! reading, and the first write makes a copy that is an ordinary private page from then on; a page that is written before it
+//! was read is copied at once. What a private writable mapping may have to copy is promised, like other private memory; the copies of
+//! a mapping that became writable later are not.
+//!
+//! Invariants: see [`crate::file`]; the space has all tables that such an area needs. An entry comes to be, and becomes writable, under
+//! the lock of the entries, where it is seen whether the page is still the file's: what a truncation takes out of the cache
+//! it finds in every space, or the space sees that it is gone.
+
+use abi::{MemCounter, ProcCounter};
+use sync::Counted;
+
+use super::area::{Area, Backing};
+use super::fault::{Access, Attempt, Leaf, Wait};
+use super::map::most_tables;
+use super::{AddressSpace, MapError, Promise};
+use crate::addr::{FrameNo, PageNo, PageRange};
+use crate::commit::{Claim, NoMemory};
+use crate::file::{Dirtied, FileMap, FileRead, Lookup, Mapped, SharedPages};
+use crate::frame::{Cached, Kind};
+use crate::machine::Machine;
+use crate::mistake::{self, Mistake};
+use crate::pt::{Entry, Format, Permissions};
+use crate::swap::PageWait;
+use crate::tlb::{Batch, Referent, Scope};
+
+impl<'m, M: Machine> AddressSpace<'m, M> {
+    /// Maps pages of a file; with `over` in place of whatever is there. If it fails, that stays. From here on, and until
+    /// [`Memory::take_departed`](crate::Memory::take_departed) has named the file, the kernel keeps it.
+    ///
+    /// Pages behind the end of the file can be mapped, not touched.
+    pub fn map_file(
+        &mut self,
+        pages: PageRange,
+        permissions: Permissions,
+        map: FileMap,
+        over: bool,
+    ) -> Result<(), MapError> {
+        let last = u64::from(map.first.index) + pages.len();
+        let forbidden = map.shared && !map.writable && permissions.contains(Permissions::WRITE);
+        if !self.may_map(pages, over) || pages.is_empty() || last > u32::MAX.into() || forbidden {
+            return Err(MapError::BadRange);
+        }
+        self.memory.may_allocate()?;
+        self.areas.reserve()?;
+        let memory = self.memory;
+        let promised = !map.shared && permissions.contains(Permissions::WRITE);
+        let tables = most_tables::<M>(pages);
+        let tickets = if promised {
+            self.take_promise(pages, tables)?
+        } else {
+            memory.take_tickets(tables, Claim::Program)?
+        };
+        let mapped = memory.note_mapping(self.context.member().family, pages, map);
+        if mapped.is_err() && promised {
+            memory.budget.add_places(pages.len());
+        }
+        let mapped = mapped?;
+        self.unmap_with_room(pages);
+        let promise = if promised {
+            self.keep_promise(pages, tickets);
+            Promise::Charged
+        } else {
+            self.make_tables(pages, tickets);
+            Promise::Lazy
+        };
+        self.areas.add(Area {
+            backing: Backing::File(mapped),
+            ..Area::private(pages, permissions, promise)
+        });
+        Ok(())
+    }
+
+    /// The first pages in the range that are mapped shared from a file; none if there is no further.
+    pub fn shared_file_pages(&self, pages: PageRange) -> Option<SharedPages> {
+        self.areas.iter().find_map(|area| {
+            let cut = area.pages.intersect(pages);
+            let mapped = area.file().filter(|mapped| mapped.map().shared)?;
+            let first = mapped.file_page(cut.start);
+            (!cut.is_empty()).then(|| SharedPages {
+                file: first.file,
+                indices: first.index..first.index + cut.len() as u32,
+                next: cut.end,
+            })
+        })
+    }
+
+    /// Whether every page of the range is mapped.
+    pub fn is_mapped(&self, pages: PageRange) -> bool {
+        self.areas.cover(pages)
+    }
+
+    /// A touch of a page of a file that this space has no frame for.
+    pub(super) fn fill_from_file(
+        &mut self,
+        page: PageNo,
+        area: &Area,
+        mapped: &Mapped,
+        access: Access,
+    ) -> Result<Attempt<'m, M>, NoMemory> {
+        let memory = self.memory;
+        let file_page = mapped.file_page(page);
+        let frame = match memory.look_up_file(file_page) {
+            Lookup::Here(frame) => frame,
+            Lookup::Coming(frame) => {
+                return Ok(Attempt::Wait(Wait::Page(PageWait::new(memory, frame))));
+            }
+            Lookup::Missing => {
+                let read = FileRead::begin(memory, file_page, memory.budget.kept())?;
+                return Ok(read.map_or(Attempt::Again, |read| Attempt::Wait(Wait::File(read))));
+            }
+        };
+        if access == Access::Write && !mapped.map().shared && !private_writes_reach_file() {
+            let copied = self.fill_with_copy(page, area, frame);
+            memory.drop_reference(frame);
+            return copied.map(|()| Attempt::Resolved);
+        }
+        let word = M::Format::page(frame, area.permissions) | M::Format::SHARED;
+        if !self.fill_entry(page, frame, word) {
+            memory.drop_reference(frame);
+            return Ok(Attempt::Again);
+        }
+        self.note_fault(ProcCounter::FileFaults, MemCounter::FileFaults);
+        Ok(match access {
+            Access::Write => Attempt::Again,
+            Access::Read | Access::Execute => Attempt::Resolved,
+        })
+    }
+
+    /// Puts the word of a page of a file where nothing is, or where one was evicted, if the page is still the file's; whether it did.
+    fn fill_entry(&mut self, page: PageNo, frame: FrameNo, word: u64) -> bool {
+        let context = self.context.clone();
+        if M::Format::executable(word) {
+            context.code_changed();
+        }
+        let there = context.member().entries.with(|()| {
+            let there = self.memory.frames.record(frame).cached() != Cached::Gone;
+            if there {
+                self.put_shared_entry(page, word);
+            }
+            there
+        });
+        context.loosen(Scope::Page(page.address()));
+        there
+    }
+
+    /// Gives the process a copy of a page of a file that it has no entry for. The caller has a reference to the file's frame.
+    fn fill_with_copy(
+        &mut self,
+        page: PageNo,
+        area: &Area,
+        frame: FrameNo,
+    ) -> Result<(), NoMemory> {
+        let memory = self.memory;
+        let mut tickets = self.tickets_for_copy(area)?;
+        let mut copy = memory.allocate(Kind::Anonymous, &mut tickets);
+        copy.copy_from(frame);
+        let copy = self.own(page, copy.into_reference());
+        let word = M::Format::with_frame(M::Format::page(copy, area.permissions), copy);
+        self.fill_shared_entry(page, word);
+        self.note_fault(ProcCounter::CopyFaults, MemCounter::CopyFaults);
+        Ok(())
+    }
+
+    /// A write to a page of a file that is present and not writable yet, in a shared mapping.
+    pub(super) fn write_file(&mut self, leaf: Leaf<'m>, frame: FrameNo) -> Attempt<'m, M> {
+        let memory = self.memory;
+        let bits = M::Format::WRITABLE | M::Format::ACCESSED | M::Format::DIRTY;
+        // Under the lock, a write-back that has begun before is seen here, and one that begins later sees the entry.
+        let (dirtied, replaced) = self.context.member().entries.with(|()| {
+            let dirtied = memory.dirty_file_page(frame);
+            let replaced = matches!(dirtied, Dirtied::Now)
+                && leaf.table.replace(leaf.index, leaf.word, leaf.word | bits);
+            (dirtied, replaced)
+        });
+        match dirtied {
+            Dirtied::Now if replaced => {
+                self.context.loosen(Scope::Page(leaf.page.address()));
+                Attempt::Resolved
+            }
+            Dirtied::Now => Attempt::Again,
+            Dirtied::Later => Attempt::Wait(Wait::Page(PageWait::new(memory, frame))),
+            Dirtied::Never => {
+                self.forget_gone(PageRange::one(leaf.page));
+                Attempt::Again
+            }
+        }
+    }
+
+    /// Removes the entries of pages that have been cut off their files.
+    pub(super) fn forget_gone(&mut self, pages: PageRange) {
+        let context = self.context.clone();
+        let mut batch = Batch::new(&context);
+        self.for_each_leaf(pages, |table, index, page| {
+            let word = table.get(index);
+            let Entry::Page(frame) = M::Format::decode(word, 0) else {
+                return;
+            };
+            let record = self.memory.frames.record(frame);
+            let gone = record.kind() == Kind::File && record.cached() == Cached::Gone;
+            // If the entry has changed, the truncation was faster.
+            if gone && table.replace(index, word, M::Format::EVICTED) {
+                batch.push(Referent::Frame(frame), Scope::Page(page.address()));
+            }
+        });
+        batch.finish();
+    }
+}
+
+/// Mistake 16, which is made where a private mapping is told from a shared one.
+pub(super) fn private_writes_reach_file() -> bool {
+    mistake::makes(Mistake::PrivateReachesFile)
+}
+
+impl Area {
+    /// The file that its pages come from.
+    pub(super) fn file(&self) -> Option<&Counted<Mapped>> {
+        match &self.backing {
+            Backing::File(mapped) => Some(mapped),
+            Backing::Own | Backing::Object(_) => None,
+        }
+    }
+}

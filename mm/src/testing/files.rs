@@ -1,0 +1,126 @@
+//! Pretended files, and the kernel's part in caching them.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use abi::PAGE_SIZE;
+
+use super::FakeMachine;
+use crate::file::{FileNo, FilePage, FileRead};
+use crate::memory::Memory;
+use crate::space::copy::CopyFailure;
+use crate::swap::{PageWait, TransferError};
+
+/// All files of a machine. Its lock is the file system's.
+#[derive(Default)]
+pub struct Files(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    contents: HashMap<u32, Vec<u8>>,
+    reads: u64,
+    broken: bool,
+}
+
+impl State {
+    /// The bytes of a page that the file has.
+    fn page(&mut self, page: FilePage) -> &mut [u8] {
+        let contents = self.contents.entry(page.file.0).or_default();
+        let start = (page.index as usize * PAGE_SIZE).min(contents.len());
+        let end = (start + PAGE_SIZE).min(contents.len());
+        &mut contents[start..end]
+    }
+}
+
+type Mem = Memory<FakeMachine>;
+
+impl Files {
+    /// Makes every transfer from here on fail, or none.
+    pub fn set_broken(&self, broken: bool) {
+        self.0.lock().unwrap().broken = broken;
+    }
+
+    /// How many pages were read.
+    pub fn reads(&self) -> u64 {
+        self.0.lock().unwrap().reads
+    }
+
+    /// What is on the disk.
+    pub fn on_disk(&self, file: FileNo) -> Vec<u8> {
+        self.0.lock().unwrap().contents[&file.0].clone()
+    }
+
+    /// Does what a fault asks for.
+    pub fn fetch<'m>(
+        &self,
+        mut read: FileRead<'m, FakeMachine>,
+    ) -> Result<PageWait<'m, FakeMachine>, CopyFailure> {
+        let mut state = self.0.lock().unwrap();
+        if state.broken {
+            return Err(CopyFailure::Lost);
+        }
+        let bytes = state.page(read.page());
+        if bytes.is_empty() {
+            return Err(CopyFailure::Denied);
+        }
+        read.bytes_mut()[..bytes.len()].copy_from_slice(bytes);
+        read.bytes_mut()[bytes.len()..].fill(0);
+        state.reads += 1;
+        Ok(read.finish())
+    }
+}
+
+/// `write`: to the file, then to the cache.
+pub fn write_file(memory: &Mem, file: FileNo, offset: usize, bytes: &[u8]) {
+    let mut state = memory.machine().files.0.lock().unwrap();
+    let contents = state.contents.entry(file.0).or_default();
+    contents.resize(contents.len().max(offset + bytes.len()), 0);
+    contents[offset..offset + bytes.len()].copy_from_slice(bytes);
+    memory.update_file(file, offset as u64, bytes);
+}
+
+/// `read` of something in one page, through the cache if there is room in it.
+pub fn read_file(memory: &Mem, file: FileNo, offset: usize, length: usize) -> Vec<u8> {
+    let index = (offset / PAGE_SIZE) as u32;
+    let page = FilePage { file, index };
+    if let Some(read) = memory.read_into_cache(page) {
+        drop(memory.machine().files.fetch(read).unwrap());
+    }
+    let start = offset % PAGE_SIZE;
+    let mut bytes = vec![0; length];
+    match memory.cached_page(page) {
+        Some(page) => page.read(start, &mut bytes),
+        None => {
+            let mut state = memory.machine().files.0.lock().unwrap();
+            bytes.copy_from_slice(&state.page(page)[start..start + length]);
+        }
+    }
+    bytes
+}
+
+/// Makes a file shorter.
+pub fn truncate(memory: &Mem, file: FileNo, length: usize) {
+    let mut state = memory.machine().files.0.lock().unwrap();
+    let contents = state.contents.entry(file.0).or_default();
+    let pages = |length: usize| length.div_ceil(PAGE_SIZE) as u32;
+    let cut = pages(length)..pages(contents.len());
+    contents.truncate(length);
+    memory.cut_file(file, cut);
+}
+
+/// Writes a page back if it is dirty; whether it is not any more.
+pub fn write_back(memory: &Mem, page: FilePage) -> bool {
+    let mut state = memory.machine().files.0.lock().unwrap();
+    let Some(write) = memory.write_back(page) else {
+        return true;
+    };
+    if state.broken {
+        write.finish(Err(TransferError));
+        return false;
+    }
+    let on_disk = state.page(page);
+    let length = on_disk.len();
+    on_disk.copy_from_slice(&write.bytes()[..length]);
+    write.finish(Ok(()));
+    true
+}
