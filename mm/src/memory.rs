@@ -224,9 +224,8 @@ impl<M: Machine> Memory<M> {
         match record.drop_reference() {
             0 => {
                 // The page cache's have no place.
-                if self.give_back(frame) != Kind::File {
-                    self.budget.add_places(1);
-                }
+                let placed = self.give_back(frame) != Kind::File;
+                self.budget.add_places(placed.into());
             }
             1 if record.slot().is_some() => self.settle_frame(frame),
             _ => {}
