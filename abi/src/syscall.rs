@@ -33,6 +33,7 @@ macro_rules! for_each_syscall {
             22 Mmap mmap(address: u64, length: u64, protection: i32, flags: i32, fd: i32, offset: u64) = "Maps memory; where.";
             23 Munmap munmap(address: u64, length: u64) = "Unmaps whatever is mapped there.";
             24 Mprotect mprotect(address: u64, length: u64, protection: i32) = "Says what may be done with mapped pages.";
+            25 Msync msync(address: u64, length: u64) = "Writes what was stored in shared pages of files to the files.";
             32 Pageinfo pageinfo(pid: i32, address: u64, count: u64, out: u64) = "One word per page, see `PageInfo`.";
             33 Memstat memstat(out: u64, count: u64) = "Counters of the memory system, see `MemCounter`.";
             34 Procstat procstat(pid: i32, out: u64, count: u64) = "Counters of one process, see `ProcCounter`.";

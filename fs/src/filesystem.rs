@@ -23,6 +23,7 @@ const DEVICE: i32 = 1;
 pub struct FileSystem<D> {
     pub(crate) volume: Volume<D>,
     pub(crate) references: References,
+    observer: fn(InodeNo),
 }
 
 impl<D> fmt::Debug for FileSystem<D> {
@@ -41,13 +42,23 @@ impl<D: BlockDevice> FileSystem<D> {
     pub fn mount(device: D, cache_blocks: usize) -> Result<Self, MountError> {
         let volume = Volume::open(device, cache_blocks)?;
         let references = References::new(volume.geometry()).ok_or(FsError::NoMemory)?;
-        let mut mounted = Self { volume, references };
+        let mut mounted = Self {
+            volume,
+            references,
+            observer: |_| (),
+        };
         let root = mounted.volume.inode_record(InodeNo::ROOT)?;
         if root.file_kind() != Some(FileKind::Directory) {
             return Err(MountError::NoRoot);
         }
         mounted.reclaim_unlinked()?;
         Ok(mounted)
+    }
+
+    /// Has `observer` told of every inode whose bytes are given back, because it is emptied or freed: whoever keeps copies of
+    /// them must forget those. It is told when that has been committed, before the operation returns.
+    pub fn observe(&mut self, observer: fn(InodeNo)) {
+        self.observer = observer;
     }
 
     /// Ends the mount and gives the device back with everything on its medium. Inodes without
@@ -151,6 +162,15 @@ impl<D: BlockDevice> FileSystem<D> {
         })
     }
 
+    /// How many bytes a file or directory has.
+    ///
+    /// # Errors
+    ///
+    /// The device's, or the inode is corrupt.
+    pub fn size(&mut self, inode: InodeNo) -> Result<u32, FsError> {
+        Ok(self.volume.inode(inode)?.size())
+    }
+
     /// What an inode is.
     ///
     /// # Errors
@@ -182,8 +202,11 @@ impl<D: BlockDevice> FileSystem<D> {
             self.volume.commit()?;
             Ok(value)
         });
+        let emptied = self.volume.emptied.take();
         if outcome.is_err() {
             self.volume.abort();
+        } else if let Some(inode) = emptied {
+            (self.observer)(inode);
         }
         outcome
     }

@@ -33,6 +33,16 @@ impl InodeNo {
         self.0 as u32
     }
 
+    /// The inode with a number that [`InodeNo::number`] said.
+    ///
+    /// # Panics
+    ///
+    /// If no inode can have it.
+    pub const fn from_number(number: u32) -> Self {
+        assert!(number <= u16::MAX as u32, "inode numbers have 16 bits");
+        Self(number as u16)
+    }
+
     /// The number as directory entries hold it.
     pub(crate) const fn in_entry(self) -> u16 {
         self.0

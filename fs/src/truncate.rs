@@ -32,6 +32,7 @@ impl<D: BlockDevice> Volume<D> {
     /// Gives back as many blocks as fit into the transaction, the last ones first. The caller
     /// stores the inode.
     pub(crate) fn shorten(&mut self, inode: &mut Inode) -> Result<Progress, FsError> {
+        self.emptied = Some(inode.number);
         let indirect = self.indirect_block(inode)?;
         if indirect != 0 {
             if self.shorten_indirect(inode, indirect)? == Progress::More {

@@ -11,6 +11,7 @@ use alloc::boxed::Box;
 use crate::cache::{Cache, Place, try_block};
 use crate::device::{BlockDevice, DeviceError};
 use crate::error::{DeviceOperation, FsError, MountError};
+use crate::inode::InodeNo;
 use crate::layout::{Block, Geometry, SUPERBLOCK};
 use crate::log::{CommitFailure, Content, Log};
 
@@ -35,6 +36,8 @@ pub(crate) struct Volume<D> {
     pub(crate) next_block: u32,
     /// Where the search for a free inode begins.
     pub(crate) next_inode: u32,
+    /// The file whose blocks the transaction gives back.
+    pub(crate) emptied: Option<InodeNo>,
 }
 
 impl<D: BlockDevice> Volume<D> {
@@ -55,6 +58,7 @@ impl<D: BlockDevice> Volume<D> {
             device,
             next_block: geometry.data_start,
             next_inode: 1,
+            emptied: None,
             geometry,
             cache,
             log,

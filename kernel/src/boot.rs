@@ -95,7 +95,7 @@ extern "C" fn on_guarded_stack() -> ! {
         process::audit_always();
     }
     process::start_first(options.line, options.fork);
-    process::start_pager();
+    process::pager::start_pager();
     arch::start_other_harts();
     arch::start_timer();
     process::scheduler::run()

@@ -213,11 +213,11 @@ impl Arguments<'_> {
                 self.mapping_length(),
                 self.random.below(9),
                 self.random
-                    .choose(&[0x22, 0x22, 0x21, 0x21, 0x20, 0x23, 0x2, u64::MAX]),
-                sign_extended(-1),
-                self.random.choose(&[0, 0, 0, 1]),
+                    .choose(&[0x22, 0x22, 0x21, 0x21, 0x1, 0x2, 0x20, 0x23, u64::MAX]),
+                self.descriptor(),
+                self.random.choose(&[0, 0, 0, 0x1000, 1]),
             ],
-            Syscall::Munmap => pad([self.mapped(), self.mapping_length()]),
+            Syscall::Munmap | Syscall::Msync => pad([self.mapped(), self.mapping_length()]),
             Syscall::Mprotect => pad([self.mapped(), self.mapping_length(), self.random.below(9)]),
             Syscall::Fork
             | Syscall::Exit

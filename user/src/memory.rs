@@ -83,6 +83,11 @@ impl SystemCounters {
         check(unsafe { syscall::memstat(values.as_mut_ptr() as u64, MEM_COUNTERS as u64) })?;
         Ok(Self(values))
     }
+
+    /// Frames to be had: those that are free, and those of the cache of files, which gives way.
+    pub fn available(&self) -> u64 {
+        self[MemCounter::Free] + self[MemCounter::FileCache]
+    }
 }
 
 impl Index<MemCounter> for SystemCounters {

@@ -84,3 +84,29 @@ fn releasing_too_often_is_a_bug_of_the_caller() {
     files.release(inode).unwrap();
     let _ = files.release(inode);
 }
+
+#[test]
+fn the_observer_hears_of_every_inode_whose_bytes_go() {
+    thread_local! {
+        static HEARD: std::cell::RefCell<Vec<fs::InodeNo>> = const { std::cell::RefCell::new(vec![]) };
+    }
+    let heard = || HEARD.take();
+    let mut files = files();
+    files.observe(|inode| HEARD.with_borrow_mut(|heard| heard.push(inode)));
+    write_file(&mut files, b"f", &pattern(1, 5000));
+    let inode = files.lookup(ROOT, b"f").unwrap();
+    files.link(ROOT, b"f", b"g").unwrap();
+    files.unlink(ROOT, b"f").unwrap();
+    assert_eq!(heard(), []);
+    files.truncate(inode).unwrap();
+    assert_eq!(heard(), [inode]);
+    files.write_at(inode, 0, b"more").unwrap();
+    files.unlink(ROOT, b"g").unwrap();
+    assert_eq!(heard(), [], "it is open");
+    files.release(inode).unwrap();
+    assert_eq!(heard(), [inode]);
+    files.mkdir(ROOT, b"d").unwrap();
+    write_file(&mut files, b"d/f", b"");
+    assert!(files.unlink(ROOT, b"d").is_err());
+    assert_eq!(heard(), [], "nothing has happened");
+}

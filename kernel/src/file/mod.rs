@@ -16,6 +16,7 @@
 //! Neighbours: [`crate::syscall`] calls this; `fs` knows the disk; [`crate::console`] the terminal.
 
 mod bounce;
+pub mod cached;
 mod descriptors;
 mod device;
 mod directory;

@@ -1,13 +1,13 @@
 //! Open files: what a descriptor leads to.
 
 use abi::{FileKind, OpenFlags, Stat};
-use fs::InodeNo;
+use fs::{FsError, InodeNo};
 use sync::{Counted, Held, SleepLock, Vacant, level};
 
 use super::bounce::Bounce;
 use super::device::Device;
-use super::{FileHandle, Pipe, system};
-use crate::process::Caller;
+use super::{FileHandle, Pipe, cached, system};
+use crate::process::{Caller, pager, standstill};
 use crate::syscall::Failed;
 use crate::user_memory::UserSlice;
 
@@ -110,6 +110,24 @@ impl OpenFile {
         }
     }
 
+    /// The inode of a plain file that can be read, with a reference for whoever maps it, and whether it can be written.
+    pub fn for_mapping(&self, held: &mut Held<level::Nothing>) -> Result<(InodeNo, bool), Failed> {
+        let Object::Inode { inode, .. } = self.object else {
+            return Err(Failed);
+        };
+        if !self.flags.readable() {
+            return Err(Failed);
+        }
+        system::with(held, |fs| match fs.kind(inode)? {
+            FileKind::File => {
+                fs.retain(inode);
+                Ok(())
+            }
+            FileKind::Directory | FileKind::Device => Err(FsError::IsADirectory),
+        })?;
+        Ok((inode, self.flags.writable()))
+    }
+
     /// Describes the file; pipes have no description.
     pub fn stat(&self, held: &mut Held<level::Nothing>) -> Result<Stat, Failed> {
         match &self.object {
@@ -144,12 +162,14 @@ fn read_inode(
     while done < to.len() {
         let wanted = (to.len() - done).min(bounce.len());
         let count = {
-            let mut offset = offset.lock(&mut caller.held);
+            let mut passage = standstill::pass(&mut caller.held);
+            let mut offset = offset.lock(passage.held());
             let (offset, held) = offset.parts();
-            let count = system::with(held, |fs| fs.read_at(inode, *offset, &mut bounce[..wanted]))?;
+            let count = cached::read_at(inode, *offset, &mut bounce[..wanted], held)?;
             *offset += count as u64;
             count
         };
+        pager::note_shortage();
         to.write(done, &bounce[..count], caller)?;
         done += count;
         if count < wanted {
@@ -173,9 +193,10 @@ fn write_inode(
             Ok(()) => wanted,
             Err(bad) => bad.copied,
         };
-        let mut offset = offset.lock(&mut caller.held);
+        let mut passage = standstill::pass(&mut caller.held);
+        let mut offset = offset.lock(passage.held());
         let (offset, held) = offset.parts();
-        let count = system::with(held, |fs| fs.write_at(inode, *offset, &bounce[..good]))?;
+        let count = cached::write_at(inode, *offset, &bounce[..good], held)?;
         *offset += count as u64;
         if count < wanted {
             return Err(Failed);

@@ -7,11 +7,14 @@ use abi::MemCounter;
 use fs::{FileSystem, FsError, InodeNo, MountError};
 use sync::{Held, Level, SleepLock, level};
 
+use super::cached;
 use crate::device::block::Disk;
 use crate::memory::memory;
 use crate::process::Caller;
 
 static FILES: SleepLock<level::Files, Option<FileSystem<Disk>>> = SleepLock::new(None);
+
+const MOUNTED: &str = "programs run after the disk was mounted";
 
 /// Blocks of metadata that are kept: about 1 per mille of memory, within bounds. They are taken once, so that what is free
 /// does not depend on which files were used before.
@@ -23,7 +26,8 @@ const CACHE_MAX: u64 = 512;
 pub fn mount(disk: Disk, held: &mut Held<level::Nothing>) -> Result<(), MountError> {
     let frames = memory().stats()[MemCounter::Frames as usize];
     let blocks = (frames / CACHE_SHARE).clamp(CACHE_MIN, CACHE_MAX);
-    let mounted = FileSystem::mount(disk, blocks as usize)?;
+    let mut mounted = FileSystem::mount(disk, blocks as usize)?;
+    mounted.observe(cached::forget);
     *FILES.lock(held) = Some(mounted);
     Ok(())
 }
@@ -34,9 +38,7 @@ pub fn with<L: Level, R>(
     operation: impl FnOnce(&mut FileSystem<Disk>) -> Result<R, FsError>,
 ) -> Result<R, FsError> {
     let mut files = FILES.lock(held);
-    let files = files
-        .as_mut()
-        .expect("programs run after the disk was mounted");
+    let files = files.as_mut().expect(MOUNTED);
     operation(files).inspect_err(report)
 }
 
@@ -60,8 +62,15 @@ pub fn in_directory<R>(
 
 /// Makes everything durable before the power goes.
 pub fn sync(held: &mut Held<level::Nothing>) {
+    cached::write_all_back(held);
     // `with` has reported what the user should know.
     let _ = with(held, FileSystem::sync);
+}
+
+/// Takes one more reference to an inode that has one.
+pub fn retain<L: Level>(inode: InodeNo, held: &mut Held<L>) {
+    let mut files = FILES.lock(held);
+    files.as_mut().expect(MOUNTED).retain(inode);
 }
 
 /// Gives a reference to an inode back. If that fails, the inode is reclaimed at the next mount.

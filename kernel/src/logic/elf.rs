@@ -99,6 +99,24 @@ impl Segment {
     }
 }
 
+impl Segment {
+    /// How many pages, from the first on, are pages of the file as they lie there: none if they lie otherwise. The last one may have a
+    /// tail that is the segment's no longer; it is mapped only where nobody can write it and no zeros are due.
+    pub fn mapped_pages(&self) -> u64 {
+        let page = PAGE_SIZE as u64;
+        if !self.file.start.is_multiple_of(page) {
+            return 0;
+        }
+        let length = self.file.end - self.file.start;
+        let all = !self.writable && length == self.memory.end - self.memory.start;
+        if all {
+            length.div_ceil(page)
+        } else {
+            length / page
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -246,5 +264,24 @@ mod tests {
             memory: LIMIT - 0x1000,
         };
         assert_eq!(segment(fields).unwrap().unwrap().memory.end, LIMIT);
+    }
+
+    #[test]
+    fn maps_what_lies_in_the_file_as_in_memory() {
+        let mapped = |offset: u64, file: u64, memory: u64, writable| {
+            let segment = Segment {
+                file: offset..offset + file,
+                memory: 0x1000..0x1000 + memory,
+                writable,
+                executable: true,
+            };
+            segment.mapped_pages()
+        };
+        assert_eq!(mapped(0x3000, 0x1800, 0x1800, false), 2);
+        assert_eq!(mapped(0x3000, 0x1800, 0x1800, true), 1);
+        assert_eq!(mapped(0x3000, 0x1800, 0x1801, false), 1, "a zero is due");
+        assert_eq!(mapped(0x3000, 0x2000, 0x9000, true), 2);
+        assert_eq!(mapped(0x3001, 0x2000, 0x2000, false), 0);
+        assert_eq!(mapped(0x3000, 0, 0x2000, true), 0);
     }
 }

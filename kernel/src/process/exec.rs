@@ -13,14 +13,15 @@ use fs::InodeNo;
 use kernel_logic::elf::{BadImage, HEADER_SIZE, Header, PROGRAM_HEADER_SIZE, Segment};
 use mm::NoMemory;
 use mm::addr::{PageNo, PageRange, VirtAddr};
+use mm::file::{FileMap, FilePage};
 use mm::pt::Permissions;
 use mm::space::{MapError, Promise};
 use sync::{Held, level};
 
 use super::arguments::{Arguments, Placed};
-use super::{Caller, Current, Space, pager, scheduler, standstill};
+use super::{Caller, Current, Space, mapped, pager, scheduler, standstill};
 use crate::arch::UserRegisters;
-use crate::file::system;
+use crate::file::{cached, system};
 use crate::memory::memory;
 
 /// Pages behind the image that are the guard's and the stack's.
@@ -97,9 +98,15 @@ pub fn exec(
     let held = passage.held();
     let image = load(inode, arguments, held);
     system::release(inode, held);
-    let image = image?;
-    thread.process.name.set(path);
-    Ok(install(&thread, registers, image, held))
+    let count = image.map(|image| {
+        // What cannot be written stays in the cache, and has been told to people.
+        let _ = mapped::write_back(&thread.process, mapped::everywhere(), held);
+        thread.process.name.set(path);
+        install(&thread, registers, image, held)
+    });
+    // What the old image had mapped, or the one that failed.
+    cached::release_departed(held);
+    count
 }
 
 /// Lays the program in `inode` out in an address space of its own.
@@ -141,7 +148,8 @@ fn load(
     })
 }
 
-/// Maps a segment and reads its part of the file straight into its pages. Segments that share a page are refused.
+/// Maps a segment. Whole pages of the file are mapped where they lie as in memory; what is left is read into pages of the
+/// process's own. Segments that share a page are refused.
 fn load_segment(
     space: &mut Space,
     inode: InodeNo,
@@ -155,9 +163,30 @@ fn load_segment(
     let mut permissions = Permissions::READ;
     permissions.set(Permissions::WRITE, segment.writable);
     permissions.set(Permissions::EXECUTE, segment.executable);
-    space.map(pages, permissions, Promise::Charged)?;
-    let mut offset = segment.file.start;
-    let mut address = segment.memory.start;
+    let mapped = segment.mapped_pages();
+    let own = pages.start.plus(mapped);
+    if mapped != 0 {
+        let there = system::with(held, |fs| fs.size(inode))?;
+        if segment.file.end > there.into() {
+            return Err(ExecError::Image);
+        }
+        let from_file = PageRange::new(pages.start, own);
+        map_program(
+            space,
+            inode,
+            from_file,
+            permissions,
+            segment.file.start,
+            held,
+        )?;
+    }
+    space.map(
+        PageRange::new(own, pages.end),
+        permissions,
+        Promise::Charged,
+    )?;
+    let mut offset = segment.file.start + mapped * PAGE_SIZE as u64;
+    let mut address = own.address().0;
     while offset < segment.file.end {
         let page = bytes_of(space, VirtAddr(address), held)?;
         let left = segment.file.end - offset;
@@ -167,6 +196,32 @@ fn load_segment(
         address += length as u64;
     }
     Ok(())
+}
+
+/// Maps pages of the program in `inode`, from a page of the file on, for reading and copying.
+fn map_program(
+    space: &mut Space,
+    inode: InodeNo,
+    pages: PageRange,
+    permissions: Permissions,
+    offset: u64,
+    held: &mut Held<level::Standstill>,
+) -> Result<(), ExecError> {
+    let map = FileMap {
+        first: FilePage {
+            file: cached::file_of(inode),
+            index: (offset / PAGE_SIZE as u64) as u32,
+        },
+        shared: false,
+        writable: false,
+        program: true,
+    };
+    system::retain(inode, held);
+    let result = space.map_file(pages, permissions, map, false);
+    if result.is_err() {
+        system::release(inode, held);
+    }
+    Ok(result?)
 }
 
 /// The bytes from an address to the end of its page. If no frame is free, one is made so.
@@ -186,7 +241,7 @@ fn read_exactly(
     bytes: &mut [u8],
     held: &mut Held<level::Standstill>,
 ) -> Result<(), ExecError> {
-    let count = system::with(held, |fs| fs.read_at(inode, offset, bytes))?;
+    let count = cached::read_at(inode, offset, bytes, held)?;
     if count == bytes.len() {
         Ok(())
     } else {

@@ -10,8 +10,9 @@
 use sync::{Counted, Held, level};
 
 use super::tree::{Orphans, TREE};
-use super::{Caller, INIT, Thread, scheduler, standstill};
+use super::{Caller, INIT, Thread, mapped, scheduler, standstill};
 use crate::device::power;
+use crate::file::cached;
 use crate::println;
 
 /// Ends the calling process with `status`.
@@ -27,9 +28,12 @@ pub fn exit(caller: &mut Caller, status: i32) -> ! {
     let orphans = {
         let mut passage = standstill::pass(held);
         let held = passage.held();
+        // What cannot be written stays in the cache, and has been told to people.
+        let _ = mapped::write_back(process, mapped::everywhere(), held);
         scheduler::leave_space(thread, held);
         let space = process.space.lock(held).take();
         drop(space);
+        cached::release_departed(held);
         TREE.lock(held).begin_end(process, status)
     };
     if let Some(Orphans {

@@ -121,7 +121,7 @@ fn settle_waiting(
             Resolution::Wait(wait) => wait,
         };
         drop(page);
-        page = pager::wait(wait, &mut hope, held).map_err(|_| CopyFailure::NoMemory)?;
+        page = pager::wait(wait, &mut hope, held)?;
         resolution = resolve_once(thread, held, resolve);
     }
     Err(CopyFailure::NoMemory)
@@ -142,11 +142,11 @@ pub fn out_of_memory(thread: &Current) {
     condemn(thread, format_args!("out of memory"));
 }
 
-/// Ends the calling process because a page of it was in swap and cannot be read back.
+/// Ends the calling process because a page of it is in swap or in a file and cannot be read.
 pub fn page_lost(thread: &Current) {
     condemn(
         thread,
-        format_args!("a page of it was lost with the swap disk"),
+        format_args!("a page of it cannot be read from the disk"),
     );
 }
 

@@ -4,7 +4,8 @@ use abi::{OpenFlags, Stat};
 use sync::{Counted, Vacant};
 
 use super::{Answer, Call, Failed};
-use crate::file::{self, FileHandle, OpenFile, Pipe, Reserved, system};
+use crate::file::{self, FileHandle, OpenFile, Pipe, Reserved, cached, system};
+use crate::memory::memory;
 use crate::process::Caller;
 use crate::user_memory::{Path, UserSlice};
 
@@ -20,7 +21,7 @@ fn with_file<R>(
     result
 }
 
-fn handle(caller: &mut Caller, fd: i32) -> Result<FileHandle, Failed> {
+pub(super) fn handle(caller: &mut Caller, fd: i32) -> Result<FileHandle, Failed> {
     let thread = caller.thread;
     let files = thread.process.files.lock(&mut caller.held);
     files.descriptors.get(fd).cloned().ok_or(Failed)
@@ -79,13 +80,22 @@ pub fn open(call: &mut Call, path: u64, flags: i32) -> Answer {
     settle(caller, reserved, file)
 }
 
-/// The memory comes first: without it no file must have been made or truncated.
+/// The memory comes first: without it no file must have been made or truncated. Nor must that be done to a program while it runs.
 fn open_file(caller: &mut Caller, path: &Path, flags: OpenFlags) -> Result<FileHandle, Failed> {
     let room = Vacant::try_new()?;
+    let path = path.bytes();
     let inode = system::in_directory(caller, |fs, directory| {
-        fs.open(directory, path.bytes(), flags)
+        let changes = flags.writable() || flags.contains(OpenFlags::TRUNCATE);
+        if changes && let Ok(inode) = fs.lookup(directory, path) {
+            let running = memory().is_running(cached::file_of(inode));
+            fs.release(inode)?;
+            if running {
+                return Ok(None);
+            }
+        }
+        fs.open(directory, path, flags).map(Some)
     })?;
-    OpenFile::open(room, inode, flags, &mut caller.held)
+    OpenFile::open(room, inode.ok_or(Failed)?, flags, &mut caller.held)
 }
 
 pub fn close(call: &mut Call, fd: i32) -> Answer {

@@ -1,12 +1,15 @@
 //! The break, and mappings.
 
 use abi::{MapFlags, PAGE_SIZE, Protection, SBRK_LAZY};
+use fs::{FsError, InodeNo};
 use mm::addr::{PageRange, VirtAddr};
+use mm::file::{FileMap, FilePage};
 use mm::pt::Permissions;
 use mm::space::Promise;
 
 use super::{Answer, Call, Failed};
-use crate::process::Space;
+use crate::file::{self, cached, system};
+use crate::process::{Space, mapped, standstill};
 
 /// Programs that pass one argument leave anything in `mode`: all but lazy is eager.
 pub fn sbrk(call: &mut Call, increment: i32, mode: u64) -> Answer {
@@ -26,48 +29,89 @@ pub fn sbrk(call: &mut Call, increment: i32, mode: u64) -> Answer {
     })
 }
 
-/// Maps zeros, for the process alone or for all its descendants too; files are not mapped yet. Without [`MapFlags::FIXED`]
-/// the address is a wish.
+/// What `mmap` maps.
+enum Source {
+    /// Zeros for the process alone.
+    Private,
+    /// Zeros for all its descendants too.
+    Shared,
+    /// Pages of an inode, to which the source has a reference.
+    File(InodeNo, FileMap),
+}
+
+/// Maps zeros or a file. Without [`MapFlags::FIXED`] the address is a wish.
 pub fn mmap(
     call: &mut Call,
     address: u64,
     length: u64,
     protection: i32,
     flags: i32,
-    _fd: i32,
+    fd: i32,
     offset: u64,
 ) -> Answer {
     let permissions = permissions(protection)?;
     let flags = MapFlags(flags);
     let fixed = flags.contains(MapFlags::FIXED);
-    let shared = match flags.without(MapFlags::FIXED) {
-        flags if flags == MapFlags::PRIVATE.with(MapFlags::ANONYMOUS) => false,
-        flags if flags == MapFlags::SHARED.with(MapFlags::ANONYMOUS) => true,
-        _ => return Err(Failed),
-    };
     if !is_page_aligned(offset) {
         return Err(Failed);
     }
-    in_space(call, |space| {
+    let source = match flags.without(MapFlags::FIXED) {
+        flags if flags == MapFlags::PRIVATE.with(MapFlags::ANONYMOUS) => Source::Private,
+        flags if flags == MapFlags::SHARED.with(MapFlags::ANONYMOUS) => Source::Shared,
+        flags if flags == MapFlags::PRIVATE => file_source(call, fd, offset, false)?,
+        flags if flags == MapFlags::SHARED => file_source(call, fd, offset, true)?,
+        _ => return Err(Failed),
+    };
+    if fixed && let Ok(pages) = page_range(address, length) {
+        // What is about to be unmapped. What cannot be written stays in the cache, and has been told to people.
+        let _ = write_back(call, pages);
+    }
+    let mapped = in_space(call, |space| {
         let pages = if fixed {
             page_range(address, length)?
         } else {
             choose(space, address, length)?
         };
-        if shared {
-            space.map_shared(pages, permissions, fixed)?;
-        } else if fixed {
-            space.map_over(pages, permissions, Promise::Charged)?;
-        } else {
-            space.map(pages, permissions, Promise::Charged)?;
+        match &source {
+            Source::Private if fixed => {
+                space.map_over(pages, permissions, Promise::Charged)?;
+            }
+            Source::Private => space.map(pages, permissions, Promise::Charged)?,
+            Source::Shared => space.map_shared(pages, permissions, fixed)?,
+            Source::File(_, map) => space.map_file(pages, permissions, *map, fixed)?,
         }
         Ok(pages.start.address().0)
-    })
+    });
+    if let (Err(_), Source::File(inode, _)) = (&mapped, source) {
+        system::release(inode, &mut call.caller.held);
+    }
+    mapped
+}
+
+/// The file that a program calls `fd`, from a byte on.
+fn file_source(call: &mut Call, fd: i32, offset: u64, shared: bool) -> Result<Source, Failed> {
+    let index = u32::try_from(offset / PAGE_SIZE as u64).map_err(|_| Failed)?;
+    let file = super::file::handle(&mut call.caller, fd)?;
+    let source = file.for_mapping(&mut call.caller.held);
+    file::close(file, &mut call.caller.held);
+    let (inode, writable) = source?;
+    let map = FileMap {
+        first: FilePage {
+            file: cached::file_of(inode),
+            index,
+        },
+        shared,
+        writable,
+        program: false,
+    };
+    Ok(Source::File(inode, map))
 }
 
 /// Unmaps pages; that nothing is mapped at some of them is no error.
 pub fn munmap(call: &mut Call, address: u64, length: u64) -> Answer {
     let pages = page_range(address, length)?;
+    // What cannot be written stays in the cache, and has been told to people.
+    let _ = write_back(call, pages);
     in_space(call, |space| {
         space.unmap(pages)?;
         Ok(0)
@@ -84,10 +128,36 @@ pub fn mprotect(call: &mut Call, address: u64, length: u64, protection: i32) -> 
     })
 }
 
+/// Writes back what was stored in shared pages of files; all of the range must be mapped.
+pub fn msync(call: &mut Call, address: u64, length: u64) -> Answer {
+    let pages = page_range(address, length)?;
+    in_space(call, |space| {
+        if space.is_mapped(pages) {
+            Ok(0)
+        } else {
+            Err(Failed)
+        }
+    })?;
+    write_back(call, pages)?;
+    Ok(0)
+}
+
+fn write_back(call: &mut Call, pages: PageRange) -> Result<(), FsError> {
+    let thread = call.caller.thread;
+    let mut passage = standstill::pass(&mut call.caller.held);
+    mapped::write_back(&thread.process, pages, passage.held())
+}
+
+/// Does something to the caller's address space, and lets go of the files that are not mapped any more.
 fn in_space(call: &mut Call, body: impl FnOnce(&mut Space) -> Answer) -> Answer {
     let thread = call.caller.thread;
-    let mut space = thread.process.space.lock(&mut call.caller.held);
-    body(space.as_mut().ok_or(Failed)?)
+    let held = &mut call.caller.held;
+    let answer = {
+        let mut space = thread.process.space.lock(held);
+        body(space.as_mut().ok_or(Failed)?)
+    };
+    cached::release_departed(held);
+    answer
 }
 
 fn permissions(protection: i32) -> Result<Permissions, Failed> {

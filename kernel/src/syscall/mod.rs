@@ -25,7 +25,7 @@ use crate::arch::UserRegisters;
 use crate::process::{Caller, current};
 use file::{close, dup, fstat, open, pipe, read, write};
 use measure::{memstat, pageinfo, procstat};
-use memory::{mmap, mprotect, munmap, sbrk};
+use memory::{mmap, mprotect, msync, munmap, sbrk};
 use node::{chdir, link, mkdir, mknod, unlink};
 use process::{exec, exit, fork, forkmode, getpid, kill, shutdown, sleep, uptime, wait};
 

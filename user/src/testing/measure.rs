@@ -47,16 +47,21 @@ impl Since {
         Ok(())
     }
 
-    /// Fails if fewer frames are free than before. What has ended may still be on its way out on
+    /// How many frames fewer are to be had.
+    fn lost(&self) -> Result<i64> {
+        Ok(self.0.available() as i64 - SystemCounters::now()?.available() as i64)
+    }
+
+    /// Fails if fewer frames are to be had than before. What has ended may still be on its way out on
     /// another hart, so it is given a few ticks.
     pub fn expect_no_leak(&self, what: &str) -> Outcome {
         for _ in 0..10 {
-            if self.rise(MemCounter::Free)? >= 0 {
+            if self.lost()? <= 0 {
                 return Ok(());
             }
             process::sleep(1)?;
         }
-        let lost = -self.rise(MemCounter::Free)?;
+        let lost = self.lost()?;
         Err(failure!(
             "{what}: expected all frames back, saw {lost} lost"
         ))
@@ -66,7 +71,8 @@ impl Since {
 /// Times that [`Levels::expect_back`] looks, at once and then a tick apart.
 const LOOKS: (u32, u32) = (500, 50);
 
-/// What is free, and what is promised or in use: frames. Free ones do not count where pages come from swap and go there.
+/// What is free or will be for the asking, and what is promised or in use: frames. Free ones do not count where pages come from swap
+/// and go there.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Levels {
     free: Option<u64>,
@@ -79,7 +85,7 @@ impl Levels {
         let counters = SystemCounters::now()?;
         let swaps = counters[MemCounter::SwapSlots] != 0;
         Ok(Self {
-            free: (!swaps).then_some(counters[MemCounter::Free]),
+            free: (!swaps).then_some(counters.available()),
             committed: counters[MemCounter::Committed],
         })
     }

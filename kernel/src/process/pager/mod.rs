@@ -1,4 +1,4 @@
-//! The kernel's part in swapping: `mm` decides what goes and what comes, this transfers it, and whoever must wait waits here.
+//! The kernel's part in paging: `mm` decides what goes and what comes, this transfers it, and whoever must wait waits here.
 //!
 //! Frames run short in the background first: the *pager*, a thread of the kernel's own, is woken when few are left and evicts until
 //! there is a reserve. A fault that finds none evicts for itself ([`relieve`]). Pages come in in the thread that needs them.
@@ -11,7 +11,8 @@ mod transfer;
 
 use abi::ForkMode;
 use mm::space::Wait;
-use mm::swap::{PageWait, SwapIn, SwapOuts};
+use mm::space::copy::CopyFailure;
+use mm::swap::{PageWait, SwapIn};
 use mm::{NoMemory, Reclaimed};
 use sync::atomic::{AtomicU32, Ordering};
 use sync::{Counted, Held, Interruptible, SleepLock, Ticket, WaitQueue, level};
@@ -19,8 +20,7 @@ use sync::{Counted, Held, Interruptible, SleepLock, Ticket, WaitQueue, level};
 use super::{Name, Process, Thread, scheduler, standstill};
 use crate::arch::{self, FloatState, Machine, UserRegisters};
 use crate::boot::refuse;
-use crate::device::block::swap;
-use crate::file::Files;
+use crate::file::{Files, cached};
 use crate::memory::memory;
 
 /// Whoever wants to make frames free goes on with so many that others have made free meanwhile.
@@ -52,14 +52,20 @@ pub enum Hope {
 /// Does what a fault waits for. The page, if it is one, is to be held until the fault has been tried again. `hope` is the fault's own.
 ///
 /// # Errors
-/// There is no frame, and none can be made free.
+/// There is no frame and none can be made free, or no such page of a file, or it cannot be read.
 pub fn wait(
     wait: Wait<'static, Machine>,
     hope: &mut Hope,
     held: &mut Held<level::Nothing>,
-) -> Result<Option<PageWait<'static, Machine>>, NoMemory> {
+) -> Result<Option<PageWait<'static, Machine>>, CopyFailure> {
     match wait {
         Wait::Read(read) => Ok(Some(fetch(read, standstill::pass(held).held()))),
+        Wait::File(read) => {
+            let page = cached::fetch(read, standstill::pass(held).held());
+            // Whoever waits for a page that did not come tries for itself.
+            ARRIVED.wake_all();
+            page.map(Some)
+        }
         Wait::Page(page) => {
             loop {
                 let ticket = ARRIVED.ticket();
@@ -70,12 +76,17 @@ pub fn wait(
                 let _ = ARRIVED.wait(ticket, Interruptible::No, held);
             }
         }
-        Wait::Frames if *hope == Hope::LastTry => Err(NoMemory::Frames),
+        Wait::Frames if *hope == Hope::LastTry => Err(CopyFailure::NoMemory),
         Wait::Frames => {
             *hope = relieve(standstill::pass(held).held());
             Ok(None)
         }
     }
+}
+
+/// Says that pages of files have been written back: somebody may want to store to them.
+pub fn note_written() {
+    ARRIVED.wake_all();
 }
 
 /// Wakes the pager if frames run short.
@@ -105,8 +116,8 @@ fn relieve(held: &mut Held<level::Standstill>) -> Hope {
     for _ in 0..FAILURES {
         match choose(held) {
             Choice::Free => return Hope::More,
-            Choice::Write(freed, writes) => {
-                if freed + evict(writes, held) != 0 {
+            Choice::Write(work) => {
+                if write(work, held) != 0 {
                     return Hope::More;
                 }
                 // The disk fails, or all were in use again: others may be luckier.
@@ -129,8 +140,8 @@ fn relieve(held: &mut Held<level::Standstill>) -> Hope {
 enum Choice {
     /// Nothing: some are free now.
     Free,
-    /// This is to be written; so many are free already.
-    Write(u64, SwapOuts<'static, Machine>),
+    /// This is to be written.
+    Write(Reclaimed<'static, Machine>),
     /// Writes are under way, and nothing else is to be had: one is to end, or has ended since this.
     Wait(Ticket),
     /// Nothing can be done.
@@ -147,11 +158,11 @@ fn choose(held: &mut Held<level::Standstill>) -> Choice {
     // Whatever is being written is counted: that is done under the lock, too.
     let ticket = WRITTEN.ticket();
     let under_way = WRITES.load(Ordering::SeqCst) != 0;
-    let Reclaimed { freed, writes } = memory().reclaim(mm::ROUND as u64);
-    if !writes.is_empty() {
+    let work = memory().reclaim(mm::ROUND as u64);
+    if !work.writes.is_empty() || !work.dirty.is_empty() {
         WRITES.fetch_add(1, Ordering::SeqCst);
-        Choice::Write(freed, writes)
-    } else if freed != 0 {
+        Choice::Write(work)
+    } else if work.freed != 0 {
         Choice::Free
     } else if under_way {
         Choice::Wait(ticket)
@@ -160,9 +171,13 @@ fn choose(held: &mut Held<level::Standstill>) -> Choice {
     }
 }
 
-/// Writes out the pages of a round, which has been counted as under way; how many frames that made free.
-fn evict(writes: SwapOuts<'static, Machine>, held: &mut Held<level::Standstill>) -> u64 {
-    let freed = transfer::write(writes, held);
+/// Writes what a round has come to, which has been counted as under way; how many frames are free for it.
+fn write(work: Reclaimed<'static, Machine>, held: &mut Held<level::Standstill>) -> u64 {
+    let freed = work.freed + transfer::write(work.writes, held);
+    for page in work.dirty {
+        // What cannot be written has been told to people, and is tried again.
+        let _ = cached::write_back(page, held);
+    }
     WRITES.fetch_sub(1, Ordering::SeqCst);
     WRITTEN.wake_all();
     // Somebody may want to store to a shared page that was being written.
@@ -180,11 +195,8 @@ fn fetch(
     page
 }
 
-/// Makes the pager, which will run when the scheduler does, if there is a swap disk.
+/// Makes the pager, which will run when the scheduler does.
 pub fn start_pager() {
-    if swap::pages() == 0 {
-        return;
-    }
     // The boot is the thread of execution here, and it holds nothing.
     let mut held = Held::<level::Nothing>::claim();
     let name = Name::of_path(b"pager");

@@ -3,7 +3,7 @@
 use crate::child::{self, Child, Gate};
 use crate::measure::{Since, available_pages};
 use crate::outcome::{Outcome, ensure, expect, failure};
-use abi::MemCounter::{Free, Killed};
+use abi::MemCounter::Killed;
 use abi::PAGE_SIZE;
 use user::memory::{Promise, SystemCounters};
 use user::region::Region;
@@ -76,7 +76,7 @@ pub fn tables() -> Outcome {
     let stride = TABLE_REACH / PAGE_SIZE;
     let mut touched = 0;
     // One frame for the page and one for its table; a fork would take another for the table.
-    while touched < SystemCounters::now()?[Free] + 512 {
+    while touched < SystemCounters::now()?.available() + 512 {
         if region.extend(64 * stride, Promise::Lazy).is_err() {
             // More memory than addresses: the case cannot be made here.
             return Ok(());

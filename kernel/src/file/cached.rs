@@ -1,0 +1,162 @@
+//! Files through the page cache: what `read`, `write`, `exec` and `mmap` have in common.
+//!
+//! `mm` keeps the pages and says what must be moved; the file system knows where it lies. Contents move between the two only
+//! here and only under the file system's lock, so the cache and a file never disagree for anybody who asks:
+//! a read finds what the last write or store left, a page that is being fetched is what the file has when it is finished, and a page that
+//! is written back is the file's still.
+//!
+//! Invariants: a mapping keeps a reference to its inode from before it is made until [`release_departed`]; the caller is
+//! inside the gate of [`standstill`](crate::process), so that an audit finds no page half-way.
+//!
+//! Neighbours: [`super::system`] is the lock; [`crate::process`] waits, evicts and maps.
+
+use abi::{FileKind, PAGE_SIZE};
+use fs::layout::MAX_FILE_SIZE;
+use fs::{FileSystem, FsError, InodeNo};
+use mm::file::{FileNo, FilePage, FileRead, PinnedPage};
+use mm::space::copy::CopyFailure;
+use mm::swap::{PageWait, TransferError};
+use sync::{Held, Level};
+
+use super::system;
+use crate::arch::Machine;
+use crate::device::block::Disk;
+use crate::memory::memory;
+
+/// Pages of the largest file.
+pub const FILE_PAGES_MOST: u32 = MAX_FILE_SIZE.div_ceil(PAGE_SIZE as u32);
+
+/// What `mm` calls an inode.
+pub fn file_of(inode: InodeNo) -> FileNo {
+    FileNo(inode.number())
+}
+
+fn inode_of(page: FilePage) -> InodeNo {
+    InodeNo::from_number(page.file.0)
+}
+
+/// The page of a file that has this byte, and where in it.
+fn place(inode: InodeNo, offset: u64) -> (FilePage, usize) {
+    let page = FilePage {
+        file: file_of(inode),
+        index: (offset / PAGE_SIZE as u64) as u32,
+    };
+    (page, offset as usize % PAGE_SIZE)
+}
+
+/// Reads a file or directory from byte `offset` on; how many bytes.
+pub fn read_at<L: Level>(
+    inode: InodeNo,
+    offset: u64,
+    buffer: &mut [u8],
+    held: &mut Held<L>,
+) -> Result<usize, FsError> {
+    system::with(held, |fs| {
+        if fs.kind(inode)? != FileKind::File {
+            return fs.read_at(inode, offset, buffer);
+        }
+        let left = u64::from(fs.size(inode)?).saturating_sub(offset);
+        let wanted = buffer.len().min(left as usize);
+        let mut done = 0;
+        while done < wanted {
+            let at = offset + done as u64;
+            let (page, start) = place(inode, at);
+            let end = wanted.min(done + PAGE_SIZE - start);
+            let part = &mut buffer[done..end];
+            match cached(fs, page)? {
+                Some(page) => page.read(start, part),
+                None => {
+                    fs.read_at(inode, at, part)?;
+                }
+            }
+            done = end;
+        }
+        Ok(wanted)
+    })
+}
+
+/// A page that the file has, from the cache, or brought there if there is room.
+fn cached(
+    fs: &mut FileSystem<Disk>,
+    page: FilePage,
+) -> Result<Option<PinnedPage<'static, Machine>>, FsError> {
+    if let Some(pinned) = memory().cached_page(page) {
+        return Ok(Some(pinned));
+    }
+    let Some(mut read) = memory().read_into_cache(page) else {
+        return Ok(None);
+    };
+    fs.read_page(inode_of(page), page.index, read.bytes_mut())?;
+    let _kept = read.finish();
+    Ok(memory().cached_page(page))
+}
+
+/// Writes a file from byte `offset` on; how many bytes.
+pub fn write_at<L: Level>(
+    inode: InodeNo,
+    offset: u64,
+    bytes: &[u8],
+    held: &mut Held<L>,
+) -> Result<usize, FsError> {
+    system::with(held, |fs| {
+        let written = fs.write_at(inode, offset, bytes)?;
+        memory().update_file(file_of(inode), offset, &bytes[..written]);
+        Ok(written)
+    })
+}
+
+/// Reads the page that a fault needs.
+///
+/// # Errors
+/// [`CopyFailure::Denied`] if the file ends before it; [`CopyFailure::Lost`] if it cannot be read.
+pub fn fetch<L: Level>(
+    mut read: FileRead<'static, Machine>,
+    held: &mut Held<L>,
+) -> Result<PageWait<'static, Machine>, CopyFailure> {
+    let page = read.page();
+    let fetched = system::with(held, |fs| {
+        let valid = fs.read_page(inode_of(page), page.index, read.bytes_mut())?;
+        Ok((valid > 0).then(|| read.finish()))
+    });
+    match fetched {
+        Ok(Some(page)) => Ok(page),
+        Ok(None) => Err(CopyFailure::Denied),
+        Err(_) => Err(CopyFailure::Lost),
+    }
+}
+
+/// Writes a page back if it is dirty.
+pub fn write_back<L: Level>(page: FilePage, held: &mut Held<L>) -> Result<(), FsError> {
+    system::with(held, |fs| {
+        let Some(write) = memory().write_back(page) else {
+            return Ok(());
+        };
+        let result = fs.write_page(inode_of(page), page.index, write.bytes());
+        write.finish(match result {
+            Ok(_) => Ok(()),
+            Err(_) => Err(TransferError),
+        });
+        result.map(drop)
+    })
+}
+
+/// Writes everything back, before the power goes. What fails has been reported.
+pub fn write_all_back<L: Level>(held: &mut Held<L>) {
+    let mut from = 0;
+    while let Some((page, next)) = memory().next_dirty(from) {
+        let _ = write_back(page, held);
+        from = next;
+    }
+}
+
+/// An inode's bytes have been given back: the cache forgets them. The file system calls this, so its lock is held.
+pub fn forget(inode: InodeNo) {
+    memory().cut_file(file_of(inode), 0..FILE_PAGES_MOST);
+}
+
+/// Lets go of the inodes of mappings that have ended.
+pub fn release_departed<L: Level>(held: &mut Held<L>) {
+    while let Some(FileNo(number)) = memory().take_departed() {
+        system::release(InodeNo::from_number(number), held);
+    }
+}
