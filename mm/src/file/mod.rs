@@ -19,8 +19,8 @@
 //! without the right, for its table may not be seen by a write-back yet.
 //!
 //! The kernel keeps these rules: contents move between a file and the cache only under its file-system lock (a read, a write-back,
-//! [`Memory::update_file`] after a write, [`Memory::cut_file`] after a truncation), so that the two cannot disagree; and a mapping keeps its file
-//! from being freed, which is why [`Memory::take_departed`] says when one has gone.
+//! [`update_file`](crate::Memory::update_file) after a write, [`cut_file`](crate::Memory::cut_file) after a truncation), so that the two cannot disagree; and a mapping keeps its file
+//! from being freed, which is why [`take_departed`](crate::Memory::take_departed) says when one has gone.
 //!
 //! Invariants:
 //! - a page of a file is in at most one frame of the cache; the cache has a reference to it, each entry another;

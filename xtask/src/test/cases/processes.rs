@@ -36,7 +36,7 @@ pub fn cases() -> Vec<Case> {
         Case::line("free tells of memory and swap", "free")
             .swap(256)
             .shows(r"^ +total +used +free +cache$")
-            .shows(r"^Mem: +[1-9][0-9]* +[1-9][0-9]* +[1-9][0-9]* +0$")
+            .shows(r"^Mem:( +[1-9][0-9]*){4}$")
             .shows(r"^Swap: +262144 +0 +262144 +0$")
             .shows(r"^Promised: +[1-9][0-9]* +[1-9][0-9]* +[1-9][0-9]* +0$"),
         Case::line("ps finds all processes", "sleep 50 & ps")
@@ -45,8 +45,10 @@ pub fn cases() -> Vec<Case> {
             .shows(r"(\n +[0-9]+( +[0-9]+){4} +0 +[0-9]+){4}$"),
         Case::line("vmstat counts by interval", "vmstat 1 2")
             .shows(r"^ +free +cache +si +so +zero +copy +reuse +file$")
-            // Since boot, and an idle second.
-            .shows(r"^( +[0-9]+){2}( +0){2} +[1-9][0-9]*( +[0-9]+){3}\n( +[0-9]+){2}( +0){6}$"),
+            // Since boot, and a second that was idle but for its own code's first touch.
+            .shows(
+                r"^( +[0-9]+){2}( +0){2} +[1-9][0-9]*( +[0-9]+){3}\n( +[0-9]+){2}( +0){5} +[0-9]$",
+            ),
         Case::line("vmstat without an interval", "vmstat 0")
             .ends(End::Status(2))
             .shows("^usage: vmstat"),
