@@ -7,7 +7,9 @@ use crate::addr::VirtAddr;
 use crate::pt::{Format, Sv39, Walk};
 use crate::space::copy::{self, CopyFailure};
 use crate::space::{Access, MapError, Resolution};
-use crate::testing::{counter, free_frames, memory, on_hart, peek, read, write};
+use crate::testing::{
+    counter, evict_all, free_frames, memory, memory_with_swap, on_hart, peek, read, write,
+};
 
 #[test]
 fn untouched_memory_reads_as_zeros_and_keeps_what_is_written() {
@@ -102,7 +104,7 @@ fn a_stale_translation_is_cured() {
 
 #[test]
 fn a_resolved_write_leaves_nothing_that_hardware_traps_for() {
-    let memory = memory(100);
+    let memory = memory_with_swap(100, 50);
     let used = Sv39::WRITABLE | Sv39::ACCESSED | Sv39::DIRTY;
     let mut fresh = space(memory, 1);
     let mut reused = space(memory, 1);
@@ -110,9 +112,14 @@ fn a_resolved_write_leaves_nothing_that_hardware_traps_for() {
     drop(reused.fork(COW).unwrap());
     let mut shared = AddressSpace::new(memory).unwrap();
     shared.map_shared(pages(0, 1), data(), false).unwrap();
-    // Read only so far, so that it is accessed and not dirty.
+    let mut back = space(memory, 1);
+    back.publish();
+    write(&mut back, 0, b"x").unwrap();
+    evict_all(memory);
+    // Read only so far, so that they are accessed and not dirty.
     read(&mut shared, 0, 1).unwrap();
-    for space in [&mut fresh, &mut reused, &mut shared] {
+    read(&mut back, 0, 1).unwrap();
+    for space in [&mut fresh, &mut reused, &mut shared, &mut back] {
         assert_eq!(space.resolve(VirtAddr(0), Access::Write), Resolution::Done);
         let Walk::Leaf(table, index) = memory.walk(space.context().root(), PageNo(0)) else {
             panic!("mapped")
