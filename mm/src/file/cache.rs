@@ -141,6 +141,25 @@ impl<M: Machine> Memory<M> {
         found.unwrap_or(Lookup::Missing)
     }
 
+    /// The page in a frame, if it is cached and not in transfer; with a reference for the caller. Nobody gets one to a frame that is something else.
+    pub(crate) fn pin_if_at_rest(&self, frame: FrameNo) -> Option<FilePage> {
+        let record = self.frames.record(frame);
+        if record.kind() != Kind::File {
+            return None;
+        }
+        // It may have become something else, until it is found in a chain.
+        let page = record.file_page();
+        let pinned = self.with_cached(page, |found, record| {
+            let at_rest = matches!(record.cached(), Cached::Clean | Cached::Dirty);
+            let pinned = found == frame && at_rest;
+            if pinned {
+                record.add_reference();
+            }
+            pinned
+        });
+        (pinned == Some(true)).then_some(page)
+    }
+
     /// Puts a frame that is to be read into the cache, if the page is not there; with a reference for the one who reads.
     pub(super) fn cache_for_file_read(
         &self,

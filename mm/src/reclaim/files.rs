@@ -5,7 +5,7 @@ use arrayvec::ArrayVec;
 use super::{DIRTY_MOST, ROUND};
 use crate::addr::FrameNo;
 use crate::file::FilePage;
-use crate::frame::{Cached, FrameRecord, Kind};
+use crate::frame::Cached;
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::pt::Format;
@@ -42,17 +42,10 @@ impl FileRound {
 impl<M: Machine> Memory<M> {
     /// Unmaps the page in a frame if it is a file's and may go, or notes that it must be written back first.
     pub(super) fn consider_file(&self, frame: FrameNo, round: &mut FileRound) {
-        let record = self.frames.record(frame);
-        if record.kind() != Kind::File || !record.try_add_reference() {
+        let Some(page) = self.pin_if_at_rest(frame) else {
             return;
-        }
-        // It may have become something else between the two.
-        let unmapped = if record.kind() == Kind::File {
-            self.unmap_unused_file(frame, record, round)
-        } else {
-            None
         };
-        match unmapped {
+        match self.unmap_unused_file(frame, page, round) {
             Some(unmapped) => round.unmapped.push(unmapped),
             None => self.drop_reference(frame),
         }
@@ -61,14 +54,10 @@ impl<M: Machine> Memory<M> {
     fn unmap_unused_file(
         &self,
         frame: FrameNo,
-        record: &FrameRecord,
+        page: FilePage,
         round: &mut FileRound,
     ) -> Option<Unmapped> {
-        let state = record.cached();
-        if !matches!(state, Cached::Clean | Cached::Dirty) {
-            return None;
-        }
-        let page = record.file_page();
+        let record = self.frames.record(frame);
         let mut entries = 0;
         let mut used = record.is_used();
         record.set_used(false);
@@ -84,7 +73,7 @@ impl<M: Machine> Memory<M> {
         if used || record.count() != entries + 2 {
             return None;
         }
-        if state == Cached::Dirty {
+        if record.cached() == Cached::Dirty {
             if !round.dirty.contains(&page) {
                 // Where there are many, others are found next time.
                 let _ = round.dirty.try_push(page);

@@ -1,9 +1,12 @@
 //! Pretended files, and the kernel's part in caching them.
 
 use std::collections::HashMap;
+#[cfg(not(shuttle))]
 use std::sync::Mutex;
 
 use abi::PAGE_SIZE;
+#[cfg(shuttle)]
+use shuttle::sync::Mutex;
 
 use super::FakeMachine;
 use crate::file::{FileNo, FilePage, FileRead};

@@ -13,9 +13,9 @@ use crate::testing::{
     peek, read, read_file, truncate, write, write_back, write_file,
 };
 
-const FILE: FileNo = FileNo(7);
+pub const FILE: FileNo = FileNo(7);
 
-fn page_of(file: FileNo, index: u32) -> FilePage {
+pub fn page_of(file: FileNo, index: u32) -> FilePage {
     FilePage { file, index }
 }
 
@@ -29,7 +29,7 @@ fn whole(file: FileNo, shared: bool) -> FileMap {
 }
 
 /// A file of so many pages, each filled with its number and one.
-fn make_file(memory: &'static Memory<FakeMachine>, file: FileNo, count: usize) {
+pub fn make_file(memory: &'static Memory<FakeMachine>, file: FileNo, count: usize) {
     for index in 0..count {
         write_file(
             memory,
@@ -41,7 +41,7 @@ fn make_file(memory: &'static Memory<FakeMachine>, file: FileNo, count: usize) {
 }
 
 /// A published space with `count` pages of the file from address 0.
-fn mapping(memory: &'static Memory<FakeMachine>, count: u64, shared: bool) -> Space {
+pub fn mapping(memory: &'static Memory<FakeMachine>, count: u64, shared: bool) -> Space {
     let mut space = AddressSpace::new(memory).unwrap();
     space
         .map_file(pages(0, count), data(), whole(FILE, shared), false)
