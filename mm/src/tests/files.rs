@@ -412,6 +412,60 @@ fn what_is_cut_off_during_a_fork_is_gone_for_the_child() {
 }
 
 #[test]
+fn what_a_child_stores_is_written_back_although_it_was_not_seen_yet() {
+    let memory = memory(200);
+    make_file(memory, FILE, 1);
+    let mut space = mapping(memory, 1, true);
+    space.map(pages(2, 3), data(), Promise::Lazy).unwrap();
+    write(&mut space, 0, b"parent").unwrap();
+    write(
+        &mut space,
+        2 * PAGE,
+        b"private, so that the fork must fence",
+    )
+    .unwrap();
+    let context = space.context().clone();
+    context.enter();
+    let written = std::cell::Cell::new(false);
+    at_fence(move || {
+        if !written.replace(true) {
+            assert!(write_back(memory, page_of(FILE, 0)));
+        }
+    });
+    let mut child = space.fork(COW).unwrap();
+    at_fence(|| ());
+    context.leave();
+    write(&mut child, 0, b"child").unwrap();
+    audit(memory, [&space, &child]);
+    assert!(memory.next_dirty(0).is_some());
+}
+
+#[test]
+fn what_is_stored_during_its_eviction_is_not_dropped() {
+    let memory = memory(200);
+    make_file(memory, FILE, 1);
+    let mut space = mapping(memory, 1, false);
+    read(&mut space, 0, 1).unwrap();
+    let context = space.context().clone();
+    context.enter();
+    let written = std::cell::Cell::new(false);
+    at_fence(move || {
+        if !written.replace(true) {
+            let mut other = mapping(memory, 1, true);
+            context.leave();
+            write(&mut other, 0, b"stored").unwrap();
+            drop(other);
+            context.enter();
+        }
+    });
+    assert_eq!(memory.reclaim(1).freed, 0);
+    at_fence(|| ());
+    space.context().leave();
+    assert_eq!(read_file(memory, FILE, 0, 6), b"stored");
+    audit(memory, [&space]);
+}
+
+#[test]
 fn a_mapping_departs_with_its_last_area() {
     let memory = memory(200);
     make_file(memory, FILE, 6);
