@@ -81,19 +81,10 @@ impl<M: Machine> Memory<M> {
         let wanted = wanted.min(ROUND as u64) as usize;
         let (mut round, mut files) = (Round::new(), FileRound::new());
         let mut moves = 2 * self.frames.len();
-        while round.len() + files.len() < wanted && moves > 0 {
-            let from = round.len();
-            while round.len() + files.len() < wanted && moves > 0 {
-                moves -= 1;
-                let frame = self.move_hand();
-                if self.slots.len() != 0 {
-                    round.extend(self.candidate(frame));
-                }
-                self.consider_file(frame, &mut files);
-            }
-            self.keep_unused(&mut round, from);
+        while round.is_empty() && files.len() == 0 && moves > 0 {
+            self.gather(wanted, &mut moves, &mut round, &mut files);
+            self.unmap_round(&mut round);
         }
-        self.unmap_round(&mut round);
         self.flush_round(&round);
         self.flush_files(&files);
         let (freed, writes) = self.finish_round(&round);
@@ -101,6 +92,22 @@ impl<M: Machine> Memory<M> {
             freed: freed + self.finish_files(&files),
             writes,
             dirty: files.dirty,
+        }
+    }
+
+    /// Moves the hand on until so many pages are found that can go, or it has moved often enough.
+    fn gather(&self, wanted: usize, moves: &mut u64, round: &mut Round, files: &mut FileRound) {
+        while round.len() + files.len() < wanted && *moves > 0 {
+            let from = round.len();
+            while round.len() + files.len() < wanted && *moves > 0 {
+                *moves -= 1;
+                let frame = self.move_hand();
+                if self.slots.len() != 0 {
+                    round.extend(self.candidate(frame));
+                }
+                self.consider_file(frame, files);
+            }
+            self.keep_unused(round, from);
         }
     }
 

@@ -60,21 +60,23 @@ impl<M: Machine> Memory<M> {
                 let _ = leaf.replace::<M::Format>(page.page, word, word & !M::Format::ACCESSED);
             }
         });
+        let slots = self.slots.free() != 0;
         let mut index = 0;
         round.retain(|page| {
             index += 1;
-            index <= from || self.is_unused(page)
+            index <= from || self.can_go(page, slots)
         });
     }
 
-    /// Whether a page that was looked at can go.
-    fn is_unused(&self, page: &Candidate) -> bool {
+    /// Whether a page that was looked at can go. It must have a slot, unless there are `slots`.
+    fn can_go(&self, page: &Candidate, slots: bool) -> bool {
         let record = self.frames.record(page.frame);
         let cached = record.slot().is_some();
         if page.used && cached {
             self.give_up_slot_if_short(page.frame);
         }
-        !page.used && record.count() == page.entries + u32::from(cached)
+        let all_found = record.count() == page.entries + u32::from(cached);
+        !page.used && all_found && (cached || slots)
     }
 
     /// Seizes the pages and replaces their entries by slots. Pages that are not what they were, or for which no slot is left, are let go.

@@ -10,7 +10,7 @@ use crate::addr::VirtAddr;
 use crate::commit::NoMemory;
 use crate::space::{Access, Resolution, Wait};
 use crate::testing::{
-    at_fence, audit, begin_writes, counter, evict_all, memory_with_swap, read, write,
+    at_fence, audit, begin_writes, counter, evict_all, make_free, memory_with_swap, read, write,
 };
 
 #[test]
@@ -54,6 +54,30 @@ fn a_clean_page_that_is_not_used_goes_without_a_write() {
     );
     evict_all(memory);
     assert_eq!(counter(memory, MemCounter::SwapOuts), 40);
+}
+
+#[test]
+fn pages_that_no_slot_is_left_for_do_not_stand_before_others() {
+    let memory = memory_with_swap(400, 20);
+    // First in RAM; others do not see it yet.
+    let mut first = space(memory, 200);
+    for page in 0..200 {
+        write(&mut first, page * PAGE, b"first").unwrap();
+    }
+    let mut parent = space(memory, 20);
+    parent.publish();
+    for page in 0..20 {
+        write(&mut parent, page * PAGE, b"clean").unwrap();
+    }
+    let child = parent.fork(COW).unwrap();
+    evict_all(memory);
+    assert_eq!(counter(memory, MemCounter::FreeSlots), 0);
+    for page in 0..20 {
+        read(&mut parent, page * PAGE, 1).unwrap();
+    }
+    first.publish();
+    assert_eq!(make_free(memory, 32) + make_free(memory, 32), 20);
+    audit(memory, [&first, &parent, &child]);
 }
 
 /// A space that is promised every place that is left.

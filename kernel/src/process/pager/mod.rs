@@ -58,6 +58,10 @@ pub fn wait(
     hope: &mut Hope,
     held: &mut Held<level::Nothing>,
 ) -> Result<Option<PageWait<'static, Machine>>, CopyFailure> {
+    if !matches!(wait, Wait::Frames) {
+        // There was a frame.
+        *hope = Hope::More;
+    }
     match wait {
         Wait::Read(read) => Ok(Some(fetch(read, standstill::pass(held).held()))),
         Wait::File(read) => {
