@@ -29,6 +29,18 @@ pub enum NoMemory {
     Frames,
 }
 
+/// An answer that may be that there is no memory.
+pub trait Shortage {
+    /// Whether a free frame is all that is missing.
+    fn is_of_frames(&self) -> bool;
+}
+
+impl Shortage for NoMemory {
+    fn is_of_frames(&self) -> bool {
+        *self == Self::Frames
+    }
+}
+
 impl From<sync::OutOfMemory> for NoMemory {
     fn from(_: sync::OutOfMemory) -> Self {
         Self::Places

@@ -44,7 +44,7 @@ mod testing;
 mod tests;
 mod tlb;
 
-pub use commit::{Need, NoMemory};
+pub use commit::{Need, NoMemory, Shortage};
 pub use frame::{FrameRecord, OwnedFrame};
 pub use machine::Machine;
 pub use memory::{Layout, Memory};

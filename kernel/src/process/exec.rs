@@ -62,7 +62,7 @@ impl From<NoMemory> for ExecError {
 impl From<MapError> for ExecError {
     fn from(error: MapError) -> Self {
         match error {
-            MapError::NoMemory => Self::NoMemory,
+            MapError::NoMemory(_) => Self::NoMemory,
             MapError::BadRange => Self::Image,
         }
     }
@@ -118,7 +118,7 @@ fn load(
     let mut bytes = [0; HEADER_SIZE];
     read_exactly(inode, 0, &mut bytes, held)?;
     let header = Header::parse(&bytes)?;
-    let mut space = Space::new(memory())?;
+    let mut space = pager::retry(held, |_| Space::new(memory()))?;
     let mut end = PageNo(0);
     for index in 0..header.segments {
         let mut bytes = [0; PROGRAM_HEADER_SIZE];
@@ -130,11 +130,8 @@ fn load(
     }
     let stack = end.plus(GUARD_PAGES);
     let stack = PageRange::new(stack, stack.plus(STACK_PAGES));
-    space.map(
-        stack,
-        Permissions::READ | Permissions::WRITE,
-        Promise::Charged,
-    )?;
+    let data = Permissions::READ | Permissions::WRITE;
+    pager::retry(held, |_| space.map(stack, data, Promise::Charged))?;
     let address = stack.start.address();
     let arguments = arguments
         .place(bytes_of(&mut space, address, held)?, address.0)
@@ -180,11 +177,8 @@ fn load_segment(
             held,
         )?;
     }
-    space.map(
-        PageRange::new(own, pages.end),
-        permissions,
-        Promise::Charged,
-    )?;
+    let rest = PageRange::new(own, pages.end);
+    pager::retry(held, |_| space.map(rest, permissions, Promise::Charged))?;
     let mut offset = segment.file.start + mapped * PAGE_SIZE as u64;
     let mut address = own.address().0;
     while offset < segment.file.end {
@@ -217,7 +211,7 @@ fn map_program(
         program: true,
     };
     system::retain(inode, held);
-    let result = space.map_file(pages, permissions, map, false);
+    let result = pager::retry(held, |_| space.map_file(pages, permissions, map, false));
     if result.is_err() {
         system::release(inode, held);
     }

@@ -5,11 +5,11 @@ use fs::{FsError, InodeNo};
 use mm::addr::{PageRange, VirtAddr};
 use mm::file::{FileMap, FilePage};
 use mm::pt::Permissions;
-use mm::space::Promise;
+use mm::space::{MapError, Promise};
 
 use super::{Answer, Call, Failed};
 use crate::file::{self, cached, system};
-use crate::process::{Space, mapped, standstill};
+use crate::process::{Space, mapped, pager, standstill};
 
 /// Programs that pass one argument leave anything in `mode`: all but lazy is eager.
 pub fn sbrk(call: &mut Call, increment: i32, mode: u64) -> Answer {
@@ -132,11 +132,8 @@ pub fn mprotect(call: &mut Call, address: u64, length: u64, protection: i32) -> 
 pub fn msync(call: &mut Call, address: u64, length: u64) -> Answer {
     let pages = page_range(address, length)?;
     in_space(call, |space| {
-        if space.is_mapped(pages) {
-            Ok(0)
-        } else {
-            Err(Failed)
-        }
+        let mapped = space.is_mapped(pages);
+        mapped.then_some(0).ok_or(MapError::BadRange)
     })?;
     write_back(call, pages)?;
     Ok(0)
@@ -148,16 +145,18 @@ fn write_back(call: &mut Call, pages: PageRange) -> Result<(), FsError> {
     mapped::write_back(&thread.process, pages, passage.held())
 }
 
-/// Does something to the caller's address space, and lets go of the files that are not mapped any more.
-fn in_space(call: &mut Call, body: impl FnOnce(&mut Space) -> Answer) -> Answer {
+/// Does something to the caller's address space, again if it needs a frame that can be made free, and lets go of the files that are not mapped
+/// any more.
+fn in_space(call: &mut Call, mut body: impl FnMut(&mut Space) -> Result<u64, MapError>) -> Answer {
     let thread = call.caller.thread;
-    let held = &mut call.caller.held;
-    let answer = {
+    let mut passage = standstill::pass(&mut call.caller.held);
+    let held = passage.held();
+    let answer = pager::retry(held, |held| {
         let mut space = thread.process.space.lock(held);
-        body(space.as_mut().ok_or(Failed)?)
-    };
+        body(space.as_mut().ok_or(MapError::BadRange)?)
+    });
     cached::release_departed(held);
-    answer
+    Ok(answer?)
 }
 
 fn permissions(protection: i32) -> Result<Permissions, Failed> {
@@ -180,10 +179,10 @@ fn is_page_aligned(number: u64) -> bool {
 }
 
 /// The pages of a range that must begin at one and not be empty.
-fn page_range(address: u64, length: u64) -> Result<PageRange, Failed> {
-    let end = address.checked_add(length).ok_or(Failed)?;
+fn page_range(address: u64, length: u64) -> Result<PageRange, MapError> {
+    let end = address.checked_add(length).ok_or(MapError::BadRange)?;
     if !is_page_aligned(address) || length == 0 || end > abi::USER_TOP {
-        return Err(Failed);
+        return Err(MapError::BadRange);
     }
     Ok(PageRange::new(
         VirtAddr(address).page(),
@@ -192,14 +191,14 @@ fn page_range(address: u64, length: u64) -> Result<PageRange, Failed> {
 }
 
 /// Where so many bytes go: where they are wished, if that is free, or where they fit.
-fn choose(space: &Space, wish: u64, length: u64) -> Result<PageRange, Failed> {
+fn choose(space: &Space, wish: u64, length: u64) -> Result<PageRange, MapError> {
     let wished = page_range(wish, length).ok().filter(|_| wish != 0);
     if let Some(pages) = wished.filter(|&pages| space.is_free(pages)) {
         return Ok(pages);
     }
     let count = length.div_ceil(PAGE_SIZE as u64);
     if count == 0 {
-        return Err(Failed);
+        return Err(MapError::BadRange);
     }
-    space.gap(count).ok_or(Failed)
+    space.gap(count).ok_or(MapError::BadRange)
 }

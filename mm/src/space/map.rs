@@ -5,7 +5,7 @@ use abi::USER_TOP;
 use super::area::Area;
 use super::{AddressSpace, Promise};
 use crate::addr::{PageNo, PageRange, VirtAddr};
-use crate::commit::{Claim, NoMemory, Tickets};
+use crate::commit::{Claim, NoMemory, Shortage, Tickets};
 use crate::machine::Machine;
 use crate::mistake::{self, Mistake};
 use crate::phys;
@@ -14,15 +14,21 @@ use crate::pt::{ENTRIES, Format, Permissions, Walk};
 /// Why an area could not be added; nothing has changed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MapError {
-    /// The promise could not be kept.
-    NoMemory,
+    /// The promise could not be kept, or there is no frame for a table.
+    NoMemory(NoMemory),
     /// The pages lie outside the user's addresses, or something is mapped there already.
     BadRange,
 }
 
 impl From<NoMemory> for MapError {
-    fn from(_: NoMemory) -> Self {
-        Self::NoMemory
+    fn from(error: NoMemory) -> Self {
+        Self::NoMemory(error)
+    }
+}
+
+impl Shortage for MapError {
+    fn is_of_frames(&self) -> bool {
+        *self == Self::NoMemory(NoMemory::Frames)
     }
 }
 

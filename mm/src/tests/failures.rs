@@ -155,7 +155,7 @@ fn sweep(build: impl Fn() -> World, operation: impl Fn(&mut World) -> Result<(),
 
 fn mapped<T>(result: Result<T, MapError>) -> Result<(), NoMemory> {
     result.map(|_| ()).map_err(|error| match error {
-        MapError::NoMemory => NoMemory::Places,
+        MapError::NoMemory(error) => error,
         MapError::BadRange => panic!("the range is good"),
     })
 }

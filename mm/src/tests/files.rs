@@ -4,6 +4,7 @@ use abi::{MemCounter, PageInfo, ProcCounter};
 
 use super::*;
 use crate::addr::VirtAddr;
+use crate::commit::NoMemory;
 use crate::file::{FileMap, FileNo, FilePage};
 use crate::machine::Machine;
 use crate::space::copy::CopyFailure;
@@ -276,7 +277,7 @@ fn private_writable_pages_are_promised() {
     let map = whole(FILE, false);
     assert_eq!(
         space.map_file(pages(0, 250), data(), map, false),
-        Err(MapError::NoMemory)
+        Err(MapError::NoMemory(NoMemory::Places))
     );
     space
         .map_file(pages(0, 250), Permissions::READ, map, false)

@@ -298,7 +298,7 @@ impl Process {
                 self.model.extend(area.map(|number| (number, page)));
             }
             Err(MapError::BadRange) => assert!(taken, "there was room for {area:?}"),
-            Err(MapError::NoMemory) => {}
+            Err(MapError::NoMemory(_)) => {}
         }
     }
 }

@@ -4,7 +4,7 @@ use abi::MemCounter;
 
 use super::*;
 use crate::addr::VirtAddr;
-use crate::commit::Need;
+use crate::commit::{Need, NoMemory};
 use crate::space::MapError;
 use crate::space::copy::CopyFailure;
 use crate::testing::{counter, free_frames, memory, read, write};
@@ -50,7 +50,7 @@ fn a_promise_that_cannot_be_kept_is_refused_at_once() {
     let before = (free_frames(memory), counter(memory, MemCounter::Committed));
     assert_eq!(
         space.grow(400 * PAGE, Promise::Charged),
-        Err(MapError::NoMemory)
+        Err(MapError::NoMemory(NoMemory::Places))
     );
     assert_eq!(
         space.grow(u64::MAX, Promise::Charged),
@@ -69,7 +69,7 @@ fn a_promise_that_cannot_be_kept_is_refused_at_once() {
     );
     assert_eq!(
         space.grow(300 * PAGE, Promise::Charged),
-        Err(MapError::NoMemory)
+        Err(MapError::NoMemory(NoMemory::Places))
     );
     assert_eq!(space.shrink(300 * PAGE), Ok(VirtAddr(300 * PAGE)));
     assert_eq!(

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::addr::VirtAddr;
+use crate::commit::NoMemory;
 use crate::space::copy::CopyFailure;
 use crate::space::{Access, MapError};
 use crate::testing::{
@@ -99,7 +100,7 @@ fn a_mapping_takes_the_place_of_others_or_leaves_them() {
     let free = free_frames(memory);
     assert_eq!(
         space.map_over(pages(2, 5000), data(), Promise::Charged),
-        Err(MapError::NoMemory)
+        Err(MapError::NoMemory(NoMemory::Places))
     );
     assert_eq!(read(&mut space, 3 * PAGE, 1).unwrap(), [3]);
     assert_eq!(free_frames(memory), free);

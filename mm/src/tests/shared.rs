@@ -3,6 +3,7 @@
 use abi::{MemCounter, PageInfo, ProcCounter};
 
 use super::*;
+use crate::commit::NoMemory;
 use crate::space::MapError;
 use crate::space::copy::CopyFailure;
 use crate::testing::{
@@ -76,7 +77,7 @@ fn what_is_promised_is_there_and_what_cannot_be_is_refused() {
     let free = free_frames(memory);
     assert_eq!(
         space.map_shared(pages(0, 300), data(), false),
-        Err(MapError::NoMemory)
+        Err(MapError::NoMemory(NoMemory::Places))
     );
     assert_eq!(
         space.map_shared(pages(0, 0), data(), false),
@@ -113,7 +114,7 @@ fn every_allocation_of_a_shared_mapping_fails_once() {
             mapped.unwrap();
             break;
         }
-        assert_eq!(mapped, Err(MapError::NoMemory));
+        assert_eq!(mapped, Err(MapError::NoMemory(NoMemory::Places)));
         assert_eq!(free_frames(memory), free);
         assert_eq!(read(&mut space, PAGE, 4).unwrap(), b"kept");
         audit(memory, [&space]);

@@ -109,7 +109,7 @@ impl<'m> World<'m> {
         match (result, fits) {
             (Ok(()), true) => true,
             (Err(MapError::BadRange), false) => false,
-            (Err(MapError::NoMemory), true) => {
+            (Err(MapError::NoMemory(_)), true) => {
                 self.note_refusal(true);
                 false
             }

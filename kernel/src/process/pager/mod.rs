@@ -13,7 +13,7 @@ use abi::ForkMode;
 use mm::space::Wait;
 use mm::space::copy::CopyFailure;
 use mm::swap::{PageWait, SwapIn};
-use mm::{NoMemory, Reclaimed};
+use mm::{Reclaimed, Shortage};
 use sync::atomic::{AtomicU32, Ordering};
 use sync::{Counted, Held, Interruptible, SleepLock, Ticket, WaitQueue, level};
 
@@ -102,14 +102,14 @@ pub fn note_shortage() {
 }
 
 /// Does `attempt` again for as long as it fails for want of a frame and one can be made free.
-pub fn retry<T>(
+pub fn retry<T, E: Shortage>(
     held: &mut Held<level::Standstill>,
-    mut attempt: impl FnMut(&mut Held<level::Standstill>) -> Result<T, NoMemory>,
-) -> Result<T, NoMemory> {
+    mut attempt: impl FnMut(&mut Held<level::Standstill>) -> Result<T, E>,
+) -> Result<T, E> {
     let mut hope = Hope::More;
     loop {
         match attempt(held) {
-            Err(NoMemory::Frames) if hope == Hope::More => hope = relieve(held),
+            Err(error) if error.is_of_frames() && hope == Hope::More => hope = relieve(held),
             result => return result,
         }
     }
