@@ -78,11 +78,13 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         self.areas.iter().find_map(|area| {
             let cut = area.pages.intersect(pages);
             let mapped = area.file().filter(|mapped| mapped.map().shared)?;
-            let first = mapped.file_page(cut.start);
-            (!cut.is_empty()).then(|| SharedPages {
-                file: first.file,
-                indices: first.index..first.index + cut.len() as u32,
-                next: cut.end,
+            (!cut.is_empty()).then(|| {
+                let first = mapped.file_page(cut.start);
+                SharedPages {
+                    file: first.file,
+                    indices: first.index..first.index + cut.len() as u32,
+                    next: cut.end,
+                }
             })
         })
     }

@@ -551,6 +551,15 @@ fn msync_finds_what_is_shared() {
         from = next.next;
     }
     assert_eq!(found, [1..2, 4..7]);
+    let last = FileMap {
+        first: page_of(FILE, u32::MAX - 2),
+        ..whole(FILE, true)
+    };
+    space.map_file(pages(30, 32), data(), last, false).unwrap();
+    let mut sync = |from, to| space.shared_file_pages(pages(from, to));
+    assert_eq!(sync(40, 50), None, "and no page has a number beyond all");
+    let indices = sync(31, 50).map(|found| found.indices);
+    assert_eq!(indices, Some(u32::MAX - 1..u32::MAX));
     assert!(space.is_mapped(pages(0, 9)) && !space.is_mapped(pages(0, 10)));
 }
 
