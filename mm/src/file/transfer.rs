@@ -202,9 +202,8 @@ impl<M: Machine> Memory<M> {
             self.for_each_file_mapping(page, frame, |leaf, at, _| {
                 entries += u32::from(leaf.remove::<M::Format>(at, frame));
             });
-            if entries > 0 {
-                self.flush_file(file);
-            }
+            // Without an entry, too: whoever evicts the page may not have told the harts yet.
+            self.flush_file(file);
             for _ in 0..=entries {
                 self.drop_reference(frame);
             }

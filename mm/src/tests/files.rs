@@ -467,6 +467,36 @@ fn what_is_stored_during_its_eviction_is_not_dropped() {
 }
 
 #[test]
+fn what_is_cut_off_during_its_eviction_is_gone_for_every_hart() {
+    let memory = memory(200);
+    make_file(memory, FILE, 1);
+    let mut space = mapping(memory, 1, true);
+    read(&mut space, 0, 1).unwrap();
+    let context = space.context().clone();
+    on_hart(1);
+    context.enter();
+    let load = || memory.machine().read_user(VirtAddr(0), &mut [0]);
+    assert_eq!(load(), 1);
+    on_hart(0);
+    // When the entry has gone and the harts are about to be told.
+    let cut = std::cell::Cell::new(false);
+    at_fence(move || {
+        if !cut.replace(true) {
+            truncate(memory, FILE, 0);
+            on_hart(1);
+            assert_eq!(load(), 0, "the truncation has returned");
+            on_hart(0);
+        }
+    });
+    assert_eq!(memory.reclaim(1).freed, 0, "it was the truncation's to free");
+    on_hart(1);
+    context.leave();
+    on_hart(0);
+    audit(memory, [&space]);
+    assert_eq!(counter(memory, MemCounter::FileCache), 0);
+}
+
+#[test]
 fn a_mapping_departs_with_its_last_area() {
     let memory = memory(200);
     make_file(memory, FILE, 6);
