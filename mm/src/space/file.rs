@@ -22,9 +22,9 @@ use crate::file::{Dirtied, FileMap, FileRead, Lookup, Mapped, SharedPages};
 use crate::frame::{Cached, Kind};
 use crate::machine::Machine;
 use crate::mistake::{self, Mistake};
-use crate::pt::{Entry, Format, Permissions};
+use crate::pt::{Entry, Format, Permissions, Walk};
 use crate::swap::PageWait;
-use crate::tlb::{Batch, Referent, Scope};
+use crate::tlb::{Batch, Broken, Referent, Scope};
 
 impl<'m, M: Machine> AddressSpace<'m, M> {
     /// Maps pages of a file; with `over` in place of whatever is there. If it fails, that stays. From here on, and until
@@ -157,6 +157,13 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     ) -> Result<(), NoMemory> {
         let memory = self.memory;
         let mut tickets = self.tickets_for_copy(area)?;
+        if let Walk::Leaf(table, index) = self.walk(page)
+            && table.get(index) != 0
+        {
+            // Whoever evicted the page may not have told the harts yet, and the copy is another frame (R3).
+            let here = Scope::Page(page.address());
+            Broken::new((), here).flush(&self.context).into_inner();
+        }
         let mut copy = memory.allocate(Kind::Anonymous, &mut tickets);
         copy.copy_from(frame);
         let copy = self.own(page, copy.into_reference());

@@ -488,12 +488,50 @@ fn what_is_cut_off_during_its_eviction_is_gone_for_every_hart() {
             on_hart(0);
         }
     });
-    assert_eq!(memory.reclaim(1).freed, 0, "it was the truncation's to free");
+    assert_eq!(
+        memory.reclaim(1).freed,
+        0,
+        "it was the truncation's to free"
+    );
     on_hart(1);
     context.leave();
     on_hart(0);
     audit(memory, [&space]);
     assert_eq!(counter(memory, MemCounter::FileCache), 0);
+}
+
+#[test]
+fn a_copy_made_during_an_eviction_is_seen_by_every_hart() {
+    let memory = memory(200);
+    make_file(memory, FILE, 1);
+    let mut space = mapping(memory, 1, false);
+    read(&mut space, 0, 1).unwrap();
+    let context = space.context().clone();
+    on_hart(1);
+    context.enter();
+    let load = || {
+        let mut byte = [0];
+        let loaded = memory.machine().read_user(VirtAddr(0), &mut byte);
+        (loaded == 1).then_some(byte[0])
+    };
+    assert_eq!(load(), Some(1));
+    on_hart(0);
+    let space = std::rc::Rc::new(std::cell::RefCell::new(space));
+    let (writer, written) = (space.clone(), std::cell::Cell::new(false));
+    at_fence(move || {
+        if !written.replace(true) {
+            write(&mut writer.borrow_mut(), 0, b"x").unwrap();
+            on_hart(1);
+            assert_ne!(load(), Some(1), "the file's, after the write");
+            context.leave();
+            on_hart(0);
+        }
+    });
+    assert_eq!(memory.reclaim(1).freed, 1);
+    at_fence(|| ());
+    let mut space = space.borrow_mut();
+    assert_eq!(read(&mut space, 0, 1).unwrap(), b"x");
+    audit(memory, [&*space]);
 }
 
 #[test]
