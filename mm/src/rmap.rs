@@ -184,6 +184,14 @@ impl<M: Machine> Memory<M> {
         });
     }
 
+    /// Has the next flush of a family be for all its members. The owner of a space notes nothing of what it does: it may have unmapped or
+    /// protected pages a moment ago, and tell its harts in a moment.
+    pub(crate) fn note_family(&self, family: u32) {
+        self.families.for_each(family, |member| {
+            member.tightened.fetch_add(1, Ordering::Relaxed);
+        });
+    }
+
     /// Makes all harts forget what was tightened in these families, which are all different: one fence, whatever was in them.
     ///
     /// When this returns, what the caller has tightened is forgotten, whoever saw to it: a member is passed over only after

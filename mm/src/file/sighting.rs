@@ -161,7 +161,7 @@ impl<M: Machine> Memory<M> {
         });
     }
 
-    /// Makes all harts forget what was tightened in the families that map a file.
+    /// Makes all harts forget what they know of the families that map a file.
     pub(crate) fn flush_file(&self, file: FileNo) {
         let mut last = None;
         loop {
@@ -172,6 +172,9 @@ impl<M: Machine> Memory<M> {
                     insert(&mut families, sighting.family);
                 }
             });
+            for family in families.into_iter().flatten() {
+                self.note_family(family);
+            }
             self.flush_families(families.into_iter().flatten());
             last = families[15];
             if last.is_none() {

@@ -146,6 +146,44 @@ fn a_write_back_takes_the_right_to_write_from_every_hart() {
 }
 
 #[test]
+fn a_write_back_stops_harts_that_the_owner_of_a_space_has_not_told_yet() {
+    for unmaps in [true, false] {
+        let memory = memory(200);
+        make_file(memory, FILE, 1);
+        let mut space = mapping(memory, 1, true);
+        write(&mut space, 0, b"x").unwrap();
+        let context = space.context().clone();
+        on_hart(1);
+        context.enter();
+        let store = || memory.machine().write_user(VirtAddr(0), b"y");
+        assert_eq!(store(), 1);
+        on_hart(0);
+        // When the right to write has gone from the entry, or the entry, and the harts are about to be told.
+        let written = std::cell::Cell::new(false);
+        at_fence(move || {
+            if !written.replace(true) {
+                let token = memory.write_back(page_of(FILE, 0)).unwrap();
+                on_hart(1);
+                assert_eq!(store(), 0);
+                token.finish(Ok(()));
+                on_hart(0);
+            }
+        });
+        if unmaps {
+            space.unmap(pages(0, 1)).unwrap();
+        } else {
+            space.protect(pages(0, 1), Permissions::READ).unwrap();
+        }
+        at_fence(|| ());
+        assert_eq!(memory.next_dirty(0), None);
+        on_hart(1);
+        context.leave();
+        on_hart(0);
+        audit(memory, [&space]);
+    }
+}
+
+#[test]
 fn a_write_back_that_fails_leaves_the_page_dirty() {
     let memory = memory(200);
     make_file(memory, FILE, 1);
