@@ -19,6 +19,7 @@ use mm::machine::{Fence, HartSet, Machine, Root};
 use mm::pt::Sv39;
 use mm::{Layout, Memory};
 
+use crate::file::{FILES, PAGES};
 use crate::ram::Ram;
 use crate::tlb::Tlb;
 use crate::walker::{Touch, translate};
@@ -43,12 +44,18 @@ pub struct Size {
     pub slots: usize,
     /// One in so many allocations is refused; none if 0.
     pub refusals: u32,
+    /// Most pages of a file.
+    pub pages: u32,
+    /// Pages that each of the files begins with.
+    pub files: [u32; FILES.len()],
 }
 
 impl Size {
     /// Some machine with up to so many harts.
     pub fn from_seed(seed: u64, harts: usize) -> Self {
         let mut rng = Rng::with_seed(seed);
+        // Where there are few, more happens to each.
+        let pages = [2, PAGES][rng.usize(0..2)];
         Self {
             harts: rng.usize(1..=harts),
             frames: rng.u64(120..260),
@@ -56,6 +63,8 @@ impl Size {
             stubborn: rng.bool(),
             slots: [0, 0, 30, 300][rng.usize(0..4)],
             refusals: [0, 0, 64, 8][rng.usize(0..4)],
+            pages,
+            files: FILES.map(|_| rng.u32(0..=pages)),
         }
     }
 }
@@ -64,6 +73,9 @@ impl Size {
 pub trait Bystanders {
     /// `mm` waits for the machine: the moment for others to act.
     fn interfere(&self);
+
+    /// `mm` has copied a frame for the hart at work, this very moment.
+    fn copied(&self);
 
     /// The hart at work has seen `word` at `address`.
     fn saw(&self, address: VirtAddr, word: u64, touch: Touch);
@@ -268,6 +280,13 @@ impl SimMachine {
         }
     }
 
+    /// What was written to files may be code: whoever wrote it fences for itself, everywhere.
+    pub fn forget_instructions(&self) {
+        for hart in &mut self.state().harts {
+            hart.instructions.clear();
+        }
+    }
+
     /// Copies word by word through the translation of the hart at work, up to the first fault; the bytes done.
     fn transfer(
         &self,
@@ -319,6 +338,7 @@ unsafe impl Machine for SimMachine {
     unsafe fn copy_frame(&self, from: FrameNo, to: FrameNo) {
         bystanders(|all| all.interfere());
         self.ram.copy(from, to);
+        bystanders(|all| all.copied());
         bystanders(|all| all.interfere());
     }
 

@@ -68,6 +68,11 @@ fn main() -> ExitCode {
                 "oracle: {} pages swapped out, {} swapped in",
                 tally.swapped.0, tally.swapped.1
             );
+            let files = tally.files;
+            println!(
+                "oracle: {} pages of files read, {} written back, {} cut off, {} copied by who had them mapped",
+                files.read, files.written, files.cut, files.copied
+            );
             println!(
                 "oracle: {} steps in {seconds:.1} s, {:.0} steps/s, 0 divergences",
                 tally.steps,

@@ -135,7 +135,7 @@ fn run_program(
 ) -> Result<Tally, Divergence> {
     with_memory(&size, |memory| {
         // What has diverged cannot be taken apart: it is forgotten.
-        let world = ManuallyDrop::new(World::new(memory, size.harts, mode));
+        let world = ManuallyDrop::new(World::new(memory, &size, mode));
         if trace.is_some() {
             world.trace();
         }

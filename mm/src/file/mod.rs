@@ -55,7 +55,7 @@ pub struct FilePage {
 }
 
 /// What to map of a file.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileMap {
     /// The first page.
     pub first: FilePage,

@@ -662,7 +662,7 @@ fn msync_finds_what_is_shared() {
         ..whole(FILE, true)
     };
     space.map_file(pages(30, 32), data(), last, false).unwrap();
-    let mut sync = |from, to| space.shared_file_pages(pages(from, to));
+    let sync = |from, to| space.shared_file_pages(pages(from, to));
     assert_eq!(sync(40, 50), None, "and no page has a number beyond all");
     let indices = sync(31, 50).map(|found| found.indices);
     assert_eq!(indices, Some(u32::MAX - 1..u32::MAX));

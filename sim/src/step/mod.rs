@@ -3,6 +3,8 @@
 //! Pages lie in three windows: at the bottom, where an image and its heap are; across a boundary of tables on two levels; and below the
 //! top of what programs may have. Ranges stay in a window and its neighbourhood, so that they meet.
 
+mod file;
+
 use abi::{ForkMode, PAGE_SIZE, USER_TOP};
 use fastrand::Rng;
 use mm::addr::{PageNo, PageRange, VirtAddr};
@@ -10,6 +12,7 @@ use mm::pt::Permissions;
 use mm::space::Promise;
 
 use crate::model::SLOTS;
+pub use file::FileAction;
 
 /// The first page of a window, and how many there are.
 const WINDOWS: [(u64, u64); 3] = [
@@ -82,7 +85,9 @@ pub enum Action {
     Objects(usize, usize),
     /// The kernel evicts pages to make so many frames free.
     Reclaim(u64),
-    /// One of the transfers to or from swap ends, by its number modulo how many there are; true if it fails.
+    /// Something about files.
+    File(FileAction),
+    /// One of the transfers to or from swap or a file ends, by its number modulo how many there are; true if it fails.
     Transfer(usize, bool),
     /// The kernel looks at what the process uses.
     Inspect,
@@ -104,7 +109,7 @@ impl Step {
 impl Action {
     /// Something, by chance.
     pub fn random(rng: &mut Rng, mode: Option<ForkMode>) -> Self {
-        match rng.u32(0..100) {
+        match rng.u32(0..116) {
             0..20 => Self::Load(place(rng)),
             20..22 => Self::Reclaim(rng.u64(1..40)),
             22..42 => Self::Store(place(rng)),
@@ -124,7 +129,19 @@ impl Action {
             91..95 => Self::Grow(bytes(rng), promise(rng)),
             95..97 => Self::Shrink(bytes(rng)),
             97..98 => Self::Objects(rng.usize(1..2048), rng.usize(1..40)),
-            _ => Self::Inspect,
+            98..100 => Self::Inspect,
+            _ => Self::File(FileAction::random(rng)),
+        }
+    }
+
+    /// Something that changes under somebody's hands what he is about to change, by chance.
+    pub fn awkward(rng: &mut Rng, mode: Option<ForkMode>) -> Self {
+        match rng.u32(0..8) {
+            0..3 => Self::Store(place(rng)),
+            3 => Self::Reclaim(rng.u64(1..40)),
+            4 => Self::Unmap(pages(rng)),
+            5 => Self::Fork(mode.unwrap_or_else(|| fork_mode(rng))),
+            _ => Self::File(FileAction::awkward(rng)),
         }
     }
 }

@@ -71,8 +71,8 @@ impl<'m> World<'m> {
         let result = space.protect(pages, permissions);
         process.protecting.set(None);
         let model = &mut *process.model.borrow_mut();
-        let covers = model.covers(pages);
-        if self.agrees(result, covers, || format!("protect {pages:?}")) {
+        let possible = model.may_protect(pages, permissions);
+        if self.agrees(result, possible, || format!("protect {pages:?}")) {
             model.protect(pages, permissions);
         }
     }
@@ -180,7 +180,9 @@ impl<'m> World<'m> {
         }
         for (page, entry) in model.pages() {
             let info = space.page_info(page);
-            if (info.0 & (PageInfo::PRESENT | PageInfo::SWAPPED) != 0) != entry.touched {
+            let touched = info.0 & (PageInfo::PRESENT | PageInfo::SWAPPED) != 0;
+            let others = info.0 & PageInfo::FILE_OR_SHARED != 0;
+            if touched != entry.touched || touched && others == entry.is_own() {
                 self.diverge(|| format!("page {:#x}: {info:?}, but {entry:?}", page.0));
             }
         }

@@ -6,10 +6,12 @@ use std::sync::atomic::Ordering;
 
 use abi::ForkMode;
 use mm::addr::{FrameNo, PageNo, PageRange, VirtAddr};
+use mm::file::{FileMap, FilePage};
 use mm::pt::Permissions;
 use mm::space::Promise;
 
 use super::{PROCESSES, Process, Space, World};
+use crate::file::{FILES, Mapping};
 use crate::machine::WORD;
 use crate::model::{Model, SLOTS, slot};
 
@@ -50,13 +52,14 @@ impl<'m> World<'m> {
             let (Some(slot), Some(page)) = (slot(address), model.page_mut(address.page())) else {
                 continue;
             };
-            if page.shared {
+            if !page.is_own() {
                 continue;
             }
             if !self.bring_in(child, address) {
                 return false;
             }
-            let now = page.words.get(slot);
+            let Some(words) = page.words() else { continue };
+            let now = words.get(slot);
             let before = stored
                 .iter()
                 .filter(|(at, _)| *at == address)
@@ -72,7 +75,7 @@ impl<'m> World<'m> {
                     )
                 });
             }
-            page.words.replace(slot, word);
+            words.replace(slot, word);
         }
         true
     }
@@ -97,23 +100,42 @@ impl<'m> World<'m> {
         }
     }
 
-    /// A program: two pages of text, one of data, and its heap.
+    /// A program: two pages of text, by chance from a file, one of data, and its heap.
     pub(super) fn image(&self) -> Option<(Space<'m>, Model)> {
         let (mut space, mut model) = (Space::new(self.memory).ok()?, Model::default());
         let pages = |start, end| PageRange::new(PageNo(start), PageNo(end));
         let text = Permissions::READ | Permissions::EXECUTE;
         let data = Permissions::READ | Permissions::WRITE;
-        for (pages, permissions) in [(pages(0, 2), text), (pages(2, 3), data)] {
-            space.map(pages, permissions, Promise::Charged).ok()?;
-            model.map(pages, permissions, Promise::Charged);
-        }
-        for page in (0..3).map(PageNo) {
+        let file = FILES.get(self.memory.machine().chance(6) as usize);
+        let loaded = match file {
+            Some(&file) => {
+                let map = FileMap {
+                    first: FilePage { file, index: 0 },
+                    shared: false,
+                    writable: false,
+                    program: true,
+                };
+                space.map_file(pages(0, 2), text, map, false).ok()?;
+                let mapping = Mapping::new(self.file(file).clone(), map);
+                model.map_file(pages(0, 2), text, &mapping);
+                2..3
+            }
+            None => {
+                space.map(pages(0, 2), text, Promise::Charged).ok()?;
+                model.map(pages(0, 2), text, Promise::Charged);
+                0..3
+            }
+        };
+        space.map(pages(2, 3), data, Promise::Charged).ok()?;
+        model.map(pages(2, 3), data, Promise::Charged);
+        for page in loaded.map(PageNo) {
             let bytes = space.bytes_mut(page.address()).ok()?;
             let entry = model.page_mut(page)?;
             entry.touch();
+            let words = entry.words()?;
             for (slot, offset) in SLOTS.into_iter().enumerate() {
                 let word = self.new_word();
-                entry.words.replace(slot, word);
+                words.replace(slot, word);
                 bytes[offset..offset + WORD].copy_from_slice(&word.to_ne_bytes());
             }
         }
@@ -130,17 +152,6 @@ impl<'m> World<'m> {
         let space = ManuallyDrop::new(process.space.borrow_mut().take());
         self.leave(process);
         drop(ManuallyDrop::into_inner(space));
-    }
-
-    /// Has all harts leave a process.
-    pub(super) fn leave(&self, process: &Rc<Process<'m>>) {
-        for hart in 0..self.harts() {
-            let in_it = self.running.borrow()[hart]
-                .as_ref()
-                .is_some_and(|running| Rc::ptr_eq(&running.process, process));
-            if in_it {
-                self.run_process(hart, None);
-            }
-        }
+        process.model.take();
     }
 }

@@ -1,39 +1,43 @@
 //! Processes on the simulated machine, next to what they must be.
 //!
 //! A [`World`] takes one step after the other. While a step is under way, the calls `mm` makes into the machine come back
-//! here as [`Bystanders::interfere`], and other harts take steps of their own inside the first: with everything in a process that
+//! here ([`harts`]), and other harts take steps of their own inside the first: with everything in a process that
 //! is not locked, and with nothing but what their hardware lets them in one that is.
 //!
 //! Invariants: a hart that is in the middle of a step does nothing else; a space is reached only through its `RefCell`, which stands for
-//! the kernel's lock of it; the model changes when the memory does: at each store, and when an operation returns.
+//! the kernel's lock of it; the model changes when the memory does: at each store, when a page of a file is copied for its first writer, and
+//! when an operation returns.
 
 mod areas;
+mod files;
+mod harts;
 mod life;
+mod mapped;
 mod swap;
+mod tally;
 mod touch;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use abi::{ForkMode, MemCounter};
-use fastrand::Rng;
 use mm::Memory;
 use mm::addr::{PageNo, PageRange, VirtAddr};
-use mm::machine::Machine;
 use mm::pt::Permissions;
 use mm::space::{Access, AddressSpace, Context};
 use sync::Counted;
 
-use crate::machine::{Bystanders, SimMachine};
-use crate::model::{Model, Page, SLOTS, slot};
+use crate::file::FILES;
+use crate::machine::{SimMachine, Size};
+use crate::model::{Model, Page, SLOTS, Words, permits};
 use crate::step::{Action, Place, Step};
 use crate::walker::Touch;
+use files::Files;
 use swap::Device;
+pub use tally::Tally;
 
 /// Most processes there are.
 const PROCESSES: usize = 8;
-/// Steps inside steps inside steps.
-const DEPTH: usize = 3;
 
 type Space<'m> = AddressSpace<'m, SimMachine>;
 
@@ -49,6 +53,8 @@ struct Process<'m> {
     protecting: Cell<Option<(PageRange, Permissions)>>,
     /// While it forks: what others of its threads have stored, and what was there before.
     stored: RefCell<Option<Vec<(VirtAddr, u64)>>>,
+    /// While it writes to a page that is a file's until then: which, and what is in it.
+    copying: RefCell<Option<(PageNo, Words)>>,
 }
 
 impl Process<'_> {
@@ -60,13 +66,19 @@ impl Process<'_> {
     /// Whether a thread of it may do this to a page now.
     fn allows(&self, page: &Page, number: PageNo, access: Access) -> bool {
         let soon = self.protecting.get().is_some_and(|(pages, permissions)| {
-            let page = Page {
-                permissions,
-                ..page.clone()
-            };
-            pages.contains(number) && page.allows(access)
+            pages.contains(number) && permits(permissions, access)
         });
         page.allows(access) || soon
+    }
+
+    /// Before an access: what it makes the process's own.
+    fn prepare_to_copy(&self, number: PageNo, access: Access) {
+        let model = self.model.borrow();
+        let page = model.page(number).filter(|page| page.waits_for_copy());
+        let words = page
+            .filter(|_| access == Access::Write)
+            .and_then(Page::words);
+        self.copying.replace(words.map(|words| (number, words)));
     }
 
     /// Where a place is now.
@@ -94,38 +106,6 @@ struct Running<'m> {
     context: Counted<Context<'m, SimMachine>>,
 }
 
-/// How often things happened; what was not tried was not tested.
-#[derive(Clone, Copy, Default, Debug)]
-pub struct Tally {
-    /// Steps, those inside others included.
-    pub steps: u64,
-    /// Words loaded, stored or fetched and compared.
-    pub words: u64,
-    /// Faults resolved.
-    pub faults: u64,
-    /// Forks that succeeded.
-    pub forks: u64,
-    /// Operations that found no memory.
-    pub refusals: u64,
-    /// Steps inside others.
-    pub inside: u64,
-    /// Pages written to swap and read back.
-    pub swapped: (u64, u64),
-}
-
-impl std::ops::AddAssign for Tally {
-    fn add_assign(&mut self, other: Self) {
-        self.steps += other.steps;
-        self.words += other.words;
-        self.faults += other.faults;
-        self.forks += other.forks;
-        self.refusals += other.refusals;
-        self.inside += other.inside;
-        self.swapped.0 += other.swapped.0;
-        self.swapped.1 += other.swapped.1;
-    }
-}
-
 /// Processes and the harts that run them.
 pub struct World<'m> {
     memory: &'m Memory<SimMachine>,
@@ -142,16 +122,17 @@ pub struct World<'m> {
     divergence: RefCell<Option<Divergence>>,
     trace: RefCell<Option<Vec<String>>>,
     device: Device<'m>,
+    files: Files,
 }
 
 impl<'m> World<'m> {
     /// A world without processes.
-    pub fn new(memory: &'m Memory<SimMachine>, harts: usize, mode: Option<ForkMode>) -> Self {
-        Self {
+    pub fn new(memory: &'m Memory<SimMachine>, size: &Size, mode: Option<ForkMode>) -> Self {
+        let world = Self {
             memory,
             mode,
             processes: RefCell::default(),
-            running: RefCell::new((0..harts).map(|_| None).collect()),
+            running: RefCell::new((0..size.harts).map(|_| None).collect()),
             busy: Cell::new(0),
             crowded: Cell::new(false),
             depth: Cell::new(0),
@@ -160,7 +141,12 @@ impl<'m> World<'m> {
             divergence: RefCell::default(),
             trace: RefCell::default(),
             device: Device::default(),
+            files: Files::new(size.pages),
+        };
+        for (file, pages) in FILES.into_iter().zip(size.files) {
+            world.fill_file(file, pages);
         }
+        world
     }
 
     /// Keeps a line for every step from here on, those inside others indented.
@@ -188,6 +174,7 @@ impl<'m> World<'m> {
         let hart = step.hart % self.harts();
         self.act(hart, step.action);
         self.verdict()?;
+        self.check_mappings()?;
         self.audit()
     }
 
@@ -224,6 +211,10 @@ impl<'m> World<'m> {
             self.run_process(hart, None);
         }
         self.finish_transfers();
+        self.check_mappings()?;
+        self.audit()?;
+        self.finish_files()?;
+        self.verdict()?;
         self.audit()?;
         let stats = self.memory.stats();
         let lost = stats[MemCounter::Frames as usize] - stats[MemCounter::Free as usize];
@@ -315,35 +306,10 @@ impl<'m> World<'m> {
             steps: Cell::new(0),
             protecting: Cell::new(None),
             stored: RefCell::new(None),
+            copying: RefCell::new(None),
         });
         self.processes.borrow_mut().push(process.clone());
         process
-    }
-
-    /// Has a hart leave the process it runs and take up another, unless that one is locked or gone.
-    fn run_process(&self, hart: usize, process: Option<Rc<Process<'m>>>) {
-        let before = self.memory.machine().work_as(hart);
-        let busy = self.busy.get();
-        self.busy.set(busy | 1 << hart);
-        let left = self.running.borrow_mut()[hart].take();
-        if let Some(left) = left {
-            left.context.leave();
-        }
-        if let Some(process) = process {
-            process.pin(|| {
-                let context = match process.space.try_borrow() {
-                    Ok(space) => space.as_ref().map(|space| space.context().clone()),
-                    Err(_) => None,
-                };
-                if let Some(context) = context {
-                    context.enter();
-                    let process = process.clone();
-                    self.running.borrow_mut()[hart] = Some(Running { process, context });
-                }
-            });
-        }
-        self.busy.set(busy);
-        self.memory.machine().work_as(before);
     }
 
     fn act_in(&self, hart: usize, process: &Rc<Process<'m>>, action: Action) {
@@ -386,6 +352,7 @@ impl<'m> World<'m> {
             Action::Unmap(pages) => self.unmap(process, pages),
             Action::Grow(bytes, promise) => self.grow(process, bytes, promise),
             Action::Shrink(bytes) => self.shrink(process, bytes),
+            Action::File(action) => self.act_on_files(process, action),
             Action::Objects(size, count) => self.objects(size, count),
             Action::Reclaim(wanted) => {
                 self.reclaim(wanted);
@@ -397,73 +364,5 @@ impl<'m> World<'m> {
 
     fn note_refusal(&self, refused: bool) {
         self.count(|tally| tally.refusals += u64::from(refused));
-    }
-
-    /// A hart that does nothing now.
-    fn idle_hart(&self, rng: &mut Rng) -> Option<usize> {
-        let harts = self.harts();
-        let start = rng.usize(0..harts);
-        (0..harts)
-            .map(|offset| (start + offset) % harts)
-            .find(|hart| self.busy.get() >> hart & 1 == 0)
-    }
-}
-
-impl Bystanders for World<'_> {
-    fn interfere(&self) {
-        if !self.crowded.get() || self.depth.get() > DEPTH {
-            return;
-        }
-        let mut rng = self.memory.machine().fork_rng();
-        for _ in 0..rng.u32(0..3) / self.depth.get() as u32 {
-            let Some(hart) = self.idle_hart(&mut rng) else {
-                return;
-            };
-            self.count(|tally| tally.inside += 1);
-            self.act(hart, Action::random(&mut rng, self.mode));
-        }
-    }
-
-    fn saw(&self, address: VirtAddr, word: u64, touch: Touch) {
-        let (Some(slot), Some(process)) = (slot(address), self.at_work()) else {
-            return;
-        };
-        self.count(|tally| tally.words += 1);
-        let model = process.model.borrow();
-        let page = model.page(address.page());
-        let allowed = |page: &Page| process.allows(page, address.page(), touch.access());
-        if !page.is_some_and(|page| page.words.get(slot) == word && allowed(page)) {
-            self.diverge(|| format!("{touch:?} at {:#x} gave {word:#x}, on {page:x?}", address.0));
-        }
-    }
-
-    fn stored(&self, address: VirtAddr, word: u64) {
-        let (Some(slot), Some(process)) = (slot(address), self.at_work()) else {
-            return;
-        };
-        self.count(|tally| tally.words += 1);
-        let mut model = process.model.borrow_mut();
-        match model.page_mut(address.page()) {
-            Some(page) if process.allows(page, address.page(), Access::Write) => {
-                let before = page.words.replace(slot, word);
-                if let Some(stored) = &mut *process.stored.borrow_mut() {
-                    stored.push((address, before));
-                }
-            }
-            page => {
-                let page = page.map(|page| page.clone());
-                self.diverge(|| format!("a store to {:#x} succeeded, on {page:?}", address.0));
-            }
-        }
-    }
-}
-
-impl<'m> World<'m> {
-    fn at_work(&self) -> Option<Rc<Process<'m>>> {
-        let running = self.running.borrow();
-        let hart = self.memory.machine().hart();
-        running[hart]
-            .as_ref()
-            .map(|running| running.process.clone())
     }
 }

@@ -1,4 +1,4 @@
-//! The swap device and the part of the kernel: transfers that end late, in any order, or badly.
+//! The swap device and the part of the kernel: transfers that end late, in any order, or badly; those of files too ([`super::files`]).
 //!
 //! Invariants: a token is taken out of its list before anything is done with it, because other harts act meanwhile; what is being
 //! written does not change before the write has ended, which is compared.
@@ -9,26 +9,37 @@ use std::collections::HashMap;
 use abi::PAGE_SIZE;
 use mm::Reclaimed;
 use mm::addr::VirtAddr;
+use mm::file::FileRead;
 use mm::space::{Access, Resolution, Wait};
 use mm::swap::{PageWait, SwapIn, SwapOut, TransferError};
 
+use super::files::Leaving;
 use super::{Space, World};
 use crate::machine::SimMachine;
 use crate::ram::NEVER_WRITTEN;
 
-type Page = [u8; PAGE_SIZE];
+/// What is in a page.
+pub(super) type Bytes = [u8; PAGE_SIZE];
 
-/// Something that the device has been told to do.
-enum Transfer<'m> {
+/// Something that a device has been told to do.
+pub(super) enum Transfer<'m> {
     In(SwapIn<'m, SimMachine>),
     /// With what the pages were when it began.
-    Out(SwapOut<'m, SimMachine>, Vec<Page>),
+    Out(SwapOut<'m, SimMachine>, Vec<Bytes>),
+    FromFile(FileRead<'m, SimMachine>),
+    ToFile(Leaving<'m>),
+}
+
+impl Transfer<'_> {
+    fn is_write(&self) -> bool {
+        matches!(self, Self::Out(..) | Self::ToFile(_))
+    }
 }
 
 /// The device, and what is under way.
 #[derive(Default)]
 pub(super) struct Device<'m> {
-    slots: RefCell<HashMap<u64, Page>>,
+    slots: RefCell<HashMap<u64, Bytes>>,
     transfers: RefCell<Vec<Transfer<'m>>>,
     /// Of programs that wait for a page, and will perhaps try again.
     waiting: RefCell<Vec<PageWait<'m, SimMachine>>>,
@@ -55,20 +66,42 @@ impl<'m> World<'m> {
                         bytes.copy_from_slice(&NEVER_WRITTEN.to_ne_bytes());
                     }
                 }
-                self.device.transfers.borrow_mut().push(Transfer::In(read));
+                self.begin_transfer(Transfer::In(read));
                 if chance != 0 {
                     let last = self.device.transfers.borrow().len() - 1;
                     self.end_transfer(last, false);
                 }
                 chance != 0
             }
-            Wait::File(_) => unreachable!("no program maps a file"),
-            Wait::Frames => {
-                let progress = self.reclaim(u64::from(chance) + 1);
-                self.end_all_writes();
-                progress
+            Wait::File(mut read) => {
+                for bytes in read.bytes_mut().chunks_exact_mut(8) {
+                    bytes.copy_from_slice(&NEVER_WRITTEN.to_ne_bytes());
+                }
+                if chance == 0 {
+                    self.begin_transfer(Transfer::FromFile(read));
+                    return false;
+                }
+                self.end_file_read(read)
             }
+            Wait::Frames => self.make_room(u64::from(chance) + 1),
         }
+    }
+
+    /// Makes frames free; whether there were any to be had.
+    fn make_room(&self, wanted: u64) -> bool {
+        let progress = self.reclaim(wanted);
+        self.end_all_writes();
+        if progress {
+            return true;
+        }
+        // What is under way and who waits may hold the last ones.
+        self.finish_transfers();
+        self.write_all_back();
+        self.reclaim(wanted)
+    }
+
+    pub(super) fn begin_transfer(&self, transfer: Transfer<'m>) {
+        self.device.transfers.borrow_mut().push(transfer);
     }
 
     fn keep_waiting(&self, page: PageWait<'m, SimMachine>) {
@@ -79,25 +112,39 @@ impl<'m> World<'m> {
         drop(gone);
     }
 
-    /// Reclaims so many frames; the writes begin. Whether there was anything to be had.
+    /// Reclaims so many frames; the writes begin, but for some. Whether there was anything to be had.
     pub(super) fn reclaim(&self, wanted: u64) -> bool {
-        let Reclaimed { freed, writes, .. } = self.memory.reclaim(wanted);
-        let under_way = !self.device.transfers.borrow().is_empty();
-        let progress = freed != 0 || !writes.is_empty() || under_way;
+        let Reclaimed {
+            freed,
+            writes,
+            dirty,
+        } = self.memory.reclaim(wanted);
+        let mut progress = freed != 0 || !writes.is_empty();
         for write in writes {
             let pages = (0..write.count())
                 .map(|index| *write.bytes(index))
                 .collect();
-            let begun = Transfer::Out(write, pages);
-            self.device.transfers.borrow_mut().push(begun);
+            self.begin_transfer(Transfer::Out(write, pages));
         }
-        progress
+        for page in dirty {
+            if self.memory.machine().chance(8) != 0 {
+                progress |= self.write_back(page);
+            }
+        }
+        let transfers = self.device.transfers.borrow();
+        progress || transfers.iter().any(Transfer::is_write)
     }
 
-    fn end_all_writes(&self) {
+    /// Ends all writes, well.
+    pub(super) fn end_all_writes(&self) {
         loop {
-            let is_write = |transfer: &Transfer| matches!(transfer, Transfer::Out(..));
-            let Some(index) = self.device.transfers.borrow().iter().position(is_write) else {
+            let Some(index) = self
+                .device
+                .transfers
+                .borrow()
+                .iter()
+                .position(Transfer::is_write)
+            else {
                 return;
             };
             self.end_transfer(index, false);
@@ -114,13 +161,37 @@ impl<'m> World<'m> {
             let index = index % transfers.len();
             transfers.swap_remove(index)
         };
+        self.end(transfer, fails);
+    }
+
+    fn end(&self, transfer: Transfer<'m>, fails: bool) {
         match transfer {
             Transfer::In(read) => {
                 let page = self.end_read(read, fails);
                 self.keep_waiting(page);
             }
             Transfer::Out(write, pages) => self.end_write(write, pages, fails),
+            // The fault that it was for has failed.
+            Transfer::FromFile(read) if fails => drop(read),
+            Transfer::FromFile(read) => {
+                self.end_file_read(read);
+            }
+            Transfer::ToFile(leaving) => self.end_write_back(leaving, fails),
         }
+    }
+
+    /// Reads a page of a file, if nobody else does anything with the file now; whether it is there.
+    fn end_file_read(&self, read: FileRead<'m, SimMachine>) -> bool {
+        if !self.file(read.page().file).is_free() {
+            self.begin_transfer(Transfer::FromFile(read));
+            return false;
+        }
+        let page = self.fill(read);
+        let there = page.is_some();
+        if let Some(page) = page {
+            self.keep_waiting(page);
+        }
+        there
     }
 
     fn end_read(&self, mut read: SwapIn<'m, SimMachine>, fails: bool) -> PageWait<'m, SimMachine> {
@@ -138,7 +209,7 @@ impl<'m> World<'m> {
         read.finish(Ok(()))
     }
 
-    fn end_write(&self, write: SwapOut<'m, SimMachine>, pages: Vec<Page>, fails: bool) {
+    fn end_write(&self, write: SwapOut<'m, SimMachine>, pages: Vec<Bytes>, fails: bool) {
         if fails {
             write.finish(Err(TransferError));
             return;
@@ -153,10 +224,11 @@ impl<'m> World<'m> {
         write.finish(Ok(()));
     }
 
-    /// Ends all that is under way, well, and lets nobody wait any more.
+    /// Ends all that is under way, well, as far as it can end now, and lets nobody wait any more.
     pub(super) fn finish_transfers(&self) {
-        while !self.device.transfers.borrow().is_empty() {
-            self.end_transfer(0, false);
+        self.end_all_writes();
+        for read in self.device.transfers.take() {
+            self.end(read, false);
         }
         self.device.waiting.take();
     }

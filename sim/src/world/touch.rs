@@ -8,6 +8,7 @@ use abi::{MemCounter, PageInfo};
 
 use super::{Process, Space, World};
 use crate::machine::{SimMachine, WORD};
+use crate::model::Page;
 use crate::walker::Touch;
 
 /// A fault that is resolved so often in a row and comes back is one that nothing cures.
@@ -56,18 +57,19 @@ impl<'m> World<'m> {
             return Ok(());
         }
         if frames {
-            self.judge_shortage(process, address);
+            self.judge_shortage(process, address, access);
             return Err(CopyFailure::NoMemory);
         }
         Err(CopyFailure::Denied)
     }
 
     /// There is no frame, and none can be made free: that must not happen to a promise.
-    fn judge_shortage(&self, process: &Process<'m>, address: VirtAddr) {
+    fn judge_shortage(&self, process: &Process<'m>, address: VirtAddr, access: Access) {
         self.count(|tally| tally.refusals += 1);
         let model = process.model.borrow();
         let page = model.page(address.page());
-        if page.is_some_and(|page| page.is_due()) {
+        // The pages of a file that is being cut are to be had only after that.
+        if page.is_some_and(|page| page.is_due(access)) && !self.cuts_a_file() {
             self.diverge(|| format!("no frame for a promise at {:#x}", address.0));
         }
     }
@@ -85,28 +87,37 @@ impl<'m> World<'m> {
             .or(Err(CopyFailure::Denied))?;
         let space = space.as_mut().ok_or(CopyFailure::Denied)?;
         let before = space.page_info(address.page());
+        process.prepare_to_copy(address.page(), access);
         let resolution = by(space, address, access);
+        process.copying.take();
         let after = space.page_info(address.page());
-        self.check_owner(address.page(), before, after);
         self.count(|tally| tally.faults += 1);
         let mut model = process.model.borrow_mut();
-        let page = model.page_mut(address.page());
+        let mut page = model.page_mut(address.page());
+        self.check_owner(address.page(), page.as_deref(), before, after);
         let allowed = page.as_ref().is_some_and(|page| page.allows(access));
+        if let Some(page) = &mut page
+            && !page.is_own()
+            && after.0 != 0
+        {
+            // It may be there and wait only to be written.
+            page.touch();
+        }
         match (resolution, page) {
-            (Resolution::Done, Some(page)) if allowed => {
+            (Resolution::Done, Some(page))
+                if allowed && !(access == Access::Write && page.waits_for_copy()) =>
+            {
                 page.touch();
                 Ok(None)
             }
-            (Resolution::Wait(wait), Some(page)) if allowed => {
-                // A shared page may be there already and wait only to be written.
-                if page.shared && after.0 != 0 {
-                    page.touch();
-                }
-                Ok(Some(wait))
-            }
+            (Resolution::Wait(wait), Some(_)) if allowed => Ok(Some(wait)),
             (Resolution::Denied, _) if !allowed => Err(CopyFailure::Denied),
             (Resolution::Lost, Some(_)) if allowed && self.may_be_lost() => Err(CopyFailure::Lost),
-            (Resolution::NoMemory, Some(page)) if allowed && !page.is_due() => {
+            // Nobody was promised what a file is read into.
+            (Resolution::NoMemory, Some(page))
+                if allowed
+                    && (!page.is_due(access) || page.waits_for_copy() && !before.is_present()) =>
+            {
                 self.count(|tally| tally.refusals += 1);
                 Err(CopyFailure::NoMemory)
             }
@@ -123,10 +134,16 @@ impl<'m> World<'m> {
         }
     }
 
-    /// A page with one owner stays in the frame it is in, whatever its owner does, unless it goes through swap.
-    pub(super) fn check_owner(&self, page: PageNo, before: PageInfo, after: PageInfo) {
+    /// A page with one owner stays in the frame it is in, whatever its owner does, unless it goes through swap or to a file.
+    fn check_owner(&self, page: PageNo, model: Option<&Page>, before: PageInfo, after: PageInfo) {
+        let of_file = before.0 & PageInfo::FILE_OR_SHARED != 0
+            && model.is_some_and(|page| page.view().is_some());
         let swap = self.memory.stats()[MemCounter::SwapSlots as usize] != 0;
-        if !swap && before.0 & PageInfo::EXCLUSIVE != 0 && after.frame() != before.frame() {
+        if !swap
+            && !of_file
+            && before.0 & PageInfo::EXCLUSIVE != 0
+            && after.frame() != before.frame()
+        {
             self.diverge(|| format!("page {:#x} was copied by its only owner", page.0));
         }
     }

@@ -1,0 +1,282 @@
+//! Files on a disk, and the kernel's part in caching them.
+//!
+//! Invariants: contents move between the disk and the cache only while [`File::is_free`] says that nobody else moves those of the same file, or
+//! by one of several write-backs; a file's length changes on the disk first. What the disk has of a page that is not in the
+//! cache, the model has.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use abi::{MemCounter, PAGE_SIZE};
+use mm::file::{FileNo, FilePage, FileRead, WriteBack};
+use mm::swap::{PageWait, TransferError};
+
+use super::swap::{Bytes, Transfer};
+use super::{Divergence, Process, World};
+use crate::file::{FILES, File, PAGES};
+use crate::machine::{SimMachine, WORD};
+use crate::model::{SLOTS, Words};
+use crate::step::FileAction;
+
+/// A file and what the disk has of it.
+struct Stored {
+    model: Rc<File>,
+    disk: RefCell<Vec<Bytes>>,
+}
+
+/// All files.
+pub(super) struct Files {
+    all: [Stored; FILES.len()],
+    /// Most pages of one.
+    pub(super) pages: u32,
+}
+
+impl Files {
+    /// Files that are empty and may have so many pages.
+    pub(super) fn new(pages: u32) -> Self {
+        let all = FILES.map(|number| Stored {
+            model: File::new(number),
+            disk: RefCell::default(),
+        });
+        Self { all, pages }
+    }
+}
+
+/// A page on its way to the disk.
+pub(super) struct Leaving<'m> {
+    page: FilePage,
+    write: WriteBack<'m, SimMachine>,
+    /// What was in it when the write began.
+    bytes: Box<Bytes>,
+}
+
+impl<'m> World<'m> {
+    fn stored(&self, file: FileNo) -> &Stored {
+        let found = self
+            .files
+            .all
+            .iter()
+            .find(|stored| stored.model.number() == file);
+        found.expect("only files that there are have been mapped")
+    }
+
+    /// A file, as it must be.
+    pub(super) fn file(&self, file: FileNo) -> &Rc<File> {
+        &self.stored(file).model
+    }
+
+    /// Whether some file is being cut, so that others wait.
+    pub(super) fn cuts_a_file(&self) -> bool {
+        self.files
+            .all
+            .iter()
+            .any(|stored| stored.model.is_being_cut())
+    }
+
+    pub(super) fn act_on_files(&self, process: &Process<'m>, action: FileAction) {
+        match action {
+            FileAction::Map(pages, permissions, map, over) => {
+                self.map_file(process, pages, permissions, map, over);
+            }
+            FileAction::Read(page) => self.read_file(page),
+            FileAction::Write(page, slot, words) => self.write_file(page, slot, words),
+            FileAction::Truncate(file, length) => self.truncate(file, length),
+            FileAction::Sync(pages) => self.sync(process, pages),
+            FileAction::WriteBack(index) => {
+                let mut from = 0;
+                let dirty: Vec<_> = std::iter::from_fn(|| {
+                    let (page, next) = self.memory.next_dirty(from)?;
+                    from = next;
+                    Some(page)
+                })
+                .collect();
+                if !dirty.is_empty() {
+                    self.write_back(dirty[index % dirty.len()]);
+                }
+            }
+        }
+    }
+
+    /// The words that a program finds in a page of a file must be those.
+    fn check_words(&self, page: FilePage, bytes: &Bytes, what: &str) {
+        let words = self.file(page.file).page(page.index);
+        let agrees = |words: &Words| {
+            let mut slots = SLOTS.into_iter().enumerate();
+            slots
+                .all(|(slot, offset)| bytes[offset..offset + WORD] == words.get(slot).to_ne_bytes())
+        };
+        if !words.as_ref().is_some_and(agrees) {
+            let found = SLOTS.map(|offset| {
+                bytes[offset..offset + WORD]
+                    .iter()
+                    .rev()
+                    .fold(0, |word, &byte| word << 8 | u64::from(byte))
+            });
+            self.diverge(|| format!("{page:?} was {what} as {found:x?}, and is {words:x?}"));
+        }
+    }
+
+    /// Reads from the disk what the cache lacks, if the file has it.
+    pub(super) fn fill(
+        &self,
+        mut read: FileRead<'m, SimMachine>,
+    ) -> Option<PageWait<'m, SimMachine>> {
+        let page = read.page();
+        let disk = self.stored(page.file).disk.borrow();
+        *read.bytes_mut() = *disk.get(page.index as usize)?;
+        self.count(|tally| tally.files.read += 1);
+        Some(read.finish())
+    }
+
+    fn read_file(&self, page: FilePage) {
+        let Stored { model, disk } = self.stored(page.file);
+        if !model.is_free() {
+            return;
+        }
+        if let Some(read) = self.memory.read_into_cache(page) {
+            drop(self.fill(read));
+        }
+        let cached = self.memory.cached_page(page).map(|cached| {
+            let mut bytes = [0; PAGE_SIZE];
+            cached.read(0, &mut bytes);
+            bytes
+        });
+        let bytes = cached.or_else(|| disk.borrow().get(page.index as usize).copied());
+        if let Some(bytes) = bytes {
+            self.check_words(page, &bytes, "read");
+        }
+    }
+
+    /// Writes to a file, which grows by whole pages if it must and may.
+    fn write_file(&self, page: FilePage, slot: usize, words: usize) {
+        let file = self.file(page.file);
+        if !file.is_free() {
+            return;
+        }
+        let length = file.length();
+        let index = page.index % (length + 1);
+        let start = index as usize * PAGE_SIZE + if index < length { SLOTS[slot] } else { 0 };
+        let mut end = (start + words * WORD).min(self.files.pages as usize * PAGE_SIZE);
+        if end > length as usize * PAGE_SIZE {
+            end = end.next_multiple_of(PAGE_SIZE);
+        }
+        self.store_in_file(page.file, start, end);
+    }
+
+    /// Gives a file so many pages.
+    pub(super) fn fill_file(&self, file: FileNo, pages: u32) {
+        self.store_in_file(file, 0, pages as usize * PAGE_SIZE);
+    }
+
+    /// Stores new words from one byte of a file up to another.
+    fn store_in_file(&self, file: FileNo, start: usize, end: usize) {
+        let Stored { model, disk } = self.stored(file);
+        let mut bytes = Vec::new();
+        for at in (start..end).step_by(WORD) {
+            let (index, offset) = (at / PAGE_SIZE, at % PAGE_SIZE);
+            if index == model.length() as usize {
+                model.append();
+                disk.borrow_mut().push([0; PAGE_SIZE]);
+            }
+            let word = self.new_word();
+            bytes.extend(word.to_ne_bytes());
+            disk.borrow_mut()[index][offset..offset + WORD].copy_from_slice(&word.to_ne_bytes());
+            if let (Some(slot), Some(page)) = (
+                SLOTS.iter().position(|&slot| slot == offset),
+                model.page(index as u32),
+            ) {
+                page.replace(slot, word);
+            }
+        }
+        self.memory.update_file(file, start as u64, &bytes);
+        self.memory.machine().forget_instructions();
+    }
+
+    fn truncate(&self, file: FileNo, length: u32) {
+        let Stored { model, disk } = self.stored(file);
+        let before = model.length();
+        if !model.is_free() || length >= before {
+            return;
+        }
+        disk.borrow_mut().truncate(length as usize);
+        model.begin_cut(length);
+        self.memory.cut_file(file, length..before);
+        model.end_cut();
+        self.count(|tally| tally.files.cut += u64::from(before - length));
+    }
+
+    /// Begins to write a page back if it is dirty; whether it did. The end comes now or later.
+    pub(super) fn write_back(&self, page: FilePage) -> bool {
+        let file = self.file(page.file);
+        if file.is_being_cut() {
+            return false;
+        }
+        file.note_writes(1);
+        let Some(write) = self.memory.write_back(page) else {
+            file.note_writes(-1);
+            return false;
+        };
+        let bytes = Box::new(*write.bytes());
+        self.check_words(page, &bytes, "written back");
+        let leaving = Leaving { page, write, bytes };
+        match self.memory.machine().chance(8) {
+            0..3 => self.begin_transfer(Transfer::ToFile(leaving)),
+            chance => self.end_write_back(leaving, chance == 3),
+        }
+        true
+    }
+
+    pub(super) fn end_write_back(&self, leaving: Leaving<'m>, fails: bool) {
+        let Leaving { page, write, bytes } = leaving;
+        let Stored { model, disk } = self.stored(page.file);
+        if *write.bytes() != *bytes {
+            self.diverge(|| format!("{page:?} changed while it was written back"));
+        }
+        if fails {
+            write.finish(Err(TransferError));
+        } else {
+            disk.borrow_mut()[page.index as usize] = *bytes;
+            write.finish(Ok(()));
+            self.count(|tally| tally.files.written += 1);
+        }
+        model.note_writes(-1);
+    }
+
+    /// Writes everything back, well.
+    pub(super) fn write_all_back(&self) {
+        let mut from = 0;
+        while let Some((page, next)) = self.memory.next_dirty(from) {
+            // One that fails is met again, one that cannot be written now is not.
+            if !self.write_back(page) {
+                from = next;
+            }
+            self.end_all_writes();
+        }
+    }
+
+    /// Reads all files, writes all back, evicts all, and compares the disk with the model.
+    pub(super) fn finish_files(&self) -> Result<(), Divergence> {
+        for file in FILES {
+            (0..=PAGES).for_each(|index| self.read_file(FilePage { file, index }));
+        }
+        self.write_all_back();
+        let cached = || self.memory.stats()[MemCounter::FileCache as usize];
+        while self.reclaim(u64::MAX) {
+            self.finish_transfers();
+        }
+        if cached() != 0 {
+            return Err(format!("{} pages of files cannot be evicted", cached()));
+        }
+        for Stored { model, disk } in &self.files.all {
+            for (bytes, index) in disk.borrow().iter().zip(0..) {
+                let file = model.number();
+                self.check_words(FilePage { file, index }, bytes, "on the disk");
+            }
+            let (length, on_disk) = (model.length() as usize, disk.borrow().len());
+            if length != on_disk {
+                return Err(format!("{model:?} has {on_disk} on the disk"));
+            }
+        }
+        Ok(())
+    }
+}

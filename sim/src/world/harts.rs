@@ -1,0 +1,166 @@
+//! Harts: what they run, and what they do while others are in the middle of something.
+
+use std::rc::Rc;
+
+use fastrand::Rng;
+use mm::addr::VirtAddr;
+use mm::machine::Machine;
+use mm::space::Access;
+
+use super::{Process, Running, World};
+use crate::machine::Bystanders;
+use crate::model::{Page, SLOTS, slot};
+use crate::step::{Action, Place};
+use crate::walker::Touch;
+
+/// Steps inside steps inside steps.
+const DEPTH: usize = 3;
+
+impl<'m> World<'m> {
+    /// The process of the hart at work.
+    fn at_work(&self) -> Option<Rc<Process<'m>>> {
+        let running = self.running.borrow();
+        let hart = self.memory.machine().hart();
+        running[hart]
+            .as_ref()
+            .map(|running| running.process.clone())
+    }
+
+    /// Has a hart leave the process it runs and take up another, unless that one is locked or gone.
+    pub(super) fn run_process(&self, hart: usize, process: Option<Rc<Process<'m>>>) {
+        let before = self.memory.machine().work_as(hart);
+        let busy = self.busy.get();
+        self.busy.set(busy | 1 << hart);
+        let left = self.running.borrow_mut()[hart].take();
+        if let Some(left) = left {
+            left.context.leave();
+        }
+        if let Some(process) = process {
+            process.pin(|| {
+                let context = match process.space.try_borrow() {
+                    Ok(space) => space.as_ref().map(|space| space.context().clone()),
+                    Err(_) => None,
+                };
+                if let Some(context) = context {
+                    context.enter();
+                    let process = process.clone();
+                    self.running.borrow_mut()[hart] = Some(Running { process, context });
+                }
+            });
+        }
+        self.busy.set(busy);
+        self.memory.machine().work_as(before);
+    }
+
+    /// Has all harts leave a process.
+    pub(super) fn leave(&self, process: &Rc<Process<'m>>) {
+        for hart in 0..self.harts() {
+            let in_it = self.running.borrow()[hart]
+                .as_ref()
+                .is_some_and(|running| Rc::ptr_eq(&running.process, process));
+            if in_it {
+                self.run_process(hart, None);
+            }
+        }
+    }
+
+    /// A hart that does nothing now.
+    fn idle_hart(&self, rng: &mut Rng) -> Option<usize> {
+        let harts = self.harts();
+        let start = rng.usize(0..harts);
+        (0..harts)
+            .map(|offset| (start + offset) % harts)
+            .find(|hart| self.busy.get() >> hart & 1 == 0)
+    }
+
+    /// Programs on harts that do nothing now touch a page or two, and go on to the next if they may not.
+    fn glance(&self, rng: &mut Rng) {
+        let machine = self.memory.machine();
+        let before = machine.hart();
+        for hart in 0..self.harts() {
+            machine.work_as(hart);
+            let idle = self.busy.get() >> hart & 1 == 0;
+            let Some(process) = self.at_work().filter(|_| idle) else {
+                continue;
+            };
+            for _ in 0..rng.u32(0..4) {
+                let place = Place::Mapped(rng.usize(0..64), rng.usize(0..SLOTS.len()));
+                let touch = [Touch::Load, Touch::Store, Touch::Fetch][rng.usize(0..3)];
+                machine.touch(process.address(place), touch, self.new_word());
+            }
+        }
+        machine.work_as(before);
+    }
+}
+
+impl Bystanders for World<'_> {
+    fn interfere(&self) {
+        if !self.crowded.get() || self.depth.get() > DEPTH {
+            return;
+        }
+        let mut rng = self.memory.machine().fork_rng();
+        if rng.bool() {
+            self.glance(&mut rng);
+        }
+        for _ in 0..rng.u32(0..3) / self.depth.get() as u32 {
+            let Some(hart) = self.idle_hart(&mut rng) else {
+                return;
+            };
+            self.count(|tally| tally.inside += 1);
+            let action = match rng.u32(0..3) {
+                0 => Action::awkward(&mut rng, self.mode),
+                _ => Action::random(&mut rng, self.mode),
+            };
+            self.act(hart, action);
+        }
+    }
+
+    fn copied(&self) {
+        let Some(process) = self.at_work() else {
+            return;
+        };
+        if let Some((page, words)) = &*process.copying.borrow()
+            && let Some(page) = process.model.borrow_mut().page_mut(*page)
+        {
+            page.become_copy(words);
+            self.count(|tally| tally.files.copied += 1);
+        }
+    }
+
+    fn saw(&self, address: VirtAddr, word: u64, touch: Touch) {
+        let (Some(slot), Some(process)) = (slot(address), self.at_work()) else {
+            return;
+        };
+        self.count(|tally| tally.words += 1);
+        let model = process.model.borrow();
+        let page = model.page(address.page());
+        let allowed = page.is_some_and(|page| process.allows(page, address.page(), touch.access()));
+        let words = page.and_then(Page::words);
+        if !(allowed && words.is_some_and(|words| words.get(slot) == word)) {
+            self.diverge(|| format!("{touch:?} at {:#x} gave {word:#x}, on {page:x?}", address.0));
+        }
+    }
+
+    fn stored(&self, address: VirtAddr, word: u64) {
+        let (Some(slot), Some(process)) = (slot(address), self.at_work()) else {
+            return;
+        };
+        self.count(|tally| tally.words += 1);
+        let model = process.model.borrow();
+        let page = model.page(address.page());
+        let allowed = page.is_some_and(|page| {
+            process.allows(page, address.page(), Access::Write) && !page.waits_for_copy()
+        });
+        match page.and_then(Page::words) {
+            Some(words) if allowed => {
+                let before = words.replace(slot, word);
+                if let Some(stored) = &mut *process.stored.borrow_mut() {
+                    stored.push((address, before));
+                }
+            }
+            _ => {
+                self.diverge(|| format!("a store to {:#x} succeeded, on {page:x?}", address.0));
+            }
+        }
+    }
+}
