@@ -33,8 +33,8 @@ use crate::swap::SwapOuts;
 use files::FileRound;
 use round::Round;
 
-/// Most pages that are evicted at a time.
-pub const ROUND: usize = 128;
+/// Most pages that are evicted at a time. They are kept on the kernel's stack, which is short.
+pub const ROUND: usize = 64;
 
 /// Most pages of files that one call finds to be written back: each is a transaction of the file system.
 pub const DIRTY_MOST: usize = 8;
