@@ -20,7 +20,7 @@ pub fn page_of(file: FileNo, index: u32) -> FilePage {
     FilePage { file, index }
 }
 
-fn whole(file: FileNo, shared: bool) -> FileMap {
+pub fn whole(file: FileNo, shared: bool) -> FileMap {
     FileMap {
         first: page_of(file, 0),
         shared,
@@ -52,7 +52,7 @@ pub fn mapping(memory: &'static Memory<FakeMachine>, count: u64, shared: bool) -
 }
 
 /// Every cached page goes, and with them what they cost.
-fn empty_cache(memory: &'static Memory<FakeMachine>) {
+pub fn empty_cache(memory: &'static Memory<FakeMachine>) {
     while make_free(memory, 8) != 0 {}
     assert_eq!(counter(memory, MemCounter::FileCache), 0);
 }

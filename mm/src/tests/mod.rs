@@ -1,9 +1,9 @@
 //! What the memory system promises, on the pretended machine.
 //!
-//! `faults`, `forks`, `promises`, `counters`, `fences`, `protect`, `shared`, `swap` and `shortage` state one rule each test;
-//! `failures` makes every allocation fail in turn; `audits` checks the checker; `model` runs random programs against a plain map
-//! from addresses to contents, and `fuzz` those that a fuzzer chooses; `interleavings` has several harts act at once; `museum` has
-//! a test for each mistake of the design's list.
+//! `faults`, `forks`, `promises`, `counters`, `fences`, `protect`, `shared`, `swap`, `ahead`, `shortage`, `files` and `places`
+//! state one rule each test; `failures` makes every allocation fail in turn; `audits` checks the checker; `model` runs random
+//! programs against a plain map from addresses to contents, and `fuzz` those that a fuzzer chooses; `interleavings` has several
+//! harts act at once; `museum` has a test for each mistake of the design's list.
 
 mod ahead;
 mod audits;
@@ -19,6 +19,7 @@ mod fuzz;
 mod interleavings;
 mod model;
 mod museum;
+mod places;
 mod promises;
 mod protect;
 mod shared;
