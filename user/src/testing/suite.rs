@@ -19,7 +19,7 @@ pub struct Test {
 pub struct Suite {
     /// The program's name.
     pub program: &'static str,
-    /// What it says if none has failed.
+    /// What it says if none has failed and some have passed.
     pub passed: &'static str,
     /// In the order in which they run.
     pub tests: &'static [Test],
@@ -65,7 +65,11 @@ impl Suite {
             println!("{program}: {failed} of {} tests FAILED", passed + failed);
             return 1;
         }
-        println!("{}", self.passed);
+        if passed == 0 {
+            println!("{program}: nothing was tested");
+        } else {
+            println!("{}", self.passed);
+        }
         0
     }
 }

@@ -20,91 +20,67 @@ mod shared;
 
 use core::ffi::CStr;
 use machine::{Left, Machine};
-use user::io::Lossy;
+use user::Args;
 use user::testing::child;
-use user::testing::outcome::Outcome;
-use user::{Args, eprintln, println};
+use user::testing::outcome::{Outcome, failure};
+use user::testing::suite::{Suite, Test};
 
 user::main!(run);
 
-/// A test.
-struct Test {
-    name: &'static CStr,
-    /// Swap that it needs, in times the RAM.
-    swap: usize,
-    body: fn(Machine) -> Outcome,
+type Missing = fn() -> Option<&'static str>;
+
+const fn test(name: &'static CStr, missing: Missing, body: fn() -> Outcome) -> Test {
+    Test {
+        name,
+        missing,
+        body,
+    }
 }
 
-const fn test(name: &'static CStr, swap: usize, body: fn(Machine) -> Outcome) -> Test {
-    Test { name, swap, body }
+/// At least as much swap as RAM.
+const SWAP: Missing = || missing_swap(1);
+/// Three times as much.
+const MUCH_SWAP: Missing = || missing_swap(3);
+
+fn missing_swap(times: usize) -> Option<&'static str> {
+    let machine = Machine::find().and_then(|machine| machine.with_swap(times));
+    machine.err()
 }
 
 const TESTS: &[Test] = &[
-    test(c"large", 1, large::one),
-    test(c"children", 1, large::ten),
-    test(c"family", 3, family::family),
-    test(c"fork", 1, shared::fork),
-    test(c"oneside", 1, shared::one_side),
-    test(c"copies", 1, copies::copies),
-    test(c"pipe", 1, copies::pipe),
-    test(c"regrow", 1, heap::regrow),
-    test(c"exec", 1, exec::exec),
-    test(c"badexec", 1, exec::bad_exec),
-    test(c"chain", 1, heap::chain),
-    test(c"full", 1, full::full),
+    test(c"large", SWAP, || on_machine(large::one)),
+    test(c"children", SWAP, || on_machine(large::ten)),
+    test(c"family", MUCH_SWAP, || on_machine(family::family)),
+    test(c"fork", SWAP, || on_machine(shared::fork)),
+    test(c"oneside", SWAP, || on_machine(shared::one_side)),
+    test(c"copies", SWAP, || on_machine(copies::copies)),
+    test(c"pipe", SWAP, || on_machine(copies::pipe)),
+    test(c"regrow", SWAP, || on_machine(heap::regrow)),
+    test(c"exec", SWAP, || on_machine(exec::exec)),
+    test(c"badexec", SWAP, || on_machine(exec::bad_exec)),
+    test(c"chain", SWAP, || on_machine(heap::chain)),
+    test(c"full", SWAP, || on_machine(full::full)),
 ];
 
+const SWAPTEST: Suite = Suite {
+    program: "swaptest",
+    passed: "ALL SWAP TESTS PASSED",
+    tests: TESTS,
+    run: run_without_loss,
+};
+
 fn run(args: Args) -> i32 {
-    let names = args.skip(1);
-    for name in names.clone() {
-        if TESTS.iter().all(|test| test.name != name) {
-            eprintln!(
-                "swaptest: no test is called {}; there are:",
-                Lossy::from(name)
-            );
-            for test in TESTS {
-                eprintln!("  {}", Lossy::from(test.name));
-            }
-            return 2;
-        }
-    }
-    let wanted = |test: &&Test| names.len() == 0 || names.clone().any(|name| name == test.name);
-    let machine = Machine::find();
-    let (mut passed, mut failed) = (0, 0);
-    for test in TESTS.iter().filter(wanted) {
-        let name = Lossy::from(test.name);
-        let machine = match machine.and_then(|machine| machine.with_swap(test.swap)) {
-            Ok(machine) => machine,
-            Err(reason) => {
-                println!("{name}: skipped ({reason})");
-                continue;
-            }
-        };
-        match run_one(test, machine) {
-            Ok(()) => {
-                println!("{name}: OK");
-                passed += 1;
-            }
-            Err(failure) => {
-                println!("{name}: FAILED: {failure}");
-                failed += 1;
-            }
-        }
-    }
-    if failed != 0 {
-        println!("swaptest: {failed} of {} tests FAILED", passed + failed);
-        return 1;
-    }
-    if passed == 0 {
-        println!("swaptest: nothing was tested");
-        return 0;
-    }
-    println!("ALL SWAP TESTS PASSED");
-    0
+    SWAPTEST.run(args)
 }
 
-fn run_one(test: &Test, machine: Machine) -> Outcome {
+/// How much a test uses follows from the size of the machine.
+fn on_machine(body: fn(Machine) -> Outcome) -> Outcome {
+    body(Machine::find().map_err(|reason| failure!("{reason}"))?)
+}
+
+/// Runs a test and fails if something is missing afterwards.
+fn run_without_loss(test: &Test) -> Outcome {
     let before = Left::now()?;
-    child::run(|| (test.body)(machine))?;
+    child::run(test.body)?;
     before.expect_back()
 }
