@@ -3,7 +3,7 @@
 use crate::child::{self, Child, Gate};
 use crate::measure::{Since, available_pages};
 use crate::outcome::{Outcome, ensure, expect, failure};
-use abi::MemCounter::Killed;
+use abi::MemCounter::{Frames, Killed, PageTables, SwapSlots};
 use abi::PAGE_SIZE;
 use user::memory::{Promise, SystemCounters};
 use user::region::Region;
@@ -53,8 +53,9 @@ fn fork_until_refused(region: &Region) -> Outcome {
             }
         }
     }
+    // For all before any is waited for: it is not said who takes which.
+    children.iter().flatten().try_for_each(|_| gate.open())?;
     for child in children.into_iter().flatten() {
-        gate.open()?;
         // The last ones may find no frame for their stacks, and be killed for it.
         child.join_anyhow()?;
     }
@@ -70,13 +71,13 @@ fn fork_until_refused(region: &Region) -> Outcome {
 const TABLE_REACH: usize = 512 * PAGE_SIZE;
 
 /// Pages so far apart that each has a table of its own: fork needs a third of memory for tables
-/// alone, fails after having made many of them, and gives them all back.
+/// alone, fails after having made many of them, and gives them all back. Where pages can go to swap, it fails because more than half
+/// of memory are tables, which cannot.
 pub fn tables() -> Outcome {
     let mut region = Region::new(0, Promise::Lazy)?;
     let stride = TABLE_REACH / PAGE_SIZE;
     let mut touched = 0;
-    // One frame for the page and one for its table; a fork would take another for the table.
-    while touched < SystemCounters::now()?.available() + 512 {
+    while !too_many_to_fork(touched)? {
         if region.extend(64 * stride, Promise::Lazy).is_err() {
             // More memory than addresses: the case cannot be made here.
             return Ok(());
@@ -100,6 +101,17 @@ pub fn tables() -> Outcome {
     start.expect_no_leak("writing after a fork that failed")?;
     drop(region);
     child::run(|| Ok(()))
+}
+
+/// Whether no fork can succeed with so many tables.
+fn too_many_to_fork(tables: u64) -> Outcome<bool> {
+    let counters = SystemCounters::now()?;
+    Ok(if counters[SwapSlots] == 0 {
+        // One frame for the page and one for its table; a fork would take another for the table.
+        tables >= counters.available() + 512
+    } else {
+        counters[PageTables] > counters[Frames] / 8 * 5
+    })
 }
 
 fn expect_refusal() -> Outcome {
