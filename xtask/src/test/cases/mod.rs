@@ -13,6 +13,7 @@ mod processes;
 mod shell;
 mod strength;
 mod swap;
+mod swapping;
 mod trouble;
 
 use super::case::Case;
@@ -30,6 +31,7 @@ pub fn all() -> Vec<Case> {
         strength::cases(),
         mapping::cases(),
         swap::cases(),
+        swapping::cases(),
         keyboard::cases(),
         foreign::cases(),
         course::cases(),
