@@ -3,6 +3,7 @@
 //! A mapping is given back on drop. Of one that was cut the kernel may give the missing pages to another: programs that cut
 //! must not use the heap meanwhile, which could come to lie there.
 
+use crate::file::Fd;
 use crate::pages::Pages;
 use crate::syscall::{self, Result, check};
 use abi::{MapFlags, PAGE_SIZE, Protection};
@@ -13,7 +14,7 @@ use core::ops::{Deref, Range};
 pub enum Sharing {
     /// The process alone.
     Private,
-    /// All processes that have the mapping from the one that made it.
+    /// All processes that have the mapping from the one that made it; of a file, everybody who reads or maps it.
     Shared,
 }
 
@@ -25,6 +26,19 @@ impl Sharing {
             Self::Shared => MapFlags::SHARED.with(MapFlags::ANONYMOUS),
         }
     }
+
+    /// The flags of a mapping of a file.
+    pub const fn file_flags(self) -> MapFlags {
+        self.flags().without(MapFlags::ANONYMOUS)
+    }
+}
+
+/// What is in the pages before anything is stored.
+#[derive(Clone, Copy, Debug)]
+enum Source {
+    Zeros,
+    /// What is in a file from this page on.
+    File(Fd, usize),
 }
 
 /// Mapped pages; unmapped on drop.
@@ -43,13 +57,29 @@ impl Mapping {
     pub fn near(wish: u64, pages: usize, sharing: Sharing, protection: Protection) -> Result<Self> {
         let flags = sharing.flags();
         // SAFETY: new memory appears where none is.
-        let start = check(unsafe { map(wish, pages, protection, flags) })?;
-        Ok(Self {
-            pages: Pages {
-                start,
-                count: pages,
-            },
-        })
+        let start = check(unsafe { map(wish, pages, protection, flags, Source::Zeros) })?;
+        Ok(Self::at(start, pages))
+    }
+
+    /// Maps a file from its page `first` on, where there is room. The descriptor need not stay open.
+    pub fn of_file(
+        file: Fd,
+        first: usize,
+        pages: usize,
+        sharing: Sharing,
+        protection: Protection,
+    ) -> Result<Self> {
+        let flags = sharing.file_flags();
+        let source = Source::File(file, first);
+        // SAFETY: new memory appears where none is.
+        let start = check(unsafe { map(0, pages, protection, flags, source) })?;
+        Ok(Self::at(start, pages))
+    }
+
+    fn at(start: u64, count: usize) -> Self {
+        Self {
+            pages: Pages { start, count },
+        }
     }
 
     /// Maps zeros in place of some of the pages.
@@ -60,8 +90,39 @@ impl Mapping {
         protection: Protection,
     ) -> Result<()> {
         let flags = sharing.flags().with(MapFlags::FIXED);
+        self.map_over(pages, protection, flags, Source::Zeros)
+    }
+
+    /// Maps a file from its page `first` on in place of some of the pages.
+    pub fn renew_from_file(
+        &self,
+        pages: Range<usize>,
+        file: Fd,
+        first: usize,
+        sharing: Sharing,
+        protection: Protection,
+    ) -> Result<()> {
+        let flags = sharing.file_flags().with(MapFlags::FIXED);
+        self.map_over(pages, protection, flags, Source::File(file, first))
+    }
+
+    fn map_over(
+        &self,
+        pages: Range<usize>,
+        protection: Protection,
+        flags: MapFlags,
+        source: Source,
+    ) -> Result<()> {
+        let start = self.address(pages.start);
         // SAFETY: no object lives in the pages.
-        check(unsafe { map(self.address(pages.start), pages.len(), protection, flags) }).map(drop)
+        check(unsafe { map(start, pages.len(), protection, flags, source) }).map(drop)
+    }
+
+    /// Has what was stored in some of the pages, where they are a file's and shared, written to the file: it is on the disk when
+    /// this returns.
+    pub fn sync(&self, pages: Range<usize>) -> Result<()> {
+        // SAFETY: the call changes no memory.
+        check(unsafe { syscall::msync(self.address(pages.start), bytes(pages.len())) }).map(drop)
     }
 
     /// Says what may be done with some of the pages.
@@ -97,12 +158,22 @@ fn bytes(pages: usize) -> u64 {
     (pages * PAGE_SIZE) as u64
 }
 
-/// The call, for what is no file.
+/// The call.
 ///
 /// # Safety
 ///
 /// With [`MapFlags::FIXED`], no object may live in the pages.
-unsafe fn map(address: u64, pages: usize, protection: Protection, flags: MapFlags) -> u64 {
+unsafe fn map(
+    address: u64,
+    pages: usize,
+    protection: Protection,
+    flags: MapFlags,
+    source: Source,
+) -> u64 {
+    let (fd, offset) = match source {
+        Source::Zeros => (-1, 0),
+        Source::File(file, first) => (file.0, bytes(first)),
+    };
     // SAFETY: the caller's promise.
-    unsafe { syscall::mmap(address, bytes(pages), protection.0, flags.0, -1, 0) }
+    unsafe { syscall::mmap(address, bytes(pages), protection.0, flags.0, fd, offset) }
 }

@@ -19,7 +19,9 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure described by `text`, cut where it is too long.
+    /// A failure described by `text`, cut where it is too long. Out of line: programs have many, and their files an end.
+    #[cold]
+    #[inline(never)]
     pub fn new(text: fmt::Arguments) -> Self {
         let mut failure = Self {
             text: [0; 116],

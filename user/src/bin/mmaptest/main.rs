@@ -1,7 +1,7 @@
 //! `mmaptest [NAME]...`: do mappings hold what was stored in them, for whom it was stored, and nothing longer than they are mapped?
 //!
 //! Runs all tests, or those named, each in a process of its own, and prints one line for each. Afterwards as many frames must be
-//! free and committed as before. What this kernel lacks (shared mappings, a disk to swap to, an audit) is skipped, and said so.
+//! free and committed as before. What this kernel lacks (shared mappings, mapped files, a disk to swap to, an audit) is skipped, and said so.
 
 #![no_std]
 #![no_main]
@@ -9,6 +9,7 @@
 mod basic;
 mod code;
 mod family;
+mod file;
 mod kernel;
 mod object;
 mod place;
@@ -20,9 +21,10 @@ mod tools;
 mod unmap;
 mod whole;
 
-use abi::{MemCounter, Protection};
+use abi::{MemCounter, OpenFlags, Protection};
 use core::ffi::CStr;
 use user::Args;
+use user::file::Fd;
 use user::mapping::{Mapping, Sharing};
 use user::memory::{Audit, SystemCounters, touch_own_pages};
 use user::testing::measure::Levels;
@@ -44,6 +46,7 @@ const fn test(name: &'static CStr, missing: Missing, body: fn() -> Outcome) -> T
 
 const PRIVATE: Missing = || missing_mappings(Sharing::Private, "this kernel has no mmap");
 const SHARED: Missing = || missing_mappings(Sharing::Shared, "mmap answers -1 to MAP_SHARED");
+const FILES: Missing = || SHARED().or_else(missing_files);
 const SWAP: Missing = || PRIVATE().or_else(missing_swap);
 const SHARED_SWAP: Missing = || SHARED().or_else(missing_swap);
 const AUDIT: Missing = || {
@@ -56,6 +59,15 @@ fn missing_mappings(sharing: Sharing, reason: &'static str) -> Option<&'static s
     Mapping::new(1, sharing, Protection::READ)
         .err()
         .map(|_| reason)
+}
+
+fn missing_files() -> Option<&'static str> {
+    let file = Fd::open(c"/mmaptest", OpenFlags::READ_ONLY);
+    let mapped = file.and_then(|file| {
+        let mapped = Mapping::of_file(file, 0, 1, Sharing::Private, Protection::READ);
+        file.close().and(mapped)
+    });
+    mapped.err().map(|_| "mmap answers -1 to files")
 }
 
 fn missing_swap() -> Option<&'static str> {
@@ -109,6 +121,27 @@ const TESTS: &[Test] = &[
     test(c"sharedcommit", SHARED, object::sharedcommit),
     test(c"sharedapart", SHARED, shared::sharedapart),
     test(c"sharedswap", SHARED_SWAP, swap::sharedswap),
+    test(c"fileprivate", FILES, file::private::fileprivate),
+    test(c"fileprivatefork", FILES, file::private::fileprivatefork),
+    test(c"fileshared", FILES, file::shared::fileshared),
+    test(c"filestrangers", FILES, file::shared::filestrangers),
+    test(c"filelasting", FILES, file::lasting::filelasting),
+    test(c"filecrowded", FILES, file::lasting::filecrowded),
+    test(c"fileend", FILES, file::behind::fileend),
+    test(c"filegrows", FILES, file::behind::filegrows),
+    test(c"filetruncated", FILES, file::behind::filetruncated),
+    test(c"fileunlinked", FILES, file::behind::fileunlinked),
+    test(c"fileoffsets", FILES, file::parts::fileoffsets),
+    test(c"fileparts", FILES, file::parts::fileparts),
+    test(c"filefixed", FILES, file::parts::filefixed),
+    test(c"filedescriptors", FILES, file::forbidden::filedescriptors),
+    test(c"filearguments", FILES, file::forbidden::filearguments),
+    test(c"filereadonly", FILES, file::forbidden::filereadonly),
+    test(c"fileitself", FILES, file::kernel::fileitself),
+    test(c"filepipes", FILES, file::kernel::filepipes),
+    test(c"fileexec", FILES, file::kernel::fileexec),
+    test(c"running", FILES, file::program::running),
+    test(c"tencopies", FILES, file::program::tencopies),
     test(c"audit", AUDIT, whole::audit),
 ];
 
@@ -120,6 +153,9 @@ const MMAPTEST: Suite = Suite {
 };
 
 fn run(args: Args) -> i32 {
+    if args.clone().nth(1) == Some(file::stranger::STRANGER) {
+        return file::stranger::serve();
+    }
     MMAPTEST.run(args)
 }
 

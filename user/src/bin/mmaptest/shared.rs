@@ -3,8 +3,10 @@
 use crate::child::{self, Gate};
 use crate::measure::Since;
 use crate::outcome::{Outcome, expect};
-use crate::tools::{FREE, PAGE, READ_WRITE, mark, marked, out_of_reach, store_kills, zero};
-use abi::{ForkMode, MemCounter, Protection};
+use crate::tools::{
+    FORK_MODES, FREE, PAGE, READ_WRITE, mark, marked, out_of_reach, store_kills, zero,
+};
+use abi::{MemCounter, Protection};
 use user::mapping::{Mapping, Sharing};
 use user::memory;
 
@@ -16,7 +18,7 @@ pub fn shared(pages: usize) -> Outcome<Mapping> {
 /// What was there at the fork, and what either side writes after it, is there for both, however the fork copies.
 pub fn sharing() -> Outcome {
     const PAGES: usize = 8;
-    for mode in [ForkMode::CopyOnWrite, ForkMode::Eager] {
+    for mode in FORK_MODES {
         memory::set_fork_mode(mode)?;
         let mapping = shared(PAGES)?;
         zero("before all", &mapping, 0..PAGES)?;

@@ -2,7 +2,7 @@
 
 use crate::child;
 use crate::outcome::{Outcome, ensure, expect};
-use abi::{FAILURE, MapFlags, PAGE_SIZE, Protection, USER_TOP};
+use abi::{FAILURE, ForkMode, MapFlags, PAGE_SIZE, Protection, USER_TOP};
 use core::ops::Range;
 use user::file::{Fd, pipe};
 use user::mapping::{Mapping, Sharing};
@@ -17,6 +17,9 @@ pub const READ_WRITE: Protection = Protection::READ.with(Protection::WRITE);
 pub const FREE: u64 = 1 << 37;
 /// The last page that a program can have.
 pub const LAST: u64 = USER_TOP - PAGE;
+
+/// The ways of a fork to copy memory.
+pub const FORK_MODES: [ForkMode; 2] = [ForkMode::CopyOnWrite, ForkMode::Eager];
 
 /// Private zeros that can be loaded and stored.
 pub fn private(pages: usize) -> Outcome<Mapping> {

@@ -1,4 +1,5 @@
-//! Mappings: `mmaptest`, with as many harts as matter, with an audit, and with more pages than frames.
+//! Mappings: `mmaptest`, with as many harts as matter, with an audit, and with more pages than frames. Afterwards the disk must
+//! be sound: files without names are given back when they are unmapped.
 
 use super::super::case::Case;
 use crate::launch::AUDIT;
@@ -11,6 +12,7 @@ pub fn cases() -> Vec<Case> {
             .shows("^ALL MMAP TESTS PASSED$")
             .shows("^audit: OK$")
             .hides(r"skipped \((this kernel|mmap)")
+            .leaves_disk_sound()
     };
     vec![
         passes("1 harts"),
