@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod files;
+mod mapped;
 mod mapping;
 mod memory;
 mod processes;
@@ -87,10 +88,14 @@ fn run_all() -> Outcome<u32> {
     scratch::enter(DIRECTORY)?;
     files::prepare()?;
     let (mut operations, mut failures, mut differences) = (0, 0, 0);
-    for operation in [processes::ALL, memory::ALL, mapping::ALL, files::ALL]
-        .into_iter()
-        .flatten()
-    {
+    let rooms = [
+        processes::ALL,
+        memory::ALL,
+        mapping::ALL,
+        mapped::ALL,
+        files::ALL,
+    ];
+    for operation in rooms.into_iter().flatten() {
         operations += 1;
         match sweep(operation) {
             Ok(count) => {
