@@ -18,9 +18,12 @@ struct Unmapped {
     references: u32,
 }
 
+/// Most pages of files in a round: it lies on a kernel stack beside the private ones.
+const FILES_MOST: usize = ROUND / 2;
+
 /// The pages of files in a round.
 pub(super) struct FileRound {
-    unmapped: ArrayVec<Unmapped, ROUND>,
+    unmapped: ArrayVec<Unmapped, FILES_MOST>,
     /// Pages that could go, but for what their files lack of them.
     pub(super) dirty: ArrayVec<FilePage, DIRTY_MOST>,
 }
@@ -36,6 +39,11 @@ impl FileRound {
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.unmapped.len() + self.dirty.len()
+    }
+
+    /// Whether there is no room for another one.
+    pub(super) fn is_full(&self) -> bool {
+        self.unmapped.is_full()
     }
 }
 

@@ -97,9 +97,12 @@ impl<M: Machine> Memory<M> {
 
     /// Moves the hand on until so many pages are found that can go, or it has moved often enough.
     fn gather(&self, wanted: usize, moves: &mut u64, round: &mut Round, files: &mut FileRound) {
-        while round.len() + files.len() < wanted && *moves > 0 {
+        let enough = |round: &Round, files: &FileRound| {
+            round.len() + files.len() >= wanted || files.is_full()
+        };
+        while !enough(round, files) && *moves > 0 {
             let from = round.len();
-            while round.len() + files.len() < wanted && *moves > 0 {
+            while !enough(round, files) && *moves > 0 {
                 *moves -= 1;
                 let frame = self.move_hand();
                 if self.slots.len() != 0 {
