@@ -61,6 +61,11 @@ impl Member {
             links: Links::new(),
         }
     }
+
+    /// Whether harts may still have rights that somebody else has taken from an entry, although the entry may be another one by now.
+    pub(crate) fn has_stale_rights(&self) -> bool {
+        self.flushed.load(Ordering::Acquire) < self.tightened.load(Ordering::Relaxed)
+    }
 }
 
 const LISTS: usize = 64;

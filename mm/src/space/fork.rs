@@ -31,7 +31,7 @@ struct Fork<'f, 'm, M: Machine> {
     mode: ForkMode,
     /// Page entries copied.
     entries: u64,
-    /// The parent lost a write right, or has just lost a page to swap.
+    /// The parent lost a write right.
     tightened: bool,
 }
 
@@ -79,7 +79,9 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             M::Format::KERNEL_ROOT,
             PageNo(0),
         );
-        if fork.tightened && !mistake::makes(Mistake::NoFlushAfterFork) {
+        // Some hart may still write a page that was evicted a moment ago, and that may even be back, read-only.
+        let tightened = fork.tightened || self.context.member().has_stale_rights();
+        if tightened && !mistake::makes(Mistake::NoFlushAfterFork) {
             Broken::new((), Scope::Space)
                 .flush(&self.context)
                 .into_inner();
@@ -154,8 +156,7 @@ impl<M: Machine> Fork<'_, '_, M> {
                 // The reference is taken before the child's entry exists, and while the parent's keeps the frame alive.
                 Entry::Page(frame) => self.memory.frames.record(frame).add_reference(),
                 Entry::Swapped(slot) => self.share_slot(slot),
-                // Not flushed yet, perhaps: see `share_slot`.
-                Entry::Evicted => self.tightened = true,
+                Entry::Evicted => {}
                 Entry::Empty | Entry::Table(_) => continue,
             }
             left -= 1;
@@ -176,10 +177,9 @@ impl<M: Machine> Fork<'_, '_, M> {
         }
     }
 
-    /// A further reference to a page in swap. It may have been evicted a moment ago, and some hart still write it.
-    fn share_slot(&mut self, slot: SlotNo) {
+    /// A further reference to a page in swap.
+    fn share_slot(&self, slot: SlotNo) {
         self.memory.slots.record(slot).add_reference();
-        self.tightened = true;
     }
 
     /// Copies the pages of a leaf table that begins at `base`, and shares those in swap.
@@ -197,10 +197,7 @@ impl<M: Machine> Fork<'_, '_, M> {
             let copy = match entry {
                 Entry::Page(_) if word & M::Format::SHARED != 0 => of_shared::<M::Format>(word),
                 Entry::Page(frame) => self.copy_page(word, frame, base.plus(index as u64)),
-                Entry::Evicted => {
-                    self.tightened = true;
-                    word
-                }
+                Entry::Evicted => word,
                 Entry::Swapped(slot) => {
                     self.share_slot(slot);
                     word

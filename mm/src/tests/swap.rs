@@ -4,12 +4,13 @@ use abi::{MemCounter, PageInfo, ProcCounter};
 
 use super::*;
 use crate::addr::VirtAddr;
+use crate::machine::Machine;
 use crate::space::copy::CopyFailure;
 use crate::space::{Access, Resolution, Wait};
 use crate::swap::SwapOut;
 use crate::testing::{
-    Space, audit, begin_writes, counter, evict_all, free_frames, make_free, memory_with_swap, peek,
-    read, settle, write,
+    Space, at_fence, audit, begin_writes, counter, evict_all, free_frames, make_free,
+    memory_with_swap, on_hart, peek, read, settle, write,
 };
 
 /// A space with `count` pages, each of which begins with its number, that can be evicted.
@@ -463,6 +464,38 @@ fn unmapping_swapped_pages_frees_their_slots() {
     assert_eq!(slots_in_use(memory), 15);
     audit(memory, [&space]);
     assert_eq!(read(&mut space, 6 * PAGE, 1), Err(CopyFailure::Denied));
+}
+
+#[test]
+fn nobody_stores_to_what_a_child_has_although_it_was_forked_during_an_eviction() {
+    let memory = memory_with_swap(200, 10);
+    let space = std::rc::Rc::new(std::cell::RefCell::new(numbered(memory, 1)));
+    let context = space.borrow().context().clone();
+    on_hart(1);
+    context.enter();
+    let store = || memory.machine().write_user(VirtAddr(0), b"parent");
+    assert_eq!(store(), 6);
+    on_hart(0);
+    let child = std::rc::Rc::new(std::cell::RefCell::new(None));
+    let (parent, born) = (space.clone(), child.clone());
+    let forked = std::cell::Cell::new(false);
+    // When the entry has gone and the harts are about to be told: the page comes back, read-only.
+    at_fence(move || {
+        if !forked.replace(true) {
+            let mut parent = parent.borrow_mut();
+            read(&mut parent, 0, 1).unwrap();
+            born.replace(Some(parent.fork(COW).unwrap()));
+            on_hart(1);
+            assert_eq!(store(), 0, "the child exists");
+            context.leave();
+            on_hart(0);
+        }
+    });
+    let _ = make_free(memory, 1);
+    at_fence(|| ());
+    let mut child = child.take().expect("there was a fence");
+    assert_eq!(read(&mut child, 0, 6).unwrap(), b"parent");
+    audit(memory, [&*space.borrow(), &child]);
 }
 
 #[test]
