@@ -1,7 +1,7 @@
 //! What can happen to files and with them.
 
 use fastrand::Rng;
-use mm::addr::PageRange;
+use mm::addr::{PageNo, PageRange};
 use mm::file::{FileMap, FileNo, FilePage};
 use mm::pt::Permissions;
 
@@ -14,6 +14,8 @@ use crate::model::SLOTS;
 pub enum FileAction {
     /// Pages of a file are mapped; true if in place of what is there.
     Map(PageRange, Permissions, FileMap, bool),
+    /// A page of a file is mapped shared, here and in place of what is there, stored to and unmapped.
+    Visit(PageNo, FilePage),
     /// A page of a file is read.
     Read(FilePage),
     /// So many words are written to a file, from a slot of a page on.
@@ -42,8 +44,9 @@ impl FileAction {
     /// Something that changes what others have mapped.
     pub fn awkward(rng: &mut Rng) -> Self {
         match rng.u32(0..8) {
-            0 => Self::Truncate(file(rng), length(rng)),
-            1..4 => Self::Write(page(rng), rng.usize(0..SLOTS.len()), rng.usize(1..1200)),
+            0..2 => Self::Truncate(file(rng), length(rng)),
+            2..4 => Self::Visit(pages(rng).start, page(rng)),
+            4..6 => Self::Write(page(rng), rng.usize(0..SLOTS.len()), rng.usize(1..1200)),
             _ => Self::WriteBack(rng.usize(0..16)),
         }
     }
@@ -51,7 +54,7 @@ impl FileAction {
 
 /// A number of pages.
 fn length(rng: &mut Rng) -> u32 {
-    [0, rng.u32(0..PAGES)][rng.usize(0..2)]
+    rng.u32(0..PAGES) * u32::from(rng.u32(0..4) != 0)
 }
 
 fn file(rng: &mut Rng) -> FileNo {

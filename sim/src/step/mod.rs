@@ -136,7 +136,7 @@ impl Action {
 
     /// Something that changes under somebody's hands what he is about to change, by chance.
     pub fn awkward(rng: &mut Rng, mode: Option<ForkMode>) -> Self {
-        match rng.u32(0..8) {
+        match rng.u32(0..9) {
             0..3 => Self::Store(place(rng)),
             3 => Self::Reclaim(rng.u64(1..40)),
             4 => Self::Unmap(pages(rng)),

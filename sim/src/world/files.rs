@@ -78,6 +78,7 @@ impl<'m> World<'m> {
             FileAction::Map(pages, permissions, map, over) => {
                 self.map_file(process, pages, permissions, map, over);
             }
+            FileAction::Visit(at, page) => self.visit(process, at, page),
             FileAction::Read(page) => self.read_file(page),
             FileAction::Write(page, slot, words) => self.write_file(page, slot, words),
             FileAction::Truncate(file, length) => self.truncate(file, length),

@@ -112,6 +112,9 @@ impl Bystanders for World<'_> {
                 _ => Action::random(&mut rng, self.mode),
             };
             self.act(hart, action);
+            if rng.bool() {
+                self.glance(&mut rng);
+            }
         }
     }
 

@@ -1,11 +1,12 @@
 //! Mappings of files.
 
-use mm::addr::PageRange;
+use mm::addr::{PageNo, PageRange};
 use mm::file::{FileMap, FilePage};
 use mm::pt::Permissions;
 
 use super::{Divergence, Process, World};
 use crate::file::{FILES, Mapping, PAGES};
+use crate::walker::Touch;
 
 impl<'m> World<'m> {
     pub(super) fn map_file(
@@ -36,6 +37,20 @@ impl<'m> World<'m> {
             let mapping = Mapping::new(self.file(map.first.file).clone(), map);
             model.map_file(pages, permissions, &mapping);
         }
+    }
+
+    /// A program that has something to store in a file, and nothing else to do with it.
+    pub(super) fn visit(&self, process: &Process<'m>, at: PageNo, first: FilePage) {
+        let map = FileMap {
+            first,
+            shared: true,
+            writable: true,
+            program: false,
+        };
+        let pages = PageRange::one(at);
+        self.map_file(process, pages, Permissions::WRITE, map, true);
+        self.touch(process, at.address(), Touch::Store);
+        self.unmap(process, pages);
     }
 
     /// `msync`: of the pages that the process maps shared.
