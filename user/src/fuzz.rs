@@ -114,7 +114,7 @@ pub enum Action {
 }
 
 /// What there is to choose from, with how often.
-const WEIGHTS: [(Choice, u64); 28] = [
+const WEIGHTS: [(Choice, u64); 29] = [
     (Choice::Call(Syscall::Read), 10),
     (Choice::Call(Syscall::Write), 10),
     (Choice::Call(Syscall::Open), 12),
@@ -134,8 +134,9 @@ const WEIGHTS: [(Choice, u64); 28] = [
     (Choice::Call(Syscall::Sleep), 1),
     (Choice::Call(Syscall::Memstat), 2),
     (Choice::Call(Syscall::Forkmode), 1),
-    (Choice::Call(Syscall::Mmap), 4),
+    (Choice::Call(Syscall::Mmap), 12),
     (Choice::Call(Syscall::Munmap), 4),
+    (Choice::Call(Syscall::Msync), 3),
     (Choice::Call(Syscall::Mprotect), 3),
     (Choice::Unknown, 1),
     (Choice::Process, 6),
@@ -208,15 +209,19 @@ impl Arguments<'_> {
             Syscall::Memstat => pad([self.address(), self.length()]),
             Syscall::Forkmode => pad([sign_extended(self.random.below(4) as i32 - 1)]),
             Syscall::Getpid | Syscall::Uptime => pad([]),
+            Syscall::Mmap if self.random.once_in(2) => self.mapping_in_window(),
             Syscall::Mmap => [
                 self.random.choose(&[0, 0, 1, self.around.window.start]),
                 self.mapping_length(),
                 self.random.below(9),
                 self.random
-                    .choose(&[0x22, 0x22, 0x21, 0x21, 0x1, 0x2, 0x20, 0x23, u64::MAX]),
+                    .choose(&[0x22, 0x21, 0x1, 0x1, 0x2, 0x2, 0x20, 0x23, u64::MAX]),
                 self.descriptor(),
                 self.random.choose(&[0, 0, 0, 0x1000, 1]),
             ],
+            Syscall::Msync if self.random.once_in(2) => {
+                pad([self.page_in_window(), PAGE_SIZE as u64])
+            }
             Syscall::Munmap | Syscall::Msync => pad([self.mapped(), self.mapping_length()]),
             Syscall::Mprotect => pad([self.mapped(), self.mapping_length(), self.random.below(9)]),
             Syscall::Fork
@@ -229,7 +234,22 @@ impl Arguments<'_> {
         }
     }
 
-    /// An address where mappings are made, none of which is ever touched.
+    /// A mapping in place of a page of the window, where it will be touched: more often than not of a file, and then as a rule of
+    /// the standard output, which is one that has a first page.
+    fn mapping_in_window(&mut self) -> [u64; ARGUMENTS] {
+        let standard = self.random.once_in(2);
+        [
+            self.page_in_window(),
+            PAGE_SIZE as u64,
+            self.random.choose(&[3, 3, 3, 3, 3, 3, 3, 1]),
+            self.random
+                .choose(&[0x11, 0x11, 0x11, 0x12, 0x12, 0x31, 0x32]),
+            if standard { 1 } else { self.descriptor() },
+            0,
+        ]
+    }
+
+    /// An address where mappings are made. Those that the kernel has placed are never touched.
     fn mapped(&mut self) -> u64 {
         let pages = self.random.below(40) * PAGE_SIZE as u64;
         match self.random.below(8) {
@@ -248,10 +268,15 @@ impl Arguments<'_> {
         }
     }
 
+    /// The address of a page of the window.
+    fn page_in_window(&mut self) -> u64 {
+        let Range { start, end } = self.around.window;
+        start + self.random.below((end - start) / PAGE_SIZE as u64) * PAGE_SIZE as u64
+    }
+
     /// An address in the window, at the edge of a page more often than not.
     fn in_window(&mut self) -> u64 {
-        let Range { start, end } = self.around.window;
-        let page = start + self.random.below((end - start) / PAGE_SIZE as u64) * PAGE_SIZE as u64;
+        let page = self.page_in_window();
         let offset = match self.random.below(4) {
             0 => self.random.below(PAGE_SIZE as u64),
             1 => PAGE_SIZE as u64 - 1 - self.random.below(8),
@@ -441,6 +466,25 @@ mod tests {
     }
 
     #[test]
+    fn mappings_that_demand_a_place_get_one_page_of_the_window() {
+        let fixed = abi::MapFlags::FIXED;
+        let mut files = 0;
+        for action in actions(8) {
+            let Action::Call(Syscall::Mmap, [address, length, _, flags, ..]) = action else {
+                continue;
+            };
+            let flags = abi::MapFlags(flags as i32);
+            if flags.0 != -1 && flags.contains(fixed) {
+                let pages = WINDOW.step_by(PAGE_SIZE);
+                assert!(pages.into_iter().any(|page| page == address), "{action:?}");
+                assert_eq!(length, PAGE_SIZE as u64, "{action:?}");
+                files += u32::from(!flags.contains(abi::MapFlags::ANONYMOUS));
+            }
+        }
+        assert!(files > 500, "{files}");
+    }
+
+    #[test]
     fn reserved_descriptors_are_left_alone() {
         for action in actions(3) {
             if let Action::Call(
@@ -483,7 +527,7 @@ mod tests {
                 action => std::format!("{:?}", core::mem::discriminant(&action)),
             })
             .collect();
-        // 22 calls, two ways to inspect, and six other actions.
-        assert_eq!(kinds.len(), 22 + 2 + 6, "{kinds:?}");
+        // 23 calls, two ways to inspect, and six other actions.
+        assert_eq!(kinds.len(), 23 + 2 + 6, "{kinds:?}");
     }
 }
