@@ -9,11 +9,12 @@
 #![no_main]
 #![forbid(unsafe_code)]
 
-use abi::OpenFlags;
+use abi::{OpenFlags, PAGE_SIZE, Protection};
 use core::convert::Infallible;
 use user::file::{self, Fd};
+use user::mapping::{Mapping, Sharing};
 use user::path::PathBuffer;
-use user::promises::{Call, DONE, FOLDER, STARTED, Script};
+use user::promises::{Call, DONE, FOLDER, STARTED, Script, Way};
 use user::testing::outcome::{Outcome, ensure};
 use user::testing::scratch;
 use user::{Args, Result, eprintln, println};
@@ -40,7 +41,10 @@ fn make_and_keep(seed: u64) -> Outcome<Infallible> {
     scratch::enter(FOLDER)?;
     println!("{STARTED}{seed}");
     let mut script = Script::new(seed);
-    let mut held = Held::default();
+    let mut held = Held {
+        files: Ring::EMPTY,
+        mappings: Ring::EMPTY,
+    };
     let mut number = 0_u64;
     loop {
         number += 1;
@@ -56,18 +60,29 @@ fn make_and_keep(seed: u64) -> Outcome<Infallible> {
     }
 }
 
-/// What is kept open: a ring in which the newest takes the place of the oldest.
-#[derive(Default)]
+/// What is kept open, and what is kept mapped, so that it is `msync` alone which writes it.
 struct Held {
-    files: [Option<Fd>; Call::HELD],
+    files: Ring<Fd>,
+    mappings: Ring<Mapping>,
+}
+
+/// A ring in which the newest takes the place of the oldest.
+struct Ring<T> {
+    held: [Option<T>; Call::HELD],
     oldest: usize,
 }
 
-impl Held {
-    fn hold(&mut self, file: Fd) -> Result<()> {
-        let old = self.files[self.oldest].replace(file);
+impl<T> Ring<T> {
+    const EMPTY: Self = Self {
+        held: [const { None }; Call::HELD],
+        oldest: 0,
+    };
+
+    /// Takes one more; the oldest, if there is no room for both.
+    fn hold(&mut self, new: T) -> Option<T> {
+        let old = self.held[self.oldest].replace(new);
         self.oldest = (self.oldest + 1) % Call::HELD;
-        old.map_or(Ok(()), Fd::close)
+        old
     }
 }
 
@@ -85,15 +100,25 @@ fn make(call: &Call, held: &mut Held) -> Result<()> {
             let flags = OpenFlags::TRUNCATE.with(OpenFlags::WRITE_ONLY);
             Fd::open(path(name)?.as_c_str(), flags)?.close()
         }
-        Call::Hold(name) => held.hold(Fd::open(path(name)?.as_c_str(), OpenFlags::READ_ONLY)?),
+        Call::Hold(name) => {
+            let file = Fd::open(path(name)?.as_c_str(), OpenFlags::READ_ONLY)?;
+            held.files.hold(file).map_or(Ok(()), Fd::close)
+        }
         Call::Write {
+            way,
             path: name,
             offset,
             length,
             seed,
         } => {
             let file = Fd::open(path(name)?.as_c_str(), OpenFlags::READ_WRITE)?;
-            let written = write(file, *offset, &Call::bytes(*seed, *length));
+            let bytes = Call::bytes(*seed, *length);
+            let written = match way {
+                Way::Write => write(file, *offset, &bytes),
+                Way::Store => store(file, *offset, &bytes).map(|mapping| {
+                    held.mappings.hold(mapping);
+                }),
+            };
             file.close().and(written)
         }
     }
@@ -114,4 +139,20 @@ fn write(file: Fd, offset: usize, bytes: &[u8]) -> Result<()> {
         count if count == bytes.len() => Ok(()),
         _ => Err(user::Failed),
     }
+}
+
+/// Stores to a shared mapping and has it written. There is nothing to store to behind the end of a file.
+fn store(file: Fd, offset: usize, bytes: &[u8]) -> Result<Mapping> {
+    let end = offset + bytes.len();
+    if end as u64 > file.stat()?.size {
+        return Err(user::Failed);
+    }
+    let (first, end) = (offset / PAGE_SIZE, end.div_ceil(PAGE_SIZE));
+    let rights = Protection::READ.with(Protection::WRITE);
+    let mapping = Mapping::of_file(file, first, end - first, Sharing::Shared, rights)?;
+    for (place, &byte) in (offset % PAGE_SIZE..).zip(bytes) {
+        mapping.set_byte(place, byte);
+    }
+    mapping.sync(0..mapping.pages())?;
+    Ok(mapping)
 }

@@ -9,6 +9,15 @@ use core::fmt;
 /// their beginning up to some byte when the power goes.
 pub const ATOMIC_WRITE: usize = abi::PAGE_SIZE;
 
+/// How bytes come into a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// By one call of `write`, which may make the file longer.
+    Write,
+    /// By stores to a shared mapping, within the file, and `msync`. That does the pages one after the other, each wholly or not at all.
+    Store,
+}
+
 /// A call that changes the disk, with all it needs. Some of them must fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Call {
@@ -30,8 +39,10 @@ pub enum Call {
     /// Opens something and keeps it open, so that it outlives its names, until it is this many calls
     /// of the kind ago: [`Call::HELD`].
     Hold(String),
-    /// Opens a file, writes into it, and closes it.
+    /// Opens a file, changes bytes of it, and closes it.
     Write {
+        /// In which way.
+        way: Way,
         /// Which file.
         path: String,
         /// From this byte on.
@@ -69,11 +80,18 @@ impl fmt::Display for Call {
             Self::Truncate(path) => write!(formatter, "truncate {path}"),
             Self::Hold(path) => write!(formatter, "hold {path}"),
             Self::Write {
+                way,
                 path,
                 offset,
                 length,
                 ..
-            } => write!(formatter, "write {length} bytes at {offset} of {path}"),
+            } => {
+                let verb = match way {
+                    Way::Write => "write",
+                    Way::Store => "store and msync",
+                };
+                write!(formatter, "{verb} {length} bytes at {offset} of {path}")
+            }
         }
     }
 }

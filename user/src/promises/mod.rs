@@ -13,7 +13,7 @@ mod call;
 mod model;
 mod script;
 
-pub use call::{ATOMIC_WRITE, Call};
+pub use call::{ATOMIC_WRITE, Call, Way};
 pub use model::{Model, Seen, Tree};
 pub use script::Script;
 

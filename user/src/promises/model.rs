@@ -1,6 +1,6 @@
 //! What the calls do, as simply as it can be said: names, and the bytes behind them.
 
-use super::call::Call;
+use super::call::{Call, Way};
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -92,9 +92,16 @@ impl Model {
             },
             Call::Truncate(path) => self.file(path).is_some(),
             Call::Hold(path) => self.names.contains_key(path),
-            Call::Write { path, offset, .. } => {
-                self.file(path).is_some_and(|bytes| *offset <= bytes.len())
-            }
+            Call::Write {
+                way,
+                path,
+                offset,
+                length,
+                ..
+            } => self.file(path).is_some_and(|bytes| match way {
+                Way::Write => *offset <= bytes.len(),
+                Way::Store => offset + length <= bytes.len(),
+            }),
         }
     }
 
@@ -135,6 +142,7 @@ impl Model {
                 offset,
                 length,
                 seed,
+                ..
             } => self.edit(path, |bytes| {
                 let end = offset + part;
                 if bytes.len() < end {
@@ -197,10 +205,21 @@ mod tests {
 
     fn write(path: &str, offset: usize, length: usize) -> Call {
         Call::Write {
+            way: Way::Write,
             path: path.to_owned(),
             offset,
             length,
             seed: 1,
+        }
+    }
+
+    fn store(path: &str, offset: usize, length: usize) -> Call {
+        Call::Write {
+            way: Way::Store,
+            path: path.to_owned(),
+            offset,
+            length,
+            seed: 2,
         }
     }
 
@@ -262,6 +281,18 @@ mod tests {
         );
         model.apply_part(&write("a", 8, 8), 4);
         assert_eq!(model.file("a").map(<[u8]>::len), Some(12));
+    }
+
+    #[test]
+    fn stores_do_not_make_a_file_longer() {
+        let mut model = after(&[create("a"), write("a", 0, 8), store("a", 2, 6)]);
+        let expected = [&Call::bytes(1, 8)[..2], &Call::bytes(2, 6)[..]].concat();
+        assert_eq!(model.file("a"), Some(&expected[..]));
+        for call in [store("a", 3, 6), store("a", 8, 1), store("x", 0, 1)] {
+            assert!(!model.accepts(&call), "{call}");
+            model.apply(&call);
+        }
+        assert_eq!(model.file("a"), Some(&expected[..]));
     }
 
     #[test]

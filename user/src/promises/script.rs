@@ -3,7 +3,7 @@
 //! Most calls are made to succeed; now and then two of them meet on one name, or a directory is not
 //! empty, and one must fail. Names and bytes stay few enough for a disk of a few MiB.
 
-use super::call::Call;
+use super::call::{Call, Way};
 use super::model::Model;
 use crate::random::Random;
 use alloc::borrow::ToOwned;
@@ -18,7 +18,7 @@ const NAMES: u64 = 100;
 const DEPTH: usize = 3;
 /// Most bytes of a file: it has an indirect block.
 const LARGEST_FILE: usize = 48 * 1024;
-/// Lengths of writes, each class as often as the others: within a block, within a transaction,
+/// Lengths of writes and stores, each class as often as the others: within a block, within a transaction,
 /// over several transactions.
 const WRITE_LENGTHS: [usize; 3] = [700, 4 * 1024, 32 * 1024];
 
@@ -33,10 +33,11 @@ enum Action {
     Hold,
     Append,
     Overwrite,
+    Store,
 }
 
 /// Every action, as often as it is to be chosen.
-const ACTIONS: [Action; 16] = [
+const ACTIONS: [Action; 18] = [
     Action::Create,
     Action::Create,
     Action::Create,
@@ -53,6 +54,8 @@ const ACTIONS: [Action; 16] = [
     Action::Append,
     Action::Overwrite,
     Action::Overwrite,
+    Action::Store,
+    Action::Store,
 ];
 
 /// The calls of a seed, one after the other, and what has come of them.
@@ -98,6 +101,7 @@ impl Script {
             Action::Hold => Call::Hold(self.known_path()),
             Action::Append => self.write(|_, size| size),
             Action::Overwrite => self.write(|random, size| random.below(size as u64 + 1) as usize),
+            Action::Store => self.store(),
         }
     }
 
@@ -140,9 +144,25 @@ impl Script {
             return Call::Truncate(path);
         }
         Call::Write {
+            way: Way::Write,
             path,
             offset,
             length,
+            seed: self.random.bits(),
+        }
+    }
+
+    /// Stores to a part of some file. If it is empty, or a directory, that must fail.
+    fn store(&mut self) -> Call {
+        let path = self.known_path();
+        let size = self.model.file(&path).map_or(0, <[u8]>::len);
+        let offset = self.random.below(size.max(1) as u64) as usize;
+        let longest = self.random.choose(&WRITE_LENGTHS).min(size - offset);
+        Call::Write {
+            way: Way::Store,
+            path,
+            offset,
+            length: 1 + self.random.below(longest.max(1) as u64) as usize,
             seed: self.random.bits(),
         }
     }
@@ -186,11 +206,12 @@ mod tests {
     fn files_stay_small_and_a_directory_outgrows_its_block() {
         const ENTRIES_PER_BLOCK: usize = 64;
         let mut script = Script::new(3);
-        let (mut most, mut long) = (0, 0);
+        let (mut most, mut long, mut stored) = (0, 0, 0);
         for _ in 0..3000 {
             let call = script.next_call();
-            if let Call::Write { length, .. } = call {
+            if let Call::Write { way, length, .. } = call {
                 long += usize::from(length > ATOMIC_WRITE);
+                stored += usize::from(way == Way::Store && script.model().accepts(&call));
             }
             script.made(&call);
             let paths = || script.model().paths();
@@ -200,6 +221,6 @@ mod tests {
             assert!(paths().all(|path| bytes(path) <= LARGEST_FILE));
         }
         assert!(most > ENTRIES_PER_BLOCK, "{most}");
-        assert!(long > 100, "{long}");
+        assert!(long > 100 && stored > 100, "{long} {stored}");
     }
 }

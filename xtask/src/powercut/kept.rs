@@ -3,7 +3,8 @@
 use anyhow::{Context, Result};
 use regex::Regex;
 
-use user::promises::{ATOMIC_WRITE, Call, DONE, Model, Script, Seen, Tree};
+use abi::PAGE_SIZE;
+use user::promises::{ATOMIC_WRITE, Call, DONE, Model, Script, Seen, Tree, Way};
 
 /// What must be on the disk: every call that was said to have returned, and perhaps the one after.
 pub struct Promised {
@@ -19,7 +20,7 @@ pub enum InProgress {
     NotBegun,
     /// It is done.
     Done,
-    /// A long write is done up to some byte.
+    /// A long write is done up to some byte, or stores up to some page.
     Partly,
 }
 
@@ -67,7 +68,11 @@ impl Promised {
             return Err(self.difference(found, &before, &after));
         }
         match self.next {
-            Call::Write { length, .. } if part < length && length <= ATOMIC_WRITE => Err(format!(
+            Call::Write {
+                way: Way::Write,
+                length,
+                ..
+            } if part < length && length <= ATOMIC_WRITE => Err(format!(
                 "after call {}, only {part} bytes are there of call {}, {}",
                 self.done,
                 self.done + 1,
@@ -78,9 +83,10 @@ impl Promised {
         }
     }
 
-    /// How many bytes of the call in progress, if it is a write, can be on the disk.
+    /// How many bytes of the call in progress, if it is a write, can be on the disk; of one by stores, whole pages.
     fn part_written(&self, found: &Tree) -> usize {
         let Call::Write {
+            way,
             path,
             offset,
             length,
@@ -94,11 +100,12 @@ impl Promised {
         };
         let there = bytes.get(*offset..).unwrap_or_default();
         let written = Call::bytes(*seed, *length);
-        written
-            .iter()
-            .zip(there)
-            .take_while(|(a, b)| a == b)
-            .count()
+        let pairs = written.iter().zip(there);
+        let part = pairs.take_while(|(a, b)| a == b).count();
+        match way {
+            Way::Store if part < *length => part.saturating_sub((offset + part) % PAGE_SIZE),
+            Way::Store | Way::Write => part,
+        }
     }
 
     /// One name at which the disk is neither as it was before the call in progress nor as after it.
@@ -178,9 +185,14 @@ mod tests {
     #[test]
     fn long_writes_may_stop_half_way_and_short_ones_may_not() {
         let (mut long, mut short) = (0, 0);
-        for done in 0..200 {
+        for done in 0..300 {
             let promised = Promised::new(SEED, done);
-            let Call::Write { length, .. } = promised.next else {
+            let Call::Write {
+                way: Way::Write,
+                length,
+                ..
+            } = promised.next
+            else {
                 continue;
             };
             if !promised.before.accepts(&promised.next) {
@@ -201,6 +213,43 @@ mod tests {
             }
         }
         assert!(long > 10 && short > 10, "{long} {short}");
+    }
+
+    #[test]
+    fn stores_may_stop_between_pages_and_nowhere_else() {
+        let (mut between, mut within) = (0, 0);
+        for done in 0..600 {
+            let promised = Promised::new(SEED, done);
+            let Call::Write {
+                way: Way::Store,
+                offset,
+                length,
+                ..
+            } = promised.next
+            else {
+                continue;
+            };
+            if !promised.before.accepts(&promised.next) {
+                continue;
+            }
+            let state = |part| {
+                let mut model = promised.before.clone();
+                model.apply_part(&promised.next, part);
+                model.tree()
+            };
+            let first = PAGE_SIZE - offset % PAGE_SIZE;
+            if first < length {
+                between += 1;
+                assert_eq!(promised.check(&state(first)), Ok(InProgress::Partly));
+            }
+            let half = length / 2;
+            let new = ![state(0), state(length)].contains(&state(half));
+            if new && (offset + half) % PAGE_SIZE != 0 {
+                within += 1;
+                assert!(promised.check(&state(half)).is_err(), "call {}", done + 1);
+            }
+        }
+        assert!(between > 5 && within > 10, "{between} {within}");
     }
 
     #[test]
