@@ -44,7 +44,7 @@ pub enum Finding {
         /// How many references the frame has.
         references: u32,
     },
-    /// A frame has a page of a file, and is mapped where another page should be.
+    /// A frame has a page of a file, and is mapped where another page should be, or as a page of the process's own.
     Foreign {
         /// The page.
         page: PageNo,
@@ -105,7 +105,7 @@ impl fmt::Display for Finding {
             ),
             Self::Foreign { page, frame } => write!(
                 f,
-                "page {:#x} is mapped to frame {:#x}, which has another page of a file",
+                "page {:#x} is mapped to frame {:#x}, which has a page of a file that does not belong there",
                 page.0, frame.0
             ),
             Self::Stray { page } => {

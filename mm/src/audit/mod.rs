@@ -153,11 +153,12 @@ impl<M: Machine> Audit<'_, M> {
         // Those who wait for a page have not looked at it.
         let references = record.count() - record.waiters();
         let may_write = word & M::Format::MAY_WRITE != 0;
-        let may_be_shared = word & M::Format::SHARED != 0
-            && match record.kind() {
-                Kind::File => self.may_write_file(space, page, frame)?,
-                _ => record.slot().is_none() || record.cached() == Cached::Dirty,
-            };
+        let shared = word & M::Format::SHARED != 0;
+        let may_be_shared = match record.kind() {
+            Kind::File if !shared => return Err(Finding::Foreign { page, frame }),
+            Kind::File => self.may_write_file(space, page, frame)?,
+            _ => shared && (record.slot().is_none() || record.cached() == Cached::Dirty),
+        };
         let alone = references == 1 || may_be_shared;
         if word & M::Format::WRITABLE != 0 && !(alone && may_write) {
             return Err(Finding::Writable {

@@ -185,3 +185,13 @@ fn a_fork_bomb_leaves_room_for_others() {
     shell.grow(20 * PAGE, Promise::Charged).unwrap();
     write(&mut shell, 0, &[1; 20 * PAGE_SIZE]).unwrap();
 }
+
+#[test]
+fn only_a_missing_frame_can_be_waited_for() {
+    use crate::commit::Shortage;
+    assert!(NoMemory::Frames.is_of_frames());
+    assert!(!NoMemory::Places.is_of_frames());
+    assert!(MapError::NoMemory(NoMemory::Frames).is_of_frames());
+    assert!(!MapError::NoMemory(NoMemory::Places).is_of_frames());
+    assert!(!MapError::BadRange.is_of_frames());
+}

@@ -1,0 +1,160 @@
+//! The audit finds what is wrong with pages of files, and nothing where a transfer is under way.
+
+use super::files::{FILE, make_file, mapping, page_of};
+use super::*;
+use crate::addr::{FrameNo, VirtAddr};
+use crate::audit::Finding;
+use crate::file::{FileMap, FilePage};
+use crate::pt::{Format, Sv39, Table, Walk};
+use crate::testing::{WRITE, audit, memory, read, write};
+
+/// Two spaces that map a file shared and privately and have read its first page; what the audit says after `damage`.
+fn audit_after(
+    damage: impl FnOnce(&'static Memory<FakeMachine>, FrameNo, [Table<'static>; 2]),
+) -> Option<Finding> {
+    let memory = memory(100);
+    make_file(memory, FILE, 2);
+    let mut spaces = [true, false].map(|shared| mapping(memory, 2, shared));
+    for space in &mut spaces {
+        read(space, 0, 2 * PAGE_SIZE).unwrap();
+    }
+    audit(memory, &spaces);
+    let frame = FrameNo(spaces[0].page_info(PageNo(0)).frame());
+    let tables =
+        spaces.each_ref().map(
+            |space| match memory.walk(space.context().root(), PageNo(0)) {
+                Walk::Leaf(table, _) => table,
+                Walk::Missing { .. } => panic!("mapped"),
+            },
+        );
+    damage(memory, frame, tables);
+    let result = memory.audit(&spaces).err();
+    // Damaged spaces cannot be taken apart.
+    std::mem::forget(spaces);
+    result
+}
+
+#[test]
+fn a_page_that_can_be_written_and_is_not_dirty() {
+    let finding = audit_after(|_, _, [shared, _]| shared.add_bits(0, Sv39::WRITABLE));
+    assert!(
+        matches!(finding, Some(Finding::Writable { .. })),
+        "{finding:?}"
+    );
+    assert_eq!(
+        audit_after(|memory, frame, [shared, _]| {
+            memory.dirty_file_page(frame);
+            shared.add_bits(0, Sv39::WRITABLE);
+        }),
+        None
+    );
+    let finding = audit_after(|memory, frame, [_, private]| {
+        memory.dirty_file_page(frame);
+        private.add_bits(0, Sv39::WRITABLE);
+    });
+    assert!(
+        matches!(finding, Some(Finding::Writable { .. })),
+        "{finding:?}"
+    );
+}
+
+#[test]
+fn a_page_where_another_should_be() {
+    let swap = |table: Table<'_>| {
+        let words = [0, 1].map(|index| table.take(index));
+        table.fill(0, words[1]);
+        table.fill(1, words[0]);
+    };
+    let finding = audit_after(|_, _, [_, private]| swap(private));
+    assert!(
+        matches!(finding, Some(Finding::Foreign { .. })),
+        "{finding:?}"
+    );
+    let as_its_own = audit_after(|_, _, [_, private]| {
+        let word = private.take(0);
+        private.fill(0, word & !Sv39::SHARED);
+    });
+    assert!(
+        matches!(as_its_own, Some(Finding::Foreign { .. })),
+        "{as_its_own:?}"
+    );
+    let finding = as_its_own.unwrap();
+    assert!(finding.frame().is_some() && !finding.may_pass());
+    let told = finding.to_string();
+    assert!(told.starts_with("page 0x0 is mapped to frame 0x"), "{told}");
+}
+
+#[test]
+fn a_reference_that_the_cache_has_lost() {
+    let finding = audit_after(|memory, frame, _| memory.frames.record(frame).add_reference());
+    assert!(
+        matches!(
+            finding,
+            Some(Finding::Count {
+                recorded: 4,
+                found: 3,
+                ..
+            })
+        ),
+        "{finding:?}"
+    );
+    let finding = audit_after(|memory, frame, _| memory.drop_reference(frame));
+    assert!(
+        matches!(finding, Some(Finding::Count { .. })),
+        "{finding:?}"
+    );
+}
+
+#[test]
+fn nothing_is_wrong_while_pages_are_read_and_written() {
+    let memory = memory(100);
+    make_file(memory, FILE, 3);
+    let mut space = mapping(memory, 3, true);
+    write(&mut space, 0, b"x").unwrap();
+    let out = memory.write_back(page_of(FILE, 0)).unwrap();
+    let coming = memory.read_into_cache(page_of(FILE, 1)).unwrap();
+    audit(memory, [&space]);
+    // And while some wait for them.
+    let waits = [0, PAGE, PAGE].map(|address| space.resolve(VirtAddr(address), WRITE));
+    audit(memory, [&space]);
+    out.finish(Ok(()));
+    drop(memory.machine().files.fetch(coming).unwrap());
+    audit(memory, [&space]);
+    drop(waits);
+    audit(memory, [&space]);
+}
+
+#[test]
+fn a_page_that_is_mapped_where_no_file_is() {
+    let memory = memory(100);
+    make_file(memory, FILE, 1);
+    let mut space = mapping(memory, 1, true);
+    read(&mut space, 0, 1).unwrap();
+    let other = FilePage {
+        index: 5,
+        ..page_of(FILE, 0)
+    };
+    let elsewhere = FileMap {
+        first: other,
+        shared: true,
+        writable: true,
+        program: false,
+    };
+    let Walk::Leaf(table, _) = memory.walk(space.context().root(), PageNo(0)) else {
+        panic!("mapped")
+    };
+    let word = table.take(0);
+    space
+        .map_file(pages(0, 1), data(), elsewhere, true)
+        .unwrap();
+    let Walk::Leaf(table, _) = memory.walk(space.context().root(), PageNo(0)) else {
+        panic!("mapped")
+    };
+    table.fill(0, word);
+    let finding = memory.audit([&space]).err();
+    std::mem::forget(space);
+    assert!(
+        matches!(finding, Some(Finding::Foreign { .. })),
+        "{finding:?}"
+    );
+}
