@@ -11,7 +11,6 @@ mod counters;
 mod failures;
 mod faults;
 mod fences;
-mod file_audits;
 mod files;
 mod forks;
 mod fuzz;

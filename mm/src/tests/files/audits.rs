@@ -1,6 +1,5 @@
 //! The audit finds what is wrong with pages of files, and nothing where a transfer is under way.
 
-use super::files::{FILE, make_file, mapping, page_of};
 use super::*;
 use crate::addr::{FrameNo, VirtAddr};
 use crate::audit::Finding;

@@ -1,0 +1,56 @@
+//! Mapped files and the page cache: what programs see of them (`mapping`), which pages are in memory (`cache`), what happens at the
+//! same time (`changes`), and what an audit says (`audits`).
+
+mod audits;
+mod cache;
+mod changes;
+mod mapping;
+
+use abi::MemCounter;
+
+use super::*;
+use crate::file::{FileMap, FileNo, FilePage};
+use crate::testing::{counter, make_free, write_file};
+
+pub const FILE: FileNo = FileNo(7);
+
+pub fn page_of(file: FileNo, index: u32) -> FilePage {
+    FilePage { file, index }
+}
+
+pub fn whole(file: FileNo, shared: bool) -> FileMap {
+    FileMap {
+        first: page_of(file, 0),
+        shared,
+        writable: true,
+        program: false,
+    }
+}
+
+/// A file of so many pages, each filled with its number and one.
+pub fn make_file(memory: &'static Memory<FakeMachine>, file: FileNo, count: usize) {
+    for index in 0..count {
+        write_file(
+            memory,
+            file,
+            index * PAGE_SIZE,
+            &[index as u8 + 1; PAGE_SIZE],
+        );
+    }
+}
+
+/// A published space with `count` pages of the file from address 0.
+pub fn mapping(memory: &'static Memory<FakeMachine>, count: u64, shared: bool) -> Space {
+    let mut space = AddressSpace::new(memory).unwrap();
+    space
+        .map_file(pages(0, count), data(), whole(FILE, shared), false)
+        .unwrap();
+    space.publish();
+    space
+}
+
+/// Every cached page goes, and with them what they cost.
+pub fn empty_cache(memory: &'static Memory<FakeMachine>) {
+    while make_free(memory, 8) != 0 {}
+    assert_eq!(counter(memory, MemCounter::FileCache), 0);
+}
