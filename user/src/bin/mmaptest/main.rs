@@ -127,6 +127,7 @@ const TESTS: &[Test] = &[
     test(c"filestrangers", FILES, file::shared::filestrangers),
     test(c"filelasting", FILES, file::lasting::filelasting),
     test(c"filecrowded", FILES, file::lasting::filecrowded),
+    test(c"filetogether", FILES, file::together::filetogether),
     test(c"fileend", FILES, file::behind::fileend),
     test(c"filegrows", FILES, file::behind::filegrows),
     test(c"filetruncated", FILES, file::behind::filetruncated),

@@ -3,13 +3,12 @@
 
 use super::{holds, make, map, remove};
 use crate::child::{self, Gate};
-use crate::measure::available_pages;
 use crate::outcome::{Outcome, ensure, failure};
 use crate::tools::{READ_WRITE, mark, marked};
 use abi::MemCounter;
 use user::file::Fd;
 use user::mapping::{Mapping, Sharing};
-use user::memory::{Promise, SystemCounters};
+use user::memory::{Promise, SystemCounters, touch_own_pages};
 use user::process;
 use user::region::Region;
 
@@ -108,13 +107,22 @@ pub fn filecrowded() -> Outcome {
 }
 
 /// Has a child use all memory for a moment, so that what can be had from the disk again gives way.
-fn crowd_out() -> Outcome {
+pub fn crowd_out() -> Outcome {
     child::run(|| {
-        let frames = SystemCounters::now()?[MemCounter::Frames] as usize;
-        let pages = available_pages()?.min(frames);
-        let region = Region::new(pages, Promise::Eager)?;
-        for page in 0..pages {
-            region.write(page, 1);
+        // There will be none for copies.
+        touch_own_pages();
+        let most = SystemCounters::now()?[MemCounter::Frames] as usize;
+        let mut region = Region::new(0, Promise::Eager)?;
+        let mut step = most;
+        while step > 0 {
+            let old = region.pages();
+            if old + step > most || region.extend(step, Promise::Eager).is_err() {
+                step /= 2;
+                continue;
+            }
+            for page in old..old + step {
+                region.write(page, 1);
+            }
         }
         Ok(())
     })

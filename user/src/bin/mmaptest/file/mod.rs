@@ -12,6 +12,7 @@ pub mod private;
 pub mod program;
 pub mod shared;
 pub mod stranger;
+pub mod together;
 
 use crate::outcome::{Outcome, expect};
 use crate::tools::{READ_WRITE, mark, marked, private};

@@ -1,14 +1,16 @@
 //! A program of no relation to a test: this one, begun anew by exec. It maps the file shared and, when it is asked to, adds one to
-//! the first word of each page.
+//! the first word of each page. It has touched all of its text.
 
 use super::{PATH, map};
 use crate::child::{self, Child};
 use crate::outcome::{Outcome, expect, failure};
+use crate::tools::PAGE;
 use abi::{OpenFlags, PAGE_SIZE};
 use core::ffi::CStr;
 use user::file::{Fd, pipe};
 use user::mapping::Sharing;
 use user::process::{self, Pid};
+use user::{arch, memory};
 
 /// The argument that makes the program a stranger.
 pub const STRANGER: &CStr = c"-stranger";
@@ -18,6 +20,11 @@ const HELPLESS: i32 = 3;
 /// What it is asked, which is also the answer.
 const ADD: u8 = b'+';
 const LEAVE: u8 = b'-';
+
+/// Whole pages of the program's text. One that is left out may hold something else as well.
+pub fn text_pages() -> u64 {
+    memory::constants().start / PAGE - 1
+}
 
 /// What a stranger does; its status.
 pub fn serve() -> i32 {
@@ -32,6 +39,9 @@ fn answer_all() -> Outcome {
     let pages = file.stat()?.size as usize / PAGE_SIZE;
     let mapping = map(file, pages, Sharing::Shared)?;
     file.close()?;
+    for page in 0..text_pages() {
+        arch::load_byte(page * PAGE);
+    }
     loop {
         let mut question = [0];
         expect("bytes", 1, Fd::INPUT.read(&mut question)?)?;

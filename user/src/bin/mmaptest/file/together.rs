@@ -1,0 +1,125 @@
+//! Many processes at one file, while its pages are written back and have to leave memory.
+
+use super::lasting::crowd_out;
+use super::{PATH, make, map, remove};
+use crate::child::{self, Child, Gate};
+use crate::outcome::{Outcome, expect};
+use crate::shared::shared;
+use crate::tools::{READ_WRITE, mark, private};
+use abi::{OpenFlags, PAGE_SIZE};
+use user::file::Fd;
+use user::mapping::{Mapping, Sharing};
+use user::memory::touch_own_pages;
+use user::random::Random;
+
+const PAGES: usize = 16;
+const PROCESSES: usize = 4;
+const STEPS: usize = 2000;
+
+/// No store is lost, and no old word comes back: each process has a word of its own in every page, counts in it, and finds in its
+/// mapping, in others and with `read` what it stored last.
+pub fn filetogether() -> Outcome {
+    let (file, crowded) = (make(PAGES, 0)?, shared(1)?);
+    let (ready, go_on) = (Gate::new()?, Gate::new()?);
+    let mut children: [Option<Child>; PROCESSES] = [const { None }; PROCESSES];
+    for (index, place) in children.iter_mut().enumerate() {
+        *place = Some(child::start(|| {
+            let mut counter = Counter::new(file, index + 1)?;
+            touch_own_pages();
+            crowded.read(0);
+            ready.open()?;
+            go_on.pass()?;
+            counter.count(&crowded)
+        })?);
+    }
+    for _ in 0..PROCESSES {
+        ready.pass()?;
+    }
+    // There will be no memory for copies.
+    touch_own_pages();
+    for _ in 0..PROCESSES {
+        go_on.open()?;
+    }
+    crowd_out()?;
+    crowded.write(0, 1);
+    for child in children.into_iter().flatten() {
+        child.join()?;
+    }
+    remove(file)
+}
+
+/// A process that counts.
+struct Counter {
+    file: Fd,
+    mapping: Mapping,
+    /// Where `read` puts the file.
+    seen: Mapping,
+    /// The number of its word.
+    own: usize,
+    /// What it stored last in each page.
+    stored: [u64; PAGES],
+}
+
+impl Counter {
+    fn new(file: Fd, own: usize) -> Outcome<Self> {
+        let seen = private(PAGES)?;
+        mark(&seen, 0..PAGES, 0);
+        Ok(Self {
+            file,
+            mapping: map(file, PAGES, Sharing::Shared)?,
+            seen,
+            own,
+            stored: [0; PAGES],
+        })
+    }
+
+    /// Counts in pages as they come, as long as memory is short and longer. New mappings and open files can be refused then.
+    fn count(&mut self, crowded: &Mapping) -> Outcome {
+        let mut random = Random::new(self.own as u64);
+        let mut steps = 0;
+        while steps < STEPS || crowded.read(0) == 0 {
+            steps += 1;
+            let page = random.below(PAGES as u64) as usize;
+            let seen = self.mapping.read_word(page, self.own);
+            expect("the word stored last", self.stored[page], seen)?;
+            self.stored[page] += 1;
+            self.mapping.write_word(page, self.own, self.stored[page]);
+            match random.below(64) {
+                0 => self.mapping.sync(page..PAGES)?,
+                1 => {
+                    if let Ok(mapping) = map(self.file, PAGES, Sharing::Shared) {
+                        self.mapping = mapping;
+                    }
+                }
+                2 => {
+                    // If it is refused, the old pages stay.
+                    let _ = self.mapping.renew_from_file(
+                        page..PAGES,
+                        self.file,
+                        page,
+                        Sharing::Shared,
+                        READ_WRITE,
+                    );
+                }
+                3 => {
+                    if let Ok(file) = Fd::open(PATH, OpenFlags::READ_ONLY) {
+                        self.read_all(file)?;
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Fails unless `read` finds what was stored last.
+    fn read_all(&self, file: Fd) -> Outcome {
+        let bytes = PAGES * PAGE_SIZE;
+        expect("bytes read", bytes, self.seen.read_from(file, 0, bytes)?)?;
+        file.close()?;
+        for (page, &stored) in self.stored.iter().enumerate() {
+            expect("a word, read", stored, self.seen.read_word(page, self.own))?;
+        }
+        Ok(())
+    }
+}
