@@ -10,7 +10,7 @@ mod unit;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
-use mm::mistake::{Mistake, WAITING};
+use mm::mistake::Mistake;
 
 use crate::progress::spinner;
 use crate::workspace::Workspace;
@@ -64,7 +64,7 @@ pub fn run(workspace: &Workspace, filter: Option<&str>) -> Result<u8> {
         println!("{}", line(mistake, &exhibit, begin.elapsed().as_secs_f64()));
     }
     let all = mistakes.len();
-    println!("{}", summary(all, passed, caught, filter.is_none()));
+    println!("{}", summary(all, passed, caught));
     Ok(u8::from(passed < all || caught < all))
 }
 
@@ -83,14 +83,8 @@ fn line(mistake: Mistake, exhibit: &Exhibit, seconds: f64) -> String {
     )
 }
 
-fn summary(all: usize, passed: usize, caught: usize, complete: bool) -> String {
-    let mut text = format!("museum: {passed} of {all} tests, {caught} of {all} mutants");
-    if complete && !WAITING.is_empty() {
-        let what: Vec<_> = WAITING.iter().map(|(_, what)| *what).collect();
-        let what = what.join(" and ");
-        text.push_str(&format!(" ({} wait for {what})", WAITING.len()));
-    }
-    text
+fn summary(all: usize, passed: usize, caught: usize) -> String {
+    format!("museum: {passed} of {all} tests, {caught} of {all} mutants")
 }
 
 #[cfg(test)]
@@ -103,15 +97,5 @@ mod tests {
         assert!(!exhibit.passed && !exhibit.caught);
         let said = line(Mistake::EightBitCount, &exhibit, 1.0);
         assert!(said.contains("FAILED") && said.contains("MISSED") && said.contains("NO TEST"));
-    }
-
-    #[test]
-    fn the_last_line_counts_and_names_what_waits() {
-        let said = summary(17, 17, 16, true);
-        assert!(
-            said.starts_with("museum: 17 of 17 tests, 16 of 17 mutants ("),
-            "{said}"
-        );
-        assert!(!summary(1, 1, 1, false).contains("wait"));
     }
 }

@@ -307,3 +307,48 @@ fn a_copy_made_during_an_eviction_is_seen_by_every_hart() {
     assert_eq!(read(&mut space, 0, 1).unwrap(), b"x");
     audit(memory, [&*space]);
 }
+
+#[test]
+fn a_write_back_reaches_the_last_of_many_families() {
+    let memory = memory(400);
+    make_file(memory, FILE, 1);
+    let mut spaces: Vec<_> = (0..35).map(|_| mapping(memory, 1, true)).collect();
+    for (number, space) in spaces.iter_mut().enumerate() {
+        write(space, number as u64, b"x").unwrap();
+    }
+    for number in [0, 17, 34] {
+        on_hart(0);
+        write(&mut spaces[number], 0, b"z").unwrap();
+        on_hart(1);
+        let context = spaces[number].context();
+        context.enter();
+        let store = || memory.machine().write_user(VirtAddr(100), b"y");
+        assert_eq!(store(), 1);
+        on_hart(0);
+        let token = memory.write_back(page_of(FILE, 0)).unwrap();
+        on_hart(1);
+        assert_eq!(store(), 0, "family {number}");
+        token.finish(Ok(()));
+        context.leave();
+    }
+    on_hart(0);
+    audit(memory, &spaces);
+}
+
+#[test]
+fn a_frame_whose_page_is_elsewhere_now_is_not_the_clocks() {
+    let memory = memory(200);
+    make_file(memory, FILE, 1);
+    read_file(memory, FILE, 0, 1);
+    let old = memory.cached_page(page_of(FILE, 0)).unwrap();
+    truncate(memory, FILE, 0);
+    make_file(memory, FILE, 1);
+    assert_eq!(read_file(memory, FILE, 0, 1), [1]);
+    while make_free(memory, 1) != 0 {}
+    let mut byte = [0];
+    old.read(0, &mut byte);
+    assert_eq!(byte, [1], "whoever reads it keeps it");
+    drop(old);
+    audit(memory, []);
+    assert_eq!(free_frames(memory), 200);
+}
