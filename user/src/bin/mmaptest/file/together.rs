@@ -12,9 +12,12 @@ use user::mapping::{Mapping, Sharing};
 use user::memory::touch_own_pages;
 use user::random::Random;
 
-const PAGES: usize = 16;
+const PAGES: usize = 64;
 const PROCESSES: usize = 4;
-const STEPS: usize = 2000;
+/// Fewest steps: two rounds of the file.
+const STEPS: usize = 2 * PAGES * STAY;
+/// Steps at one page, which is then left alone long enough to be evicted.
+const STAY: usize = 32;
 
 /// No store is lost, and no old word comes back: each process has a word of its own in every page, counts in it, and finds in its
 /// mapping, in others and with `read` what it stored last.
@@ -73,19 +76,20 @@ impl Counter {
         })
     }
 
-    /// Counts in pages as they come, as long as memory is short and longer. New mappings and open files can be refused then.
+    /// Counts in one page after the other, as long as memory is short and longer. New mappings and open files can be refused then.
     fn count(&mut self, crowded: &Mapping) -> Outcome {
         let mut random = Random::new(self.own as u64);
         let mut steps = 0;
         while steps < STEPS || crowded.read(0) == 0 {
+            // Each process is at another page.
+            let page = (steps / STAY + self.own * PAGES / PROCESSES) % PAGES;
             steps += 1;
-            let page = random.below(PAGES as u64) as usize;
             let seen = self.mapping.read_word(page, self.own);
             expect("the word stored last", self.stored[page], seen)?;
             self.stored[page] += 1;
             self.mapping.write_word(page, self.own, self.stored[page]);
             match random.below(64) {
-                0 => self.mapping.sync(page..PAGES)?,
+                0 | 4 => self.mapping.sync(page..page + 1)?,
                 1 => {
                     if let Ok(mapping) = map(self.file, PAGES, Sharing::Shared) {
                         self.mapping = mapping;
