@@ -67,7 +67,9 @@ pub struct Reclaimed<'m, M: Machine> {
 impl<M: Machine> Memory<M> {
     /// Whether free frames are so few that somebody should reclaim some.
     pub fn is_short_of_frames(&self) -> bool {
-        self.budget.frames() < 2 * self.budget.kept()
+        let frames = self.budget.frames();
+        // First what is cheap to tell: every fault asks.
+        frames < 2 * self.budget.reserve() && frames < 2 * self.budget.kept()
     }
 
     /// How many frames somebody who reclaims in the background should make free now.
