@@ -1,7 +1,8 @@
 //! How fast pages go to swap and come back, when memory is walked through from its beginning to its end.
 //!
 //! Figures are pages per second of guest time, so they say something only where that is not `-icount`'s. Compare them with what
-//! the disk itself does in the same run, which the kernel prints with the option `test=swapdisk`.
+//! the disk itself does in the same run, which the kernel prints with the option `test=swapdisk`, and with what a first touch costs where
+//! nothing is swapped: in an emulator that is most of it.
 
 use abi::{MemCounter, TIME_HZ};
 use user::memory::{Promise, SystemCounters};
@@ -24,6 +25,8 @@ pub fn measure() -> Outcome {
         "expected more than {} slots of swap for {frames} frames, saw {slots}",
         frames + frames / 2
     );
+    let fresh = touch(frames as usize / 2)?;
+    println!("bench touch {fresh} pages/s");
     let region = Region::new(pages as usize, Promise::Eager)?;
     let out = rate(MemCounter::SwapOuts, || {
         (0..region.pages()).for_each(|page| region.write(page, 1));
@@ -36,6 +39,14 @@ pub fn measure() -> Outcome {
     })?;
     println!("bench swap-in {back} pages/s");
     Ok(())
+}
+
+/// How fast pages are touched for the first time while there is memory for them: no page can go to swap faster.
+fn touch(pages: usize) -> Outcome<u64> {
+    let region = Region::new(pages, Promise::Eager)?;
+    rate(MemCounter::ZeroFaults, || {
+        (0..region.pages()).for_each(|page| region.write(page, 1));
+    })
 }
 
 /// How often per second `counter` goes up while `work` is done.
