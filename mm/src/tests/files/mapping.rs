@@ -257,3 +257,15 @@ fn mapping_and_touching_fail_without_a_trace() {
         return;
     }
 }
+
+#[test]
+fn a_mapping_whose_rights_are_as_before_is_one_area_again() {
+    let memory = memory(200);
+    make_file(memory, FILE, 6);
+    let mut space = mapping(memory, 6, true);
+    let first = |space: &Space| space.shared_file_pages(pages(0, 6)).unwrap().indices;
+    space.protect(pages(2, 3), Permissions::READ).unwrap();
+    assert_eq!(first(&space), 0..2);
+    space.protect(pages(2, 3), data()).unwrap();
+    assert_eq!(first(&space), 0..6);
+}
