@@ -112,3 +112,32 @@ fn whoever_keeps_to_the_order_has_more_read_ahead() {
     touch(&mut space, page + 40);
     assert_eq!(present(&space, page..200).len(), 8, "somewhere else");
 }
+
+#[test]
+fn data_that_comes_in_needs_no_instruction_fence() {
+    let memory = memory_with_swap(300, 100);
+    let mut space = in_swap(memory, 20);
+    let context = space.context().clone();
+    context.enter();
+    let before = memory.machine().instruction_fences(0);
+    touch(&mut space, 3);
+    assert_eq!(present(&space, 0..20).len(), 8);
+    assert_eq!(memory.machine().instruction_fences(0), before);
+    context.leave();
+}
+
+#[test]
+fn a_page_that_is_read_alone_is_tried_once() {
+    let memory = memory_with_swap(300, 100);
+    let mut space = in_swap(memory, 1);
+    let Resolution::Wait(Wait::Read(read)) = space.resolve(VirtAddr(0), Access::Read) else {
+        panic!("it must be read");
+    };
+    assert_eq!(read.count(), 1);
+    let mut tries = 0;
+    drop(read.finish_with(|_| {
+        tries += 1;
+        Err(crate::swap::TransferError)
+    }));
+    assert_eq!(tries, 1);
+}
