@@ -152,30 +152,31 @@ fn a_page_that_is_being_read_or_written_can_be_cut_off() {
     assert_eq!(free_frames(memory), 200);
 }
 
+/// Forks, and has something happen between the copy of the entries and the moment when others see the child.
+fn fork_during(space: &mut Space, happens: impl Fn() + 'static) -> Space {
+    space.map(pages(2, 3), data(), Promise::Lazy).unwrap();
+    write(space, 2 * PAGE, b"private, so that the fork must fence").unwrap();
+    let context = space.context().clone();
+    context.enter();
+    let happened = std::cell::Cell::new(false);
+    at_fence(move || {
+        if !happened.replace(true) {
+            happens();
+        }
+    });
+    let child = space.fork(COW).unwrap();
+    at_fence(|| ());
+    context.leave();
+    child
+}
+
 #[test]
 fn what_is_cut_off_during_a_fork_is_gone_for_the_child() {
     let memory = memory(200);
     make_file(memory, FILE, 2);
     let mut space = mapping(memory, 2, true);
-    space.map(pages(2, 3), data(), Promise::Lazy).unwrap();
     read(&mut space, 0, 2 * PAGE_SIZE).unwrap();
-    write(
-        &mut space,
-        2 * PAGE,
-        b"private, so that the fork must fence",
-    )
-    .unwrap();
-    let context = space.context().clone();
-    context.enter();
-    // Between the copy of the entries and the moment when others see the child.
-    let cut = std::cell::Cell::new(false);
-    at_fence(move || {
-        if !cut.replace(true) {
-            truncate(memory, FILE, PAGE_SIZE);
-        }
-    });
-    let mut child = space.fork(COW).unwrap();
-    context.leave();
+    let mut child = fork_during(&mut space, move || truncate(memory, FILE, PAGE_SIZE));
     audit(memory, [&space, &child]);
     assert_eq!(
         counter(memory, MemCounter::FileCache),
@@ -191,25 +192,10 @@ fn what_a_child_stores_is_written_back_although_it_was_not_seen_yet() {
     let memory = memory(200);
     make_file(memory, FILE, 1);
     let mut space = mapping(memory, 1, true);
-    space.map(pages(2, 3), data(), Promise::Lazy).unwrap();
     write(&mut space, 0, b"parent").unwrap();
-    write(
-        &mut space,
-        2 * PAGE,
-        b"private, so that the fork must fence",
-    )
-    .unwrap();
-    let context = space.context().clone();
-    context.enter();
-    let written = std::cell::Cell::new(false);
-    at_fence(move || {
-        if !written.replace(true) {
-            assert!(write_back(memory, page_of(FILE, 0)));
-        }
+    let mut child = fork_during(&mut space, move || {
+        assert!(write_back(memory, page_of(FILE, 0)));
     });
-    let mut child = space.fork(COW).unwrap();
-    at_fence(|| ());
-    context.leave();
     write(&mut child, 0, b"child").unwrap();
     audit(memory, [&space, &child]);
     assert!(memory.next_dirty(0).is_some());
