@@ -5,14 +5,26 @@ use crate::testing::outcome::Outcome;
 use crate::{Args, eprintln, println};
 use core::ffi::CStr;
 
+/// Why a test cannot run here, if it cannot.
+pub type Missing = fn() -> Option<&'static str>;
+
 /// A test.
 pub struct Test {
     /// What it is called.
     pub name: &'static CStr,
     /// Why it cannot run here, if it cannot.
-    pub missing: fn() -> Option<&'static str>,
+    pub missing: Missing,
     /// What it does, in a process of its own.
     pub body: fn() -> Outcome,
+}
+
+/// A test that runs unless something is missing.
+pub const fn test(name: &'static CStr, missing: Missing, body: fn() -> Outcome) -> Test {
+    Test {
+        name,
+        missing,
+        body,
+    }
 }
 
 /// A program's tests.

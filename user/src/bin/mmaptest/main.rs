@@ -22,27 +22,16 @@ mod unmap;
 mod whole;
 
 use abi::{MemCounter, OpenFlags, Protection};
-use core::ffi::CStr;
 use user::Args;
 use user::file::Fd;
 use user::mapping::{Mapping, Sharing};
 use user::memory::{Audit, SystemCounters, touch_own_pages};
 use user::testing::measure::Levels;
 use user::testing::outcome::{Outcome, failure};
-use user::testing::suite::{Suite, Test};
+use user::testing::suite::{Missing, Suite, Test, test};
 use user::testing::{child, measure, outcome};
 
 user::main!(run);
-
-type Missing = fn() -> Option<&'static str>;
-
-const fn test(name: &'static CStr, missing: Missing, body: fn() -> Outcome) -> Test {
-    Test {
-        name,
-        missing,
-        body,
-    }
-}
 
 const PRIVATE: Missing = || missing_mappings(Sharing::Private, "this kernel has no mmap");
 const SHARED: Missing = || missing_mappings(Sharing::Shared, "mmap answers -1 to MAP_SHARED");

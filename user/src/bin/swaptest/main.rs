@@ -18,24 +18,13 @@ mod machine;
 mod pages;
 mod shared;
 
-use core::ffi::CStr;
 use machine::{Left, Machine};
 use user::Args;
 use user::testing::child;
 use user::testing::outcome::{Outcome, failure};
-use user::testing::suite::{Suite, Test};
+use user::testing::suite::{Missing, Suite, Test, test};
 
 user::main!(run);
-
-type Missing = fn() -> Option<&'static str>;
-
-const fn test(name: &'static CStr, missing: Missing, body: fn() -> Outcome) -> Test {
-    Test {
-        name,
-        missing,
-        body,
-    }
-}
 
 /// At least as much swap as RAM.
 const SWAP: Missing = || missing_swap(1);

@@ -95,10 +95,11 @@ pub fn filearguments() -> Outcome {
                 0,
             ),
         ] {
-            // SAFETY: the kernel must not map anything; if it does, the test fails.
-            let result =
-                unsafe { syscall::mmap(address, length, protection, flags, file.0, offset) };
-            refused(what, result)?;
+            refused(
+                what,
+                // SAFETY: the kernel must not map anything; if it does, the test fails.
+                unsafe { syscall::mmap(address, length, protection, flags, file.0, offset) },
+            )?;
         }
     }
     start.expect("refused mappings", MemCounter::Committed, 0)?;
