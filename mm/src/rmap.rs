@@ -226,11 +226,8 @@ impl<M: Machine> Memory<M> {
     fn flush_tightened(&self, gathered: &mut Tightened) {
         self.shoot_down_together(gathered.iter().map(|(member, _)| &**member));
         for (member, tightened) in gathered.drain(..) {
-            let later = |flushed| (flushed < tightened).then_some(tightened);
-            // An error means that somebody has flushed later still.
-            let _ = member
-                .flushed
-                .fetch_update(Ordering::Release, Ordering::Relaxed, later);
+            // Somebody may have flushed later still.
+            member.flushed.fetch_max(tightened, Ordering::Release);
         }
     }
 }

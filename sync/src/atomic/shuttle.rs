@@ -61,6 +61,7 @@ macro_rules! numbers {
                 operations! { $value:
                     fetch_add(value: $value, order: Ordering) -> $value;
                     fetch_sub(value: $value, order: Ordering) -> $value;
+                    fetch_max(value: $value, order: Ordering) -> $value;
                 }
 
                 /// As in `core`: a load and a conditional store, and others may run in between.
