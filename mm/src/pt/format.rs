@@ -56,6 +56,8 @@ pub trait Format: 'static {
     const ACCESSED: u64;
     /// The bit that says a page was written; likewise.
     const DIRTY: u64;
+    /// What the entry of a page has when a write to it has been resolved, so that the hardware traps for none of it.
+    const WRITTEN: u64 = Self::WRITABLE | Self::ACCESSED | Self::DIRTY;
 
     /// An entry for a page, accessed already and, if nobody may do anything with it, not valid; with `MAY_WRITE` where the permissions have it, without `WRITABLE`.
     fn page(frame: FrameNo, permissions: Permissions) -> u64;

@@ -8,7 +8,7 @@ use crate::addr::{FrameNo, SlotNo};
 /// pointer); bit 6, a swapped page; bit 7, a shared page that was evicted.
 pub enum Sv39 {}
 
-const VALID: u64 = 1 << 0;
+const VALID: u64 = 1;
 const READ: u64 = 1 << 1;
 const WRITE: u64 = 1 << 2;
 const EXECUTE: u64 = 1 << 3;
@@ -21,6 +21,10 @@ const HIDDEN: u64 = 1 << 5;
 const SWAPPED: u64 = ACCESSED;
 const EVICTED: u64 = DIRTY;
 const RIGHTS: u64 = READ | WRITE | EXECUTE;
+/// What a page has besides that is its space's alone and may be written.
+const OWN: u64 = WRITE | DIRTY;
+/// What a change of permissions decides anew.
+const DECIDED: u64 = RIGHTS | MAY_WRITE;
 /// What a page keeps while it is swapped out.
 const KEPT: u64 = READ | EXECUTE | USER | MAY_WRITE;
 const FRAME_SHIFT: u32 = 10;
@@ -40,6 +44,12 @@ fn rights(permissions: Permissions) -> u64 {
         word |= EXECUTE;
     }
     word
+}
+
+/// A word with the number of another frame or slot.
+#[inline]
+fn numbered(word: u64, number: u64) -> u64 {
+    word & !(FRAME_MASK << FRAME_SHIFT) | number << FRAME_SHIFT
 }
 
 /// A page's word, valid if there is anything to do with it.
@@ -65,7 +75,7 @@ impl Format for Sv39 {
 
     #[inline]
     fn page(frame: FrameNo, permissions: Permissions) -> u64 {
-        present(frame.0 << FRAME_SHIFT | rights(permissions) | ACCESSED)
+        present(numbered(rights(permissions) | ACCESSED, frame.0))
     }
 
     #[inline]
@@ -74,7 +84,7 @@ impl Format for Sv39 {
         if rights & MAY_WRITE != 0 {
             rights |= word & WRITE;
         }
-        let new = word & !(RIGHTS | MAY_WRITE) | rights;
+        let new = word & !DECIDED | rights;
         match Self::decode(word, 0) {
             Entry::Page(_) => present(new),
             Entry::Swapped(_) => new,
@@ -84,27 +94,27 @@ impl Format for Sv39 {
 
     #[inline]
     fn with_frame(word: u64, frame: FrameNo) -> u64 {
-        let kept = word & !(FRAME_MASK << FRAME_SHIFT) | frame.0 << FRAME_SHIFT;
+        let new = numbered(word, frame.0);
         if word & MAY_WRITE != 0 {
-            kept | WRITE | DIRTY
+            new | OWN
         } else {
-            kept
+            new
         }
     }
 
     #[inline]
     fn swapped(word: u64, slot: SlotNo) -> u64 {
-        word & KEPT | SWAPPED | slot.0 << FRAME_SHIFT
+        numbered(word & KEPT | SWAPPED, slot.0)
     }
 
     #[inline]
     fn swapped_in(word: u64, frame: FrameNo) -> u64 {
-        present(word & KEPT | ACCESSED | frame.0 << FRAME_SHIFT)
+        present(numbered(word & KEPT | ACCESSED, frame.0))
     }
 
     #[inline]
     fn table(frame: FrameNo) -> u64 {
-        frame.0 << FRAME_SHIFT | VALID
+        numbered(VALID, frame.0)
     }
 
     #[inline]
@@ -218,6 +228,7 @@ mod tests {
             let hidden = Sv39::with_permissions(own, none);
             assert_eq!(Sv39::decode(hidden, 0), Entry::Page(FrameNo(3)));
             assert_eq!(hidden & (VALID | RIGHTS | MAY_WRITE), 0);
+            assert_eq!(Sv39::with_permissions(hidden, none), hidden);
             let back = Sv39::with_permissions(hidden, permissions);
             assert_eq!(back & !DIRTY, page, "writable again only by a fault");
             let out = Sv39::swapped(own, SlotNo(5));

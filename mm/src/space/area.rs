@@ -128,7 +128,7 @@ impl Areas {
     pub(crate) fn highest_gap(&self, count: u64, end: PageNo) -> Option<PageRange> {
         let mut end = end.0;
         for area in self.sorted.iter().rev() {
-            if area.pages.end.0 < end && end - area.pages.end.0 >= count {
+            if end.checked_sub(area.pages.end.0) >= Some(count) {
                 break;
             }
             end = end.min(area.pages.start.0);

@@ -49,8 +49,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
                 let entry = M::Format::decode(table.get(index), 0);
                 let present = matches!(entry, Entry::Page(_));
                 if present {
-                    let bits = M::Format::WRITABLE | M::Format::ACCESSED | M::Format::DIRTY;
-                    table.add_bits(index, bits);
+                    table.add_bits(index, M::Format::WRITTEN);
                     self.context.loosen(Scope::Page(address));
                 }
                 present

@@ -176,12 +176,12 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     /// A write to a page of a file that is present and not writable yet, in a shared mapping.
     pub(super) fn write_file(&mut self, leaf: Leaf<'m>, frame: FrameNo) -> Attempt<'m, M> {
         let memory = self.memory;
-        let bits = M::Format::WRITABLE | M::Format::ACCESSED | M::Format::DIRTY;
+        let written = leaf.word | M::Format::WRITTEN;
         // Under the lock, a write-back that has begun before is seen here, and one that begins later sees the entry.
         let (dirtied, replaced) = self.context.member().entries.with(|()| {
             let dirtied = memory.dirty_file_page(frame);
             let replaced = matches!(dirtied, Dirtied::Now)
-                && leaf.table.replace(leaf.index, leaf.word, leaf.word | bits);
+                && leaf.table.replace(leaf.index, leaf.word, written);
             (dirtied, replaced)
         });
         match dirtied {

@@ -317,8 +317,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         if let Some(wait) = self.memory.dirty_in_cache(frame) {
             return Attempt::Wait(Wait::Page(wait));
         }
-        let bits = M::Format::WRITABLE | M::Format::ACCESSED | M::Format::DIRTY;
-        if !leaf.table.replace(leaf.index, leaf.word, leaf.word | bits) {
+        let written = leaf.word | M::Format::WRITTEN;
+        if !leaf.table.replace(leaf.index, leaf.word, written) {
             return Attempt::Again;
         }
         self.context.loosen(Scope::Page(leaf.page.address()));
