@@ -328,3 +328,34 @@ pub(crate) enum Dirtied {
     /// It is not the file's any more.
     Never,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::testing::memory;
+
+    #[test]
+    fn a_truncation_that_is_over_was_before() {
+        let cuts = FileCache::new().cuts;
+        for _ in 0..3 {
+            let over = cuts.so_far();
+            assert!(!cuts.any_since(over));
+            cuts.begin();
+            assert!(cuts.any_since(over), "one is under way");
+            assert!(cuts.any_since(cuts.so_far()));
+            cuts.end();
+            assert!(cuts.any_since(over));
+        }
+    }
+
+    #[test]
+    fn neighbours_in_a_file_are_in_chains_of_their_own() {
+        let memory = memory(999);
+        for file in [1, 2, 70_000].map(FileNo) {
+            let heads = (0..1000).map(|index| memory.head_of(FilePage { file, index }));
+            assert_eq!(heads.collect::<HashSet<_>>().len(), 1000);
+        }
+    }
+}

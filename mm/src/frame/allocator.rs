@@ -288,6 +288,25 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_is_taken_in_where_nothing_is_and_only_there() {
+        let (table, _) = setup(10);
+        let mut batch = Stack::EMPTY;
+        for index in 0..3 {
+            batch.push(&table, index);
+        }
+        let mut stacks = Magazines {
+            loaded: Stack::EMPTY,
+            spare: Stack::EMPTY,
+        };
+        assert!(stacks.refill(batch));
+        assert!(!stacks.refill(Stack::EMPTY));
+        assert_eq!(
+            [(); 4].map(|()| stacks.pop(&table)),
+            [Some(2), Some(1), Some(0), None]
+        );
+    }
+
+    #[test]
     fn neighbours_only_from_unused_memory() {
         let (table, allocator) = setup(100);
         assert_eq!(

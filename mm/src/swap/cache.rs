@@ -415,19 +415,97 @@ impl<M: Machine> Memory<M> {
 #[cfg(test)]
 mod tests {
     use super::Released;
+    use crate::addr::{FrameNo, PageNo};
     use crate::commit::Claim;
-    use crate::frame::Kind;
-    use crate::testing::{audit, free_frames, memory_with_swap};
+    use crate::frame::{Cached, Kind};
+    use crate::memory::Memory;
+    use crate::swap::{SwapIn, SwapOuts};
+    use crate::testing::{FakeMachine, audit, free_frames, memory_with_swap};
+
+    const OWNER: (u32, PageNo) = (1, PageNo(2));
+
+    /// A page with one reference.
+    fn page(memory: &'static Memory<FakeMachine>) -> FrameNo {
+        let mut tickets = memory.take_tickets(1, Claim::Program).unwrap();
+        let frame = memory.allocate(Kind::Anonymous, &mut tickets);
+        memory
+            .frames
+            .record(frame.frame())
+            .set_owner(OWNER.0, OWNER.1);
+        frame.into_reference()
+    }
+
+    #[test]
+    fn only_the_page_that_was_meant_is_seized_and_if_it_can_be() {
+        let memory = memory_with_swap(100, 1);
+        let frame = page(memory);
+        let other = page(memory);
+        for (owner, entries) in [
+            ((3, OWNER.1), 1),
+            ((1, PageNo(3)), 1),
+            (OWNER, 0),
+            (OWNER, 2),
+        ] {
+            assert_eq!(memory.seize(frame, owner, entries), None);
+        }
+        let free = FrameNo(other.0 + 1);
+        assert_eq!(
+            memory.seize(free, memory.frames.record(free).owner(), 0),
+            None
+        );
+        let slot = memory.seize(frame, OWNER, 1).unwrap();
+        assert_eq!(memory.seize(other, OWNER, 1), None, "no slot is left");
+        assert_eq!(
+            memory.seize(frame, OWNER, 1),
+            None,
+            "somebody else has seized it"
+        );
+        assert!(matches!(memory.release(frame, slot), Released::Used));
+        assert_eq!(
+            memory.seize(frame, OWNER, 1),
+            Some(slot),
+            "it keeps its slot"
+        );
+        // Of the entry too, as if there was one.
+        memory.drop_reference(frame);
+        assert!(matches!(memory.release(frame, slot), Released::Free));
+        memory.drop_reference(other);
+        assert_eq!(free_frames(memory), 100);
+        audit(memory, []);
+    }
+
+    #[test]
+    fn a_page_that_is_being_written_is_not_seized() {
+        let memory = memory_with_swap(100, 10);
+        let frame = page(memory);
+        let slot = memory.seize(frame, OWNER, 1).unwrap();
+        // An entry has become one of the slot.
+        memory.slots.record(slot).add_reference();
+        memory.drop_reference(frame);
+        assert!(matches!(memory.release(frame, slot), Released::Write));
+        assert_eq!(memory.seize(frame, OWNER, 1), None);
+        assert_eq!(memory.frames.record(frame).cached(), Cached::Writing);
+        let mut writes = SwapOuts::new(memory);
+        assert!(writes.is_empty());
+        writes.push(slot);
+        assert!(!writes.is_empty());
+        for write in writes {
+            assert_eq!(write.finish(Ok(())), 1);
+        }
+        // Of those who want to read it, one does.
+        let read = SwapIn::begin(memory, slot, 1).unwrap().unwrap();
+        assert!(SwapIn::begin(memory, slot, 1).unwrap().is_none());
+        drop(read);
+        memory.drop_slot(slot);
+        assert_eq!(free_frames(memory), 100);
+        audit(memory, []);
+    }
 
     #[test]
     fn a_page_that_is_just_being_freed_does_not_leave_the_cache() {
         let memory = memory_with_swap(100, 10);
-        let mut tickets = memory.take_tickets(1, Claim::Program).unwrap();
-        let frame = memory
-            .allocate(Kind::Anonymous, &mut tickets)
-            .into_reference();
-        let owner = memory.frames.record(frame).owner();
-        let slot = memory.seize(frame, owner, 1).unwrap();
+        let frame = page(memory);
+        let slot = memory.seize(frame, OWNER, 1).unwrap();
         assert!(matches!(memory.release(frame, slot), Released::Used));
         // Another hart drops the reference of the last entry, and has not come to the cache's yet.
         assert_eq!(memory.frames.record(frame).drop_reference(), 1);

@@ -34,3 +34,55 @@ pub(crate) use slots::Slots;
 /// The device could not transfer a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TransferError;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
+
+    use abi::{ForkMode, PAGE_SIZE};
+
+    use crate::addr::{PageNo, PageRange};
+    use crate::file::{FileNo, FilePage};
+    use crate::memory::Memory;
+    use crate::pt::Permissions;
+    use crate::space::{AddressSpace, Promise};
+    use crate::testing::{FakeMachine, memory_with_swap, write, write_file};
+
+    /// Two processes share pages, write them and end, and somebody waits for a page of a file.
+    fn live(memory: &'static Memory<FakeMachine>) {
+        let data = Permissions::READ | Permissions::WRITE;
+        let pages = |start, end| PageRange::new(PageNo(start), PageNo(end));
+        let mut parent = AddressSpace::new(memory).unwrap();
+        parent.map(pages(0, 2), data, Promise::Lazy).unwrap();
+        parent.map_shared(pages(2, 4), data, false).unwrap();
+        parent.publish();
+        write(&mut parent, 0, &[1; 4 * PAGE_SIZE]).unwrap();
+        let mut child = parent.fork(ForkMode::CopyOnWrite).unwrap();
+        for space in [&mut child, &mut parent] {
+            write(space, 0, &[2; 4 * PAGE_SIZE]).unwrap();
+        }
+        drop((child, parent));
+        let (file, index) = (FileNo(1), 0);
+        write_file(memory, file, 0, b"file");
+        let read = memory.read_into_cache(FilePage { file, index }).unwrap();
+        assert!(memory.cached_page(FilePage { file, index }).is_none());
+        drop(memory.machine().files.fetch(read).unwrap());
+    }
+
+    #[test]
+    fn where_nothing_was_swapped_nobody_takes_the_lock() {
+        let memory = memory_with_swap(200, 100);
+        let (done, is_done) = mpsc::channel();
+        memory.slots.locked(|_| {
+            thread::spawn(move || {
+                live(memory);
+                done.send(()).unwrap();
+            });
+            is_done
+                .recv_timeout(Duration::from_secs(10))
+                .expect("somebody waits for the lock");
+        });
+    }
+}

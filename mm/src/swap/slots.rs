@@ -157,3 +157,23 @@ impl Slots {
         before - 1
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_rests_until_all_others_had_their_turn() {
+        let slots = Slots::new(Box::leak(Box::new_uninit_slice(5)));
+        slots.locked(|free| {
+            for round in 0..3 {
+                for expected in 0..5 {
+                    let slot = slots.take(free).unwrap();
+                    assert_eq!(slot, SlotNo(expected), "round {round}");
+                    assert_eq!(slots.drop_reference(free, slot), 0);
+                }
+            }
+            assert_eq!(free.count(), 5);
+        });
+    }
+}

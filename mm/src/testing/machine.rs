@@ -36,6 +36,7 @@ thread_local! {
 thread_local! {
     static AT_FENCE: RefCell<Option<Box<dyn Fn()>>> = const { RefCell::new(None) };
     static UNTIL_REFUSAL: Cell<u64> = const { Cell::new(0) };
+    static LOOKS: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Goes on as if on another hart.
@@ -52,6 +53,11 @@ pub fn at_fence(look: impl Fn() + 'static) {
 /// earlier call: 0 if its refusal has happened.
 pub fn fail_nth(nth: u64) -> u64 {
     UNTIL_REFUSAL.replace(nth)
+}
+
+/// How often this thread has asked where a frame is: once for each table on its walks.
+pub fn looks() -> u64 {
+    LOOKS.get()
 }
 
 #[derive(Default)]
@@ -91,6 +97,7 @@ unsafe impl Machine for FakeMachine {
     }
 
     fn frame_address(&self, frame: FrameNo) -> *mut u8 {
+        LOOKS.set(LOOKS.get() + 1);
         frame
             .0
             .checked_sub(BASE)

@@ -10,7 +10,7 @@ use abi::MemCounter;
 
 pub use self::files::{read_file, truncate, write_back, write_file};
 use self::machine::{BASE, HARTS};
-pub use self::machine::{FakeMachine, at_fence, fail_nth, on_hart};
+pub use self::machine::{FakeMachine, at_fence, fail_nth, looks, on_hart};
 use crate::addr::{FrameNo, FrameRange, VirtAddr};
 use crate::frame::FrameRecord;
 use crate::machine::Machine;

@@ -141,3 +141,25 @@ fn a_page_that_is_read_alone_is_tried_once() {
     }));
     assert_eq!(tries, 1);
 }
+
+#[test]
+fn code_that_comes_in_ahead_is_announced_once() {
+    let memory = memory_with_swap(300, 100);
+    let mut space = in_swap(memory, 20);
+    let code = Permissions::READ | Permissions::EXECUTE;
+    space.protect(pages(4, 20), code).unwrap();
+    let context = space.context().clone();
+    context.enter();
+    let fences = [3, 12].map(|page| {
+        let before = memory.machine().instruction_fences(0);
+        touch(&mut space, page);
+        memory.machine().instruction_fences(0) - before
+    });
+    context.leave();
+    assert_eq!(present(&space, 0..20).len(), 8 + 8);
+    assert_eq!(
+        fences,
+        [1, 1 + 1],
+        "the page itself and those that came with it"
+    );
+}

@@ -2,6 +2,7 @@
 
 use abi::{MemCounter, ProcCounter};
 
+use super::files::{FILE, make_file, mapping};
 use super::*;
 use crate::addr::VirtAddr;
 use crate::pt::{Format, Sv39, Walk};
@@ -88,6 +89,7 @@ fn a_copy_that_gets_no_further_ends() {
         Ok(())
     });
     assert_eq!(copied.map_err(|error| error.why), Err(CopyFailure::Denied));
+    assert_eq!(answers, 1000);
 }
 
 #[test]
@@ -144,6 +146,35 @@ fn stale_translations_of_many_pages_are_no_fault_without_end() {
         drop(space.fork(COW).unwrap());
         write(&mut space, PAGE, b"x").unwrap();
         write(&mut space, 0, b"x").unwrap();
+    }
+}
+
+#[test]
+fn a_fault_that_was_needed_is_none_of_those_without_end() {
+    let memory = memory(200);
+    make_file(memory, FILE, 1);
+    let mut own = space(memory, 1);
+    let mut shared = AddressSpace::new(memory).unwrap();
+    shared.map_shared(pages(0, 1), data(), false).unwrap();
+    let mut file = mapping(memory, 1, true);
+    for space in [&mut own, &mut shared, &mut file] {
+        write(space, 0, b"x").unwrap();
+        // The right to write, and what the hardware may trap for to have it noted that the page is used.
+        for lost in [Sv39::WRITABLE, Sv39::ACCESSED] {
+            let Walk::Leaf(table, index) = memory.walk(space.context().root(), PageNo(0)) else {
+                panic!("mapped")
+            };
+            let word = table.get(index);
+            assert!(table.replace(index, word, word & !lost));
+            let answers = (0..1000)
+                .take_while(|_| space.resolve(VirtAddr(0), Access::Write) == Resolution::Done)
+                .count();
+            assert_eq!(
+                answers,
+                1 + 100,
+                "one that was needed, and those that help nothing"
+            );
+        }
     }
 }
 

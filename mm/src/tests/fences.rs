@@ -115,11 +115,11 @@ fn many_pages_go_with_few_fences() {
 #[test]
 fn pages_of_many_spaces_are_evicted_with_one_fence() {
     let memory = memory_with_swap(300, 100);
-    let mut one = space(memory, 10);
-    let mut other = space(memory, 10);
+    let mut one = space(memory, 20);
+    let mut other = space(memory, 20);
     for space in [&mut one, &mut other] {
         space.publish();
-        write(space, 0, &[1; 10 * PAGE_SIZE]).unwrap();
+        write(space, 0, &[1; 20 * PAGE_SIZE]).unwrap();
     }
     let child = one.fork(COW).unwrap();
     let spaces = [one, child, other];
@@ -133,7 +133,7 @@ fn pages_of_many_spaces_are_evicted_with_one_fence() {
     let counter = sent.clone();
     at_fence(move || counter.set(counter.get() + 1));
     let before = fences(memory, 0);
-    let reclaimed = memory.reclaim(20);
+    let reclaimed = memory.reclaim(40);
     assert_eq!(fences(memory, 0), (before.0, before.1 + 3, before.2));
     assert_eq!(sent.get(), 1, "one for all harts and both families");
     for (hart, space) in (1..).zip(&spaces) {
@@ -143,8 +143,67 @@ fn pages_of_many_spaces_are_evicted_with_one_fence() {
     }
     assert_eq!(
         reclaimed.writes.map(|write| write.count()).sum::<usize>(),
-        20
+        40
     );
+}
+
+#[test]
+fn only_those_who_had_an_evicted_page_are_told_and_once() {
+    let memory = memory_with_swap(300, 100);
+    let mut parent = space(memory, 4);
+    parent.publish();
+    write(&mut parent, 0, &[1; 4 * PAGE_SIZE]).unwrap();
+    let mut child = parent.fork(COW).unwrap();
+    child.unmap(pages(0, 4)).unwrap();
+    for (hart, space) in [(1, &parent), (2, &child)] {
+        on_hart(hart);
+        space.context().enter();
+    }
+    on_hart(0);
+    let before = fences(memory, 0);
+    let evicted = [2, 2].map(|wanted| {
+        let writes = memory.reclaim(wanted).writes;
+        writes.map(|write| write.count()).sum::<usize>()
+    });
+    let after = fences(memory, 0);
+    // Nothing is left that a fork would have to tell.
+    drop(parent.fork(COW).unwrap());
+    let later = fences(memory, 0);
+    for (hart, space) in [(1, &parent), (2, &child)] {
+        on_hart(hart);
+        space.context().leave();
+    }
+    assert_eq!(evicted, [2, 2]);
+    assert_eq!(
+        after,
+        (before.0, before.1 + 2, before.2),
+        "the parent alone"
+    );
+    assert_eq!(later, after);
+}
+
+#[test]
+fn however_many_share_a_page_all_are_told_when_it_goes() {
+    let memory = memory_with_swap(400, 10);
+    let mut parent = space(memory, 1);
+    parent.publish();
+    write(&mut parent, 0, b"x").unwrap();
+    let children: Vec<_> = (0..40).map(|_| parent.fork(COW).unwrap()).collect();
+    let running = [(1, &parent), (2, &children[20]), (3, &children[39])];
+    let before = running.map(|(hart, space)| {
+        on_hart(hart);
+        space.context().enter();
+        load(space, 0)
+    });
+    on_hart(0);
+    drop(memory.reclaim(1));
+    let after = running.map(|(hart, space)| {
+        on_hart(hart);
+        let loaded = load(space, 0);
+        space.context().leave();
+        loaded
+    });
+    assert_eq!((before, after), ([Some(b'x'); 3], [None; 3]));
 }
 
 #[test]

@@ -43,6 +43,26 @@ fn a_part_of_a_file_is_where_it_was_mapped() {
 }
 
 #[test]
+fn a_page_at_the_border_of_two_mappings_is_in_one_of_them() {
+    let memory = memory(200);
+    make_file(memory, FILE, 4);
+    let mut space = AddressSpace::new(memory).unwrap();
+    for start in [0, 2] {
+        let map = FileMap {
+            first: page_of(FILE, start as u32),
+            ..whole(FILE, true)
+        };
+        space
+            .map_file(pages(start, start + 2), data(), map, false)
+            .unwrap();
+    }
+    space.publish();
+    read(&mut space, 0, 4 * PAGE_SIZE).unwrap();
+    empty_cache(memory);
+    audit(memory, [&space]);
+}
+
+#[test]
 fn places_in_files_go_up_to_the_last_number() {
     let memory = memory(200);
     let mut space = AddressSpace::new(memory).unwrap();

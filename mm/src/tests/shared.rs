@@ -184,3 +184,16 @@ fn nobody_stores_to_a_shared_page_that_is_being_written_out() {
     evict_all(memory);
     assert_eq!(read(&mut parent, 0, 3).unwrap(), b"new");
 }
+
+#[test]
+fn a_mapping_whose_rights_are_as_before_is_one_area_again() {
+    let memory = memory(200);
+    let mut space = sharing(memory, 6);
+    let areas = |space: &Space| space.shared_objects().count();
+    space.protect(pages(2, 3), Permissions::READ).unwrap();
+    assert_eq!(areas(&space), 3);
+    space.protect(pages(2, 3), data()).unwrap();
+    assert_eq!(areas(&space), 1);
+    space.map_shared(pages(6, 8), data(), false).unwrap();
+    assert_eq!(areas(&space), 2, "another one is another one");
+}

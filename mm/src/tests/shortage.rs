@@ -7,7 +7,8 @@ use abi::MemCounter;
 
 use super::*;
 use crate::addr::VirtAddr;
-use crate::commit::NoMemory;
+use crate::commit::{Claim, NoMemory};
+use crate::frame::Kind;
 use crate::space::{Access, Resolution, Wait};
 use crate::testing::{
     at_fence, audit, begin_writes, counter, evict_all, make_free, memory_with_swap, read, write,
@@ -54,6 +55,33 @@ fn a_clean_page_that_is_not_used_goes_without_a_write() {
     );
     evict_all(memory);
     assert_eq!(counter(memory, MemCounter::SwapOuts), 40);
+}
+
+#[test]
+fn a_clean_page_that_is_not_used_keeps_its_slot_when_they_are_short() {
+    let memory = memory_with_swap(200, 16);
+    let mut space = space(memory, 8);
+    space.publish();
+    write(&mut space, 0, &[1; 8 * PAGE_SIZE]).unwrap();
+    evict_all(memory);
+    // The others come in with the first.
+    read(&mut space, 0, 1).unwrap();
+    // Pages that no entry maps, and that keep what slots there are.
+    let mut tickets = memory.take_tickets(8, Claim::Kernel).unwrap();
+    let frames = [(); 8].map(|()| {
+        let frame = memory.allocate(Kind::Anonymous, &mut tickets);
+        let frame = frame.into_reference();
+        let slot = memory.seize(frame, memory.frames.record(frame).owner(), 1);
+        let _ = memory.release(frame, slot.unwrap());
+        frame
+    });
+    assert_eq!(counter(memory, MemCounter::FreeSlots), 0);
+    let reclaimed = memory.reclaim(7);
+    assert_eq!(reclaimed.freed, 7, "without a write");
+    for frame in frames {
+        memory.drop_reference(frame);
+    }
+    audit(memory, [&space]);
 }
 
 #[test]
@@ -169,5 +197,19 @@ fn whoever_shares_a_page_and_finds_no_place_for_a_copy_is_told() {
         space.resolve(VirtAddr(PAGE), Access::Write),
         Resolution::NoMemory
     );
+    audit(memory, [&space, &child, &greedy]);
+    // That somebody has waited for the page does not mean that it is going.
+    let mut child = child;
+    evict_all(memory);
+    let Resolution::Wait(Wait::Read(reading)) = child.resolve(VirtAddr(0), Access::Read) else {
+        panic!("it must be read");
+    };
+    let waits = memory.machine().disk.read(reading);
+    for space in [&mut space, &mut child] {
+        assert_eq!(read(space, 0, 1).unwrap(), [0]);
+    }
+    let resolution = space.resolve(VirtAddr(0), Access::Write);
+    assert_eq!(resolution, Resolution::NoMemory);
+    drop(waits);
     audit(memory, [&space, &child, &greedy]);
 }

@@ -14,7 +14,7 @@ use crate::testing::{
 };
 
 /// A space with `count` pages, each of which begins with its number, that can be evicted.
-fn numbered(memory: &'static Memory<FakeMachine>, count: u64) -> Space {
+pub fn numbered(memory: &'static Memory<FakeMachine>, count: u64) -> Space {
     let mut space = space(memory, count);
     space.publish();
     for page in 0..count {
@@ -23,18 +23,18 @@ fn numbered(memory: &'static Memory<FakeMachine>, count: u64) -> Space {
     space
 }
 
-fn check_numbers(space: &mut Space, count: u64) {
+pub fn check_numbers(space: &mut Space, count: u64) {
     for page in 0..count {
         let bytes = read(space, page * PAGE, 8).unwrap();
         assert_eq!(bytes, page.to_le_bytes(), "page {page}");
     }
 }
 
-fn swapped(space: &Space) -> u64 {
+pub fn swapped(space: &Space) -> u64 {
     space.usage()[ProcCounter::Swapped as usize] / PAGE
 }
 
-fn slots_in_use(memory: &Memory<FakeMachine>) -> u64 {
+pub fn slots_in_use(memory: &Memory<FakeMachine>) -> u64 {
     counter(memory, MemCounter::SwapSlots) - counter(memory, MemCounter::FreeSlots)
 }
 
@@ -513,6 +513,15 @@ fn the_marks_at_which_somebody_reclaims_in_the_background() {
         }
         write(&mut space, page * PAGE, b"x").unwrap();
         page += 1;
+    }
+    // Where few pages can be evicted, the marks are as low.
+    let memory = memory_with_swap(200, 4);
+    let mut frames = vec![];
+    while let Ok(frame) = memory.frame_for_kernel(crate::Need::Passing) {
+        let free = free_frames(memory);
+        frames.push(frame);
+        assert_eq!(memory.frames_wanted(), 12u64.saturating_sub(free));
+        assert_eq!(memory.is_short_of_frames(), free < 8, "{free} frames");
     }
     let without = crate::testing::memory(20);
     assert!(!without.is_short_of_frames(), "nothing can be evicted");

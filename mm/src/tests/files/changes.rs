@@ -6,9 +6,10 @@ use super::*;
 use crate::addr::VirtAddr;
 use crate::machine::Machine;
 use crate::space::copy::CopyFailure;
+use crate::space::{Resolution, Wait};
 use crate::testing::{
-    at_fence, audit, counter, free_frames, make_free, memory, on_hart, peek, read, read_file,
-    truncate, write, write_back,
+    WRITE, at_fence, audit, counter, free_frames, make_free, memory, on_hart, peek, read,
+    read_file, truncate, write, write_back,
 };
 
 #[test]
@@ -28,12 +29,14 @@ fn a_write_back_takes_the_right_to_write_from_every_hart() {
     // Whoever wants to write waits for the write-back.
     context.enter();
     assert_eq!(memory.machine().write_user(VirtAddr(0), b"y"), 0);
-    assert_eq!(
-        format!("{:?}", space.resolve(VirtAddr(0), crate::testing::WRITE)),
-        "Wait for the page"
-    );
+    let Resolution::Wait(Wait::Page(page)) = space.resolve(VirtAddr(0), WRITE) else {
+        panic!("it must wait for the write-back");
+    };
     assert_eq!(&token.bytes()[..4], b"xxx\x01");
+    let coming = page.is_coming();
     token.finish(Ok(()));
+    assert!(coming && !page.is_coming());
+    drop(page);
     context.leave();
     write(&mut space, 0, b"y").unwrap();
     assert!(memory.next_dirty(0).is_some());
@@ -183,6 +186,7 @@ fn what_is_cut_off_during_a_fork_is_gone_for_the_child() {
         1,
         "the page is free"
     );
+    assert!(child.page_info(PageNo(0)).is_present(), "that was not cut");
     assert_eq!(read(&mut child, PAGE, 1), Err(CopyFailure::Denied));
     assert_eq!(read(&mut child, 0, 1).unwrap(), [1]);
 }
@@ -302,7 +306,8 @@ fn a_write_back_reaches_the_last_of_many_families() {
     for (number, space) in spaces.iter_mut().enumerate() {
         write(space, number as u64, b"x").unwrap();
     }
-    for number in [0, 17, 34] {
+    // Where the search for families goes on, too.
+    for number in [0, 15, 16, 30, 34] {
         on_hart(0);
         write(&mut spaces[number], 0, b"z").unwrap();
         on_hart(1);
@@ -311,11 +316,14 @@ fn a_write_back_reaches_the_last_of_many_families() {
         let store = || memory.machine().write_user(VirtAddr(100), b"y");
         assert_eq!(store(), 1);
         on_hart(0);
+        let fences = counter(memory, MemCounter::RemoteFences);
         let token = memory.write_back(page_of(FILE, 0)).unwrap();
+        let fences = counter(memory, MemCounter::RemoteFences) - fences;
         on_hart(1);
-        assert_eq!(store(), 0, "family {number}");
-        token.finish(Ok(()));
+        let stored = store();
         context.leave();
+        assert_eq!((stored, fences), (0, 1), "family {number}");
+        token.finish(Ok(()));
     }
     on_hart(0);
     audit(memory, &spaces);
