@@ -103,7 +103,7 @@ impl<'m, M: Machine> Context<'m, M> {
         self.member.shoot_down(self.memory, scope);
     }
 
-    /// Makes this hart see that a translation gained rights (R4), if it uses the space.
+    /// Makes this hart see that a translation it has gained rights (R4), if it uses the space.
     #[inline]
     pub(crate) fn loosen(&self, scope: Scope) {
         let _interrupts = InterruptsOff::new();

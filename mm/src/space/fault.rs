@@ -3,6 +3,9 @@
 //!
 //! Eviction may replace the entry of a present page at any moment (see [`crate::pt`]). So each step compares the entry with what
 //! it decided on, and begins anew if it is another one.
+//!
+//! What is put where nothing was is not fenced (R4): a hart that remembers that there was nothing faults once more, and is fenced then,
+//! because the fault is [`Spurious`].
 
 use core::fmt;
 
@@ -327,7 +330,6 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             self.context.code_changed();
         }
         leaf.table.fill(leaf.index, new);
-        self.context.loosen(here);
         memory.drop_reference(shared);
         self.pages += u64::from(mistake::makes(Mistake::ResidentGrowsOnCopy));
         self.note_fault(ProcCounter::CopyFaults, MemCounter::CopyFaults);
@@ -360,12 +362,11 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             Promise::Charged => memory.budget.take_for_placed_page()?,
             Promise::Lazy => memory.take_page_tickets(1 + walk.missing())?,
         };
-        let (table, scope) = match walk {
-            Walk::Leaf(table, _) => (table, Scope::Page(page.address())),
+        let table = match walk {
+            Walk::Leaf(table, _) => table,
             Walk::Missing { table, level } => {
                 self.tables += level as u64;
-                let table = memory.extend(table, level, page, &mut tickets);
-                (table, Scope::Space)
+                memory.extend(table, level, page, &mut tickets)
             }
         };
         let mut frame = memory.allocate(Kind::Anonymous, &mut tickets);
@@ -376,7 +377,6 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             self.context.code_changed();
         }
         table.fill(M::Format::index(page, 0), word);
-        self.context.loosen(scope);
         self.pages += 1;
         Ok(number)
     }

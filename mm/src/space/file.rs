@@ -137,15 +137,13 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         if M::Format::executable(word) {
             context.code_changed();
         }
-        let there = context.member().entries.with(|()| {
+        context.member().entries.with(|()| {
             let there = self.memory.frames.record(frame).cached() != Cached::Gone;
             if there {
                 self.put_shared_entry(page, word);
             }
             there
-        });
-        context.loosen(Scope::Page(page.address()));
-        there
+        })
     }
 
     /// Gives the process a copy of a page of a file that it has no entry for. The caller has a reference to the file's frame.

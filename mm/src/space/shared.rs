@@ -269,7 +269,6 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             self.context.code_changed();
         }
         self.put_shared_entry(page, word);
-        self.context.loosen(Scope::Page(page.address()));
     }
 
     /// The same without fences.

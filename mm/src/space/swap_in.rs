@@ -14,7 +14,6 @@ use crate::commit::NoMemory;
 use crate::machine::Machine;
 use crate::pt::{ENTRIES, Entry, Format};
 use crate::swap::{Lookup, PageWait, READ_AHEAD, READ_AHEAD_MOST, SwapIn};
-use crate::tlb::Scope;
 
 /// How far the pages that come in are ahead of those that are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +78,6 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         }
         let replaced = leaf.table.replace(leaf.index, leaf.word, word);
         debug_assert!(replaced, "only its owner takes a page out of swap");
-        self.context.loosen(Scope::Page(leaf.page.address()));
         memory.drop_slot(slot);
         memory.give_up_slot_if_short(frame);
         self.map_ahead(leaf, window);

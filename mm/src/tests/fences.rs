@@ -8,7 +8,10 @@ use abi::MemCounter;
 use super::*;
 use crate::addr::VirtAddr;
 use crate::machine::Machine;
-use crate::testing::{Space, at_fence, counter, memory, memory_with_swap, on_hart, peek, write};
+use crate::space::{Access, Resolution};
+use crate::testing::{
+    Space, at_fence, counter, evict_all, memory, memory_with_swap, on_hart, peek, read, write,
+};
 
 /// Local fences, fences to other harts, and instruction fences on hart `hart`.
 fn fences(memory: &Memory<FakeMachine>, hart: usize) -> (u64, u64, u64) {
@@ -74,6 +77,34 @@ fn a_space_nobody_uses_is_changed_without_a_fence() {
     drop(child);
     assert_eq!(peek(&space, 0), None, "it is fenced when it is used next");
     assert_eq!(fences(memory, 0), (before.0 + 1, before.1, before.2));
+}
+
+#[test]
+fn a_page_that_comes_to_be_needs_no_fence() {
+    let memory = memory_with_swap(100, 100);
+    let mut space = space(memory, 4);
+    space.context().enter();
+    let before = fences(memory, 0);
+    for page in 0..3 {
+        let address = VirtAddr(page * PAGE);
+        assert_eq!(space.resolve(address, Access::Write), Resolution::Done);
+    }
+    assert_eq!(fences(memory, 0), before, "filled");
+    space.context().leave();
+    let mut child = space.fork(COW).unwrap();
+    space.publish();
+    child.publish();
+    evict_all(memory);
+    read(&mut child, 0, 1).unwrap();
+    space.context().enter();
+    let before = fences(memory, 0);
+    let address = VirtAddr(0);
+    assert_eq!(space.resolve(address, Access::Read), Resolution::Done);
+    assert_eq!(fences(memory, 0), before, "brought back");
+    assert_eq!(space.resolve(address, Access::Write), Resolution::Done);
+    let broken = (before.0 + 1, before.1, before.2);
+    assert_eq!(fences(memory, 0), broken, "the old one, not the copy");
+    space.context().leave();
 }
 
 #[test]
