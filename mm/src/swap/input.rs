@@ -2,7 +2,7 @@
 
 use abi::{MemCounter, PAGE_SIZE};
 
-use super::TransferError;
+use super::{CLUSTER, TransferError};
 use crate::addr::{FrameNo, SlotNo};
 use crate::frame::{Cached, Kind};
 use crate::machine::Machine;
@@ -10,18 +10,21 @@ use crate::memory::Memory;
 
 /// How many slots are read at once: the one that is wanted and those behind it, which were probably swapped out with it.
 pub(crate) const READ_AHEAD: usize = 8;
-/// The same, for whoever wants pages in their order.
-pub(crate) const READ_AHEAD_MOST: usize = 32;
+/// The same, for whoever wants pages in their order: so many that reading a part takes as long as using another.
+pub(crate) const READ_AHEAD_MOST: usize = 4 * CLUSTER;
 
 /// Neighbouring slots to be read. The first is wanted, the others are read because it costs little.
 ///
 /// Whoever gets one reads [`SwapIn::count`] pages from the device, beginning with [`SwapIn::first`], into
 /// [`SwapIn::bytes_mut`], and ends it with [`SwapIn::finish`] or [`SwapIn::finish_with`]. One that is dropped has failed.
+/// There may be more to read ahead than is read at once: [`SwapIn::behind`].
 #[must_use = "somebody waits for the page"]
 pub struct SwapIn<'m, M: Machine> {
     memory: &'m Memory<M>,
     first: SlotNo,
     count: usize,
+    /// How many slots behind these are to be read ahead, too.
+    behind: usize,
 }
 
 /// A page that somebody waits for. It stays where it is until this is dropped: by then the fault must have been tried again.
@@ -32,8 +35,8 @@ pub struct PageWait<'m, M: Machine> {
 }
 
 impl<'m, M: Machine> SwapIn<'m, M> {
-    /// A read of `slot`, which the caller has a reference to and which is not cached, and of those behind it, at most `window` in all;
-    /// none if somebody else began meanwhile.
+    /// A read of `slot`, which is not cached, and of those behind it, at most `window` in all with what is [`SwapIn::behind`];
+    /// none if somebody else began meanwhile, or if the slot, to which the caller need not have a reference, is free.
     pub(crate) fn begin(
         memory: &'m Memory<M>,
         slot: SlotNo,
@@ -47,18 +50,33 @@ impl<'m, M: Machine> SwapIn<'m, M> {
             memory,
             first: slot,
             count: 1,
+            behind: 0,
         };
-        let mut last = slot;
-        while let Some((next, record)) = memory.slots.after(last)
-            && read.count < window
-            && record.count() != 0
-            && record.frame().is_none()
+        while read.count < window.min(CLUSTER)
+            && let Some(next) = read.next()
             && memory.prepare_to_read(next) == Ok(true)
         {
             read.count += 1;
-            last = next;
+        }
+        if read.count == CLUSTER {
+            read.behind = window - CLUSTER;
         }
         Ok(Some(read))
+    }
+
+    /// The slot behind the last, if it can be read.
+    fn next(&self) -> Option<SlotNo> {
+        let last = SlotNo(self.first.0 + self.count as u64 - 1);
+        let (next, record) = self.memory.slots.after(last)?;
+        (record.count() != 0 && record.frame().is_none()).then_some(next)
+    }
+
+    /// A read of slots behind these, to be on its way at the same time; it may have one behind it, too. Nobody waits for its pages
+    /// yet, so it can be left alone if this is none.
+    pub fn behind(&mut self) -> Option<Self> {
+        let window = core::mem::take(&mut self.behind);
+        let next = self.next().filter(|_| window != 0)?;
+        Self::begin(self.memory, next, window).ok().flatten()
     }
 
     /// The first slot.
@@ -111,6 +129,7 @@ impl<'m, M: Machine> SwapIn<'m, M> {
             memory: self.memory,
             first: SlotNo(self.first.0 + ahead as u64),
             count: 1,
+            behind: 0,
         })
     }
 

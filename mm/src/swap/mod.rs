@@ -6,7 +6,8 @@
 //!
 //! Out: eviction ([`crate::reclaim`]) gives a page a slot and puts it into the cache, replaces every entry that maps it by the
 //! slot, flushes, and hands what the device lacks to the kernel as a [`SwapOut`]. In: a fault on a slot takes the frame
-//! from the cache, or puts one in and hands the kernel a [`SwapIn`], with those of the slots behind it (`mm/src/space/swap_in.rs` says how many). Nothing here waits (R8): the kernel does the transfer, says how
+//! from the cache, or puts one in and hands the kernel a [`SwapIn`], with those of the slots behind it (`mm/src/space/swap_in.rs` says how many), in several
+//! parts if they are many. Nothing here waits (R8): the kernel does the transfer, says how
 //! it went, and the fault is tried again. Until then whoever waits holds the page ([`PageWait`]), so nobody can evict it first.
 //!
 //! Invariants:
@@ -30,6 +31,9 @@ pub use slots::SlotRecord;
 pub(crate) use cache::{Lookup, Released};
 pub(crate) use input::{READ_AHEAD, READ_AHEAD_MOST};
 pub(crate) use slots::Slots;
+
+/// Most pages that are transferred at once.
+const CLUSTER: usize = 32;
 
 /// The device could not transfer a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

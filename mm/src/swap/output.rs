@@ -3,15 +3,12 @@
 use abi::{MemCounter, PAGE_SIZE};
 use arrayvec::ArrayVec;
 
-use super::TransferError;
+use super::{CLUSTER, TransferError};
 use crate::addr::{FrameNo, SlotNo};
 use crate::frame::Cached;
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::reclaim::ROUND;
-
-/// Most pages that are written at once.
-const CLUSTER: usize = 32;
 
 /// Neighbouring slots to be written.
 ///
@@ -55,6 +52,11 @@ impl<'m, M: Machine> SwapOuts<'m, M> {
     /// Whether there is nothing left.
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()
+    }
+
+    /// How many pages.
+    pub fn pages(&self) -> usize {
+        self.slots.len()
     }
 }
 

@@ -7,6 +7,7 @@ use abi::{MemCounter, ProcCounter};
 use super::*;
 use crate::addr::VirtAddr;
 use crate::space::{Access, Resolution, Wait};
+use crate::swap::{SwapIn, TransferError};
 use crate::testing::{
     Space, audit, counter, evict_all, make_free, memory_with_swap, peek, read, settle, write,
 };
@@ -31,6 +32,19 @@ fn present(space: &Space, pages: Range<u64>) -> Vec<u64> {
 fn touch(space: &mut Space, page: u64) {
     let address = VirtAddr(page * PAGE);
     assert_eq!(settle(space, address, Access::Read), Ok(()));
+}
+
+/// The reads that a page and those behind it need.
+fn in_parts(space: &mut Space, page: u64) -> Vec<SwapIn<'static, FakeMachine>> {
+    let Resolution::Wait(Wait::Read(first)) = space.resolve(VirtAddr(page * PAGE), Access::Read)
+    else {
+        panic!("page {page} must be read");
+    };
+    let mut parts = vec![first];
+    while let Some(behind) = parts.last_mut().and_then(SwapIn::behind) {
+        parts.push(behind);
+    }
+    parts
 }
 
 #[test]
@@ -94,23 +108,59 @@ fn what_nobody_has_used_goes_first() {
 
 #[test]
 fn whoever_keeps_to_the_order_has_more_read_ahead() {
-    let memory = memory_with_swap(600, 300);
-    let mut space = in_swap(memory, 200);
+    let memory = memory_with_swap(1000, 500);
+    let mut space = in_swap(memory, 500);
     let mut page = 0;
-    for expected in [8, 16, 32, 32] {
-        let Resolution::Wait(Wait::Read(reading)) =
-            space.resolve(VirtAddr(page * PAGE), Access::Read)
-        else {
-            panic!("page {page} must be read");
-        };
-        assert_eq!(reading.count(), expected);
-        let held = memory.machine().disk.read(reading);
+    for expected in [8, 16, 32, 64, 128, 128] {
+        let parts = in_parts(&mut space, page);
+        let counts = parts.iter().map(SwapIn::count);
+        assert_eq!(counts.sum::<usize>(), expected, "page {page}");
+        assert!(parts.iter().all(|part| part.count() <= 32));
+        let disk = &memory.machine().disk;
+        let held: Vec<_> = parts.into_iter().map(|part| disk.read(part)).collect();
         touch(&mut space, page);
         drop(held);
+        assert_eq!(present(&space, page..500).len(), expected);
         page += expected as u64;
     }
     touch(&mut space, page + 40);
-    assert_eq!(present(&space, page..200).len(), 8, "somewhere else");
+    assert_eq!(present(&space, page..500).len(), 8, "somewhere else");
+    audit(memory, [&space]);
+}
+
+#[test]
+fn what_fails_or_is_taken_behind_others_is_lost_to_nobody() {
+    let memory = memory_with_swap(600, 300);
+    let mut space = in_swap(memory, 300);
+    for page in [0, 8, 24] {
+        touch(&mut space, page);
+    }
+    let mut parts = in_parts(&mut space, 56);
+    assert_eq!(parts.len(), 2);
+    assert!(parts[1].behind().is_none(), "the window is full");
+    let disk = &memory.machine().disk;
+    let behind = parts.pop().unwrap();
+    drop(behind.finish(Err(TransferError)));
+    let held = disk.read(parts.pop().unwrap());
+    touch(&mut space, 56);
+    drop(held);
+    assert_eq!(present(&space, 56..300), (56..88).collect::<Vec<_>>());
+    audit(memory, [&space]);
+
+    // Somebody else's reads stand in the way.
+    let mut child = space.fork(COW).unwrap();
+    let mut parts = in_parts(&mut child, 130);
+    parts.append(&mut in_parts(&mut space, 88));
+    let counts: Vec<usize> = parts.iter().map(SwapIn::count).collect();
+    assert_eq!(counts, [8, 32, 10]);
+    let held: Vec<_> = parts.into_iter().map(|part| disk.read(part)).collect();
+    touch(&mut space, 88);
+    touch(&mut child, 130);
+    drop(held);
+    audit(memory, [&space, &child]);
+    for page in 56..300 {
+        assert_eq!(read(&mut space, page * PAGE, 1).unwrap(), [page as u8]);
+    }
 }
 
 #[test]
@@ -137,7 +187,7 @@ fn a_page_that_is_read_alone_is_tried_once() {
     let mut tries = 0;
     drop(read.finish_with(|_| {
         tries += 1;
-        Err(crate::swap::TransferError)
+        Err(TransferError)
     }));
     assert_eq!(tries, 1);
 }

@@ -87,7 +87,7 @@ pub struct Transfer {
 }
 
 /// Starts a transfer between these frames and the slots from `first` on. Sleeps while too many others are on their way, so it
-/// is for threads that have none of their own on the way: two of them could wait for each other's places. See [`try_submit`].
+/// is for threads that have none of their own on the way: two of them could wait for each other's places. See [`Room`].
 ///
 /// # Errors
 /// If not all of the slots are on the disk.
@@ -104,34 +104,41 @@ pub unsafe fn submit<L: Level>(
     frames: &[FrameNo],
     held: &mut Held<L>,
 ) -> Result<Transfer, TransferError> {
-    let plan = Plan::new(direction, first, frames)?;
-    let held = held.as_if();
+    let room = Room(SWAP.claim(held.as_if()));
     // SAFETY: the caller's promise.
-    Ok(unsafe { plan.start(SWAP.claim(held), held) })
+    unsafe { room.submit(direction, first, frames, held) }
 }
 
-/// The same if there is room for it at once, else `None`. For threads that keep several on the way; after `None`, wait for the
-/// oldest of them.
-///
-/// # Errors
-/// As for [`submit`].
-///
-/// # Panics
-/// As for [`submit`].
-///
-/// # Safety
-/// As for [`submit`].
-pub unsafe fn try_submit<L: Level>(
-    direction: Direction,
-    first: u64,
-    frames: &[FrameNo],
-    held: &mut Held<L>,
-) -> Result<Option<Transfer>, TransferError> {
-    let plan = Plan::new(direction, first, frames)?;
-    let held = held.as_if();
-    let claim = SWAP.try_claim(held);
-    // SAFETY: the caller's promise.
-    Ok(claim.map(|claim| unsafe { plan.start(claim, held) }))
+/// Room for a transfer. For threads that keep several on the way: if there is none, wait for the oldest of them.
+pub struct Room(Claim);
+
+impl Room {
+    /// Room, if there is any at once.
+    pub fn find<L: Level>(held: &mut Held<L>) -> Option<Self> {
+        SWAP.try_claim(held.as_if()).map(Self)
+    }
+
+    /// Starts a transfer, like [`submit`].
+    ///
+    /// # Errors
+    /// As for [`submit`].
+    ///
+    /// # Panics
+    /// As for [`submit`].
+    ///
+    /// # Safety
+    /// As for [`submit`].
+    pub unsafe fn submit<L: Level>(
+        self,
+        direction: Direction,
+        first: u64,
+        frames: &[FrameNo],
+        held: &mut Held<L>,
+    ) -> Result<Transfer, TransferError> {
+        let plan = Plan::new(direction, first, frames)?;
+        // SAFETY: the caller's promise.
+        Ok(unsafe { plan.start(self.0, held.as_if()) })
+    }
 }
 
 /// A transfer that has been looked over.

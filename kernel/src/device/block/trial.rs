@@ -2,7 +2,8 @@
 //!
 //! First every slot is written with contents of its own and read back, in transfers of other lengths than it was written with,
 //! so that a page which went to the wrong slot, or into the wrong frame, shows. A transfer that fails is tried once more. Then
-//! the first slots are read in as many transfers at once as there may be, and at last the disk is written and read again without a look at the contents, two transfers at a time: what it can do at most.
+//! the first slots are read in as many transfers at once as there may be. At last the disk is measured, without a look at the contents: written
+//! and read two transfers at a time, which is the most that it can do, and read one transfer at a time, as `dd` does with some block size.
 
 use alloc::vec::Vec;
 use core::array;
@@ -13,13 +14,16 @@ use mm::addr::FrameNo;
 use mm::{Need, NoMemory};
 use sync::{Held, Level};
 
-use super::swap::{self, Direction, TRANSFER_PAGES, Transfer, TransferError};
+use super::swap::{self, Direction, Room, TRANSFER_PAGES, Transfer, TransferError};
 use crate::memory::{Frame, memory};
 use crate::{arch, boot, println};
 
 const WORDS: usize = PAGE_SIZE / size_of::<u64>();
-/// Transfers on their way while the disk is measured.
+/// Most transfers on their way while the disk is measured.
 const AT_ONCE: usize = 2;
+/// Pages of a transfer where there is one at a time, and how many transfers there are.
+const BLOCKS: [usize; 3] = [1, 8, TRANSFER_PAGES];
+const BLOCKS_READ: u64 = 2048;
 
 /// What ends a trial.
 enum Failure {
@@ -48,8 +52,15 @@ pub fn run<L: Level>(held: &mut Held<L>) {
         return;
     }
     match try_all(pages, held) {
-        Ok([out, back]) => {
-            println!("swapdisk: {pages} pages, {out} pages/s written, {back} pages/s read");
+        Ok(Speeds {
+            written,
+            read,
+            by_block,
+        }) => {
+            println!("swapdisk: {pages} pages, {written} pages/s written, {read} pages/s read");
+            for (block, read) in BLOCKS.into_iter().zip(by_block) {
+                println!("swapdisk: {read} pages/s read in blocks of {block}, one at a time");
+            }
         }
         Err(Failure::Memory) => println!("swapdisk: failed: out of memory"),
         Err(Failure::Transfer(error)) => println!("swapdisk: failed: {error}"),
@@ -59,15 +70,29 @@ pub fn run<L: Level>(held: &mut Held<L>) {
     }
 }
 
-/// Pages per second, written and read.
-fn try_all<L: Level>(pages: u64, held: &mut Held<L>) -> Result<[u64; 2], Failure> {
+/// What the disk can do, in pages per second.
+struct Speeds {
+    /// At most.
+    written: u64,
+    read: u64,
+    /// One transfer at a time, by their lengths in [`BLOCKS`].
+    by_block: [u64; BLOCKS.len()],
+}
+
+fn try_all<L: Level>(pages: u64, held: &mut Held<L>) -> Result<Speeds, Failure> {
     let mut batches = [Batch::try_new()?, Batch::try_new()?];
     check(pages, &mut batches[0], held)?;
     crowd(pages, &mut batches[0], held)?;
-    Ok([
-        measure(Direction::Out, pages, &mut batches, held)?,
-        measure(Direction::In, pages, &mut batches, held)?,
-    ])
+    let mut speeds = Speeds {
+        written: measure(Direction::Out, pages, TRANSFER_PAGES, &mut batches, held)?,
+        read: measure(Direction::In, pages, TRANSFER_PAGES, &mut batches, held)?,
+        by_block: [0; _],
+    };
+    for (speed, block) in speeds.by_block.iter_mut().zip(BLOCKS) {
+        let pages = pages.min(BLOCKS_READ * block as u64);
+        *speed = measure(Direction::In, pages, block, &mut batches[..1], held)?;
+    }
+    Ok(speeds)
 }
 
 /// Writes every slot with contents of its own and reads it back.
@@ -91,12 +116,12 @@ fn crowd<L: Level>(pages: u64, batch: &mut Batch, held: &mut Held<L>) -> Result<
     let mut transfers = [const { None::<Transfer> }; TRANSFER_PAGES];
     let mut started = 0;
     for (slot, transfer) in (0..pages).zip(&mut transfers) {
+        let Some(room) = Room::find(held) else {
+            break;
+        };
         let frame = batch.frames[started].frame();
         // SAFETY: the frame is the batch's own, and nobody touches it before all transfers have been waited for.
-        *transfer = unsafe { swap::try_submit(Direction::In, slot, &[frame], held) }?;
-        if transfer.is_none() {
-            break;
-        }
+        *transfer = Some(unsafe { room.submit(Direction::In, slot, &[frame], held) }?);
         started += 1;
     }
     // The last first: the answers are kept until somebody asks for them.
@@ -118,17 +143,19 @@ fn parts(pages: u64, lengths: RangeInclusive<usize>) -> impl Iterator<Item = (u6
     })
 }
 
-/// Pages per second, two transfers at a time. Nobody else uses the disk yet, so there is room for both.
+/// Pages per second in transfers of this length, as many at a time as there are batches for. Nobody else uses the disk yet, so there is
+/// room for all.
 fn measure<L: Level>(
     direction: Direction,
     pages: u64,
-    batches: &mut [Batch; AT_ONCE],
+    length: usize,
+    batches: &mut [Batch],
     held: &mut Held<L>,
 ) -> Result<u64, TransferError> {
     let begin = arch::now();
     let mut on_their_way = [const { None::<Transfer> }; AT_ONCE];
-    let turns = (0..AT_ONCE).cycle();
-    for ((first, count), turn) in parts(pages, TRANSFER_PAGES..=TRANSFER_PAGES).zip(turns) {
+    let turns = (0..batches.len()).cycle();
+    for ((first, count), turn) in parts(pages, length..=length).zip(turns) {
         if let Some(transfer) = on_their_way[turn].take() {
             transfer.wait(held)?;
         }

@@ -14,7 +14,7 @@ use mm::space::Wait;
 use mm::space::copy::CopyFailure;
 use mm::swap::{PageWait, SwapIn};
 use mm::{Reclaimed, Shortage};
-use sync::atomic::{AtomicU32, Ordering};
+use sync::atomic::{AtomicU64, Ordering};
 use sync::{Counted, Held, Interruptible, SleepLock, Ticket, WaitQueue, level};
 
 use super::{Name, Process, Thread, scheduler, standstill};
@@ -22,6 +22,7 @@ use crate::arch::{self, FloatState, Machine, UserRegisters};
 use crate::boot::refuse;
 use crate::file::{Files, cached};
 use crate::memory::memory;
+use transfer::Writes;
 
 /// Whoever wants to make frames free goes on with so many that others have made free meanwhile.
 const ENOUGH: u64 = 32;
@@ -33,8 +34,8 @@ const FAILURES: u32 = 8;
 static ARRIVED: WaitQueue = WaitQueue::new();
 /// A write has ended.
 static WRITTEN: WaitQueue = WaitQueue::new();
-/// Rounds that are being written. One more under the lock of [`CHOICE`].
-static WRITES: AtomicU32 = AtomicU32::new(0);
+/// Pages that are being written. More only under the lock of [`CHOICE`].
+static LEAVING: AtomicU64 = AtomicU64::new(0);
 /// Whoever chooses what goes does so alone: harts that walk the same families at once would only wait for each other, spinning.
 static CHOICE: SleepLock<level::Reclaim, ()> = SleepLock::new(());
 /// Frames run short.
@@ -117,11 +118,12 @@ pub fn retry<T, E: Shortage>(
 
 /// Makes some frames free, if there are any to be had.
 fn relieve(held: &mut Held<level::Standstill>) -> Hope {
+    let mut writes = Writes::new();
     for _ in 0..FAILURES {
         match choose(held) {
             Choice::Free => return Hope::More,
             Choice::Write(work) => {
-                if write(work, held) != 0 {
+                if write(work, &mut writes, held) + writes.end_all(held) != 0 {
                     return Hope::More;
                 }
                 // The disk fails, or all were in use again: others may be luckier.
@@ -134,6 +136,34 @@ fn relieve(held: &mut Held<level::Standstill>) -> Hope {
         }
     }
     Hope::LastTry
+}
+
+/// Makes frames free until there is a reserve, or nothing is left to be evicted. While some pages are being written, the next are chosen.
+fn keep_reserve(held: &mut Held<level::Standstill>) {
+    let mut writes = Writes::new();
+    let mut in_vain = 0;
+    while in_vain < FAILURES {
+        let freed = if memory().frames_wanted() <= writes.pages() {
+            if writes.is_empty() {
+                return;
+            }
+            writes.end_oldest(held)
+        } else {
+            match choose(held) {
+                Choice::Free => continue,
+                Choice::Write(work) => write(work, &mut writes, held),
+                // The only writes may be its own.
+                Choice::Wait(_) if !writes.is_empty() => writes.end_oldest(held),
+                Choice::Wait(ticket) => {
+                    let _ = WRITTEN.wait(ticket, Interruptible::No, held);
+                    continue;
+                }
+                Choice::Nothing => break,
+            }
+        };
+        in_vain = if freed == 0 { in_vain + 1 } else { 0 };
+    }
+    writes.end_all(held);
 }
 
 /// What is to be done for free frames.
@@ -161,10 +191,11 @@ fn choose(held: &mut Held<level::Standstill>) -> Choice {
     }
     // Whatever is being written is counted: that is done under the lock, too.
     let ticket = WRITTEN.ticket();
-    let under_way = WRITES.load(Ordering::SeqCst) != 0;
+    let under_way = LEAVING.load(Ordering::SeqCst) != 0;
     let work = memory().reclaim(mm::ROUND as u64);
-    if !work.writes.is_empty() || !work.dirty.is_empty() {
-        WRITES.fetch_add(1, Ordering::SeqCst);
+    let leaving = work.writes.pages() + work.dirty.len();
+    if leaving != 0 {
+        LEAVING.fetch_add(leaving as u64, Ordering::SeqCst);
         Choice::Write(work)
     } else if work.freed != 0 {
         Choice::Free
@@ -175,18 +206,32 @@ fn choose(held: &mut Held<level::Standstill>) -> Choice {
     }
 }
 
-/// Writes what a round has come to, which has been counted as under way; how many frames are free for it.
-fn write(work: Reclaimed<'static, Machine>, held: &mut Held<level::Standstill>) -> u64 {
-    let freed = work.freed + transfer::write(work.writes, held);
+/// Begins to write what a round has come to, which has been counted as leaving; how many frames are free for it, and for earlier writes
+/// that ended meanwhile.
+fn write(
+    work: Reclaimed<'static, Machine>,
+    writes: &mut Writes,
+    held: &mut Held<level::Standstill>,
+) -> u64 {
+    let mut freed = work.freed + writes.begin(work.writes, held);
+    if !work.dirty.is_empty() {
+        // Whoever has the file system may be waiting for them.
+        freed += writes.end_all(held);
+    }
     for page in work.dirty {
         // What cannot be written has been told to people, and is tried again.
         let _ = cached::write_back(page, held);
+        note_ended(1);
     }
-    WRITES.fetch_sub(1, Ordering::SeqCst);
+    freed
+}
+
+/// Says that so many pages are being written no longer.
+fn note_ended(pages: u64) {
+    LEAVING.fetch_sub(pages, Ordering::SeqCst);
     WRITTEN.wake_all();
     // Somebody may want to store to a shared page that was being written.
     ARRIVED.wake_all();
-    freed
 }
 
 /// Reads pages in.
@@ -227,9 +272,7 @@ extern "C" fn run(_: usize) -> ! {
     let mut held = Held::<level::Nothing>::claim();
     loop {
         let ticket = SHORT.ticket();
-        while memory().frames_wanted() > 0
-            && relieve(standstill::pass(&mut held).held()) == Hope::More
-        {}
+        keep_reserve(standstill::pass(&mut held).held());
         let _ = SHORT.wait(ticket, Interruptible::No, &mut held);
     }
 }

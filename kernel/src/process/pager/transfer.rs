@@ -1,83 +1,177 @@
 //! Pages on their way between frames and the swap disk, by the tokens of `mm` that stand for them.
+//!
+//! Several transfers are on their way at once, so that the disk need not wait for the hart, nor the hart for the disk. Whoever has some waits
+//! for the oldest of them when there is no room for another ([`Room`]), and for none of them before he sleeps for anything else.
 
 use arrayvec::ArrayVec;
 use mm::addr::{FrameNo, SlotNo};
 use mm::swap::{PageWait, SwapIn, SwapOut, SwapOuts, TransferError};
 use sync::{Held, level};
 
+use super::note_ended;
 use crate::arch::Machine;
-use crate::device::block::swap::{self, Direction, TRANSFER_PAGES, Transfer};
+use crate::device::block::swap::{self, Direction, Room, TRANSFER_PAGES, Transfer};
 use crate::println;
 
-/// Writes of a round that are left on their way while the next is begun.
-const WRITES_AHEAD: usize = 3;
+/// Transfers that one thread keeps on their way: others want some, too.
+const AT_ONCE: usize = 4;
 
 type Frames = ArrayVec<FrameNo, TRANSFER_PAGES>;
+type Submitted = Result<Transfer, swap::TransferError>;
 
-/// Writes pages; how many frames that made free.
-pub fn write(writes: SwapOuts<'static, Machine>, held: &mut Held<level::Standstill>) -> u64 {
-    let mut freed = 0;
-    let mut on_their_way = [const { None::<Write> }; WRITES_AHEAD];
-    for (token, turn) in writes.zip((0..WRITES_AHEAD).cycle()) {
-        let begun = Write::try_begin(token, held).unwrap_or_else(|token| {
-            // Whoever waits for room must have nothing on the way.
-            freed += end_all(&mut on_their_way, held);
-            Write::begin(token, held)
-        });
-        let before = on_their_way[turn].replace(begun);
-        freed += before.map_or(0, |before| before.end(held));
+/// Writes on their way, the oldest first. Those that are dropped are waited for, and their pages stay.
+pub struct Writes(ArrayVec<Write, AT_ONCE>);
+
+impl Writes {
+    /// None.
+    pub const fn new() -> Self {
+        Self(ArrayVec::new_const())
     }
-    freed + end_all(&mut on_their_way, held)
-}
 
-fn end_all(writes: &mut [Option<Write>], held: &mut Held<level::Standstill>) -> u64 {
-    let ended = writes.iter_mut().filter_map(Option::take);
-    ended.map(|write| write.end(held)).sum()
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many pages are on their way.
+    pub fn pages(&self) -> u64 {
+        self.0.iter().map(|write| write.token.count() as u64).sum()
+    }
+
+    /// Begins to write pages; how many frames those that ended meanwhile made free.
+    pub fn begin(
+        &mut self,
+        writes: SwapOuts<'static, Machine>,
+        held: &mut Held<level::Standstill>,
+    ) -> u64 {
+        let mut freed = 0;
+        for token in writes {
+            if self.0.is_full() {
+                freed += self.end_oldest(held);
+            }
+            let room = loop {
+                match Room::find(held) {
+                    None if !self.0.is_empty() => freed += self.end_oldest(held),
+                    room => break room,
+                }
+            };
+            self.0.push(Write::begin(token, room, held));
+        }
+        freed
+    }
+
+    /// Waits for the oldest; how many frames it made free.
+    pub fn end_oldest(&mut self, held: &mut Held<level::Standstill>) -> u64 {
+        self.0.pop_at(0).map_or(0, |write| write.end(held))
+    }
+
+    /// Waits for all; how many frames they made free.
+    pub fn end_all(&mut self, held: &mut Held<level::Standstill>) -> u64 {
+        self.0.drain(..).map(|write| write.end(held)).sum()
+    }
 }
 
 /// A write on its way. If it is dropped, the transfer is waited for first.
 struct Write {
-    transfer: Result<Transfer, swap::TransferError>,
+    transfer: Submitted,
     token: SwapOut<'static, Machine>,
 }
 
 impl Write {
-    /// Starts a write when there is room for it.
-    fn begin(token: SwapOut<'static, Machine>, held: &mut Held<level::Standstill>) -> Self {
+    /// Starts a write, when there is room if there is none yet.
+    fn begin(
+        token: SwapOut<'static, Machine>,
+        room: Option<Room>,
+        held: &mut Held<level::Standstill>,
+    ) -> Self {
+        let SlotNo(first) = token.first();
         let frames: Frames = token.frames().collect();
         // SAFETY: the token keeps the frames, and keeps them unwritten, and is kept longer than the transfer.
-        let transfer = unsafe { swap::submit(Direction::Out, token.first().0, &frames, held) };
+        let transfer = unsafe { submit(room, Direction::Out, first, &frames, held) };
         Self { transfer, token }
-    }
-
-    /// The same if there is room at once; else the token is given back.
-    fn try_begin(
-        token: SwapOut<'static, Machine>,
-        held: &mut Held<level::Standstill>,
-    ) -> Result<Self, SwapOut<'static, Machine>> {
-        let frames: Frames = token.frames().collect();
-        // SAFETY: as above.
-        let submitted = unsafe { swap::try_submit(Direction::Out, token.first().0, &frames, held) };
-        match submitted.transpose() {
-            Some(transfer) => Ok(Self { transfer, token }),
-            None => Err(token),
-        }
     }
 
     /// Waits for its end; how many frames it made free.
     fn end(self, held: &mut Held<level::Standstill>) -> u64 {
         let Self { transfer, token } = self;
+        let count = token.count();
         let result = transfer.and_then(|transfer| transfer.wait(held));
-        token.finish(result.map_err(tell))
+        let freed = token.finish(result.map_err(tell));
+        note_ended(count as u64);
+        freed
     }
 }
 
-/// Reads pages; the one that is wanted.
+/// A read on its way. If it is dropped, the transfer is waited for first.
+struct Read {
+    transfer: Submitted,
+    token: SwapIn<'static, Machine>,
+}
+
+impl Read {
+    /// Starts a read, when there is room if there is none yet.
+    fn begin(
+        token: SwapIn<'static, Machine>,
+        room: Option<Room>,
+        held: &mut Held<level::Standstill>,
+    ) -> Self {
+        let SlotNo(first) = token.first();
+        let frames: Frames = token.frames().collect();
+        // SAFETY: the token keeps the frames, unseen, until it is finished, and is kept longer than the transfer.
+        let transfer = unsafe { submit(room, Direction::In, first, &frames, held) };
+        Self { transfer, token }
+    }
+
+    /// Waits for its end; the first of its pages, or what has failed.
+    fn end(
+        self,
+        held: &mut Held<level::Standstill>,
+    ) -> Result<PageWait<'static, Machine>, SwapIn<'static, Machine>> {
+        let Self { transfer, token } = self;
+        match transfer.and_then(|transfer| transfer.wait(held)) {
+            Ok(()) => Ok(token.finish(Ok(()))),
+            Err(error) => {
+                tell(error);
+                Err(token)
+            }
+        }
+    }
+}
+
+/// Reads pages, and what is to be read behind them; the one that is wanted.
 pub fn read(
     token: SwapIn<'static, Machine>,
     held: &mut Held<level::Standstill>,
 ) -> PageWait<'static, Machine> {
+    let mut first = Read::begin(token, None, held);
+    let mut ahead = ArrayVec::<_, { AT_ONCE - 1 }>::new();
+    while !ahead.is_full()
+        && let Some(room) = Room::find(held)
+        && let Some(behind) = ahead.last_mut().unwrap_or(&mut first).token.behind()
+    {
+        ahead.push(Read::begin(behind, Some(room), held));
+    }
+    let wanted = first.end(held);
+    let ahead = ahead.into_iter().filter_map(|read| read.end(held).err());
+    // Only now is nothing on the way.
+    let failed: ArrayVec<_, { AT_ONCE - 1 }> = ahead.collect();
+    let wanted = wanted.unwrap_or_else(|failed| read_singly(failed, held));
+    for failed in failed {
+        drop(read_singly(failed, held));
+    }
+    wanted
+}
+
+/// Reads pages each for itself that could not be read at once; the first.
+fn read_singly(
+    token: SwapIn<'static, Machine>,
+    held: &mut Held<level::Standstill>,
+) -> PageWait<'static, Machine> {
+    let mut at_once = Some(TransferError);
     token.finish_with(|token| {
+        if let Some(failure) = at_once.take() {
+            return Err(failure);
+        }
         let SlotNo(first) = token.first();
         let frames: Frames = token.frames().collect();
         // SAFETY: the token keeps the frames, unseen, until it is finished, and the transfer is waited for here.
@@ -86,6 +180,26 @@ pub fn read(
             .and_then(|transfer| transfer.wait(held))
             .map_err(tell)
     })
+}
+
+/// Starts a transfer in the room there is, or when there is some.
+///
+/// # Safety
+/// As for [`swap::submit`].
+unsafe fn submit(
+    room: Option<Room>,
+    direction: Direction,
+    first: u64,
+    frames: &[FrameNo],
+    held: &mut Held<level::Standstill>,
+) -> Submitted {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match room {
+            Some(room) => room.submit(direction, first, frames, held),
+            None => swap::submit(direction, first, frames, held),
+        }
+    }
 }
 
 /// Tells people of an error, and `mm` that there was one.

@@ -17,6 +17,8 @@ pub fn cases() -> Vec<Case> {
                 .harts(harts)
                 .shows("^swapdisk: 16384 pages, [0-9]+ pages/s written, [0-9]+ pages/s read$")
                 .shows("^swapdisk: 7 transfers at once$")
+                .shows("^swapdisk: [0-9]+ pages/s read in blocks of 1, one at a time$")
+                .shows("^swapdisk: [0-9]+ pages/s read in blocks of 32, one at a time$")
                 .hides("failed")
                 .leaves_disk_sound()
         })
