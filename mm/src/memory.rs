@@ -232,6 +232,13 @@ impl<M: Machine> Memory<M> {
         }
     }
 
+    /// Gives up the only reference to a frame, and keeps its place.
+    pub(crate) fn free_without_place(&self, frame: FrameNo) {
+        let freed = self.frames.record(frame).drop_sole_reference();
+        debug_assert!(freed, "nobody else knows the frame");
+        self.give_back(frame);
+    }
+
     /// Frees a frame without references; what it was. Its place is the caller's to free.
     #[inline]
     pub(crate) fn give_back(&self, frame: FrameNo) -> Kind {

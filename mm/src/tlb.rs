@@ -66,6 +66,8 @@ impl<T> Flushed<T> {
 pub(crate) enum Referent {
     /// A page or a lower table.
     Frame(FrameNo),
+    /// A lower table whose place is kept.
+    Lent(FrameNo),
     /// A page in swap.
     Slot(SlotNo),
     /// Nothing, but it was more a moment ago.
@@ -130,6 +132,7 @@ impl<'c, 'm, M: Machine> Batch<'c, 'm, M> {
         for &referent in referents {
             match referent {
                 Referent::Frame(frame) => memory.drop_reference(frame),
+                Referent::Lent(frame) => memory.free_without_place(frame),
                 Referent::Slot(slot) => memory.drop_slot(slot),
                 Referent::Nothing => {}
             }

@@ -65,8 +65,8 @@ fn main() -> ExitCode {
                 tally.words, tally.faults, tally.forks, tally.refusals, tally.inside
             );
             println!(
-                "oracle: {} pages swapped out, {} swapped in",
-                tally.swapped.0, tally.swapped.1
+                "oracle: {} pages swapped out, {} swapped in, {} page tables lent",
+                tally.swapped.0, tally.swapped.1, tally.lent
             );
             let files = tally.files;
             println!(

@@ -47,7 +47,9 @@ impl<M: Machine> Memory<M> {
         let mut promised = 0;
         for space in spaces {
             audit.space(space)?;
-            promised += space.unkept_promises() + audit.objects(space);
+            let (lent, missing) = space.lent_tables();
+            total("tables that a space has lent", lent, missing)?;
+            promised += space.unkept_promises() + lent + audit.objects(space);
         }
         self.for_each_cached_page(|frame| {
             audit.note(frame);

@@ -144,14 +144,20 @@ impl<M: Machine> Memory<M> {
     /// Walks from a root towards a page of the user half.
     #[inline]
     pub(crate) fn walk(&self, root: FrameNo, page: PageNo) -> Walk<'_> {
+        self.walk_to(root, page, 0)
+    }
+
+    /// The same, to the table of level `lowest`, which stands for the leaf table in the answer.
+    #[inline]
+    pub(crate) fn walk_to(&self, root: FrameNo, page: PageNo, lowest: usize) -> Walk<'_> {
         let mut table = self.table(root);
-        for level in (1..M::Format::LEVELS).rev() {
+        for level in (lowest + 1..M::Format::LEVELS).rev() {
             match M::Format::decode(table.get(M::Format::index(page, level)), level) {
                 Entry::Table(frame) => table = self.table(frame),
                 _ => return Walk::Missing { table, level },
             }
         }
-        Walk::Leaf(table, M::Format::index(page, 0))
+        Walk::Leaf(table, M::Format::index(page, lowest))
     }
 
     /// Makes the tables that are missing after a walk ended at `table` of `level`: one ticket for each

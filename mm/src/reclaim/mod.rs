@@ -97,6 +97,11 @@ impl<M: Machine> Memory<M> {
         }
     }
 
+    /// How often the hand of the clock has come round: the time in which idle things become known.
+    pub fn turns_of_clock(&self) -> u64 {
+        self.clock.hand.load(Ordering::Relaxed) / self.frames.len()
+    }
+
     /// Moves the hand on until so many pages are found that can go, or it has moved often enough.
     fn gather(&self, wanted: usize, moves: &mut u64, round: &mut Round, files: &mut FileRound) {
         let enough = |round: &Round, files: &FileRound| {

@@ -102,6 +102,12 @@ impl Areas {
                 .is_some_and(|area| area.pages.start < pages.end)
     }
 
+    /// Whether one area has pages below the range and above it.
+    pub(crate) fn have_around(&self, pages: PageRange) -> bool {
+        let around = |area: Area| area.pages.start < pages.start && pages.end < area.pages.end;
+        !pages.is_empty() && self.find(pages.start).is_some_and(around)
+    }
+
     /// All areas in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Area> {
         self.sorted.iter()

@@ -192,6 +192,9 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         access: Access,
     ) -> Result<Attempt<'m, M>, NoMemory> {
         let Walk::Leaf(table, index) = self.walk(page) else {
+            if self.take_lent_table(page)? {
+                return Ok(Attempt::Again);
+            }
             return self.fill_on_fault(page, area, access);
         };
         let word = table.get(index);

@@ -53,6 +53,11 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         let mut child = Self::in_family(memory, Claim::Fork, Some(family))?;
         memory.may_allocate()?;
         child.areas = self.areas.try_clone_for_child()?;
+        if self.lent != 0 {
+            let lent = self.missing_for(&child.areas);
+            memory.budget.take_places(lent, Claim::Fork)?;
+            child.lent = lent;
+        }
         child.heap_break = self.heap_break;
         child.tables = self.tables;
         child.pages = self.pages;

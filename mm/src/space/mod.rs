@@ -7,11 +7,11 @@
 //! - areas do not overlap and end below [`abi::USER_TOP`]; an entry exists only inside an area, a table only where
 //!   an area overlaps what it spans;
 //! - a private page is writable for the hardware only if its frame has one reference (R2);
-//! - in an area whose promise is [`Promise::Charged`] every table exists, and for every page without a frame the area
-//!   keeps a ticket ([`crate::commit`]).
+//! - in an area whose promise is [`Promise::Charged`] every table exists or is lent ([`idle`]), and for every page without a frame
+//!   the area keeps a place ([`crate::commit`]).
 //!
 //! One operation per file: `area` keeps the areas, `map` adds and grows, `unmap` removes, `protect` changes rights, `shared` maps what the
-//! family has in common, `file` what files have, `fault` resolves,
+//! family has in common, `file` what files have, `fault` resolves, `idle` lends tables,
 //! `fork` forks, `usage` looks, [`copy`] is how the kernel reads and writes a program's memory.
 
 mod area;
@@ -21,6 +21,7 @@ mod fault;
 mod file;
 mod fork;
 pub(crate) mod handshake;
+mod idle;
 mod map;
 mod protect;
 mod shared;
@@ -65,6 +66,8 @@ pub struct AddressSpace<'m, M: Machine> {
     heap_break: VirtAddr,
     /// Page tables below the root.
     tables: u64,
+    /// Leaf tables that an area needs and that are missing, each of which has its place: see [`idle`].
+    lent: u64,
     /// Pages present or swapped out.
     pages: u64,
     /// Others see it: see [`crate::rmap`].
@@ -93,6 +96,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             areas: Areas::new(),
             heap_break: VirtAddr(0),
             tables: 0,
+            lent: 0,
             pages: 0,
             published: false,
             faults: [0; PROC_COUNTERS],

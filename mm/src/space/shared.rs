@@ -163,9 +163,7 @@ impl<M: Machine> Memory<M> {
             return Ok(Some(frame));
         }
         // The page has another frame, and its place with it.
-        let freed = record.drop_sole_reference();
-        debug_assert!(freed, "nobody knows the frame");
-        self.give_back(frame);
+        self.free_without_place(frame);
         Ok(None)
     }
 

@@ -19,27 +19,31 @@ use crate::tlb::{Batch, Referent, Scope};
 impl<'m, M: Machine> AddressSpace<'m, M> {
     /// Removes the pages from the space, whatever is there.
     pub fn unmap(&mut self, pages: PageRange) -> Result<(), NoMemory> {
-        if pages.is_empty() {
-            return Ok(());
+        if !pages.is_empty() {
+            self.make_room_to_remove(pages)?;
+            self.unmap_with_room(pages);
         }
-        self.memory.may_allocate()?;
-        self.areas.reserve()?;
-        self.unmap_with_room(pages);
+        Ok(())
+    }
+
+    /// Memory is needed only if the pages are a hole in an area.
+    fn make_room_to_remove(&mut self, pages: PageRange) -> Result<(), NoMemory> {
+        if self.areas.have_around(pages) {
+            self.memory.may_allocate()?;
+            self.areas.reserve()?;
+        }
         Ok(())
     }
 
     /// Moves the break down by `bytes`; the old break. Below 0 it does not go: nothing changes then.
     ///
-    /// What is cut off is the top of the heap, so memory is needed only if something has been mapped right above it and has
-    /// become one area with it.
+    /// What is cut off is the top of the heap, so it is a hole only if something has been mapped right above it and has become
+    /// one area with it.
     pub fn shrink(&mut self, bytes: u64) -> Result<VirtAddr, NoMemory> {
         let old = self.heap_break;
         if let Some(new) = old.0.checked_sub(bytes).map(VirtAddr) {
             let cut = PageRange::new(new.page_up(), old.page_up());
-            if !cut.is_empty() && self.areas.find(cut.end).is_some() {
-                self.memory.may_allocate()?;
-                self.areas.reserve()?;
-            }
+            self.make_room_to_remove(cut)?;
             if !mistake::makes(Mistake::RegrownHeapKeepsData) {
                 self.unmap_with_room(cut);
             }
@@ -56,6 +60,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         });
         self.areas = areas;
         self.free_tables(pages);
+        self.settle_lent();
     }
 
     /// Frees the frames of (part of) an area and returns what its promise still holds.
@@ -188,6 +193,7 @@ impl<M: Machine> Drop for AddressSpace<'_, M> {
             self.memory.families.leave(self.context.member());
         }
         self.release_all_promises();
+        self.memory.budget.add_places(self.lent);
         let root = self.memory.table(self.context.root());
         self.memory
             .free_below(root, M::Format::LEVELS - 1, M::Format::KERNEL_ROOT);

@@ -191,9 +191,7 @@ impl<M: Machine> Memory<M> {
             return Ok(true);
         }
         // It never was a page, so it had no place.
-        let freed = self.frames.record(frame).drop_sole_reference();
-        debug_assert!(freed, "nobody knows the frame");
-        self.give_back(frame);
+        self.free_without_place(frame);
         Ok(false)
     }
 }

@@ -4,6 +4,8 @@
 //! The numbers are what the operations promise: an allocation that [`crate::Machine`] is not asked about is missing in
 //! them, and so is one that came in without need.
 
+use abi::MemCounter;
+
 use super::*;
 use crate::addr::VirtAddr;
 use crate::commit::{Need, NoMemory};
@@ -11,7 +13,7 @@ use crate::machine::Machine;
 use crate::pt::Walk;
 use crate::space::copy::CopyFailure;
 use crate::space::{Access, MapError};
-use crate::testing::{fail_nth, free_frames, memory, read, settle, write};
+use crate::testing::{audit, counter, fail_nth, free_frames, memory, read, settle, write};
 
 const FRAMES: u64 = 300;
 /// The first page of another gigabyte.
@@ -201,11 +203,30 @@ fn mapping_and_growing() {
 }
 
 #[test]
+fn unmapping_what_is_no_hole_needs_no_memory() {
+    let memory = memory(200);
+    let mut space = space(memory, 20);
+    let elsewhere = Permissions::READ;
+    space.map(pages(20, 30), elsewhere, Promise::Lazy).unwrap();
+    write(&mut space, 0, &[1; 20 * PAGE_SIZE]).unwrap();
+    // The end of an area, the beginning of one, the rest of one and the beginning of the next, the rest.
+    for (start, end) in [(15, 20), (0, 5), (10, 25), (0, 30)] {
+        fail_nth(1);
+        let unmapped = space.unmap(pages(start, end));
+        assert_ne!(fail_nth(0), 0, "nothing was asked for");
+        assert_eq!(unmapped, Ok(()));
+        audit(memory, [&space]);
+    }
+    assert_eq!(counter(memory, MemCounter::Anonymous), 0);
+}
+
+#[test]
 fn unmapping() {
-    // Room for the areas on both sides of the hole.
-    for hole in [pages(4, 5), pages(2, 604), pages(FAR, FAR + 8)] {
-        let count = sweep(World::with_child, |world| world.parent().unmap(hole));
-        assert_eq!(count, 1, "{hole:?}");
+    let (within, across, whole) = (pages(4, 5), pages(2, 604), pages(FAR, FAR + 8));
+    // Room for the area behind a hole in one.
+    for (removed, expected) in [(within, 1), (across, 0), (whole, 0)] {
+        let count = sweep(World::with_child, |world| world.parent().unmap(removed));
+        assert_eq!(count, expected, "{removed:?}");
     }
     let shrink = sweep(World::with_child, |world| {
         world.parent().shrink(15 * PAGE).unwrap();

@@ -1,7 +1,7 @@
 //! What the memory system promises, on the pretended machine.
 //!
 //! `faults`, `forks`, `promises`, `counters`, `fences`, `effort`, `protect`, `shared`, `swap`, `evictions`, `ahead`, `shortage`,
-//! `files` and `places` state one rule each test; `failures` makes every allocation fail in turn; `audits` checks the checker; `model` runs random
+//! `files`, `idle` and `places` state one rule each test; `failures` makes every allocation fail in turn; `audits` checks the checker; `model` runs random
 //! programs against a plain map from addresses to contents, and `fuzz` those that a fuzzer chooses; `interleavings` has several
 //! harts act at once; `museum` has a test for each mistake of the design's list.
 
@@ -16,6 +16,7 @@ mod fences;
 mod files;
 mod forks;
 mod fuzz;
+mod idle;
 #[cfg(any(loom, shuttle))]
 #[allow(unsafe_code)]
 mod interleavings;

@@ -89,6 +89,8 @@ pub enum Action {
     File(FileAction),
     /// One of the transfers to or from swap or a file ends, by its number modulo how many there are; true if it fails.
     Transfer(usize, bool),
+    /// The kernel takes the idle page tables of the process.
+    LendTables,
     /// The kernel looks at what the process uses.
     Inspect,
 }
@@ -109,7 +111,7 @@ impl Step {
 impl Action {
     /// Something, by chance.
     pub fn random(rng: &mut Rng, mode: Option<ForkMode>) -> Self {
-        match rng.u32(0..116) {
+        match rng.u32(0..117) {
             0..20 => Self::Load(place(rng)),
             20..22 => Self::Reclaim(rng.u64(1..40)),
             22..42 => Self::Store(place(rng)),
@@ -130,6 +132,7 @@ impl Action {
             95..97 => Self::Shrink(bytes(rng)),
             97..98 => Self::Objects(rng.usize(1..2048), rng.usize(1..40)),
             98..100 => Self::Inspect,
+            100 => Self::LendTables,
             _ => Self::File(FileAction::random(rng)),
         }
     }

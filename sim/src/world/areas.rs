@@ -160,6 +160,35 @@ impl<'m> World<'m> {
         }
     }
 
+    /// Takes the idle page tables of a process. What they knew of evicted pages is forgotten, and of no others.
+    pub(super) fn lend_tables(&self, process: &Process<'m>) {
+        let Ok(mut space) = process.space.try_borrow_mut() else {
+            return;
+        };
+        let Some(space) = space.as_mut() else { return };
+        let evicted = PageInfo::SWAPPED | PageInfo::FILE_OR_SHARED;
+        let model = process.model.borrow();
+        let (forgettable, kept): (Vec<_>, Vec<_>) = model
+            .pages()
+            .filter(|(_, entry)| entry.touched)
+            .map(|(page, _)| page)
+            .partition(|&page| space.page_info(page).0 == evicted);
+        // Other harts act meanwhile, perhaps on the same process.
+        drop(model);
+        let lent = space.lend_idle_tables();
+        self.count(|tally| tally.lent += lent);
+        let model = &mut *process.model.borrow_mut();
+        let is_forgotten = |page| space.page_info(page).0 == 0;
+        if let Some(page) = kept.into_iter().find(|&page| is_forgotten(page)) {
+            self.diverge(|| format!("page {:#x} went with an idle table", page.0));
+        }
+        for page in forgettable.into_iter().filter(|&page| is_forgotten(page)) {
+            if let Some(entry) = model.page_mut(page) {
+                entry.touched = false;
+            }
+        }
+    }
+
     pub(super) fn inspect(&self, process: &Process<'m>) {
         let Ok(space) = process.space.try_borrow() else {
             return;

@@ -358,6 +358,7 @@ impl<'m> World<'m> {
                 self.reclaim(wanted);
             }
             Action::Transfer(index, fails) => self.end_transfer(index, fails),
+            Action::LendTables => self.lend_tables(process),
             Action::Inspect => self.inspect(process),
         }
     }

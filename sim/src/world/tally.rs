@@ -17,6 +17,8 @@ pub struct Tally {
     pub inside: u64,
     /// Pages written to swap and read back.
     pub swapped: (u64, u64),
+    /// Page tables that were lent.
+    pub lent: u64,
     /// Pages of files.
     pub files: FileTally,
 }
@@ -44,6 +46,7 @@ impl std::ops::AddAssign for Tally {
         self.inside += other.inside;
         self.swapped.0 += other.swapped.0;
         self.swapped.1 += other.swapped.1;
+        self.lent += other.lent;
         self.files.read += other.files.read;
         self.files.written += other.files.written;
         self.files.cut += other.files.cut;

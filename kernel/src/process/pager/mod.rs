@@ -17,6 +17,7 @@ use mm::{Reclaimed, Shortage};
 use sync::atomic::{AtomicU64, Ordering};
 use sync::{Counted, Held, Interruptible, SleepLock, Ticket, WaitQueue, level};
 
+use super::tree::TREE;
 use super::{Name, Process, Thread, scheduler, standstill};
 use crate::arch::{self, FloatState, Machine, UserRegisters};
 use crate::boot::refuse;
@@ -36,8 +37,9 @@ static ARRIVED: WaitQueue = WaitQueue::new();
 static WRITTEN: WaitQueue = WaitQueue::new();
 /// Pages that are being written. More only under the lock of [`CHOICE`].
 static LEAVING: AtomicU64 = AtomicU64::new(0);
-/// Whoever chooses what goes does so alone: harts that walk the same families at once would only wait for each other, spinning.
-static CHOICE: SleepLock<level::Reclaim, ()> = SleepLock::new(());
+/// Whoever chooses what goes does so alone: harts that walk the same families at once would only wait for each other, spinning. Inside is
+/// in which turn of the clock idle page tables were last lent.
+static CHOICE: SleepLock<level::Reclaim, u64> = SleepLock::new(0);
 /// Frames run short.
 static SHORT: WaitQueue = WaitQueue::new();
 
@@ -185,15 +187,21 @@ enum Choice {
 /// Has `mm` choose what goes, unless somebody has made room while that was being waited for.
 fn choose(held: &mut Held<level::Standstill>) -> Choice {
     let before = memory().frames_wanted();
-    let _alone = CHOICE.lock(held);
+    let mut alone = CHOICE.lock(held);
+    let (lent_in, held) = alone.parts();
     if memory().frames_wanted() + ENOUGH <= before {
         return Choice::Free;
     }
     // Whatever is being written is counted: that is done under the lock, too.
     let ticket = WRITTEN.ticket();
     let under_way = LEAVING.load(Ordering::SeqCst) != 0;
-    let work = memory().reclaim(mm::ROUND as u64);
+    let mut work = memory().reclaim(mm::ROUND as u64);
     let leaving = work.writes.pages() + work.dirty.len();
+    let turn = memory().turns_of_clock();
+    if turn != *lent_in || work.freed == 0 && leaving == 0 {
+        *lent_in = turn;
+        work.freed += lend_idle_tables(held);
+    }
     if leaving != 0 {
         LEAVING.fetch_add(leaving as u64, Ordering::SeqCst);
         Choice::Write(work)
@@ -204,6 +212,19 @@ fn choose(held: &mut Held<level::Standstill>) -> Choice {
     } else {
         Choice::Nothing
     }
+}
+
+/// Has all processes lend their idle page tables; how many frames that made free.
+fn lend_idle_tables(held: &mut Held<level::Reclaim>) -> u64 {
+    let mut freed = 0;
+    let mut last = None;
+    while let Some(process) = { TREE.lock(held).next_alive(last).cloned() } {
+        last = Some(process.pid());
+        if let Some(space) = &mut *process.space.lock(held) {
+            freed += space.lend_idle_tables();
+        }
+    }
+    freed
 }
 
 /// Begins to write what a round has come to, which has been counted as leaving; how many frames are free for it, and for earlier writes

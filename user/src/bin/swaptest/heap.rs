@@ -2,8 +2,8 @@
 
 use crate::machine::{Machine, slots_in_use};
 use crate::pages::{check, mark, push_out};
-use abi::MemCounter::Killed;
-use user::memory::Promise;
+use abi::MemCounter::{Killed, PageTables};
+use user::memory::{Promise, SystemCounters};
 use user::region::Region;
 use user::testing::child::{self, Gate};
 use user::testing::measure::{Since, available_pages};
@@ -33,6 +33,35 @@ pub fn regrow(machine: Machine) -> Outcome {
         }
     }
     check(&region, 0..KEPT, 1)
+}
+
+/// What a leaf table has entries for, in pages, and how many such tables a process has that does not use them.
+const SPAN: usize = 512;
+const IDLE: usize = 4;
+
+/// Promised memory that nobody has touched lends its page tables while others need frames, and has them when it is touched.
+pub fn idle_tables(machine: Machine) -> Outcome {
+    let used = Region::new(SPAN, Promise::Eager)?;
+    mark(&used, 0..SPAN, 1);
+    let promised = Region::new(IDLE * SPAN, Promise::Eager)?;
+    let tables = || SystemCounters::now().map(|counters| counters[PageTables]);
+    let before = tables()?;
+    push_out(&used, machine)?;
+    let lent = before - tables()?.min(before);
+    // The first may hold pages of what is below, too, and the last of what is above.
+    let expected = IDLE as u64 - 1;
+    ensure!(
+        lent >= expected,
+        "expected {expected} page tables fewer, saw {lent}"
+    );
+    let ends = || (0..IDLE).flat_map(|table| [table * SPAN, (table + 1) * SPAN - 1]);
+    for page in ends() {
+        mark(&promised, page..page + 1, 2);
+    }
+    for page in ends() {
+        check(&promised, page..page + 1, 2)?;
+    }
+    check(&used, 0..SPAN, 1)
 }
 
 /// How many nested forks [`chain`] makes.

@@ -45,6 +45,7 @@ const TESTS: &[Test] = &[
     test(c"copies", SWAP, || on_machine(copies::copies)),
     test(c"pipe", SWAP, || on_machine(copies::pipe)),
     test(c"regrow", SWAP, || on_machine(heap::regrow)),
+    test(c"idletables", SWAP, || on_machine(heap::idle_tables)),
     test(c"exec", SWAP, || on_machine(exec::exec)),
     test(c"badexec", SWAP, || on_machine(exec::bad_exec)),
     test(c"chain", SWAP, || on_machine(heap::chain)),

@@ -1,0 +1,145 @@
+//! Page tables that nothing is in: lent to others while frames run short, and made again when something is touched.
+//!
+//! What was promised, what a family shares and what files have got all its tables at once, so that a touch needs one frame and no more. But
+//! where nothing was touched yet, or everything was a file's or an object's and has been evicted, a leaf table is *idle*. Lent,
+//! its frame is free; its place stays the space's ([`crate::commit`]), so a touch that needs it again finds a frame for it, at worst by evicting
+//! a page. What the table knew of evicted pages is known to their file or object too.
+//!
+//! Invariant: [`AddressSpace::lent`] is the number of leaf tables that some area needs and that are missing. An idle table that no area needs,
+//! because what may be touched there is lazy, is freed with its place.
+//!
+//! Only the owner of a space takes its tables away, so nobody who walks them without a lock meets one that is gone.
+
+use sync::atomic::Ordering;
+
+use super::area::{Area, Areas, Backing};
+use super::map::leaf_tables;
+use super::{AddressSpace, Promise};
+use crate::addr::{PageNo, PageRange};
+use crate::commit::NoMemory;
+use crate::machine::Machine;
+use crate::pt::{ENTRIES, Entry, Format, Table, Walk};
+use crate::tlb::{Batch, Referent, Scope};
+
+impl<M: Machine> AddressSpace<'_, M> {
+    /// Makes the frames of idle tables free; how many they were.
+    pub fn lend_idle_tables(&mut self) -> u64 {
+        if !self.published {
+            // Whoever lays out an image counts on its tables.
+            return 0;
+        }
+        let context = self.context.clone();
+        let mut batch = Batch::new(&context);
+        let (mut idle, mut lent, mut evicted) = (0, 0, 0);
+        for span in spans(&self.areas) {
+            let upper = self.memory.walk_to(context.root(), span.start, 1);
+            let Walk::Leaf(upper, index) = upper else {
+                continue;
+            };
+            let Entry::Table(table) = M::Format::decode(upper.get(index), 1) else {
+                continue;
+            };
+            let Some(unused) = evicted_if_idle::<M::Format>(self.memory.table(table)) else {
+                continue;
+            };
+            // Nobody walks below it any more.
+            context.member().entries.with(|()| upper.take(index));
+            let needed = is_needed(&self.areas, span);
+            let referent = match needed {
+                true => Referent::Lent(table),
+                false => Referent::Frame(table),
+            };
+            batch.push(referent, Scope::Space);
+            idle += 1;
+            lent += u64::from(needed);
+            evicted += unused;
+        }
+        batch.finish();
+        self.tables -= idle;
+        self.lent += lent;
+        self.pages -= evicted;
+        idle
+    }
+
+    /// Makes the leaf table of a page again if it was lent; whether it was.
+    pub(super) fn take_lent_table(&mut self, page: PageNo) -> Result<bool, NoMemory> {
+        if self.lent == 0 || !is_needed(&self.areas, span_of(page)) {
+            return Ok(false);
+        }
+        let Walk::Missing { table, level } = self.walk(page) else {
+            return Ok(false);
+        };
+        let mut tickets = self.memory.budget.take_for_placed_page()?;
+        self.memory.extend(table, level, page, &mut tickets);
+        self.tables += 1;
+        self.lent -= 1;
+        Ok(true)
+    }
+
+    /// Gives up the places of tables that are there again, or that no area needs any more.
+    pub(super) fn settle_lent(&mut self) {
+        if self.lent != 0 {
+            let lent = self.missing_for(&self.areas);
+            self.memory.budget.add_places(self.lent - lent);
+            self.lent = lent;
+        }
+    }
+
+    /// How many leaf tables that these areas need are missing.
+    pub(super) fn missing_for(&self, areas: &Areas) -> u64 {
+        let needed = spans(areas).filter(|&span| is_needed(areas, span));
+        needed
+            .filter(|span| matches!(self.walk(span.start), Walk::Missing { .. }))
+            .count() as u64
+    }
+
+    /// Tables whose places the space keeps, by its own count and as they are.
+    pub(crate) fn lent_tables(&self) -> (u64, u64) {
+        (self.lent, self.missing_for(&self.areas))
+    }
+}
+
+/// What the leaf tables span that some area lies in, in order.
+fn spans(areas: &Areas) -> impl Iterator<Item = PageRange> {
+    let mut next = PageNo(0);
+    let pages = areas.iter().flat_map(|area| leaf_tables(area.pages));
+    pages.map(span_of).filter(move |span| {
+        let new = span.start >= next;
+        next = next.max(span.end);
+        new
+    })
+}
+
+/// What the leaf table of a page spans.
+fn span_of(page: PageNo) -> PageRange {
+    let start = PageNo(page.0 - page.0 % ENTRIES as u64);
+    PageRange::new(start, start.plus(ENTRIES as u64))
+}
+
+/// Whether an area counts on the leaf table of the span.
+fn is_needed(areas: &Areas, span: PageRange) -> bool {
+    let needs = |area: &Area| {
+        let waits = area.promise == Promise::Charged || !matches!(area.backing, Backing::Own);
+        waits && !area.pages.intersect(span).is_empty()
+    };
+    areas.iter().any(needs)
+}
+
+/// If nothing is in a leaf table but what says that pages were evicted, how many those are.
+fn evicted_if_idle<F: Format>(table: Table<'_>) -> Option<u64> {
+    let mut evicted = 0;
+    let mut words = table
+        .words()
+        .iter()
+        .map(|word| word.load(Ordering::Acquire));
+    let idle = table.live() == 0
+        || words.all(|word| match F::decode(word, 0) {
+            Entry::Empty => true,
+            Entry::Evicted => {
+                evicted += 1;
+                true
+            }
+            _ => false,
+        });
+    idle.then_some(evicted)
+}
