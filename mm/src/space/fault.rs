@@ -7,91 +7,20 @@
 //! What is put where nothing was is not fenced (R4): a hart that remembers that there was nothing faults once more, and is fenced then,
 //! because the fault is [`Spurious`].
 
-use core::fmt;
-
 use abi::{MemCounter, ProcCounter};
 
 use super::area::{Area, Backing};
 use super::file::private_writes_reach_file;
+use super::resolution::{Access, Resolution, Wait};
+use super::spurious::Spurious;
 use super::{AddressSpace, Promise, allows};
 use crate::addr::{FrameNo, PageNo, VirtAddr};
 use crate::commit::{NoMemory, Tickets};
-use crate::file::FileRead;
 use crate::frame::Kind;
 use crate::machine::Machine;
 use crate::mistake::{self, Mistake};
 use crate::pt::{Entry, Format, Table, Walk};
-use crate::swap::{PageWait, SwapIn};
 use crate::tlb::{Broken, Scope};
-
-/// What was tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// A load.
-    Read,
-    /// A store.
-    Write,
-    /// An instruction fetch.
-    Execute,
-}
-
-/// Who acts next.
-#[must_use]
-pub enum Resolution<'m, M: Machine> {
-    /// The toucher: try again, it will work.
-    Done,
-    /// The kernel, which then resolves again (R8).
-    Wait(Wait<'m, M>),
-    /// The kernel: the program may not do this.
-    Denied,
-    /// The kernel: there is no memory for it (R7).
-    NoMemory,
-    /// The kernel: the page is in swap or in a file, and the device does not give it back.
-    Lost,
-}
-
-/// Two answers are equal if the same party acts next, in the same way. No wait is equal to another.
-impl<M: Machine> PartialEq for Resolution<'_, M> {
-    fn eq(&self, other: &Self) -> bool {
-        matches!(
-            (self, other),
-            (Self::Done, Self::Done)
-                | (Self::Denied, Self::Denied)
-                | (Self::NoMemory, Self::NoMemory)
-                | (Self::Lost, Self::Lost)
-        )
-    }
-}
-
-/// What must happen before a fault can be resolved.
-#[must_use]
-pub enum Wait<'m, M: Machine> {
-    /// Somebody reads the page.
-    Page(PageWait<'m, M>),
-    /// The caller is to read it from swap.
-    Read(SwapIn<'m, M>),
-    /// The caller is to read it from its file. If the file has no such page, the answer is [`Resolution::Denied`]; if it cannot be
-    /// read, [`Resolution::Lost`].
-    File(FileRead<'m, M>),
-    /// No frame is free: the caller is to reclaim one ([`crate::Memory::reclaim`]). If there is none to be had, the
-    /// answer is [`Resolution::NoMemory`].
-    Frames,
-}
-
-impl<M: Machine> fmt::Debug for Resolution<'_, M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Done => "Done",
-            Self::Wait(Wait::Page(_)) => "Wait for the page",
-            Self::Wait(Wait::Read(_)) => "Wait for a read",
-            Self::Wait(Wait::File(_)) => "Wait for a file",
-            Self::Wait(Wait::Frames) => "Wait for a frame",
-            Self::Denied => "Denied",
-            Self::NoMemory => "NoMemory",
-            Self::Lost => "Lost",
-        })
-    }
-}
 
 /// What one attempt has come to.
 pub(super) enum Attempt<'m, M: Machine> {
@@ -116,42 +45,6 @@ pub(super) struct Leaf<'m> {
     pub(super) index: usize,
     pub(super) page: PageNo,
     pub(super) word: u64,
-}
-
-/// Faults on translations that were good already, one after the other on one page.
-///
-/// A few are normal (another hart was faster, a TLB is stale). A fault that nothing here can
-/// cure would come back for ever, so there is an end to it.
-#[derive(Default)]
-pub(super) struct Spurious {
-    page: Option<PageNo>,
-    count: u32,
-}
-
-impl Spurious {
-    const MOST: u32 = 100;
-
-    /// What the fault that is being noted needs fenced. A second one on the same page: what is stale may be a
-    /// pointer to a table, or that there was none, which a fence of the page does not cover.
-    fn scope(&self, page: PageNo) -> Scope {
-        if self.page == Some(page) {
-            Scope::Space
-        } else {
-            Scope::Page(page.address())
-        }
-    }
-
-    /// Counts a fault; whether another try may help.
-    fn note(&mut self, page: PageNo) -> bool {
-        if self.page != Some(page) {
-            *self = Self {
-                page: Some(page),
-                count: 0,
-            };
-        }
-        self.count += 1;
-        self.count <= Self::MOST || mistake::makes(Mistake::RetriesForEver)
-    }
 }
 
 impl<'m, M: Machine> AddressSpace<'m, M> {
@@ -412,16 +305,6 @@ fn permitting_bits<F: Format>(word: u64, access: Access) -> Option<u64> {
 mod tests {
     use super::*;
     use crate::pt::Sv39;
-
-    #[test]
-    fn a_second_fault_on_a_page_is_fenced_with_its_tables() {
-        let (page, other) = (PageNo(3), PageNo(4));
-        let mut spurious = Spurious::default();
-        assert_eq!(spurious.scope(page), Scope::Page(page.address()));
-        assert!(spurious.note(page));
-        assert_eq!(spurious.scope(page), Scope::Space);
-        assert_eq!(spurious.scope(other), Scope::Page(other.address()));
-    }
 
     #[test]
     fn a_permitted_access_sets_the_bits_that_hardware_may_trap_for() {

@@ -13,9 +13,9 @@ use abi::{MemCounter, ProcCounter};
 use sync::Counted;
 
 use super::area::{Area, Backing};
-use super::fault::{Access, Attempt, Leaf, Wait};
+use super::fault::{Attempt, Leaf};
 use super::map::most_tables;
-use super::{AddressSpace, MapError, Promise};
+use super::{Access, AddressSpace, MapError, Promise, Wait};
 use crate::addr::{FrameNo, PageNo, PageRange};
 use crate::commit::{Claim, NoMemory};
 use crate::file::{Dirtied, FileMap, FileRead, Lookup, Mapped, SharedPages};

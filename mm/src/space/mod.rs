@@ -11,7 +11,7 @@
 //!   the area keeps a place ([`crate::commit`]).
 //!
 //! One operation per file: `area` keeps the areas, `map` adds and grows, `unmap` removes, `protect` changes rights, `shared` maps what the
-//! family has in common, `file` what files have, `fault` resolves, `idle` lends tables,
+//! family has in common, `file` what files have, `fault` resolves (`resolution` is the answer, `spurious` what it cannot explain), `idle` lends tables,
 //! `fork` forks, `usage` looks, [`copy`] is how the kernel reads and writes a program's memory.
 
 mod area;
@@ -24,7 +24,9 @@ pub(crate) mod handshake;
 mod idle;
 mod map;
 mod protect;
+mod resolution;
 mod shared;
+mod spurious;
 mod swap_in;
 mod unmap;
 mod usage;
@@ -34,9 +36,9 @@ use sync::Counted;
 
 pub(crate) use context::Asids;
 pub use context::Context;
-pub use fault::{Access, Resolution, Wait};
 pub(crate) use handshake::{Stale, Users};
 pub use map::MapError;
+pub use resolution::{Access, Resolution, Wait};
 pub(crate) use shared::Shared;
 
 use self::area::Areas;
@@ -73,7 +75,7 @@ pub struct AddressSpace<'m, M: Machine> {
     /// Others see it: see [`crate::rmap`].
     published: bool,
     faults: [u64; PROC_COUNTERS],
-    spurious: fault::Spurious,
+    spurious: spurious::Spurious,
     ahead: swap_in::ReadAhead,
 }
 
@@ -100,7 +102,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             pages: 0,
             published: false,
             faults: [0; PROC_COUNTERS],
-            spurious: fault::Spurious::default(),
+            spurious: spurious::Spurious::default(),
             ahead: swap_in::ReadAhead::new(),
         })
     }

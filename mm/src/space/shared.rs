@@ -18,9 +18,9 @@ use sync::Counted;
 use sync::atomic::{AtomicU64, Ordering};
 
 use super::area::{Area, Backing};
-use super::fault::{Access, Attempt, Leaf, Wait};
+use super::fault::{Attempt, Leaf};
 use super::map::most_tables;
-use super::{AddressSpace, Asids};
+use super::{Access, AddressSpace, Asids, Wait};
 use crate::addr::{FrameNo, PageNo, PageRange, SlotNo};
 use crate::commit::{Claim, NoMemory};
 use crate::frame::Kind;

@@ -7,8 +7,8 @@
 
 use abi::ProcCounter;
 
-use super::AddressSpace;
-use super::fault::{Access, Attempt, Leaf, Wait};
+use super::fault::{Attempt, Leaf};
+use super::{Access, AddressSpace, Wait};
 use crate::addr::{PageNo, SlotNo};
 use crate::commit::NoMemory;
 use crate::machine::Machine;

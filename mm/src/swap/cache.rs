@@ -3,25 +3,11 @@
 //! Everything here happens under the lock of [`super::slots`], but for what it frees: a frame is given back after the
 //! lock has been released. See the invariants of [`super`].
 
-use abi::MemCounter;
-
-use super::PageWait;
 use super::slots::Free;
-use crate::addr::{FrameNo, PageNo, SlotNo};
-use crate::frame::{Cached, Kind};
+use crate::addr::{FrameNo, SlotNo};
+use crate::frame::Cached;
 use crate::machine::Machine;
 use crate::memory::Memory;
-use crate::mistake::{self, Mistake};
-use crate::space::Wait;
-
-/// What a slot has of the page it was just given to.
-const fn state_of_a_new_slot() -> Cached {
-    if mistake::makes(Mistake::FreesBeforeWritten) {
-        Cached::Clean
-    } else {
-        Cached::Dirty
-    }
-}
 
 /// What the cache has for a slot.
 pub(crate) enum Lookup {
@@ -35,18 +21,8 @@ pub(crate) enum Lookup {
     Missing,
 }
 
-/// What has become of a page that was seized for its eviction.
-pub(crate) enum Released {
-    /// It is in use again.
-    Used,
-    /// Its frame is free.
-    Free,
-    /// It is to be written, for which it has got a reference.
-    Write,
-}
-
 /// A frame that has left the cache without a reference, to be given back after the lock.
-struct Freed {
+pub(super) struct Freed {
     frame: FrameNo,
     /// Nobody refers to the slot either: the page is gone, and so is the need for its place.
     with_place: bool,
@@ -77,7 +53,7 @@ impl<M: Machine> Memory<M> {
 
     /// Takes the frame of a slot out of the cache and frees it, if nobody wants it there: no other reference to the frame is left, and
     /// either none to the slot or nothing was read.
-    fn settle(&self, free: &mut Free, slot: SlotNo) -> Option<Freed> {
+    pub(super) fn settle(&self, free: &mut Free, slot: SlotNo) -> Option<Freed> {
         let record = self.slots.record(slot);
         let frame = self.frames.frame(record.frame()?);
         let wanted = record.count() > 1 && self.frames.record(frame).cached() != Cached::Failed;
@@ -88,7 +64,12 @@ impl<M: Machine> Memory<M> {
     }
 
     /// Takes a frame out of the cache if the cache's is its only reference, which it loses.
-    fn detach_sole(&self, free: &mut Free, slot: SlotNo, frame: FrameNo) -> Option<Freed> {
+    pub(super) fn detach_sole(
+        &self,
+        free: &mut Free,
+        slot: SlotNo,
+        frame: FrameNo,
+    ) -> Option<Freed> {
         self.frames.record(frame).drop_sole_reference().then(|| {
             let with_place = self.detach(free, slot, frame);
             Freed { frame, with_place }
@@ -103,113 +84,19 @@ impl<M: Machine> Memory<M> {
         self.drop_slot_reference(free, slot) == 0
     }
 
-    fn drop_slot_reference(&self, free: &mut Free, slot: SlotNo) -> u32 {
+    pub(super) fn drop_slot_reference(&self, free: &mut Free, slot: SlotNo) -> u32 {
         let left = self.slots.drop_reference(free, slot);
         self.budget.note_slots_left(free.count());
         left
     }
 
-    fn give_back_cached(&self, freed: Option<Freed>) {
+    pub(super) fn give_back_cached(&self, freed: Option<Freed>) {
         if let Some(Freed { frame, with_place }) = freed {
             self.give_back(frame);
             if with_place {
                 self.budget.add_places(1);
             }
         }
-    }
-
-    /// Seizes a page that is to be evicted, if it is this one still, is at rest, and is referred to by so many entries and nothing
-    /// else. The answer is its slot: the one with which it is in the cache, or a new one; none if all are taken. The caller gets a reference to
-    /// the frame and one to the slot, so that the frame stays in the cache.
-    ///
-    /// Until [`Memory::release`] it counts as one who waits for the page. So whoever finds too many references to a frame of his own can
-    /// tell that it is only on its way out: see [`Memory::wait_for_eviction`].
-    pub(crate) fn seize(
-        &self,
-        frame: FrameNo,
-        owner: (u32, PageNo),
-        entries: u32,
-    ) -> Option<SlotNo> {
-        let record = self.frames.record(frame);
-        let seized = self.slots.locked(|free| {
-            let cached = record.slot();
-            let is_same = |references| {
-                record.is_page_at_rest()
-                    && record.owner() == owner
-                    && record.count() == entries + u32::from(cached.is_some()) + references
-            };
-            let room = cached.is_some() || free.count() != 0;
-            if !room || !is_same(0) || !record.try_add_reference() {
-                return None;
-            }
-            if !is_same(1) {
-                return Some(None);
-            }
-            let slot = cached.or_else(|| {
-                let slot = self.slots.take(free)?;
-                self.budget.note_slots_left(free.count());
-                record.add_reference();
-                self.attach(slot, frame, state_of_a_new_slot());
-                Some(slot)
-            })?;
-            self.slots.record(slot).add_reference();
-            record.change_waiters(1);
-            Some(Some(slot))
-        })?;
-        if seized.is_none() {
-            // It became something else in between.
-            self.drop_reference(frame);
-        }
-        seized
-    }
-
-    /// Lets go of a page that was seized. What has become of it.
-    pub(crate) fn release(&self, frame: FrameNo, slot: SlotNo) -> Released {
-        let record = self.frames.record(frame);
-        let (released, freed) = self.slots.locked(|free| {
-            record.change_waiters(-1);
-            // Neither is the last: the cache has one to each.
-            record.drop_reference();
-            self.drop_slot_reference(free, slot);
-            if let Some(freed) = self.settle(free, slot) {
-                return (Released::Free, Some(freed));
-            }
-            match record.cached() {
-                // One that somebody has mapped again is not worth the write.
-                Cached::Dirty if record.is_sole() => {
-                    record.set_cached(Cached::Writing);
-                    record.add_reference();
-                    (Released::Write, None)
-                }
-                Cached::Clean => match self.detach_sole(free, slot, frame) {
-                    Some(freed) => (Released::Free, Some(freed)),
-                    None => (Released::Used, None),
-                },
-                _ => (Released::Used, None),
-            }
-        });
-        let reclaimed = freed.is_some();
-        self.give_back_cached(freed);
-        self.count(MemCounter::Reclaimed, i64::from(reclaimed));
-        released
-    }
-
-    /// What the owner of a page can wait for who has found further references to its frame, and no memory for a copy, if they are
-    /// those of its eviction. While the page is only seized, that is to reclaim frames, in turn with whoever has seized it.
-    pub(crate) fn wait_for_eviction(&self, frame: FrameNo) -> Option<Wait<'_, M>> {
-        let record = self.frames.record(frame);
-        self.slots.locked(|_| {
-            let slot = self.slots.record(record.slot()?);
-            match record.cached() {
-                Cached::Writing => {
-                    record.add_reference();
-                    record.change_waiters(1);
-                    Some(Wait::Page(PageWait::new(self, frame)))
-                }
-                // The cache's reference to the slot, and that of whoever has seized it.
-                _ => (record.waiters() != 0 && slot.count() > 1).then_some(Wait::Frames),
-            }
-        })
     }
 
     /// Puts a frame into the cache that the caller wants to read a slot into and that nobody else knows; whether it did. The
@@ -228,7 +115,7 @@ impl<M: Machine> Memory<M> {
         })
     }
 
-    fn attach(&self, slot: SlotNo, frame: FrameNo, cached: Cached) {
+    pub(super) fn attach(&self, slot: SlotNo, frame: FrameNo, cached: Cached) {
         let record = self.frames.record(frame);
         record.set_slot(Some(slot));
         record.set_cached(cached);
@@ -308,7 +195,7 @@ impl<M: Machine> Memory<M> {
     }
 
     /// If no entry refers to the slot, and no transfer is under way.
-    fn leave_cache(&self, free: &mut Free, frame: FrameNo) -> bool {
+    pub(super) fn leave_cache(&self, free: &mut Free, frame: FrameNo) -> bool {
         let record = self.frames.record(frame);
         let Some(slot) = record.slot() else {
             return false;
@@ -321,198 +208,5 @@ impl<M: Machine> Memory<M> {
             record.drop_reference();
         }
         leaves
-    }
-
-    /// Frees a frame that nothing but the cache refers to and that the device has too; whether it did.
-    pub(crate) fn drop_clean(&self, frame: FrameNo) -> bool {
-        let freed = self.slots.locked(|free| {
-            let record = self.frames.record(frame);
-            let slot = record.slot()?;
-            if record.cached() != Cached::Clean {
-                return None;
-            }
-            self.detach_sole(free, slot, frame)
-        });
-        let reclaimed = freed.is_some();
-        self.give_back_cached(freed);
-        self.count(MemCounter::Reclaimed, i64::from(reclaimed));
-        reclaimed
-    }
-
-    /// Says how a transfer went that the caller began.
-    pub(super) fn end_transfer(&self, frame: FrameNo, from: Cached, to: Cached) {
-        let record = self.frames.record(frame);
-        self.slots.locked(|_| {
-            debug_assert!(
-                record.slot().is_some() && record.cached() == from,
-                "a frame in transfer stays in the cache"
-            );
-            record.set_cached(to);
-        });
-    }
-
-    /// The frame of a slot that the caller transfers: it stays in the cache until that has ended.
-    pub(super) fn frame_in_transfer(&self, slot: SlotNo) -> FrameNo {
-        let index = self.slots.record(slot).frame();
-        self.frames
-            .frame(index.expect("a slot in transfer is cached"))
-    }
-
-    /// The frames of `count` slots that the caller transfers.
-    pub(super) fn frames_in_transfer(
-        &self,
-        first: SlotNo,
-        count: usize,
-    ) -> impl Iterator<Item = FrameNo> {
-        (first.0..first.0 + count as u64).map(|slot| self.frame_in_transfer(SlotNo(slot)))
-    }
-
-    /// Whether a page that somebody waits for is still being read or written.
-    pub(super) fn is_in_transfer(&self, frame: FrameNo) -> bool {
-        let record = self.frames.record(frame);
-        let cached = record.slot().is_some() || record.kind() == Kind::File;
-        cached && matches!(record.cached(), Cached::Reading | Cached::Writing)
-    }
-
-    /// Before somebody writes a shared page: if it is in the cache, its slot has something else from now on. If it is being
-    /// written out, that must end first.
-    pub(crate) fn dirty_in_cache(&self, frame: FrameNo) -> Option<PageWait<'_, M>> {
-        let record = self.frames.record(frame);
-        record.slot()?;
-        self.slots.locked(|_| {
-            record.slot()?;
-            match record.cached() {
-                Cached::Clean => record.set_cached(Cached::Dirty),
-                Cached::Writing => {
-                    record.add_reference();
-                    record.change_waiters(1);
-                    return Some(PageWait::new(self, frame));
-                }
-                Cached::Dirty | Cached::Reading | Cached::Failed | Cached::Gone => {}
-            }
-            None
-        })
-    }
-
-    /// Lets go of a page that was waited for.
-    pub(super) fn stop_waiting(&self, frame: FrameNo) {
-        let record = self.frames.record(frame);
-        match record.kind() {
-            Kind::File => self.stop_waiting_for_file(frame),
-            _ => self.slots.locked(|_| record.change_waiters(-1)),
-        }
-        self.drop_reference(frame);
-    }
-
-    /// The one who reads a page waits for it too.
-    pub(super) fn wait_too(&self, frame: FrameNo) {
-        let record = self.frames.record(frame);
-        record.add_reference();
-        self.slots.locked(|_| record.change_waiters(1));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Released;
-    use crate::addr::{FrameNo, PageNo};
-    use crate::commit::Claim;
-    use crate::frame::{Cached, Kind};
-    use crate::memory::Memory;
-    use crate::swap::{SwapIn, SwapOuts};
-    use crate::testing::{FakeMachine, audit, free_frames, memory_with_swap};
-
-    const OWNER: (u32, PageNo) = (1, PageNo(2));
-
-    /// A page with one reference.
-    fn page(memory: &'static Memory<FakeMachine>) -> FrameNo {
-        let mut tickets = memory.take_tickets(1, Claim::Program).unwrap();
-        let frame = memory.allocate(Kind::Anonymous, &mut tickets);
-        memory
-            .frames
-            .record(frame.frame())
-            .set_owner(OWNER.0, OWNER.1);
-        frame.into_reference()
-    }
-
-    #[test]
-    fn only_the_page_that_was_meant_is_seized_and_if_it_can_be() {
-        let memory = memory_with_swap(100, 1);
-        let frame = page(memory);
-        let other = page(memory);
-        for (owner, entries) in [
-            ((3, OWNER.1), 1),
-            ((1, PageNo(3)), 1),
-            (OWNER, 0),
-            (OWNER, 2),
-        ] {
-            assert_eq!(memory.seize(frame, owner, entries), None);
-        }
-        let free = FrameNo(other.0 + 1);
-        assert_eq!(
-            memory.seize(free, memory.frames.record(free).owner(), 0),
-            None
-        );
-        let slot = memory.seize(frame, OWNER, 1).unwrap();
-        assert_eq!(memory.seize(other, OWNER, 1), None, "no slot is left");
-        assert_eq!(
-            memory.seize(frame, OWNER, 1),
-            None,
-            "somebody else has seized it"
-        );
-        assert!(matches!(memory.release(frame, slot), Released::Used));
-        assert_eq!(
-            memory.seize(frame, OWNER, 1),
-            Some(slot),
-            "it keeps its slot"
-        );
-        // Of the entry too, as if there was one.
-        memory.drop_reference(frame);
-        assert!(matches!(memory.release(frame, slot), Released::Free));
-        memory.drop_reference(other);
-        assert_eq!(free_frames(memory), 100);
-        audit(memory, []);
-    }
-
-    #[test]
-    fn a_page_that_is_being_written_is_not_seized() {
-        let memory = memory_with_swap(100, 10);
-        let frame = page(memory);
-        let slot = memory.seize(frame, OWNER, 1).unwrap();
-        // An entry has become one of the slot.
-        memory.slots.record(slot).add_reference();
-        memory.drop_reference(frame);
-        assert!(matches!(memory.release(frame, slot), Released::Write));
-        assert_eq!(memory.seize(frame, OWNER, 1), None);
-        assert_eq!(memory.frames.record(frame).cached(), Cached::Writing);
-        let mut writes = SwapOuts::new(memory);
-        assert!(writes.is_empty());
-        writes.push(slot);
-        assert!(!writes.is_empty());
-        for write in writes {
-            assert_eq!(write.finish(Ok(())), 1);
-        }
-        // Of those who want to read it, one does.
-        let read = SwapIn::begin(memory, slot, 1).unwrap().unwrap();
-        assert!(SwapIn::begin(memory, slot, 1).unwrap().is_none());
-        drop(read);
-        memory.drop_slot(slot);
-        assert_eq!(free_frames(memory), 100);
-        audit(memory, []);
-    }
-
-    #[test]
-    fn a_page_that_is_just_being_freed_does_not_leave_the_cache() {
-        let memory = memory_with_swap(100, 10);
-        let frame = page(memory);
-        let slot = memory.seize(frame, OWNER, 1).unwrap();
-        assert!(matches!(memory.release(frame, slot), Released::Used));
-        // Another hart drops the reference of the last entry, and has not come to the cache's yet.
-        assert_eq!(memory.frames.record(frame).drop_reference(), 1);
-        let left = memory.slots.locked(|free| memory.leave_cache(free, frame));
-        assert!(!left);
-        memory.settle_frame(frame);
-        assert_eq!(free_frames(memory), 100);
-        audit(memory, []);
     }
 }

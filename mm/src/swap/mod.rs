@@ -18,17 +18,23 @@
 //! - a page that nothing but the cache refers to any more, neither to its frame nor to its slot, is freed at once.
 //!
 //! One lock protects the cache and the free slots. It is never taken where nothing was ever swapped.
+//!
+//! `slots` counts them, `cache` says what is where, `eviction` puts a page in and lets it go, `transfer` knows what is under way; `input` and
+//! `output` are what the kernel sees of it.
 
 mod cache;
+mod eviction;
 mod input;
 mod output;
 mod slots;
+mod transfer;
 
 pub use input::{PageWait, SwapIn};
 pub use output::{SwapOut, SwapOuts};
 pub use slots::SlotRecord;
 
-pub(crate) use cache::{Lookup, Released};
+pub(crate) use cache::Lookup;
+pub(crate) use eviction::Released;
 pub(crate) use input::{READ_AHEAD, READ_AHEAD_MOST};
 pub(crate) use slots::Slots;
 

@@ -1,0 +1,58 @@
+//! Faults that nothing in the tables explains.
+//!
+//! A hart may remember what is no longer so: that nothing was there, or that less was permitted. The answer is a fence (R4).
+
+use crate::addr::PageNo;
+use crate::mistake::{self, Mistake};
+use crate::tlb::Scope;
+
+/// Faults on translations that were good already, one after the other on one page.
+///
+/// A few are normal (another hart was faster, a TLB is stale). A fault that nothing here can
+/// cure would come back for ever, so there is an end to it.
+#[derive(Default)]
+pub(super) struct Spurious {
+    page: Option<PageNo>,
+    count: u32,
+}
+
+impl Spurious {
+    const MOST: u32 = 100;
+
+    /// What the fault that is being noted needs fenced. A second one on the same page: what is stale may be a
+    /// pointer to a table, or that there was none, which a fence of the page does not cover.
+    pub(super) fn scope(&self, page: PageNo) -> Scope {
+        if self.page == Some(page) {
+            Scope::Space
+        } else {
+            Scope::Page(page.address())
+        }
+    }
+
+    /// Counts a fault; whether another try may help.
+    pub(super) fn note(&mut self, page: PageNo) -> bool {
+        if self.page != Some(page) {
+            *self = Self {
+                page: Some(page),
+                count: 0,
+            };
+        }
+        self.count += 1;
+        self.count <= Self::MOST || mistake::makes(Mistake::RetriesForEver)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_fault_on_a_page_is_fenced_with_its_tables() {
+        let (page, other) = (PageNo(3), PageNo(4));
+        let mut spurious = Spurious::default();
+        assert_eq!(spurious.scope(page), Scope::Page(page.address()));
+        assert!(spurious.note(page));
+        assert_eq!(spurious.scope(page), Scope::Space);
+        assert_eq!(spurious.scope(other), Scope::Page(other.address()));
+    }
+}

@@ -1,0 +1,247 @@
+//! A page on its way into the swap cache and out of memory: it is seized, [`crate::reclaim`] replaces its entries, it is let go of.
+//!
+//! Everything here happens under the lock of [`super::slots`], as in [`super::cache`].
+
+use abi::MemCounter;
+
+use super::PageWait;
+use crate::addr::{FrameNo, PageNo, SlotNo};
+use crate::frame::Cached;
+use crate::machine::Machine;
+use crate::memory::Memory;
+use crate::mistake::{self, Mistake};
+use crate::space::Wait;
+
+/// What a slot has of the page it was just given to.
+const fn state_of_a_new_slot() -> Cached {
+    if mistake::makes(Mistake::FreesBeforeWritten) {
+        Cached::Clean
+    } else {
+        Cached::Dirty
+    }
+}
+
+/// What has become of a page that was seized for its eviction.
+pub(crate) enum Released {
+    /// It is in use again.
+    Used,
+    /// Its frame is free.
+    Free,
+    /// It is to be written, for which it has got a reference.
+    Write,
+}
+
+impl<M: Machine> Memory<M> {
+    /// Seizes a page that is to be evicted, if it is this one still, is at rest, and is referred to by so many entries and nothing
+    /// else. The answer is its slot: the one with which it is in the cache, or a new one; none if all are taken. The caller gets a reference to
+    /// the frame and one to the slot, so that the frame stays in the cache.
+    ///
+    /// Until [`Memory::release`] it counts as one who waits for the page. So whoever finds too many references to a frame of his own can
+    /// tell that it is only on its way out: see [`Memory::wait_for_eviction`].
+    pub(crate) fn seize(
+        &self,
+        frame: FrameNo,
+        owner: (u32, PageNo),
+        entries: u32,
+    ) -> Option<SlotNo> {
+        let record = self.frames.record(frame);
+        let seized = self.slots.locked(|free| {
+            let cached = record.slot();
+            let is_same = |references| {
+                record.is_page_at_rest()
+                    && record.owner() == owner
+                    && record.count() == entries + u32::from(cached.is_some()) + references
+            };
+            let room = cached.is_some() || free.count() != 0;
+            if !room || !is_same(0) || !record.try_add_reference() {
+                return None;
+            }
+            if !is_same(1) {
+                return Some(None);
+            }
+            let slot = cached.or_else(|| {
+                let slot = self.slots.take(free)?;
+                self.budget.note_slots_left(free.count());
+                record.add_reference();
+                self.attach(slot, frame, state_of_a_new_slot());
+                Some(slot)
+            })?;
+            self.slots.record(slot).add_reference();
+            record.change_waiters(1);
+            Some(Some(slot))
+        })?;
+        if seized.is_none() {
+            // It became something else in between.
+            self.drop_reference(frame);
+        }
+        seized
+    }
+
+    /// Lets go of a page that was seized. What has become of it.
+    pub(crate) fn release(&self, frame: FrameNo, slot: SlotNo) -> Released {
+        let record = self.frames.record(frame);
+        let (released, freed) = self.slots.locked(|free| {
+            record.change_waiters(-1);
+            // Neither is the last: the cache has one to each.
+            record.drop_reference();
+            self.drop_slot_reference(free, slot);
+            if let Some(freed) = self.settle(free, slot) {
+                return (Released::Free, Some(freed));
+            }
+            match record.cached() {
+                // One that somebody has mapped again is not worth the write.
+                Cached::Dirty if record.is_sole() => {
+                    record.set_cached(Cached::Writing);
+                    record.add_reference();
+                    (Released::Write, None)
+                }
+                Cached::Clean => match self.detach_sole(free, slot, frame) {
+                    Some(freed) => (Released::Free, Some(freed)),
+                    None => (Released::Used, None),
+                },
+                _ => (Released::Used, None),
+            }
+        });
+        let reclaimed = freed.is_some();
+        self.give_back_cached(freed);
+        self.count(MemCounter::Reclaimed, i64::from(reclaimed));
+        released
+    }
+
+    /// What the owner of a page can wait for who has found further references to its frame, and no memory for a copy, if they are
+    /// those of its eviction. While the page is only seized, that is to reclaim frames, in turn with whoever has seized it.
+    pub(crate) fn wait_for_eviction(&self, frame: FrameNo) -> Option<Wait<'_, M>> {
+        let record = self.frames.record(frame);
+        self.slots.locked(|_| {
+            let slot = self.slots.record(record.slot()?);
+            match record.cached() {
+                Cached::Writing => {
+                    record.add_reference();
+                    record.change_waiters(1);
+                    Some(Wait::Page(PageWait::new(self, frame)))
+                }
+                // The cache's reference to the slot, and that of whoever has seized it.
+                _ => (record.waiters() != 0 && slot.count() > 1).then_some(Wait::Frames),
+            }
+        })
+    }
+
+    /// Frees a frame that nothing but the cache refers to and that the device has too; whether it did.
+    pub(crate) fn drop_clean(&self, frame: FrameNo) -> bool {
+        let freed = self.slots.locked(|free| {
+            let record = self.frames.record(frame);
+            let slot = record.slot()?;
+            if record.cached() != Cached::Clean {
+                return None;
+            }
+            self.detach_sole(free, slot, frame)
+        });
+        let reclaimed = freed.is_some();
+        self.give_back_cached(freed);
+        self.count(MemCounter::Reclaimed, i64::from(reclaimed));
+        reclaimed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commit::Claim;
+    use crate::frame::Kind;
+    use crate::swap::{SwapIn, SwapOuts};
+    use crate::testing::{FakeMachine, audit, free_frames, memory_with_swap};
+
+    const OWNER: (u32, PageNo) = (1, PageNo(2));
+
+    /// A page with one reference.
+    fn page(memory: &'static Memory<FakeMachine>) -> FrameNo {
+        let mut tickets = memory.take_tickets(1, Claim::Program).unwrap();
+        let frame = memory.allocate(Kind::Anonymous, &mut tickets);
+        memory
+            .frames
+            .record(frame.frame())
+            .set_owner(OWNER.0, OWNER.1);
+        frame.into_reference()
+    }
+
+    #[test]
+    fn only_the_page_that_was_meant_is_seized_and_if_it_can_be() {
+        let memory = memory_with_swap(100, 1);
+        let frame = page(memory);
+        let other = page(memory);
+        for (owner, entries) in [
+            ((3, OWNER.1), 1),
+            ((1, PageNo(3)), 1),
+            (OWNER, 0),
+            (OWNER, 2),
+        ] {
+            assert_eq!(memory.seize(frame, owner, entries), None);
+        }
+        let free = FrameNo(other.0 + 1);
+        assert_eq!(
+            memory.seize(free, memory.frames.record(free).owner(), 0),
+            None
+        );
+        let slot = memory.seize(frame, OWNER, 1).unwrap();
+        assert_eq!(memory.seize(other, OWNER, 1), None, "no slot is left");
+        assert_eq!(
+            memory.seize(frame, OWNER, 1),
+            None,
+            "somebody else has seized it"
+        );
+        assert!(matches!(memory.release(frame, slot), Released::Used));
+        assert_eq!(
+            memory.seize(frame, OWNER, 1),
+            Some(slot),
+            "it keeps its slot"
+        );
+        // Of the entry too, as if there was one.
+        memory.drop_reference(frame);
+        assert!(matches!(memory.release(frame, slot), Released::Free));
+        memory.drop_reference(other);
+        assert_eq!(free_frames(memory), 100);
+        audit(memory, []);
+    }
+
+    #[test]
+    fn a_page_that_is_being_written_is_not_seized() {
+        let memory = memory_with_swap(100, 10);
+        let frame = page(memory);
+        let slot = memory.seize(frame, OWNER, 1).unwrap();
+        // An entry has become one of the slot.
+        memory.slots.record(slot).add_reference();
+        memory.drop_reference(frame);
+        assert!(matches!(memory.release(frame, slot), Released::Write));
+        assert_eq!(memory.seize(frame, OWNER, 1), None);
+        assert_eq!(memory.frames.record(frame).cached(), Cached::Writing);
+        let mut writes = SwapOuts::new(memory);
+        assert!(writes.is_empty());
+        writes.push(slot);
+        assert!(!writes.is_empty());
+        for write in writes {
+            assert_eq!(write.finish(Ok(())), 1);
+        }
+        // Of those who want to read it, one does.
+        let read = SwapIn::begin(memory, slot, 1).unwrap().unwrap();
+        assert!(SwapIn::begin(memory, slot, 1).unwrap().is_none());
+        drop(read);
+        memory.drop_slot(slot);
+        assert_eq!(free_frames(memory), 100);
+        audit(memory, []);
+    }
+
+    #[test]
+    fn a_page_that_is_just_being_freed_does_not_leave_the_cache() {
+        let memory = memory_with_swap(100, 10);
+        let frame = page(memory);
+        let slot = memory.seize(frame, OWNER, 1).unwrap();
+        assert!(matches!(memory.release(frame, slot), Released::Used));
+        // Another hart drops the reference of the last entry, and has not come to the cache's yet.
+        assert_eq!(memory.frames.record(frame).drop_reference(), 1);
+        let left = memory.slots.locked(|free| memory.leave_cache(free, frame));
+        assert!(!left);
+        memory.settle_frame(frame);
+        assert_eq!(free_frames(memory), 100);
+        audit(memory, []);
+    }
+}
