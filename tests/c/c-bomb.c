@@ -30,6 +30,10 @@ int main(void)
     }
     print("%s: %d forks, free %d then %d\n", program, after[FORKS] - before[FORKS], before[FREE], after[FREE]);
     check(after[FORKS] - before[FORKS] > 50);
+    if (after[FREE] != before[FREE])
+        // Anonymous, of files, tables, the kernel's.
+        for (int kind = FREE + 1; kind < FREE + 5; kind++)
+            print("%s: %d of kind %d, then %d\n", program, before[kind], kind, after[kind]);
     check(after[FREE] == before[FREE]);
     print("%s: OK\n", program);
     exit(0);
