@@ -94,22 +94,23 @@ impl<M: Machine> Memory<M> {
 
     fn allocate_small(&self, class: usize) -> Result<PhysAddr, NoMemory> {
         let lock = &self.heap.classes[class];
-        loop {
-            if let Some(address) = lock.with(|list| self.take_object(list, class)) {
-                return Ok(address);
-            }
-            // The frame is taken without the lock; if another hart brought one meanwhile, both serve.
-            let mut tickets = self.budget.take(1, Claim::Program)?;
-            let slab = self.allocate(Kind::Kernel, &mut tickets).into_reference();
-            self.carve(slab, class);
-            lock.with(|list| self.link(list, slab));
+        let first = lock.with(|list| (list.partial != NONE).then(|| self.take_object(list, class)));
+        if let Some(address) = first {
+            return Ok(address);
         }
+        // The frame is taken without the lock; if another hart brought one meanwhile, both serve.
+        let mut tickets = self.budget.take(1, Claim::Program)?;
+        let slab = self.allocate(Kind::Kernel, &mut tickets).into_reference();
+        self.carve(slab, class);
+        Ok(lock.with(|list| {
+            self.link(list, slab);
+            // At once, or it might stay without any, and nobody would free it.
+            self.take_object(list, class)
+        }))
     }
 
-    fn take_object(&self, list: &mut Class, class: usize) -> Option<PhysAddr> {
-        if list.partial == NONE {
-            return None;
-        }
+    /// Takes an object of the first slab, which there is.
+    fn take_object(&self, list: &mut Class, class: usize) -> PhysAddr {
         let slab = self.frames.frame(list.partial);
         let record = self.frames.record(slab);
         let object = record.first_free.load(Ordering::Relaxed);
@@ -123,7 +124,7 @@ impl<M: Machine> Memory<M> {
         if next == FULL {
             self.unlink(list, slab);
         }
-        Some(PhysAddr(slab.address().0 + offset as u64))
+        PhysAddr(slab.address().0 + offset as u64)
     }
 
     fn free_small(&self, class: usize, address: PhysAddr) {

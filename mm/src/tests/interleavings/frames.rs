@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 
+use abi::MemCounter;
 use sync::model::{Mutex, explore};
 
 use super::process::{at_once, settle};
 use crate::commit::Claim;
 use crate::frame::Kind;
-use crate::testing::{on_hart, with_memory};
+use crate::testing::{counter, on_hart, with_memory};
 
 const EXECUTIONS: usize = 600;
 
@@ -41,7 +42,8 @@ fn a_ticket_is_a_frame() {
 }
 
 /// Objects of one size on three harts: nobody has another's, and slabs go back when their last object does. Two objects make a
-/// slab, so slabs come and go. Finds a slab that is linked or unlinked without the class's lock, and one freed while still linked.
+/// slab, so slabs come and go. Finds a slab that is linked or unlinked without the class's lock, one
+/// freed while still linked, and one that nobody has had an object of and that therefore stays.
 #[test]
 fn objects_of_one_size() {
     const SIZE: usize = 2048;
@@ -61,6 +63,7 @@ fn objects_of_one_size() {
                 }
             });
             settle(memory, []);
+            assert_eq!(counter(memory, MemCounter::Kernel), 0, "slabs");
         });
     });
 }
