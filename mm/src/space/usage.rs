@@ -73,11 +73,12 @@ impl<M: Machine> AddressSpace<'_, M> {
         }
         let page = PAGE_SIZE as u64;
         out[ProcCounter::Size as usize] = self.heap_break.0;
-        out[ProcCounter::Resident as usize] = if mistake::makes(Mistake::ResidentGrowsOnCopy) {
-            self.pages * page
+        let resident = if mistake::makes(Mistake::ResidentGrowsOnCopy) {
+            self.pages
         } else {
-            (unique + shared) * page
+            unique + shared
         };
+        out[ProcCounter::Resident as usize] = resident * page;
         out[ProcCounter::Proportional as usize] = proportional;
         out[ProcCounter::Unique as usize] = unique * page;
         out[ProcCounter::Shared as usize] = shared * page;
