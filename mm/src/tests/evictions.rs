@@ -9,7 +9,9 @@ use super::swap::{check_numbers, numbered, slots_in_use, swapped};
 use super::*;
 use crate::addr::VirtAddr;
 use crate::space::{Access, Resolution, Wait};
-use crate::testing::{at_fence, audit, counter, evict_all, memory_with_swap, on_hart, read, write};
+use crate::testing::{
+    at_fence, audit, counter, evict_all, make_free, memory_with_swap, on_hart, read, write,
+};
 
 #[test]
 fn nobody_looks_for_pages_in_a_process_that_has_ended() {
@@ -81,4 +83,13 @@ fn a_page_that_is_used_again_while_it_is_evicted_is_not_written() {
     assert_eq!(reclaimed.freed, 0);
     assert!(reclaimed.writes.is_empty());
     audit(memory, [&*space.borrow()]);
+}
+
+#[test]
+fn the_clock_goes_round_twice_before_nothing_is_to_be_had() {
+    let memory = memory_with_swap(50, 10);
+    for turns in [0, 2, 4] {
+        assert_eq!(memory.turns_of_clock(), turns);
+        assert_eq!(make_free(memory, 1), 0);
+    }
 }
