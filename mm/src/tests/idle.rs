@@ -186,6 +186,18 @@ fn lazy_memory_gives_its_tables_up() {
 }
 
 #[test]
+fn a_touch_elsewhere_leaves_what_is_lent() {
+    let memory = memory(200);
+    let mut space = promised(memory, 1);
+    let lazy = pages(SPAN, SPAN + 1);
+    space.map(lazy, data(), Promise::Lazy).unwrap();
+    assert_eq!(space.lend_idle_tables(), 1);
+    write(&mut space, SPAN * PAGE, b"x").unwrap();
+    assert_eq!(space.lent_tables(), (1, 1));
+    audit(memory, [&space]);
+}
+
+#[test]
 fn an_image_that_is_laid_out_keeps_its_tables() {
     let memory = memory(200);
     let mut space = AddressSpace::new(memory).unwrap();
