@@ -167,8 +167,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         }
         // Reuse. Nobody can take a reference meanwhile: that needs one, and this entry, kept from others by
         // `&mut self`, is the only one. Eviction, which needs none, would change it.
-        let writable = leaf.word | M::Format::WRITABLE | M::Format::ACCESSED | M::Format::DIRTY;
-        if !leaf.table.replace(leaf.index, leaf.word, writable) {
+        let written = leaf.word | M::Format::WRITTEN;
+        if !leaf.table.replace(leaf.index, leaf.word, written) {
             return Ok(Attempt::Again);
         }
         self.context.loosen(Scope::Page(leaf.page.address()));
