@@ -1,6 +1,6 @@
 //! What `resolve` answers.
 
-use abi::{MemCounter, ProcCounter};
+use abi::{MemCounter, PageInfo, ProcCounter};
 
 use super::files::{FILE, make_file, mapping};
 use super::*;
@@ -314,6 +314,7 @@ fn page_info_tells_frames_and_sharing() {
     write(&mut parent, 0, b"x").unwrap();
     let alone = parent.page_info(PageNo(0));
     assert!(alone.is_present() && alone.is_exclusive());
+    assert_eq!(alone.0 & PageInfo::FILE_OR_SHARED, 0);
     assert!(
         !parent.page_info(PageNo(1)).is_present()
             && !parent.page_info(PageNo(1 << 40)).is_present()
