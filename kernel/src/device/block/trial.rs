@@ -22,7 +22,7 @@ const WORDS: usize = PAGE_SIZE / size_of::<u64>();
 /// Most transfers on their way while the disk is measured.
 const AT_ONCE: usize = 2;
 /// Pages of a transfer where there is one at a time, and how many transfers there are.
-const BLOCKS: [usize; 3] = [1, 8, TRANSFER_PAGES];
+const BLOCKS: [usize; 4] = [1, 8, 16, TRANSFER_PAGES];
 const BLOCKS_READ: u64 = 2048;
 
 /// What ends a trial.
