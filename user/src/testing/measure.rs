@@ -8,8 +8,10 @@ use abi::MemCounter;
 use core::fmt;
 
 /// How many pages a program can reserve now. Found with the calls of xv6 alone: the break grows
-/// in halving steps until it is refused.
+/// in halving steps until it is refused. What the caller itself needs is made its own first: a page that it shares with its parent
+/// costs one more when either writes it, and whoever has reserved all there is could not pay for that.
 pub fn available_pages() -> Result<usize> {
+    touch_own_pages();
     let mut region = Region::new(0, Promise::Eager)?;
     let mut step = 1 << 18;
     while step > 0 {

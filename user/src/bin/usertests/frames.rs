@@ -1,7 +1,7 @@
 //! The free memory between two tests.
 
 use abi::MemCounter;
-use user::memory::SystemCounters;
+use user::memory::{SystemCounters, touch_own_pages};
 use user::process::{self, Fork};
 use user::testing::measure::available_pages;
 use user::testing::outcome::{Outcome, failure};
@@ -47,6 +47,8 @@ impl Frames {
 
 /// How many pages a child can reserve. It tells by its status, which needs nothing but `wait`.
 pub fn reservable() -> u64 {
+    // Or what the child copies would depend on what this process happens to have written before.
+    touch_own_pages();
     let status = match process::fork() {
         Ok(Fork::Child) => {
             let pages = available_pages().unwrap_or(0);
