@@ -86,48 +86,32 @@ pub struct Transfer {
     failure: TransferError,
 }
 
-/// Starts a transfer between these frames and the slots from `first` on. Sleeps while too many others are on their way, so it
-/// is for threads that have none of their own on the way: two of them could wait for each other's places. See [`Room`].
-///
-/// # Errors
-/// If not all of the slots are on the disk.
-///
-/// # Panics
-/// If there are no frames, or more than [`TRANSFER_PAGES`].
-///
-/// # Safety
-/// The frames are the device's until [`Transfer::wait`] has returned or the [`Transfer`] has been dropped (for ever if it is
-/// forgotten): they stay allocated, nobody writes to them, and if they are to be filled nobody reads them.
-pub unsafe fn submit<L: Level>(
-    direction: Direction,
-    first: u64,
-    frames: &[FrameNo],
-    held: &mut Held<L>,
-) -> Result<Transfer, TransferError> {
-    let room = Room(SWAP.claim(held.as_if()));
-    // SAFETY: the caller's promise.
-    unsafe { room.submit(direction, first, frames, held) }
-}
-
-/// Room for a transfer. For threads that keep several on the way: if there is none, wait for the oldest of them.
+/// Room for a transfer.
 pub struct Room(Claim);
 
 impl Room {
-    /// Room, if there is any at once.
+    /// Room, if there is any at once. For threads that keep several transfers on the way: if there is none, wait for the oldest of them.
     pub fn find<L: Level>(held: &mut Held<L>) -> Option<Self> {
         SWAP.try_claim(held.as_if()).map(Self)
     }
 
-    /// Starts a transfer, like [`submit`].
+    /// Room. Sleeps while too many others are on their way, so it is for threads that have none of their own on the way: two of
+    /// them could wait for each other's.
+    pub fn wait<L: Level>(held: &mut Held<L>) -> Self {
+        Self(SWAP.claim(held.as_if()))
+    }
+
+    /// Starts a transfer between these frames and the slots from `first` on.
     ///
     /// # Errors
-    /// As for [`submit`].
+    /// If not all of the slots are on the disk.
     ///
     /// # Panics
-    /// As for [`submit`].
+    /// If there are no frames, or more than [`TRANSFER_PAGES`].
     ///
     /// # Safety
-    /// As for [`submit`].
+    /// The frames are the device's until [`Transfer::wait`] has returned or the [`Transfer`] has been dropped (for ever if it is
+    /// forgotten): they stay allocated, nobody writes to them, and if they are to be filled nobody reads them.
     pub unsafe fn submit<L: Level>(
         self,
         direction: Direction,
@@ -172,7 +156,7 @@ impl Plan {
     /// Hands the order in.
     ///
     /// # Safety
-    /// As for [`submit`].
+    /// As for [`Room::submit`].
     unsafe fn start(self, claim: Claim, held: &mut Held<level::Sleeping>) -> Transfer {
         let Self { order, failure } = self;
         // SAFETY: the caller's promise.

@@ -202,7 +202,7 @@ impl Batch {
         let frames: [FrameNo; TRANSFER_PAGES] =
             array::from_fn(|number| self.frames[number].frame());
         // SAFETY: the frames are the batch's own, and the caller keeps off it.
-        unsafe { swap::submit(direction, first, &frames[..count], held) }
+        unsafe { Room::wait(held).submit(direction, first, &frames[..count], held) }
     }
 
     /// Makes a transfer of the first `count` frames, once more if it fails.

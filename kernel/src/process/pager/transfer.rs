@@ -1,7 +1,7 @@
 //! Pages on their way between frames and the swap disk, by the tokens of `mm` that stand for them.
 //!
-//! Several transfers are on their way at once, so that the disk need not wait for the hart, nor the hart for the disk. Whoever has some waits
-//! for the oldest of them when there is no room for another ([`Room`]), and for none of them before he sleeps for anything else.
+//! Several transfers are on their way at once, so that the disk need not wait for the hart, nor the hart for the disk. Whoever has some
+//! and finds no room for another waits for the oldest of them ([`Room::find`]); only who has none waits for room ([`Room::wait`]).
 
 use arrayvec::ArrayVec;
 use mm::addr::{FrameNo, SlotNo};
@@ -50,10 +50,13 @@ impl Writes {
                 freed += self.end_oldest(held);
             }
             let room = loop {
-                match Room::find(held) {
-                    None if !self.0.is_empty() => freed += self.end_oldest(held),
-                    room => break room,
+                if let Some(room) = Room::find(held) {
+                    break room;
                 }
+                if self.0.is_empty() {
+                    break Room::wait(held);
+                }
+                freed += self.end_oldest(held);
             };
             self.0.push(Write::begin(token, room, held));
         }
@@ -78,16 +81,16 @@ struct Write {
 }
 
 impl Write {
-    /// Starts a write, when there is room if there is none yet.
+    /// Starts a write.
     fn begin(
         token: SwapOut<'static, Machine>,
-        room: Option<Room>,
+        room: Room,
         held: &mut Held<level::Standstill>,
     ) -> Self {
         let SlotNo(first) = token.first();
         let frames: Frames = token.frames().collect();
         // SAFETY: the token keeps the frames, and keeps them unwritten, and is kept longer than the transfer.
-        let transfer = unsafe { submit(room, Direction::Out, first, &frames, held) };
+        let transfer = unsafe { room.submit(Direction::Out, first, &frames, held) };
         Self { transfer, token }
     }
 
@@ -109,16 +112,16 @@ struct Read {
 }
 
 impl Read {
-    /// Starts a read, when there is room if there is none yet.
+    /// Starts a read.
     fn begin(
         token: SwapIn<'static, Machine>,
-        room: Option<Room>,
+        room: Room,
         held: &mut Held<level::Standstill>,
     ) -> Self {
         let SlotNo(first) = token.first();
         let frames: Frames = token.frames().collect();
         // SAFETY: the token keeps the frames, unseen, until it is finished, and is kept longer than the transfer.
-        let transfer = unsafe { submit(room, Direction::In, first, &frames, held) };
+        let transfer = unsafe { room.submit(Direction::In, first, &frames, held) };
         Self { transfer, token }
     }
 
@@ -143,13 +146,13 @@ pub fn read(
     token: SwapIn<'static, Machine>,
     held: &mut Held<level::Standstill>,
 ) -> PageWait<'static, Machine> {
-    let mut first = Read::begin(token, None, held);
+    let mut first = Read::begin(token, Room::wait(held), held);
     let mut ahead = ArrayVec::<_, { AT_ONCE - 1 }>::new();
     while !ahead.is_full()
         && let Some(room) = Room::find(held)
         && let Some(behind) = ahead.last_mut().unwrap_or(&mut first).token.behind()
     {
-        ahead.push(Read::begin(behind, Some(room), held));
+        ahead.push(Read::begin(behind, room, held));
     }
     let wanted = first.end(held);
     let ahead = ahead.into_iter().filter_map(|read| read.end(held).err());
@@ -175,31 +178,11 @@ fn read_singly(
         let SlotNo(first) = token.first();
         let frames: Frames = token.frames().collect();
         // SAFETY: the token keeps the frames, unseen, until it is finished, and the transfer is waited for here.
-        let result = unsafe { swap::submit(Direction::In, first, &frames, held) };
+        let result = unsafe { Room::wait(held).submit(Direction::In, first, &frames, held) };
         result
             .and_then(|transfer| transfer.wait(held))
             .map_err(tell)
     })
-}
-
-/// Starts a transfer in the room there is, or when there is some.
-///
-/// # Safety
-/// As for [`swap::submit`].
-unsafe fn submit(
-    room: Option<Room>,
-    direction: Direction,
-    first: u64,
-    frames: &[FrameNo],
-    held: &mut Held<level::Standstill>,
-) -> Submitted {
-    // SAFETY: the caller's promise.
-    unsafe {
-        match room {
-            Some(room) => room.submit(direction, first, frames, held),
-            None => swap::submit(direction, first, frames, held),
-        }
-    }
 }
 
 /// Tells people of an error, and `mm` that there was one.
