@@ -15,11 +15,11 @@ use arrayvec::ArrayVec;
 use sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use sync::{Counted, LeafLock};
 
-use crate::addr::{FrameNo, PageNo};
+use crate::addr::FrameNo;
 use crate::list::{Linked, Links, List};
 use crate::machine::{Asid, Machine};
 use crate::memory::Memory;
-use crate::pt::{Entry, Format, Table, Walk};
+use crate::pt::{Entry, Format, Table, UserPage, Walk};
 use crate::space::{Stale, Users};
 
 /// What others need of an address space: its root, and the harts that must be told when an entry changes.
@@ -120,18 +120,18 @@ pub(crate) struct Leaf<'a, 'm> {
 
 impl Leaf<'_, '_> {
     /// The entry of a page of this table, if it maps the frame.
-    pub(crate) fn mapping<F: Format>(&self, page: PageNo, frame: FrameNo) -> Option<u64> {
+    pub(crate) fn mapping<F: Format>(&self, page: UserPage, frame: FrameNo) -> Option<u64> {
         let word = self.table.get(F::index(page, 0));
         (F::decode(word, 0) == Entry::Page(frame)).then_some(word)
     }
 
     /// Changes the entry of a page if nobody else has meanwhile; whether it did.
-    pub(crate) fn replace<F: Format>(&self, page: PageNo, old: u64, new: u64) -> bool {
+    pub(crate) fn replace<F: Format>(&self, page: UserPage, old: u64, new: u64) -> bool {
         self.table.replace(F::index(page, 0), old, new)
     }
 
     /// The same, to an entry that permits less; [`Memory::flush_families`] must follow.
-    pub(crate) fn tighten<F: Format>(&self, page: PageNo, old: u64, new: u64) -> bool {
+    pub(crate) fn tighten<F: Format>(&self, page: UserPage, old: u64, new: u64) -> bool {
         let replaced = self.replace::<F>(page, old, new);
         if replaced {
             self.member.tightened.fetch_add(1, Ordering::Relaxed);
@@ -143,16 +143,21 @@ impl Leaf<'_, '_> {
 impl Leaf<'_, '_> {
     /// Takes the right to write from the entry of a page, whatever the hardware notes in it meanwhile, as long as it maps the frame;
     /// [`Memory::flush_families`] must follow.
-    pub(crate) fn protect<F: Format>(&self, page: PageNo, frame: FrameNo) {
+    pub(crate) fn protect<F: Format>(&self, page: UserPage, frame: FrameNo) {
         self.change::<F>(page, frame, |word| word & !F::WRITABLE);
     }
 
     /// Makes it the entry of an evicted page, likewise; whether it mapped the frame until now, and its reference is the caller's.
-    pub(crate) fn remove<F: Format>(&self, page: PageNo, frame: FrameNo) -> bool {
+    pub(crate) fn remove<F: Format>(&self, page: UserPage, frame: FrameNo) -> bool {
         self.change::<F>(page, frame, |_| F::EVICTED)
     }
 
-    fn change<F: Format>(&self, page: PageNo, frame: FrameNo, change: impl Fn(u64) -> u64) -> bool {
+    fn change<F: Format>(
+        &self,
+        page: UserPage,
+        frame: FrameNo,
+        change: impl Fn(u64) -> u64,
+    ) -> bool {
         while let Some(word) = self.mapping::<F>(page, frame) {
             let new = change(word);
             if new == word {
@@ -177,7 +182,7 @@ impl<M: Machine> Memory<M> {
     pub(crate) fn for_each_leaf(
         &self,
         family: u32,
-        page: PageNo,
+        page: UserPage,
         mut visit: impl FnMut(&Leaf<'_, '_>),
     ) {
         self.families.for_each(family, |member| {

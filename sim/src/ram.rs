@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use abi::PAGE_SIZE;
 use mm::addr::{FrameNo, FrameRange};
+use mm::pt::{Format, Sv39};
 
 /// The number of the first frame: where RAM begins on the boards we know.
 const FIRST: u64 = 0x8_0000;
@@ -14,6 +15,9 @@ const WORDS: usize = PAGE_SIZE / 8;
 
 /// What frames hold before anybody has written to them.
 pub const NEVER_WRITTEN: u64 = 0xdead_dead_dead_dead;
+
+/// The entry of a large page in the kernel's half. Whoever takes it for a table looks for a frame that is not in RAM.
+const KERNEL_PAGE: u64 = 0b1100_0111;
 
 #[repr(align(4096))]
 struct Frame([AtomicU64; WORDS]);
@@ -24,11 +28,17 @@ pub struct Ram {
 }
 
 impl Ram {
-    /// So many frames of rubbish, but for the first: it is a page table without entries.
+    /// So many frames of rubbish, but for the first: it is the kernel's root, where nothing is in the user half and large pages of devices in
+    /// the kernel's.
     pub fn new(frames: u64) -> Self {
         let frames = (0..frames).map(|frame| {
-            let word = if frame == 0 { 0 } else { NEVER_WRITTEN };
-            Frame(std::array::from_fn(|_| AtomicU64::new(word)))
+            Frame(std::array::from_fn(|index| {
+                AtomicU64::new(match (frame, index) {
+                    (0, ..Sv39::KERNEL_ROOT) => 0,
+                    (0, _) => KERNEL_PAGE,
+                    _ => NEVER_WRITTEN,
+                })
+            }))
         });
         Self {
             frames: frames.collect(),

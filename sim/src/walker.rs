@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use fastrand::Rng;
 use mm::addr::{FrameNo, PageNo, VirtAddr};
 use mm::machine::Root;
-use mm::pt::{Entry, Format};
+use mm::pt::{ENTRIES, Entry, Format};
 use mm::space::Access;
 
 use crate::ram::Ram;
@@ -57,7 +57,8 @@ pub fn translate<F: Format>(
         let word = match remembered {
             Some(word) if tlb.is_stubborn() || rng.u32(0..4) != 0 => word,
             _ => {
-                let word = ram.words(table)[F::index(page, level)].load(Ordering::Acquire);
+                let index = (page.0 >> (9 * level)) as usize & (ENTRIES - 1);
+                let word = ram.words(table)[index].load(Ordering::Acquire);
                 let entry = Remembered {
                     asid: root.asid,
                     level,

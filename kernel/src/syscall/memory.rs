@@ -178,10 +178,10 @@ fn is_page_aligned(number: u64) -> bool {
     number.is_multiple_of(PAGE_SIZE as u64)
 }
 
-/// The pages of a range that must begin at one and not be empty.
+/// The pages of a range that must begin at one and not be empty. Whether they are the program's to have, `mm` says.
 fn page_range(address: u64, length: u64) -> Result<PageRange, MapError> {
     let end = address.checked_add(length).ok_or(MapError::BadRange)?;
-    if !is_page_aligned(address) || length == 0 || end > abi::USER_TOP {
+    if !is_page_aligned(address) || length == 0 {
         return Err(MapError::BadRange);
     }
     Ok(PageRange::new(

@@ -16,11 +16,11 @@ use sync::atomic::{AtomicU32, Ordering};
 pub use finding::Finding;
 use finding::total;
 
-use crate::addr::{FrameNo, PageNo, PageRange, VirtAddr};
+use crate::addr::{FrameNo, PageNo, PageRange};
 use crate::frame::{Cached, FrameRecord, Kind};
 use crate::machine::Machine;
 use crate::memory::Memory;
-use crate::pt::{ENTRIES, Entry, Format, Table};
+use crate::pt::{ENTRIES, Entry, Format, Table, UserRange};
 use crate::space::AddressSpace;
 
 /// An audit under way.
@@ -327,11 +327,10 @@ fn in_area<M: Machine>(space: &AddressSpace<'_, M>, page: PageNo) -> Result<(), 
 impl<M: Machine> AddressSpace<'_, M> {
     /// A page that `frame` is mapped at, for telling who refers to it.
     pub fn page_of(&self, frame: FrameNo) -> Option<PageNo> {
-        let everywhere = PageRange::new(PageNo(0), VirtAddr(abi::USER_TOP).page());
         let mut found = None;
-        self.for_each_leaf(everywhere, |table, index, page| {
+        self.for_each_leaf(UserRange::all::<M::Format>(), |table, index, page| {
             if M::Format::decode(table.get(index), 0) == Entry::Page(frame) {
-                found = Some(page);
+                found = Some(*page);
             }
         });
         found

@@ -5,18 +5,19 @@ use core::fmt;
 use sync::{Counted, LeafLock};
 
 use super::{FileMap, FileNo, FilePage};
-use crate::addr::{FrameNo, PageNo, PageRange};
+use crate::addr::{FrameNo, PageNo};
 use crate::commit::NoMemory;
 use crate::list::{Linked, Links, List};
 use crate::machine::Machine;
 use crate::memory::Memory;
+use crate::pt::{UserPage, UserRange};
 use crate::rmap::Leaf;
 
 /// Where a file is mapped: what one call of `mmap` or `exec` has made, and what is left of it in the whole family.
 pub(super) struct Sighting {
     map: FileMap,
     family: u32,
-    pages: PageRange,
+    pages: UserRange,
     /// In the list of the file and, later, in that of the departed.
     links: LeafLock<Links<Self>>,
 }
@@ -60,10 +61,9 @@ impl Sighting {
     }
 
     /// Where a page of the file is, if it is mapped here.
-    fn page_of(&self, index: u32) -> Option<PageNo> {
+    fn page_of(&self, index: u32) -> Option<UserPage> {
         let distance = index.checked_sub(self.map.first.index)?;
-        let page = self.pages.start.plus(distance.into());
-        (page < self.pages.end).then_some(page)
+        self.pages.page(self.pages.start.plus(distance.into()))
     }
 }
 
@@ -101,7 +101,7 @@ impl<M: Machine> Memory<M> {
     pub(crate) fn note_mapping(
         &self,
         family: u32,
-        pages: PageRange,
+        pages: UserRange,
         map: FileMap,
     ) -> Result<Counted<Mapped>, NoMemory> {
         self.may_allocate()?;
@@ -147,7 +147,7 @@ impl<M: Machine> Memory<M> {
         &self,
         page: FilePage,
         frame: FrameNo,
-        mut visit: impl FnMut(&Leaf<'_, '_>, PageNo, u64),
+        mut visit: impl FnMut(&Leaf<'_, '_>, UserPage, u64),
     ) {
         self.files.sightings.for_each(page.file, |sighting| {
             let Some(at) = sighting.page_of(page.index) else {

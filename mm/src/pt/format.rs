@@ -2,7 +2,8 @@
 
 use bitflags::bitflags;
 
-use crate::addr::{FrameNo, PageNo, SlotNo};
+use super::user::UserPage;
+use crate::addr::{FrameNo, SlotNo, VirtAddr};
 
 bitflags! {
     /// What a program may do with a page.
@@ -40,6 +41,8 @@ pub enum Entry {
 pub trait Format: 'static {
     /// How many levels a walk has.
     const LEVELS: usize;
+    /// The end of a program's addresses, page-aligned, and below what the entry [`Format::KERNEL_ROOT`] spans.
+    const USER_TOP: VirtAddr;
     /// The first root entry that belongs to the kernel; those from here on are the same in every root.
     const KERNEL_ROOT: usize;
     /// The bit that lets the program write.
@@ -87,7 +90,7 @@ pub trait Format: 'static {
     fn executable(word: u64) -> bool;
 
     /// The index of a page's entry in its table of `level`.
-    fn index(page: PageNo, level: usize) -> usize {
+    fn index(page: UserPage, level: usize) -> usize {
         (page.0 >> (9 * level)) as usize & (super::ENTRIES - 1)
     }
 }

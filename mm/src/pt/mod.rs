@@ -11,10 +11,12 @@
 
 mod format;
 mod sv39;
+mod user;
 mod walk;
 
 pub use format::{Entry, Format, Permissions};
 pub use sv39::Sv39;
+pub use user::{UserPage, UserRange};
 pub(crate) use walk::{Table, Walk};
 
 /// Entries in a table.

@@ -1,7 +1,7 @@
 //! Sv39, the three-level format of RISC-V (privileged specification, section 12.4).
 
 use super::format::{Entry, Format, Permissions};
-use crate::addr::{FrameNo, SlotNo};
+use crate::addr::{FrameNo, SlotNo, VirtAddr};
 
 /// The Sv39 format. Of the software bits in RSW, 8 is the copy-on-write mark and 9 that of a shared page. An entry that is not valid is
 /// empty, or has one of: bit 5, a page in its frame that nobody may touch, which has no rights (with R=W=X=0 it would be a
@@ -64,6 +64,7 @@ fn present(word: u64) -> u64 {
 
 impl Format for Sv39 {
     const LEVELS: usize = 3;
+    const USER_TOP: VirtAddr = VirtAddr(0x3f_ffff_e000);
     const KERNEL_ROOT: usize = 256;
     const WRITABLE: u64 = WRITE;
     const MAY_WRITE: u64 = MAY_WRITE;
@@ -146,7 +147,7 @@ impl Format for Sv39 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::addr::PageNo;
+    use crate::pt::{ENTRIES, UserPage};
 
     #[test]
     fn pages_decode_to_what_they_were_made_of() {
@@ -275,9 +276,16 @@ mod tests {
 
     #[test]
     fn indices() {
-        let page = PageNo(0x3f_ffff_d000 >> 12);
+        let page = UserPage::new::<Sv39>(VirtAddr(0x3f_ffff_d000).page()).unwrap();
         assert_eq!(Sv39::index(page, 2), 255);
         assert_eq!(Sv39::index(page, 1), 511);
         assert_eq!(Sv39::index(page, 0), 509);
+    }
+
+    #[test]
+    fn the_user_half_ends_where_programs_are_told_and_below_the_kernels() {
+        assert_eq!(Sv39::USER_TOP.0, abi::USER_TOP);
+        let spanned_by_root = (ENTRIES as u64).pow(Sv39::LEVELS as u32 - 1);
+        assert!(Sv39::USER_TOP.page().0 <= Sv39::KERNEL_ROOT as u64 * spanned_by_root);
     }
 }

@@ -6,7 +6,8 @@ use sync::atomic::{AtomicWord, Ordering};
 
 use super::ENTRIES;
 use super::format::{Entry, Format};
-use crate::addr::{FrameNo, PageNo};
+use super::user::UserPage;
+use crate::addr::FrameNo;
 use crate::commit::Tickets;
 use crate::frame::FrameRecord;
 use crate::machine::Machine;
@@ -143,13 +144,13 @@ impl<M: Machine> Memory<M> {
 
     /// Walks from a root towards a page of the user half.
     #[inline]
-    pub(crate) fn walk(&self, root: FrameNo, page: PageNo) -> Walk<'_> {
+    pub(crate) fn walk(&self, root: FrameNo, page: UserPage) -> Walk<'_> {
         self.walk_to(root, page, 0)
     }
 
     /// The same, to the table of level `lowest`, which stands for the leaf table in the answer.
     #[inline]
-    pub(crate) fn walk_to(&self, root: FrameNo, page: PageNo, lowest: usize) -> Walk<'_> {
+    pub(crate) fn walk_to(&self, root: FrameNo, page: UserPage, lowest: usize) -> Walk<'_> {
         let mut table = self.table(root);
         for level in (lowest + 1..M::Format::LEVELS).rev() {
             match M::Format::decode(table.get(M::Format::index(page, level)), level) {
@@ -166,7 +167,7 @@ impl<M: Machine> Memory<M> {
         &'m self,
         mut table: Table<'m>,
         level: usize,
-        page: PageNo,
+        page: UserPage,
         tickets: &mut Tickets<'_>,
     ) -> Table<'m> {
         for level in (1..=level).rev() {

@@ -7,10 +7,10 @@
 use arrayvec::ArrayVec;
 
 use super::ROUND;
-use crate::addr::{FrameNo, PageNo, SlotNo};
+use crate::addr::{FrameNo, SlotNo};
 use crate::machine::Machine;
 use crate::memory::Memory;
-use crate::pt::{ENTRIES, Format};
+use crate::pt::{ENTRIES, Format, UserPage};
 use crate::rmap::Leaf;
 use crate::swap::{Released, SwapOuts};
 
@@ -21,7 +21,7 @@ const RUN: usize = 32;
 pub(super) struct Candidate {
     frame: FrameNo,
     family: u32,
-    page: PageNo,
+    page: UserPage,
     /// The slot that it gets.
     slot: SlotNo,
     /// Entries that map it; then those that did, whose references are to be dropped.
@@ -52,6 +52,8 @@ impl<M: Machine> Memory<M> {
     pub(super) fn candidate(&self, frame: FrameNo) -> Option<Candidate> {
         let record = self.frames.record(frame);
         let (family, page) = record.owner();
+        // Of a file, the owner may be any number.
+        let page = UserPage::new::<M::Format>(page)?;
         record.is_page_at_rest().then_some(Candidate {
             frame,
             family,
@@ -99,7 +101,7 @@ impl<M: Machine> Memory<M> {
         // Those that were found when the hand had come further are not in order yet.
         sort(round);
         round.retain(|page| {
-            let slot = self.seize(page.frame, (page.family, page.page), page.entries);
+            let slot = self.seize(page.frame, (page.family, *page.page), page.entries);
             page.slot = slot.unwrap_or(page.slot);
             page.entries = 0;
             slot.is_some()

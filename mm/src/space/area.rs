@@ -12,13 +12,13 @@ use super::shared::Shared;
 use crate::addr::{PageNo, PageRange};
 use crate::commit::NoMemory;
 use crate::file::Mapped;
-use crate::pt::Permissions;
+use crate::pt::{Permissions, UserRange};
 
 /// Consecutive pages that are treated alike.
 #[derive(Clone, Debug)]
 pub(crate) struct Area {
     /// Which pages.
-    pub(crate) pages: PageRange,
+    pub(crate) pages: UserRange,
     /// What the program may do with them.
     pub(crate) permissions: Permissions,
     /// Whether they are paid for.
@@ -51,7 +51,7 @@ impl Backing {
 
 impl Area {
     /// Pages of the process's own.
-    pub(crate) fn private(pages: PageRange, permissions: Permissions, promise: Promise) -> Self {
+    pub(crate) fn private(pages: UserRange, permissions: Permissions, promise: Promise) -> Self {
         Self {
             pages,
             permissions,
@@ -150,7 +150,7 @@ impl Areas {
         &mut self,
         pages: PageRange,
         permissions: Permissions,
-        mut changed: impl FnMut(&Area, PageRange),
+        mut changed: impl FnMut(&Area, UserRange),
     ) {
         let mut next = pages.start;
         while let Some(area) = self.sorted.get(self.at_or_above(next)).cloned() {
@@ -161,7 +161,7 @@ impl Areas {
             }
             changed(&area, cut);
             // Not the last handle to anything: there is `area`.
-            self.remove(cut, drop);
+            self.remove(*cut, drop);
             self.add(Area {
                 pages: cut,
                 permissions,
@@ -179,12 +179,12 @@ impl Areas {
             .get(index)
             .is_some_and(|next| next.continues(&area))
         {
-            area.pages.end = self.sorted[index].pages.end;
+            area.pages = area.pages.join(self.sorted[index].pages);
             self.sorted.remove(index);
         }
         if index > 0 && area.continues(&self.sorted[index - 1]) {
             index -= 1;
-            self.sorted[index].pages.end = area.pages.end;
+            self.sorted[index].pages = area.pages.join(self.sorted[index].pages);
         } else {
             self.sorted.insert(index, area);
         }
@@ -200,10 +200,7 @@ impl Areas {
                 break;
             }
             let area = self.sorted.remove(index);
-            for rest in [
-                PageRange::new(area.pages.start, cut.start),
-                PageRange::new(cut.end, area.pages.end),
-            ] {
+            for rest in [area.pages.below(cut.start), area.pages.from(cut.end)] {
                 if !rest.is_empty() {
                     let rest = Area {
                         pages: rest,
@@ -239,9 +236,10 @@ impl Areas {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::user_range;
 
     fn area(start: u64, end: u64, promise: Promise) -> Area {
-        let pages = PageRange::new(PageNo(start), PageNo(end));
+        let pages = user_range(start, end);
         Area::private(pages, Permissions::READ, promise)
     }
 

@@ -8,7 +8,7 @@
 use crate::addr::VirtAddr;
 use crate::machine::Machine;
 use crate::mistake::{self, Mistake};
-use crate::pt::{Entry, Format, Walk};
+use crate::pt::{Entry, Format, UserPage, Walk};
 use crate::space::{Access, AddressSpace, Resolution};
 use crate::tlb::Scope;
 
@@ -44,7 +44,10 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
 
     /// Mistake 6: gives the right to write to a page that is present, whoever shares it.
     fn let_write_through(&mut self, address: VirtAddr, access: Access) -> bool {
-        match self.walk(address.page()) {
+        let Some(page) = UserPage::new::<M::Format>(address.page()) else {
+            return false;
+        };
+        match self.walk(page) {
             Walk::Leaf(table, index) if access == Access::Write => {
                 let entry = M::Format::decode(table.get(index), 0);
                 let present = matches!(entry, Entry::Page(_));

@@ -19,7 +19,7 @@ use crate::commit::{NoMemory, Tickets};
 use crate::frame::Kind;
 use crate::machine::Machine;
 use crate::mistake::{self, Mistake};
-use crate::pt::{Entry, Format, Table, Walk};
+use crate::pt::{Entry, Format, Table, UserPage, Walk};
 use crate::tlb::{Broken, Scope};
 
 /// What one attempt has come to.
@@ -43,15 +43,15 @@ pub(super) enum Attempt<'m, M: Machine> {
 pub(super) struct Leaf<'m> {
     pub(super) table: Table<'m>,
     pub(super) index: usize,
-    pub(super) page: PageNo,
+    pub(super) page: UserPage,
     pub(super) word: u64,
 }
 
 impl<'m, M: Machine> AddressSpace<'m, M> {
     /// Makes `access` to `address` possible, or says why not.
     pub fn resolve(&mut self, address: VirtAddr, access: Access) -> Resolution<'m, M> {
-        let page = address.page();
-        let Some(area) = self.area_of(page) else {
+        let page = UserPage::new::<M::Format>(address.page());
+        let Some((page, area)) = page.and_then(|page| Some((page, self.area_of(page)?))) else {
             return Resolution::Denied;
         };
         if !allows(area.permissions, access) {
@@ -80,7 +80,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     /// Does what the entry of a page asks for.
     fn attempt(
         &mut self,
-        page: PageNo,
+        page: UserPage,
         area: &Area,
         access: Access,
     ) -> Result<Attempt<'m, M>, NoMemory> {
@@ -122,8 +122,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     }
 
     /// The area that decides about a page.
-    fn area_of(&self, page: PageNo) -> Option<Area> {
-        let area = self.areas.find(page);
+    fn area_of(&self, page: UserPage) -> Option<Area> {
+        let area = self.areas.find(*page);
         if area.is_none() && mistake::makes(Mistake::GuardIsFilled) {
             let mut above = self.areas.find(page.plus(1))?;
             above.promise = Promise::Lazy;
@@ -143,8 +143,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             self.context.loosen(Scope::Page(leaf.page.address()));
             return Attempt::Resolved;
         }
-        self.context.loosen(self.spurious.scope(leaf.page));
-        if self.spurious.note(leaf.page) {
+        self.context.loosen(self.spurious.scope(*leaf.page));
+        if self.spurious.note(*leaf.page) {
             Attempt::Spurious
         } else {
             Attempt::Denied
@@ -220,7 +220,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             .into_inner();
         let mut copy = memory.allocate(Kind::Anonymous, &mut tickets);
         copy.copy_from(shared);
-        let copy = self.own(leaf.page, copy.into_reference());
+        let copy = self.own(*leaf.page, copy.into_reference());
         let new = M::Format::with_frame(old & !M::Format::SHARED, copy);
         if M::Format::executable(new) {
             self.context.code_changed();
@@ -234,7 +234,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
 
     fn fill_on_fault(
         &mut self,
-        page: PageNo,
+        page: UserPage,
         area: &Area,
         access: Access,
     ) -> Result<Attempt<'m, M>, NoMemory> {
@@ -251,7 +251,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     }
 
     /// Gives a page without a frame a zeroed one, and the tables it lacks.
-    pub(super) fn fill(&mut self, page: PageNo, area: &Area) -> Result<FrameNo, NoMemory> {
+    pub(super) fn fill(&mut self, page: UserPage, area: &Area) -> Result<FrameNo, NoMemory> {
         let memory = self.memory;
         let walk = self.walk(page);
         let mut tickets = match area.promise {
@@ -267,7 +267,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         };
         let mut frame = memory.allocate(Kind::Anonymous, &mut tickets);
         frame.zero();
-        let number = self.own(page, frame.into_reference());
+        let number = self.own(*page, frame.into_reference());
         let word = M::Format::with_frame(M::Format::page(number, area.permissions), number);
         if M::Format::executable(word) {
             self.context.code_changed();

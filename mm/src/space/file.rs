@@ -16,13 +16,13 @@ use super::area::{Area, Backing};
 use super::fault::{Attempt, Leaf};
 use super::map::most_tables;
 use super::{Access, AddressSpace, MapError, Promise, Wait};
-use crate::addr::{FrameNo, PageNo, PageRange};
+use crate::addr::{FrameNo, PageRange};
 use crate::commit::{Claim, NoMemory};
 use crate::file::{Dirtied, FileMap, FileRead, Lookup, Mapped, SharedPages};
 use crate::frame::{Cached, Kind};
 use crate::machine::Machine;
 use crate::mistake::{self, Mistake};
-use crate::pt::{Entry, Format, Permissions, Walk};
+use crate::pt::{Entry, Format, Permissions, UserPage, UserRange, Walk};
 use crate::swap::PageWait;
 use crate::tlb::{Batch, Broken, Referent, Scope};
 
@@ -38,9 +38,10 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         map: FileMap,
         over: bool,
     ) -> Result<(), MapError> {
-        let last = u64::from(map.first.index) + pages.len();
         let forbidden = map.shared && !map.writable && permissions.contains(Permissions::WRITE);
-        if !self.may_map(pages, over) || pages.is_empty() || last > u32::MAX.into() || forbidden {
+        let pages = self.mappable(pages, over)?;
+        let last = u64::from(map.first.index) + pages.len();
+        if pages.is_empty() || last > u32::MAX.into() || forbidden {
             return Err(MapError::BadRange);
         }
         self.memory.may_allocate()?;
@@ -97,13 +98,13 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     /// A touch of a page of a file that this space has no frame for.
     pub(super) fn fill_from_file(
         &mut self,
-        page: PageNo,
+        page: UserPage,
         area: &Area,
         mapped: &Mapped,
         access: Access,
     ) -> Result<Attempt<'m, M>, NoMemory> {
         let memory = self.memory;
-        let file_page = mapped.file_page(page);
+        let file_page = mapped.file_page(*page);
         let frame = match memory.look_up_file(file_page) {
             Lookup::Here(frame) => frame,
             Lookup::Coming(frame) => {
@@ -132,7 +133,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     }
 
     /// Puts the word of a page of a file where nothing is, or where one was evicted, if the page is still the file's; whether it did.
-    fn fill_entry(&mut self, page: PageNo, frame: FrameNo, word: u64) -> bool {
+    fn fill_entry(&mut self, page: UserPage, frame: FrameNo, word: u64) -> bool {
         let context = self.context.clone();
         if M::Format::executable(word) {
             context.code_changed();
@@ -149,7 +150,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     /// Gives the process a copy of a page of a file that it has no entry for. The caller has a reference to the file's frame.
     fn fill_with_copy(
         &mut self,
-        page: PageNo,
+        page: UserPage,
         area: &Area,
         frame: FrameNo,
     ) -> Result<(), NoMemory> {
@@ -164,7 +165,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         }
         let mut copy = memory.allocate(Kind::Anonymous, &mut tickets);
         copy.copy_from(frame);
-        let copy = self.own(page, copy.into_reference());
+        let copy = self.own(*page, copy.into_reference());
         let word = M::Format::with_frame(M::Format::page(copy, area.permissions), copy);
         self.fill_shared_entry(page, word);
         self.note_fault(ProcCounter::CopyFaults, MemCounter::CopyFaults);
@@ -190,14 +191,14 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             Dirtied::Now => Attempt::Again,
             Dirtied::Later => Attempt::Wait(Wait::Page(PageWait::new(memory, frame))),
             Dirtied::Never => {
-                self.forget_gone(PageRange::one(leaf.page));
+                self.forget_gone(UserRange::one(leaf.page));
                 Attempt::Again
             }
         }
     }
 
     /// Removes the entries of pages that have been cut off their files.
-    pub(super) fn forget_gone(&mut self, pages: PageRange) {
+    pub(super) fn forget_gone(&mut self, pages: UserRange) {
         let context = self.context.clone();
         let mut batch = Batch::new(&context);
         self.for_each_leaf(pages, |table, index, page| {

@@ -8,17 +8,17 @@
 //! (R5). The parent's stale write rights are flushed, on every hart that runs one of its threads, before the child
 //! is handed out (R3); until then both see writes to the same frame, which nobody can tell from writes before the fork.
 
-use abi::{ForkMode, MemCounter, USER_TOP};
+use abi::{ForkMode, MemCounter};
 use sync::atomic::Ordering;
 
 use super::{AddressSpace, Context};
-use crate::addr::{FrameNo, PageNo, PageRange, SlotNo, VirtAddr};
+use crate::addr::{FrameNo, PageNo, SlotNo};
 use crate::commit::{Claim, NoMemory, Tickets};
 use crate::frame::Kind;
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::mistake::{self, Mistake};
-use crate::pt::{ENTRIES, Entry, Format, Table};
+use crate::pt::{ENTRIES, Entry, Format, Table, UserRange};
 use crate::rmap::Member;
 use crate::tlb::{Broken, Scope};
 
@@ -94,7 +94,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         child.publish();
         if memory.files.cuts.any_since(cuts) {
             // What was cut off a file while nobody saw the child's entries.
-            child.forget_gone(PageRange::new(PageNo(0), VirtAddr(USER_TOP).page()));
+            child.forget_gone(UserRange::all::<M::Format>());
         }
         memory.count(MemCounter::Forks, 1);
         memory.count(MemCounter::EntriesCopied, fork.entries as i64);

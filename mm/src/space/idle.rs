@@ -18,7 +18,7 @@ use super::{AddressSpace, Promise};
 use crate::addr::{PageNo, PageRange};
 use crate::commit::NoMemory;
 use crate::machine::Machine;
-use crate::pt::{ENTRIES, Entry, Format, Table, Walk};
+use crate::pt::{ENTRIES, Entry, Format, Table, UserPage, Walk};
 use crate::tlb::{Batch, Referent, Scope};
 
 impl<M: Machine> AddressSpace<'_, M> {
@@ -31,8 +31,8 @@ impl<M: Machine> AddressSpace<'_, M> {
         let context = self.context.clone();
         let mut batch = Batch::new(&context);
         let (mut idle, mut lent, mut evicted) = (0, 0, 0);
-        for span in spans(&self.areas) {
-            let upper = self.memory.walk_to(context.root(), span.start, 1);
+        for page in spanned(&self.areas) {
+            let upper = self.memory.walk_to(context.root(), page, 1);
             let Walk::Leaf(upper, index) = upper else {
                 continue;
             };
@@ -44,7 +44,7 @@ impl<M: Machine> AddressSpace<'_, M> {
             };
             // Nobody walks below it any more.
             context.member().entries.with(|()| upper.take(index));
-            let needed = is_needed(&self.areas, span);
+            let needed = is_needed(&self.areas, page);
             let referent = match needed {
                 true => Referent::Lent(table),
                 false => Referent::Frame(table),
@@ -62,8 +62,8 @@ impl<M: Machine> AddressSpace<'_, M> {
     }
 
     /// Makes the leaf table of a page again if it was lent; whether it was.
-    pub(super) fn take_lent_table(&mut self, page: PageNo) -> Result<bool, NoMemory> {
-        if self.lent == 0 || !is_needed(&self.areas, span_of(page)) {
+    pub(super) fn take_lent_table(&mut self, page: UserPage) -> Result<bool, NoMemory> {
+        if self.lent == 0 || !is_needed(&self.areas, page) {
             return Ok(false);
         }
         let Walk::Missing { table, level } = self.walk(page) else {
@@ -87,9 +87,9 @@ impl<M: Machine> AddressSpace<'_, M> {
 
     /// How many leaf tables that these areas need are missing.
     pub(super) fn missing_for(&self, areas: &Areas) -> u64 {
-        let needed = spans(areas).filter(|&span| is_needed(areas, span));
+        let needed = spanned(areas).filter(|&page| is_needed(areas, page));
         needed
-            .filter(|span| matches!(self.walk(span.start), Walk::Missing { .. }))
+            .filter(|&page| matches!(self.walk(page), Walk::Missing { .. }))
             .count() as u64
     }
 
@@ -99,13 +99,13 @@ impl<M: Machine> AddressSpace<'_, M> {
     }
 }
 
-/// What the leaf tables span that some area lies in, in order.
-fn spans(areas: &Areas) -> impl Iterator<Item = PageRange> {
+/// A page of each leaf table that some area lies in, in order.
+fn spanned(areas: &Areas) -> impl Iterator<Item = UserPage> {
     let mut next = PageNo(0);
     let pages = areas.iter().flat_map(|area| leaf_tables(area.pages));
-    pages.map(span_of).filter(move |span| {
-        let new = span.start >= next;
-        next = next.max(span.end);
+    pages.filter(move |&page| {
+        let new = *page >= next;
+        next = next.max(span_of(*page).end);
         new
     })
 }
@@ -116,8 +116,9 @@ fn span_of(page: PageNo) -> PageRange {
     PageRange::new(start, start.plus(ENTRIES as u64))
 }
 
-/// Whether an area counts on the leaf table of the span.
-fn is_needed(areas: &Areas, span: PageRange) -> bool {
+/// Whether an area counts on the leaf table of a page.
+fn is_needed(areas: &Areas, page: UserPage) -> bool {
+    let span = span_of(*page);
     let needs = |area: &Area| {
         let waits = area.promise == Promise::Charged || !matches!(area.backing, Backing::Own);
         waits && !area.pages.intersect(span).is_empty()

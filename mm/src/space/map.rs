@@ -1,7 +1,5 @@
 //! Adding to an address space: new areas, and the heap that grows.
 
-use abi::USER_TOP;
-
 use super::area::Area;
 use super::{AddressSpace, Promise};
 use crate::addr::{PageNo, PageRange, VirtAddr};
@@ -9,7 +7,7 @@ use crate::commit::{Claim, NoMemory, Shortage, Tickets};
 use crate::machine::Machine;
 use crate::mistake::{self, Mistake};
 use crate::phys;
-use crate::pt::{ENTRIES, Format, Permissions, Walk};
+use crate::pt::{ENTRIES, Format, Permissions, UserPage, UserRange, Walk};
 
 /// Why an area could not be added; nothing has changed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,9 +38,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         permissions: Permissions,
         promise: Promise,
     ) -> Result<(), MapError> {
-        if !self.is_free(pages) {
-            return Err(MapError::BadRange);
-        }
+        let pages = self.mappable(pages, false)?;
         if pages.is_empty() {
             return Ok(());
         }
@@ -62,9 +58,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         permissions: Permissions,
         promise: Promise,
     ) -> Result<(), MapError> {
-        if !self.may_map(pages, true) {
-            return Err(MapError::BadRange);
-        }
+        let pages = self.mappable(pages, true)?;
         if pages.is_empty() {
             return Ok(());
         }
@@ -84,18 +78,20 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
 
     /// Where `count` pages fit: as high as possible, above the heap.
     pub fn gap(&self, count: u64) -> Option<PageRange> {
-        let gap = self.areas.highest_gap(count, VirtAddr(USER_TOP).page())?;
+        let gap = self.areas.highest_gap(count, M::Format::USER_TOP.page())?;
         (gap.start >= self.heap_break.page_up()).then_some(gap)
     }
 
     /// Whether nothing is mapped there, and something could be.
     pub fn is_free(&self, pages: PageRange) -> bool {
-        self.may_map(pages, false)
+        self.mappable(pages, false).is_ok()
     }
 
-    /// Whether something could be mapped there, over something else or not.
-    pub(super) fn may_map(&self, pages: PageRange, over: bool) -> bool {
-        pages.end <= VirtAddr(USER_TOP).page() && (over || !self.areas.overlaps(pages))
+    /// The pages, if something can be mapped there, over something else or not.
+    pub(super) fn mappable(&self, pages: PageRange, over: bool) -> Result<UserRange, MapError> {
+        UserRange::new::<M::Format>(pages)
+            .filter(|_| over || !self.areas.overlaps(pages))
+            .ok_or(MapError::BadRange)
     }
 
     /// Moves the break up by `bytes`; the old break.
@@ -104,8 +100,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         let new = old
             .0
             .checked_add(bytes)
-            .filter(|&end| end <= USER_TOP)
             .map(VirtAddr)
+            .filter(|&end| end <= M::Format::USER_TOP)
             .ok_or(MapError::BadRange)?;
         let mut start = old.page_up();
         if mistake::makes(Mistake::RegrownHeapKeepsData) {
@@ -123,7 +119,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     }
 
     /// Takes a place for each page and makes the tables, all or nothing.
-    fn promise(&mut self, pages: PageRange) -> Result<(), NoMemory> {
+    fn promise(&mut self, pages: UserRange) -> Result<(), NoMemory> {
         let missing: u64 = leaf_tables(pages)
             .map(|page| self.walk(page).missing())
             .sum();
@@ -135,7 +131,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     /// Takes the places, and the tickets for so many tables.
     pub(super) fn take_promise(
         &self,
-        pages: PageRange,
+        pages: UserRange,
         tables: u64,
     ) -> Result<Tickets<'m>, NoMemory> {
         let memory = self.memory;
@@ -145,7 +141,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     }
 
     /// Makes the tables that are missing, and notes the promise. What is left of the tickets goes back.
-    pub(super) fn keep_promise(&mut self, pages: PageRange, tickets: Tickets<'m>) {
+    pub(super) fn keep_promise(&mut self, pages: UserRange, tickets: Tickets<'m>) {
         let memory = self.memory;
         self.make_tables(pages, tickets);
         memory
@@ -154,7 +150,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     }
 
     /// Makes the tables that are missing. What is left of the tickets goes back.
-    pub(super) fn make_tables(&mut self, pages: PageRange, mut tickets: Tickets<'m>) {
+    pub(super) fn make_tables(&mut self, pages: UserRange, mut tickets: Tickets<'m>) {
         for page in leaf_tables(pages) {
             if let Walk::Missing { table, level } = self.walk(page) {
                 self.memory.extend(table, level, page, &mut tickets);
@@ -170,14 +166,15 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     /// # Panics
     /// If a hart uses the space, if the page is in no area, or if it is shared.
     pub fn bytes_mut(&mut self, address: VirtAddr) -> Result<&mut [u8], NoMemory> {
-        let page = address.page();
+        let page = UserPage::new::<M::Format>(address.page());
+        let page = page.expect("an image is laid out in the user half");
         assert!(
             !self.context.is_active(),
             "an image is laid out before it runs"
         );
         let area = self
             .areas
-            .find(page)
+            .find(*page)
             .expect("an image is laid out in its areas");
         assert!(!self.published, "an image is laid out before others see it");
         let frame = match self.page_frame(page) {
@@ -194,7 +191,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
 }
 
 /// How many tables the pages need at most, where there is none yet.
-pub(super) fn most_tables<M: Machine>(pages: PageRange) -> u64 {
+pub(super) fn most_tables<M: Machine>(pages: UserRange) -> u64 {
     (1..M::Format::LEVELS)
         .map(|level| {
             let span = 1 << (9 * level);
@@ -204,22 +201,21 @@ pub(super) fn most_tables<M: Machine>(pages: PageRange) -> u64 {
 }
 
 /// One page of each leaf table that the pages need.
-pub(super) fn leaf_tables(pages: PageRange) -> impl Iterator<Item = PageNo> {
+pub(super) fn leaf_tables(pages: UserRange) -> impl Iterator<Item = UserPage> {
     let span = ENTRIES as u64;
     let first = pages.start.0 / span;
     let last = pages.end.0.div_ceil(span);
-    (first..last).map(move |table| PageNo(table * span).max(pages.start))
+    (first..last).filter_map(move |table| pages.page(PageNo(table * span).max(pages.start)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::FakeMachine;
+    use crate::testing::{FakeMachine, user_range};
 
     #[test]
     fn no_more_tables_are_counted_than_the_pages_touch() {
-        let tables =
-            |start, end| most_tables::<FakeMachine>(PageRange::new(PageNo(start), PageNo(end)));
+        let tables = |start, end| most_tables::<FakeMachine>(user_range(start, end));
         let (leaf, middle) = (1 << 9, 1 << 18);
         assert_eq!(tables(0, 1), 1 + 1);
         assert_eq!(tables(0, leaf), 1 + 1);

@@ -4,7 +4,7 @@
 //! sleep lock). The hardware and other harts reach the same tables through its [`Context`].
 //!
 //! Invariants:
-//! - areas do not overlap and end below [`abi::USER_TOP`]; an entry exists only inside an area, a table only where
+//! - areas do not overlap and lie in the user half ([`UserRange`](crate::pt::UserRange)); an entry exists only inside an area, a table only where
 //!   an area overlaps what it spans;
 //! - a private page is writable for the hardware only if its frame has one reference (R2);
 //! - in an area whose promise is [`Promise::Charged`] every table exists or is lent ([`idle`]), and for every page without a frame
@@ -42,12 +42,12 @@ pub use resolution::{Access, Resolution, Wait};
 pub(crate) use shared::Shared;
 
 use self::area::Areas;
-use crate::addr::{PageNo, VirtAddr};
+use crate::addr::VirtAddr;
 use crate::commit::{Claim, NoMemory};
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::mistake::{self, Mistake};
-use crate::pt::{Permissions, Walk};
+use crate::pt::{Permissions, UserPage, Walk};
 
 /// Whether an area's pages are paid for before they are touched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +130,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         self.heap_break = address;
     }
 
-    fn walk(&self, page: PageNo) -> Walk<'m> {
+    fn walk(&self, page: UserPage) -> Walk<'m> {
         self.memory.walk(self.context.root(), page)
     }
 

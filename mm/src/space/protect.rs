@@ -8,19 +8,20 @@ use super::area::Area;
 use super::{AddressSpace, MapError};
 use crate::addr::PageRange;
 use crate::machine::Machine;
-use crate::pt::{Entry, Format, Permissions};
+use crate::pt::{Entry, Format, Permissions, UserRange};
 use crate::tlb::{Broken, Scope};
 
 impl<M: Machine> AddressSpace<'_, M> {
     /// Gives pages, all of which must be mapped, other permissions; none at all keeps what is in them.
     pub fn protect(&mut self, pages: PageRange, permissions: Permissions) -> Result<(), MapError> {
-        if !self.areas.cover(pages) || !self.may_protect(pages, permissions) {
+        let pages = self.mappable(pages, true)?;
+        if !self.areas.cover(*pages) || !self.may_protect(*pages, permissions) {
             return Err(MapError::BadRange);
         }
         self.memory.may_allocate()?;
         self.areas.reserve()?;
         let mut areas = core::mem::take(&mut self.areas);
-        areas.protect(pages, permissions, |_, piece| {
+        areas.protect(*pages, permissions, |_, piece| {
             self.protect_piece(piece, permissions);
         });
         self.areas = areas;
@@ -47,7 +48,7 @@ impl<M: Machine> AddressSpace<'_, M> {
     }
 
     /// Changes the entries of (part of) an area.
-    fn protect_piece(&self, pages: PageRange, permissions: Permissions) {
+    fn protect_piece(&self, pages: UserRange, permissions: Permissions) {
         self.for_each_leaf(pages, |table, index, _| {
             loop {
                 let word = table.get(index);

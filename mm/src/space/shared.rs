@@ -21,12 +21,12 @@ use super::area::{Area, Backing};
 use super::fault::{Attempt, Leaf};
 use super::map::most_tables;
 use super::{Access, AddressSpace, Asids, Wait};
-use crate::addr::{FrameNo, PageNo, PageRange, SlotNo};
+use crate::addr::{FrameNo, PageRange, SlotNo};
 use crate::commit::{Claim, NoMemory};
 use crate::frame::Kind;
 use crate::machine::Machine;
 use crate::memory::Memory;
-use crate::pt::{ENTRIES, Entry, Format, Permissions, Table, Walk};
+use crate::pt::{ENTRIES, Entry, Format, Permissions, Table, UserPage, UserRange, Walk};
 use crate::rmap::Member;
 use crate::swap::{Lookup, PageWait, READ_AHEAD, SwapIn};
 use crate::tlb::Scope;
@@ -35,7 +35,7 @@ use crate::tlb::Scope;
 pub(crate) struct Shared {
     member: Counted<Member>,
     /// Where it is, in every space that has it.
-    pages: PageRange,
+    pages: UserRange,
     /// Pages that are in a frame or a slot. Changes under the lock of the entries.
     touched: AtomicU64,
 }
@@ -67,7 +67,7 @@ enum Had {
 
 impl<M: Machine> Memory<M> {
     /// An object for these pages of a family, all of them zeros that take no frame yet.
-    pub(super) fn share(&self, family: u32, pages: PageRange) -> Result<Counted<Shared>, NoMemory> {
+    pub(super) fn share(&self, family: u32, pages: UserRange) -> Result<Counted<Shared>, NoMemory> {
         self.budget.take_places(pages.len(), Claim::Program)?;
         let object = self.build_object(family, pages);
         let object = object.inspect_err(|_| self.budget.add_places(pages.len()))?;
@@ -77,7 +77,7 @@ impl<M: Machine> Memory<M> {
         Ok(object)
     }
 
-    fn build_object(&self, family: u32, pages: PageRange) -> Result<Counted<Shared>, NoMemory> {
+    fn build_object(&self, family: u32, pages: UserRange) -> Result<Counted<Shared>, NoMemory> {
         let mut tickets = self.take_tickets(1 + most_tables::<M>(pages), Claim::Program)?;
         self.may_allocate()?;
         let root = self.allocate_table(&mut tickets);
@@ -116,14 +116,14 @@ impl<M: Machine> Memory<M> {
     }
 
     /// The entry of a page in an object. Its tables are there from the start.
-    fn object_entry(&self, object: &Shared, page: PageNo) -> (Table<'_>, usize) {
+    fn object_entry(&self, object: &Shared, page: UserPage) -> (Table<'_>, usize) {
         match self.walk(object.root(), page) {
             Walk::Leaf(table, index) => (table, index),
             Walk::Missing { .. } => unreachable!("an object has all its tables"),
         }
     }
 
-    fn look_into_object(&self, object: &Shared, page: PageNo) -> Had {
+    fn look_into_object(&self, object: &Shared, page: UserPage) -> Had {
         let (table, index) = self.object_entry(object, page);
         object
             .member
@@ -142,13 +142,13 @@ impl<M: Machine> Memory<M> {
     }
 
     /// Puts a zeroed frame where an object has nothing; a reference to it, or none if somebody else was faster.
-    fn fill_object(&self, object: &Shared, page: PageNo) -> Result<Option<FrameNo>, NoMemory> {
+    fn fill_object(&self, object: &Shared, page: UserPage) -> Result<Option<FrameNo>, NoMemory> {
         let mut tickets = self.budget.take_for_placed_page()?;
         let mut frame = self.allocate(Kind::Anonymous, &mut tickets);
         frame.zero();
         let frame = frame.into_reference();
         let record = self.frames.record(frame);
-        record.set_owner(object.member.family, page);
+        record.set_owner(object.member.family, *page);
         let (table, index) = self.object_entry(object, page);
         let filled = object.member.entries.with(|()| {
             let empty = table.get(index) == 0;
@@ -168,10 +168,10 @@ impl<M: Machine> Memory<M> {
     }
 
     /// Puts the frame of a slot back where an object has the slot; whether it was still there.
-    fn bring_back(&self, object: &Shared, page: PageNo, slot: SlotNo, frame: FrameNo) -> bool {
+    fn bring_back(&self, object: &Shared, page: UserPage, slot: SlotNo, frame: FrameNo) -> bool {
         let (table, index) = self.object_entry(object, page);
         let record = self.frames.record(frame);
-        record.set_owner(object.member.family, page);
+        record.set_owner(object.member.family, *page);
         let back = object.member.entries.with(|()| {
             let word = table.get(index);
             let there = M::Format::decode(word, 0) == Entry::Swapped(slot);
@@ -199,7 +199,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         permissions: Permissions,
         over: bool,
     ) -> Result<(), super::MapError> {
-        if !self.may_map(pages, over) || pages.is_empty() {
+        let pages = self.mappable(pages, over)?;
+        if pages.is_empty() {
             return Err(super::MapError::BadRange);
         }
         self.memory.may_allocate()?;
@@ -236,7 +237,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     /// A touch of a shared page that this space has no frame for.
     pub(super) fn fill_shared(
         &mut self,
-        page: PageNo,
+        page: UserPage,
         permissions: Permissions,
         object: &Shared,
         access: Access,
@@ -262,7 +263,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     }
 
     /// Puts the word of a page of an object or a file where nothing is, or where one was evicted.
-    pub(super) fn fill_shared_entry(&mut self, page: PageNo, word: u64) {
+    pub(super) fn fill_shared_entry(&mut self, page: UserPage, word: u64) {
         if M::Format::executable(word) {
             self.context.code_changed();
         }
@@ -270,7 +271,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     }
 
     /// The same without fences.
-    pub(super) fn put_shared_entry(&mut self, page: PageNo, word: u64) {
+    pub(super) fn put_shared_entry(&mut self, page: UserPage, word: u64) {
         let Walk::Leaf(table, index) = self.walk(page) else {
             unreachable!("an area whose pages are not its own has all its tables");
         };
@@ -287,7 +288,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     /// The object has the page in a slot, to which the caller has a reference.
     fn bring_shared_back(
         &mut self,
-        page: PageNo,
+        page: UserPage,
         object: &Shared,
         slot: SlotNo,
     ) -> Result<Attempt<'m, M>, NoMemory> {

@@ -59,7 +59,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         access: Access,
     ) -> Result<Attempt<'m, M>, NoMemory> {
         let memory = self.memory;
-        let window = self.ahead.want(leaf.page);
+        let window = self.ahead.want(*leaf.page);
         let frame = match memory.look_up(slot) {
             Lookup::Here(frame) => frame,
             Lookup::Coming(frame) => {
@@ -72,7 +72,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             }
         };
         // Shared with whoever else has the slot, so not writable: a write goes on from there.
-        let word = M::Format::swapped_in(leaf.word, self.own(leaf.page, frame));
+        let word = M::Format::swapped_in(leaf.word, self.own(*leaf.page, frame));
         if M::Format::executable(word) {
             self.context.code_changed();
         }

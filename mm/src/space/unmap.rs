@@ -6,19 +6,20 @@
 
 use super::area::Area;
 use super::usage::is_own;
-use super::{AddressSpace, Promise};
+use super::{AddressSpace, MapError, Promise};
 use crate::addr::{PageNo, PageRange, VirtAddr};
 use crate::commit::NoMemory;
 use crate::frame::Kind;
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::mistake::{self, Mistake};
-use crate::pt::{ENTRIES, Entry, Format, Table};
+use crate::pt::{ENTRIES, Entry, Format, Table, UserPage, UserRange};
 use crate::tlb::{Batch, Referent, Scope};
 
 impl<'m, M: Machine> AddressSpace<'m, M> {
     /// Removes the pages from the space, whatever is there.
-    pub fn unmap(&mut self, pages: PageRange) -> Result<(), NoMemory> {
+    pub fn unmap(&mut self, pages: PageRange) -> Result<(), MapError> {
+        let pages = self.mappable(pages, true)?;
         if !pages.is_empty() {
             self.make_room_to_remove(pages)?;
             self.unmap_with_room(pages);
@@ -27,8 +28,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     }
 
     /// Memory is needed only if the pages are a hole in an area.
-    fn make_room_to_remove(&mut self, pages: PageRange) -> Result<(), NoMemory> {
-        if self.areas.have_around(pages) {
+    fn make_room_to_remove(&mut self, pages: UserRange) -> Result<(), NoMemory> {
+        if self.areas.have_around(*pages) {
             self.memory.may_allocate()?;
             self.areas.reserve()?;
         }
@@ -43,6 +44,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         let old = self.heap_break;
         if let Some(new) = old.0.checked_sub(bytes).map(VirtAddr) {
             let cut = PageRange::new(new.page_up(), old.page_up());
+            let cut = UserRange::all::<M::Format>().intersect(cut);
             self.make_room_to_remove(cut)?;
             if !mistake::makes(Mistake::RegrownHeapKeepsData) {
                 self.unmap_with_room(cut);
@@ -52,9 +54,9 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         Ok(old)
     }
 
-    pub(super) fn unmap_with_room(&mut self, pages: PageRange) {
+    pub(super) fn unmap_with_room(&mut self, pages: UserRange) {
         let mut areas = core::mem::take(&mut self.areas);
-        areas.remove(pages, |piece| {
+        areas.remove(*pages, |piece| {
             self.unmap_piece(&piece);
             self.release(piece);
         });
@@ -100,30 +102,31 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     /// Visits the entries of the pages whose leaf tables exist.
     pub(crate) fn for_each_leaf(
         &self,
-        pages: PageRange,
-        mut visit: impl FnMut(Table<'m>, usize, PageNo),
+        pages: UserRange,
+        mut visit: impl FnMut(Table<'m>, usize, UserPage),
     ) {
-        let mut page = pages.start;
-        while page < pages.end {
+        let mut at = pages.start;
+        while let Some(page) = pages.page(at) {
             let (found, level) = match self.walk(page) {
                 crate::pt::Walk::Leaf(table, _) => (Some(table), 1),
                 crate::pt::Walk::Missing { level, .. } => (None, level),
             };
             // What the entry of `level` spans: one leaf table, or the hole where one is missing.
             let span = 1 << (9 * level);
-            let next = PageNo((page.0 / span + 1) * span).min(pages.end);
+            let next = PageNo((page.0 / span + 1) * span);
             if let Some(table) = found {
-                while page < next && table.live() > 0 {
+                let here = pages.below(next);
+                while let Some(page) = here.page(at).filter(|_| table.live() > 0) {
                     visit(table, M::Format::index(page, 0), page);
-                    page = page.plus(1);
+                    at = page.plus(1);
                 }
             }
-            page = next;
+            at = next;
         }
     }
 
     /// Frees the tables at the pages that no area needs any more.
-    fn free_tables(&mut self, pages: PageRange) {
+    fn free_tables(&mut self, pages: UserRange) {
         if pages.is_empty() {
             return;
         }
@@ -140,14 +143,14 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         table: Table<'m>,
         level: usize,
         base: u64,
-        pages: PageRange,
+        pages: UserRange,
         batch: &mut Batch<'_, 'm, M>,
     ) {
         let span = 1 << (9 * level);
         let start = pages.start.0.max(base);
         let end = pages.end.0.min(base + span * ENTRIES as u64);
         for page in (start / span..end.div_ceil(span)).map(|n| n * span) {
-            let index = M::Format::index(PageNo(page), level);
+            let index = ((page - base) / span) as usize;
             let Entry::Table(lower) = M::Format::decode(table.get(index), level) else {
                 continue;
             };

@@ -9,11 +9,11 @@ use crate::file::FilePage;
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::mistake::{self, Mistake};
-use crate::pt::{Entry, Format, Walk};
+use crate::pt::{Entry, Format, UserPage, UserRange, Walk};
 
 impl<M: Machine> AddressSpace<'_, M> {
     /// The frame of a page, if it is present.
-    pub(super) fn page_frame(&self, page: PageNo) -> Option<FrameNo> {
+    pub(super) fn page_frame(&self, page: UserPage) -> Option<FrameNo> {
         match self.walk(page) {
             Walk::Leaf(table, index) => match M::Format::decode(table.get(index), 0) {
                 Entry::Page(frame) => Some(frame),
@@ -25,12 +25,12 @@ impl<M: Machine> AddressSpace<'_, M> {
 
     /// What `pageinfo` tells of a page; 0 for one that was never touched or is not the user's.
     pub fn page_info(&self, page: PageNo) -> PageInfo {
+        let Some(page) = UserPage::new::<M::Format>(page) else {
+            return PageInfo(0);
+        };
         let Walk::Leaf(table, index) = self.walk(page) else {
             return PageInfo(0);
         };
-        if self.areas.find(page).is_none() {
-            return PageInfo(0);
-        }
         let word = table.get(index);
         PageInfo(match M::Format::decode(word, 0) {
             Entry::Page(frame) => {
@@ -129,7 +129,7 @@ impl<M: Machine> AddressSpace<'_, M> {
     }
 
     /// How many of the pages are the process's own and have used what was promised for them.
-    pub(super) fn own_pages(&self, pages: PageRange) -> u64 {
+    pub(super) fn own_pages(&self, pages: UserRange) -> u64 {
         let mut own = 0;
         self.for_each_leaf(pages, |table, index, _| {
             own += u64::from(is_own::<M::Format>(table.get(index)));

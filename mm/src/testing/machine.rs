@@ -16,7 +16,7 @@ use super::files::Files;
 use crate::addr::{FrameNo, PageNo, VirtAddr};
 use crate::machine::{Asid, Fence, HartSet, Machine, Root};
 use crate::phys;
-use crate::pt::{Entry, Format, Sv39};
+use crate::pt::{ENTRIES, Entry, Format, Sv39};
 
 /// Where the pretended RAM begins.
 pub const BASE: u64 = 0x8_0000;
@@ -38,6 +38,10 @@ thread_local! {
     static UNTIL_REFUSAL: Cell<u64> = const { Cell::new(0) };
     static LOOKS: Cell<u64> = const { Cell::new(0) };
 }
+
+/// What every entry of the kernel's half says: a large page of devices, as the direct map of a real kernel has them. Whoever
+/// takes it for a table looks for a frame that is not of RAM.
+const KERNEL_PAGE: u64 = 0b1100_0111;
 
 /// Goes on as if on another hart.
 pub fn on_hart(hart: usize) {
@@ -187,10 +191,15 @@ unsafe impl Machine for FakeMachine {
 impl FakeMachine {
     /// A machine with so many frames of RAM.
     pub fn new(frames: u64) -> Self {
+        let mut ram: Box<[_]> = (0..frames)
+            .map(|_| UnsafeCell::new(Page([0; PAGE_SIZE])))
+            .collect();
+        let words = ram[0].get_mut().0.chunks_exact_mut(size_of::<u64>());
+        for word in words.skip(Sv39::KERNEL_ROOT) {
+            word.copy_from_slice(&KERNEL_PAGE.to_ne_bytes());
+        }
         Self {
-            ram: (0..frames)
-                .map(|_| UnsafeCell::new(Page([0; PAGE_SIZE])))
-                .collect(),
+            ram,
             harts: Default::default(),
             disk: Disk::default(),
             files: Files::default(),
@@ -253,8 +262,8 @@ impl FakeMachine {
     fn walk(&self, root: FrameNo, page: PageNo) -> Option<u64> {
         let mut table = root;
         for level in (0..Sv39::LEVELS).rev() {
-            let word =
-                phys::table_words(self, table)[Sv39::index(page, level)].load(Ordering::Acquire);
+            let index = (page.0 >> (9 * level)) as usize & (ENTRIES - 1);
+            let word = phys::table_words(self, table)[index].load(Ordering::Acquire);
             match Sv39::decode(word, level) {
                 Entry::Empty | Entry::Evicted | Entry::Swapped(_) => return None,
                 Entry::Table(lower) => table = lower,

@@ -11,10 +11,11 @@ use abi::MemCounter;
 pub use self::files::{read_file, truncate, write_back, write_file};
 use self::machine::{BASE, HARTS};
 pub use self::machine::{FakeMachine, at_fence, fail_nth, looks, on_hart};
-use crate::addr::{FrameNo, FrameRange, VirtAddr};
+use crate::addr::{FrameNo, FrameRange, PageNo, PageRange, VirtAddr};
 use crate::frame::FrameRecord;
 use crate::machine::Machine;
 use crate::memory::{Layout, Memory};
+use crate::pt::{Sv39, UserPage, UserRange};
 use crate::reclaim::Reclaimed;
 use crate::space::copy::{self, CopyError, CopyFailure};
 use crate::space::{Access, AddressSpace, Resolution, Wait};
@@ -23,6 +24,16 @@ use crate::swap::SwapOut;
 /// A memory of so many frames. Leaked: tests are short.
 pub fn memory(frames: u64) -> &'static Memory<FakeMachine> {
     memory_with_swap(frames, 0)
+}
+
+/// The page, which is of the user half.
+pub fn user_page(page: u64) -> UserPage {
+    UserPage::new::<Sv39>(PageNo(page)).unwrap()
+}
+
+/// The pages, which are of the user half.
+pub fn user_range(start: u64, end: u64) -> UserRange {
+    UserRange::new::<Sv39>(PageRange::new(PageNo(start), PageNo(end))).unwrap()
 }
 
 /// The same, with so many slots of swap.
@@ -48,7 +59,7 @@ pub fn with_memory(frames: u64, body: impl FnOnce(&'static Memory<FakeMachine>))
 /// A memory and its frame table, in boxes. The table of slots is leaked.
 fn build(frames: u64, slots: usize) -> (*mut Memory<FakeMachine>, *mut [MaybeUninit<FrameRecord>]) {
     on_hart(0);
-    // The first frame is the kernel's root, empty here.
+    // The first frame is the kernel's root.
     let all = FrameRange::new(FrameNo(BASE), FrameNo(BASE + frames + 1));
     let layout = Layout {
         ram: all,

@@ -5,7 +5,7 @@ use crate::addr::{FrameNo, VirtAddr};
 use crate::audit::Finding;
 use crate::commit::Claim;
 use crate::pt::{Format, Sv39, Table, Walk};
-use crate::testing::{memory, write};
+use crate::testing::{memory, user_page, write};
 
 /// A parent and a child that share a page; what the audit says after `damage`.
 fn audit_after(
@@ -16,7 +16,7 @@ fn audit_after(
     write(&mut parent, PAGE, b"x").unwrap();
     let child = parent.fork(COW).unwrap();
     let frame = FrameNo(parent.page_info(PageNo(1)).frame());
-    let Walk::Leaf(table, _) = memory.walk(parent.context().root(), PageNo(1)) else {
+    let Walk::Leaf(table, _) = memory.walk(parent.context().root(), user_page(1)) else {
         panic!("mapped")
     };
     damage(memory, &mut parent, frame, table);
@@ -139,7 +139,7 @@ fn a_page_of_text_that_can_be_written() {
         FrameNo(space.page_info(PageNo(0)).frame())
     };
     assert_eq!(memory.audit([&space]), Ok(()));
-    let Walk::Leaf(table, index) = memory.walk(space.context().root(), PageNo(0)) else {
+    let Walk::Leaf(table, index) = memory.walk(space.context().root(), user_page(0)) else {
         panic!("mapped")
     };
     table.add_bits(index, Sv39::WRITABLE);
@@ -177,7 +177,7 @@ const FAR: u64 = (5 << 18) + (7 << 9) + 3;
 #[test]
 fn entries_and_tables_are_told_by_the_pages_they_are_for() {
     let finding = audit_of_far_pages(|memory, space| {
-        let Walk::Leaf(table, index) = memory.walk(space.context().root(), PageNo(FAR)) else {
+        let Walk::Leaf(table, index) = memory.walk(space.context().root(), user_page(FAR)) else {
             panic!("mapped")
         };
         let word = table.get(index);
@@ -191,7 +191,7 @@ fn entries_and_tables_are_told_by_the_pages_they_are_for() {
     );
     // One leaf table further on there is no area.
     let beyond = PageNo(FAR - 3 + 512);
-    let finding = audit_of_far_pages(|memory, space| make_table(memory, space, beyond));
+    let finding = audit_of_far_pages(|memory, space| make_table(memory, space, beyond.0));
     assert_eq!(finding, Some(Finding::Stray { page: beyond }));
 }
 
@@ -202,10 +202,10 @@ fn tables_and_live_entries_are_counted() {
         other => panic!("{other:?}"),
     };
     // In the wide area, but the space does not know of it.
-    let finding = audit_of_far_pages(|memory, space| make_table(memory, space, PageNo(1000)));
+    let finding = audit_of_far_pages(|memory, space| make_table(memory, space, 1000));
     assert_eq!(what(finding), ("tables of a space", 2, 4));
     let finding = audit_of_far_pages(|memory, space| {
-        let Walk::Leaf(table, _) = memory.walk(space.context().root(), PageNo(FAR)) else {
+        let Walk::Leaf(table, _) = memory.walk(space.context().root(), user_page(FAR)) else {
             panic!("mapped")
         };
         table.note_filled(3);
@@ -214,14 +214,15 @@ fn tables_and_live_entries_are_counted() {
 }
 
 /// Makes the tables for a page, behind the space's back.
-fn make_table(memory: &'static Memory<FakeMachine>, space: &Space, page: PageNo) {
-    let Walk::Missing { table, level } = memory.walk(space.context().root(), page) else {
+fn make_table(memory: &'static Memory<FakeMachine>, space: &Space, page: u64) {
+    let Walk::Missing { table, level } = memory.walk(space.context().root(), user_page(page))
+    else {
         panic!("there is a table already")
     };
     let mut tickets = memory
         .take_tickets(level as u64, crate::commit::Claim::Kernel)
         .unwrap();
-    memory.extend(table, level, page, &mut tickets);
+    memory.extend(table, level, user_page(page), &mut tickets);
 }
 
 #[test]

@@ -13,7 +13,9 @@ use crate::machine::Machine;
 use crate::pt::Walk;
 use crate::space::copy::CopyFailure;
 use crate::space::{Access, MapError};
-use crate::testing::{audit, counter, fail_nth, free_frames, memory, read, settle, write};
+use crate::testing::{
+    audit, counter, fail_nth, free_frames, memory, read, settle, user_page, write,
+};
 
 const FRAMES: u64 = 300;
 /// The first page of another gigabyte.
@@ -113,7 +115,7 @@ impl World {
                     let there = machine.read_user(PageNo(page).address(), &mut bytes);
                     space.context().leave();
                     bytes.truncate(there);
-                    let word = match self.memory.walk(space.context().root(), PageNo(page)) {
+                    let word = match self.memory.walk(space.context().root(), user_page(page)) {
                         Walk::Leaf(table, index) => Some(table.get(index)),
                         Walk::Missing { .. } => None,
                     };
@@ -225,7 +227,9 @@ fn unmapping() {
     let (within, across, whole) = (pages(4, 5), pages(2, 604), pages(FAR, FAR + 8));
     // Room for the area behind a hole in one.
     for (removed, expected) in [(within, 1), (across, 0), (whole, 0)] {
-        let count = sweep(World::with_child, |world| world.parent().unmap(removed));
+        let count = sweep(World::with_child, |world| {
+            mapped(world.parent().unmap(removed))
+        });
         assert_eq!(count, expected, "{removed:?}");
     }
     let shrink = sweep(World::with_child, |world| {

@@ -9,7 +9,8 @@ use crate::pt::{Format, Sv39, Walk};
 use crate::space::copy::{self, CopyFailure};
 use crate::space::{Access, MapError, Resolution};
 use crate::testing::{
-    counter, evict_all, free_frames, memory, memory_with_swap, on_hart, peek, read, write,
+    counter, evict_all, free_frames, memory, memory_with_swap, on_hart, peek, read, user_page,
+    write,
 };
 
 #[test]
@@ -123,7 +124,7 @@ fn a_resolved_write_leaves_nothing_that_hardware_traps_for() {
     read(&mut back, 0, 1).unwrap();
     for space in [&mut fresh, &mut reused, &mut shared, &mut back] {
         assert_eq!(space.resolve(VirtAddr(0), Access::Write), Resolution::Done);
-        let Walk::Leaf(table, index) = memory.walk(space.context().root(), PageNo(0)) else {
+        let Walk::Leaf(table, index) = memory.walk(space.context().root(), user_page(0)) else {
             panic!("mapped")
         };
         assert_eq!(table.get(index) & used, used);
@@ -161,7 +162,7 @@ fn a_fault_that_was_needed_is_none_of_those_without_end() {
         write(space, 0, b"x").unwrap();
         // The right to write, and what the hardware may trap for to have it noted that the page is used.
         for lost in [Sv39::WRITABLE, Sv39::ACCESSED] {
-            let Walk::Leaf(table, index) = memory.walk(space.context().root(), PageNo(0)) else {
+            let Walk::Leaf(table, index) = memory.walk(space.context().root(), user_page(0)) else {
                 panic!("mapped")
             };
             let word = table.get(index);

@@ -7,7 +7,7 @@ use crate::file::{FileMap, FileNo};
 use crate::pt::{Format, Sv39, Walk};
 use crate::space::copy::CopyFailure;
 use crate::space::{Access, Resolution};
-use crate::testing::{audit, memory, read, read_file, write, write_back, write_file};
+use crate::testing::{audit, memory, read, read_file, user_page, write, write_back, write_file};
 
 #[test]
 fn a_part_of_a_file_is_where_it_was_mapped() {
@@ -147,7 +147,7 @@ fn a_write_to_a_page_of_a_file_leaves_nothing_that_hardware_traps_for() {
     let mut space = mapping(memory, 1, true);
     read(&mut space, 0, 1).unwrap();
     assert_eq!(space.resolve(VirtAddr(0), Access::Write), Resolution::Done);
-    let Walk::Leaf(table, index) = memory.walk(space.context().root(), PageNo(0)) else {
+    let Walk::Leaf(table, index) = memory.walk(space.context().root(), user_page(0)) else {
         panic!("mapped")
     };
     let used = Sv39::WRITABLE | Sv39::ACCESSED | Sv39::DIRTY;

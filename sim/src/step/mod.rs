@@ -93,6 +93,8 @@ pub enum Action {
     LendTables,
     /// The kernel looks at what the process uses.
     Inspect,
+    /// The kernel tells what it knows of the page of an address.
+    Look(Place),
 }
 
 impl Step {
@@ -111,7 +113,7 @@ impl Step {
 impl Action {
     /// Something, by chance.
     pub fn random(rng: &mut Rng, mode: Option<ForkMode>) -> Self {
-        match rng.u32(0..117) {
+        match rng.u32(0..119) {
             0..20 => Self::Load(place(rng)),
             20..22 => Self::Reclaim(rng.u64(1..40)),
             22..42 => Self::Store(place(rng)),
@@ -133,6 +135,7 @@ impl Action {
             97..98 => Self::Objects(rng.usize(1..2048), rng.usize(1..40)),
             98..100 => Self::Inspect,
             100 => Self::LendTables,
+            101..103 => Self::Look(anywhere(rng)),
             _ => Self::File(FileAction::random(rng)),
         }
     }
@@ -205,15 +208,37 @@ fn place(rng: &mut Rng) -> Place {
     }
 }
 
-/// An address that no program may ever touch.
+/// A word that is watched, or something outside.
+fn anywhere(rng: &mut Rng) -> Place {
+    match rng.u32(0..3) {
+        0 => place(rng),
+        _ => Place::At(outside(rng)),
+    }
+}
+
+/// An address that no program may ever touch: at the top, in a hole, in the kernel's half, and of every level of their tables.
+/// Often its lower bits are those of a page that programs have.
 fn outside(rng: &mut Rng) -> VirtAddr {
-    const AT: [u64; 5] = [USER_TOP, USER_TOP + 0x1000, 1 << 38, 1 << 63, !0xfff];
-    VirtAddr(AT[rng.usize(0..AT.len())])
+    const EDGES: [u64; 5] = [USER_TOP, USER_TOP + 0x1000, 1 << 38, 1 << 63, !0xfff];
+    const HALVES: [u64; 6] = [1 << 38, 1 << 39, 0xff << 56, 1 << 63, !0 << 38, !0 << 39];
+    if rng.bool() {
+        return VirtAddr(EDGES[rng.usize(0..EDGES.len())]);
+    }
+    let (first, count) = window(rng);
+    let page = match rng.u32(0..3) {
+        0 => rng.u64(0..USER_TOP / PAGE_SIZE as u64),
+        1 => rng.u64(0..256) << 18,
+        _ => first + rng.u64(0..count),
+    };
+    VirtAddr(HALVES[rng.usize(0..HALVES.len())] | page * PAGE_SIZE as u64)
 }
 
 /// Some pages; now and then none, or some that reach beyond the top.
 fn pages(rng: &mut Rng) -> PageRange {
     let (first, count) = window(rng);
-    let start = first + rng.u64(0..count);
+    let start = match rng.u32(0..64) {
+        0 => outside(rng).page().0,
+        _ => first + rng.u64(0..count),
+    };
     PageRange::new(PageNo(start), PageNo(start + rng.u64(0..8)))
 }

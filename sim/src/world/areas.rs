@@ -1,12 +1,13 @@
 //! What a process may touch changes, and is looked at.
 
 use abi::{PAGE_SIZE, PageInfo, ProcCounter};
-use mm::addr::{PageRange, VirtAddr};
+use mm::addr::{PageNo, PageRange, VirtAddr};
 use mm::pt::Permissions;
 use mm::space::{MapError, Promise};
 
 use super::{Process, World};
 use crate::machine::WORD;
+use crate::model::Page;
 use crate::step::HEAP_PAGES;
 
 impl<'m> World<'m> {
@@ -143,9 +144,10 @@ impl<'m> World<'m> {
             return;
         };
         let Some(space) = space.as_mut() else { return };
-        match space.unmap(pages) {
-            Ok(()) => process.model.borrow_mut().unmap(pages),
-            Err(_) => self.note_refusal(true),
+        let result = space.unmap(pages);
+        let model = &mut *process.model.borrow_mut();
+        if self.agrees(result, model.allows(pages), || format!("unmap {pages:?}")) {
+            model.unmap(pages);
         }
     }
 
@@ -208,12 +210,28 @@ impl<'m> World<'m> {
             });
         }
         for (page, entry) in model.pages() {
-            let info = space.page_info(page);
-            let touched = info.0 & (PageInfo::PRESENT | PageInfo::SWAPPED) != 0;
-            let others = info.0 & PageInfo::FILE_OR_SHARED != 0;
-            if touched != entry.touched || touched && others == entry.is_own() {
-                self.diverge(|| format!("page {:#x}: {info:?}, but {entry:?}", page.0));
-            }
+            self.compare(page, space.page_info(page), Some(entry));
+        }
+    }
+
+    /// What is told of a page, which may be any.
+    pub(super) fn look(&self, process: &Process<'m>, address: VirtAddr) {
+        let Ok(space) = process.space.try_borrow() else {
+            return;
+        };
+        let Some(space) = space.as_ref() else { return };
+        let page = address.page();
+        let model = process.model.borrow();
+        self.compare(page, space.page_info(page), model.page(page));
+    }
+
+    fn compare(&self, page: PageNo, info: PageInfo, entry: Option<&Page>) {
+        let touched = info.0 & (PageInfo::PRESENT | PageInfo::SWAPPED) != 0;
+        let others = info.0 & PageInfo::FILE_OR_SHARED != 0;
+        let (is_touched, is_own) =
+            entry.map_or((false, false), |entry| (entry.touched, entry.is_own()));
+        if touched != is_touched || touched && others == is_own {
+            self.diverge(|| format!("page {:#x}: {info:?}, but {entry:?}", page.0));
         }
     }
 }

@@ -360,6 +360,7 @@ impl<'m> World<'m> {
             Action::Transfer(index, fails) => self.end_transfer(index, fails),
             Action::LendTables => self.lend_tables(process),
             Action::Inspect => self.inspect(process),
+            Action::Look(place) => self.look(process, process.address(place)),
         }
     }
 

@@ -7,8 +7,8 @@ use abi::{PAGE_SIZE, Syscall, USER_TOP};
 use super::{ARGUMENTS, Action, Process, Surroundings};
 use crate::random::Random;
 
-/// Addresses that every call must refuse.
-pub const OUTSIDE: [u64; 9] = [
+/// Addresses at the edges of what programs have, which every call must refuse.
+const EDGES: [u64; 9] = [
     0x8000_0000,
     USER_TOP - 1,
     USER_TOP,
@@ -18,6 +18,32 @@ pub const OUTSIDE: [u64; 9] = [
     1 << 63,
     u64::MAX - 7,
     u64::MAX,
+];
+/// What begins where the user half has ended: each power of two from there on, and what is sign-extended from each as the
+/// kernel's half of some format is.
+const HALVES: [u64; 9] = [
+    1 << 38,
+    1 << 39,
+    1 << 47,
+    1 << 48,
+    1 << 63,
+    !0 << 38,
+    !0 << 39,
+    !0 << 47,
+    0xff << 56,
+];
+/// Where tables of each level end, and where boards have devices and memory.
+const INSIDE: [u64; 10] = [
+    0,
+    1 << 12,
+    1 << 21,
+    1 << 30,
+    0x0c00_0000,
+    0x1000_0000,
+    0x8000_0000,
+    0x8020_0000,
+    0x8800_0000,
+    USER_TOP - PAGE_SIZE as u64,
 ];
 /// Counts of bytes that are worth a try.
 const COUNTS: [i32; 14] = [
@@ -141,11 +167,37 @@ impl<'a> Arguments<'a> {
         ]
     }
 
+    /// An address that every call must refuse: of an edge, or of a half, hole and level, as aligned as chance has it.
+    fn outside(&mut self) -> u64 {
+        if self.random.once_in(3) {
+            return self.random.choose(&EDGES);
+        }
+        let half = self.random.choose(&HALVES);
+        let inside = match self.random.below(3) {
+            0 => self.random.below(USER_TOP / PAGE_SIZE as u64) * PAGE_SIZE as u64,
+            _ => self.random.choose(&INSIDE),
+        };
+        let offset = match self.random.below(4) {
+            0 => self.random.below(PAGE_SIZE as u64),
+            _ => 0,
+        };
+        (half | inside) + offset
+    }
+
+    /// An address that is looked at: as often as not one that no program has.
+    fn looked_at(&mut self) -> u64 {
+        match self.random.below(4) {
+            0 => self.address(),
+            1 => self.mapped(),
+            _ => self.outside(),
+        }
+    }
+
     /// An address where mappings are made. Those that the kernel has placed are never touched.
     fn mapped(&mut self) -> u64 {
         let pages = self.random.below(40) * PAGE_SIZE as u64;
         match self.random.below(8) {
-            0 => self.random.choose(&OUTSIDE),
+            0 => self.outside(),
             1 => USER_TOP - pages - 1,
             _ => USER_TOP - pages,
         }
@@ -180,7 +232,7 @@ impl<'a> Arguments<'a> {
     /// An address that the kernel may write to or must refuse to write to.
     fn address(&mut self) -> u64 {
         match self.random.below(10) {
-            0 => self.random.choose(&OUTSIDE),
+            0 => self.outside(),
             1 => self.random.choose(&[0, self.around.read_only]),
             2 => self.around.window.end - self.random.below(16),
             _ => self.in_window(),
@@ -216,14 +268,14 @@ impl<'a> Arguments<'a> {
 
     fn path(&mut self) -> u64 {
         match self.random.below(20) {
-            0 => self.random.choose(&OUTSIDE),
+            0 => self.outside(),
             _ => self.random.choose(self.around.paths),
         }
     }
 
     fn vector(&mut self) -> u64 {
         match self.random.below(3) {
-            0 => self.random.choose(&OUTSIDE),
+            0 => self.outside(),
             1 => self.in_window(),
             _ => self.random.choose(self.around.vectors),
         }
@@ -262,7 +314,7 @@ impl<'a> Arguments<'a> {
             return Action::Inspect(Syscall::Procstat, process, rest);
         }
         let count = self.length();
-        let rest = [self.address(), count, self.address()];
+        let rest = [self.looked_at(), count, self.address()];
         Action::Inspect(Syscall::Pageinfo, process, rest)
     }
 
@@ -287,4 +339,10 @@ fn pad<const COUNT: usize>(given: [u64; COUNT]) -> [u64; ARGUMENTS] {
 /// A 32-bit argument as the register holds it.
 fn sign_extended(number: i32) -> u64 {
     i64::from(number) as u64
+}
+
+/// Whether every call must refuse an address.
+#[cfg(test)]
+pub fn must_be_refused(address: u64) -> bool {
+    EDGES.contains(&address) || address >= USER_TOP
 }

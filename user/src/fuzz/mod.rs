@@ -140,7 +140,7 @@ mod tests {
 
     use abi::PAGE_SIZE;
 
-    use super::arguments::OUTSIDE;
+    use super::arguments::must_be_refused;
     use super::*;
 
     const WINDOW: Range<u64> = 0x5_0000..0x6_0000;
@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn the_kernel_is_led_to_write_only_where_it_may_or_must_refuse() {
         for address in actions(1).filter_map(destination) {
-            let refused = OUTSIDE.contains(&address) || address == 0 || address == READ_ONLY;
+            let refused = must_be_refused(address) || address == 0 || address == READ_ONLY;
             let allowed = (WINDOW.start..=WINDOW.end).contains(&address);
             assert!(refused || allowed, "{address:#x}");
         }
@@ -200,7 +200,7 @@ mod tests {
                 _ => &[],
             };
             for path in paths {
-                assert!(around().paths.contains(path) || OUTSIDE.contains(path));
+                assert!(around().paths.contains(path) || must_be_refused(*path));
             }
         }
     }
@@ -222,6 +222,38 @@ mod tests {
             }
         }
         assert!(files > 500, "{files}");
+    }
+
+    #[test]
+    fn addresses_of_every_half_hole_and_level_are_looked_at() {
+        let looked_at: Vec<u64> = actions(9)
+            .filter_map(|action| match action {
+                Action::Inspect(Syscall::Pageinfo, _, [address, ..]) => Some(address),
+                _ => None,
+            })
+            .collect();
+        let count = |wanted: &dyn Fn(u64) -> bool| {
+            looked_at.iter().filter(|&&address| wanted(address)).count()
+        };
+        let in_sv39 = |address: u64| address >= !0 << 38;
+        // Entries of the kernel's half that a walk of three levels would look at.
+        let roots: BTreeSet<_> = looked_at
+            .iter()
+            .filter(|&&address| in_sv39(address))
+            .map(|address| address >> 30 & 0x1ff)
+            .collect();
+        assert!(roots.len() > 8, "{roots:?}");
+        assert!(count(&in_sv39) > 20);
+        assert!(
+            count(&|address| address >> 38 == 1) > 20,
+            "sv39 has no such address"
+        );
+        assert!(
+            count(&|address| address >> 47 == 1) > 20,
+            "four levels have no such address"
+        );
+        assert!(count(&|address| address % PAGE_SIZE as u64 != 0) > 50);
+        assert!(count(&|address| address < abi::USER_TOP) > 100);
     }
 
     #[test]

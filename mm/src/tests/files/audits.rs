@@ -5,7 +5,7 @@ use crate::addr::{FrameNo, VirtAddr};
 use crate::audit::Finding;
 use crate::file::{FileMap, FilePage};
 use crate::pt::{Format, Sv39, Table, Walk};
-use crate::testing::{WRITE, audit, memory, read, write};
+use crate::testing::{WRITE, audit, memory, read, user_page, write};
 
 /// Two spaces that map a file shared and privately and have read its first page; what the audit says after `damage`.
 fn audit_after(
@@ -21,7 +21,7 @@ fn audit_after(
     let frame = FrameNo(spaces[0].page_info(PageNo(0)).frame());
     let tables =
         spaces.each_ref().map(
-            |space| match memory.walk(space.context().root(), PageNo(0)) {
+            |space| match memory.walk(space.context().root(), user_page(0)) {
                 Walk::Leaf(table, _) => table,
                 Walk::Missing { .. } => panic!("mapped"),
             },
@@ -139,14 +139,14 @@ fn a_page_that_is_mapped_where_no_file_is() {
         writable: true,
         program: false,
     };
-    let Walk::Leaf(table, _) = memory.walk(space.context().root(), PageNo(0)) else {
+    let Walk::Leaf(table, _) = memory.walk(space.context().root(), user_page(0)) else {
         panic!("mapped")
     };
     let word = table.take(0);
     space
         .map_file(pages(0, 1), data(), elsewhere, true)
         .unwrap();
-    let Walk::Leaf(table, _) = memory.walk(space.context().root(), PageNo(0)) else {
+    let Walk::Leaf(table, _) = memory.walk(space.context().root(), user_page(0)) else {
         panic!("mapped")
     };
     table.fill(0, word);
