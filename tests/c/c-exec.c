@@ -42,18 +42,10 @@ static void fail_in_child(address round)
     fail(round, round + FAILING);
 }
 
-static int number(const char *digits)
-{
-    int number = 0;
-    while (*digits)
-        number = 10 * number + *digits++ - '0';
-    return number;
-}
-
 int main(int argc, char **argv)
 {
     unsigned long before[COUNTERS], after[COUNTERS];
-    int rounds = argc > 1 ? number(argv[1]) : ROUNDS;
+    int rounds = argument(argc, argv, 1, ROUNDS);
     for (int i = 0; i < TOO_MANY; i++)
         many[i] = "x";
     fill(text, 'x', LONG - 1);

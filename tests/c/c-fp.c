@@ -77,6 +77,29 @@ static void work(int number)
     fork_copies_registers();
 }
 
+// A new program with the same name, which looks at what it finds in its registers.
+static void begin_anew(address name)
+{
+    char *arguments[] = {(char *)name, "fresh", 0};
+    exec((char *)name, arguments);
+    exit(1);
+}
+
+// A process is killed while its values are in the registers of a hart.
+static void killed_with_registers(void)
+{
+    int status, pid = fork();
+    check(pid >= 0);
+    if (pid == 0) {
+        take_registers(OTHERS);
+        for (;;)
+            busy();
+    }
+    sleep(1);
+    check(kill(pid) == 0);
+    check(wait(&status) == pid && status == -1);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1) {
@@ -98,15 +121,9 @@ int main(int argc, char **argv)
         check(status == 0);
     }
     take_registers(OTHERS);
-    int status, pid = fork();
-    check(pid >= 0);
-    if (pid == 0) {
-        char *arguments[] = {argv[0], "fresh", 0};
-        exec(argv[0], arguments);
-        exit(1);
-    }
-    check(wait(&status) == pid);
-    check(status == 0);
+    check(status_of(begin_anew, (address)argv[0]) == 0);
+    killed_with_registers();
+    check(status_of(begin_anew, (address)argv[0]) == 0);
     print("%s: OK\n", program);
     return 0;
 }

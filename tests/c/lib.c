@@ -37,6 +37,19 @@ int same(const void *one, const void *two, unsigned long count)
     return count == 0;
 }
 
+long number(const char *text)
+{
+    long value = 0;
+    for (; *text >= '0' && *text <= '9'; text++)
+        value = value * 10 + *text - '0';
+    return value;
+}
+
+long argument(int argc, char **argv, int index, long otherwise)
+{
+    return index < argc ? number(argv[index]) : otherwise;
+}
+
 static char *decimal(char *end, long number)
 {
     unsigned long rest = number < 0 ? -(unsigned long)number : (unsigned long)number;
@@ -93,4 +106,82 @@ int status_of(void (*child)(address), address argument)
     }
     check(wait(&status) == pid);
     return status;
+}
+
+unsigned long memory(int counter)
+{
+    unsigned long counters[MEM_COUNTERS];
+    check(memstat(counters, MEM_COUNTERS) >= MEM_COUNTERS);
+    return counters[counter];
+}
+
+// The clock of the contract has 10 MHz.
+unsigned long microseconds(void)
+{
+    unsigned long time;
+    __asm__ volatile("rdtime %0" : "=r"(time));
+    return time / 10;
+}
+
+void end_child(int pid)
+{
+    int status;
+    kill(pid);
+    check(wait(&status) > 0);
+}
+
+void touch_pages(volatile char *from, unsigned long length)
+{
+    for (unsigned long at = 0; at < length; at += PAGE)
+        from[at] = 1;
+}
+
+int unmergeable(int wanted)
+{
+    int had = 0;
+    while (had < wanted) {
+        int protection = had % 2 ? PROT_READ : PROT_READ | PROT_WRITE;
+        if (mmap(0, PAGE, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == (char *)-1)
+            break;
+        had++;
+    }
+    return had;
+}
+
+unsigned long eat(void)
+{
+    unsigned long had = 0, step = 1 << 20;
+    while (step >= PAGE) {
+        char *from = sbrk_mode(step, SBRK_EAGER);
+        if (from == (char *)-1) {
+            step /= 2;
+            continue;
+        }
+        touch_pages(from, step);
+        had += step;
+    }
+    return had;
+}
+
+void nothing(address unused)
+{
+    (void)unused;
+}
+
+void start_hogs(int *pids, int count, void (*hog)(int))
+{
+    for (int number = 0; number < count; number++) {
+        pids[number] = fork();
+        check(pids[number] >= 0);
+        if (pids[number] == 0) {
+            hog(number);
+            exit(1);
+        }
+    }
+}
+
+void end_hogs(const int *pids, int count)
+{
+    for (int number = 0; number < count; number++)
+        end_child(pids[number]);
 }

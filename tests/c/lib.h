@@ -4,6 +4,10 @@
 enum { O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2, O_CREATE = 0x200, O_TRUNC = 0x400 };
 enum { SBRK_EAGER = 1, SBRK_LAZY = 2 };
 enum { PAGE = 4096, BLOCK = 1024 };
+enum { PROT_READ = 1, PROT_WRITE = 2 };
+enum { MAP_SHARED = 1, MAP_PRIVATE = 2, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20 };
+// Places in the counters of memstat, and how many there are.
+enum { MEM_FREE = 1, MEM_CACHE = 3, MEM_KILLED = 21, MEM_COUNTERS = 24 };
 enum { T_DIR = 1, T_FILE = 2, T_DEVICE = 3 };
 
 typedef unsigned long address;
@@ -38,7 +42,12 @@ int unlink(const char *path);
 int link(const char *old, const char *new);
 int mkdir(const char *path);
 int close(int fd);
+char *mmap(void *address, unsigned long length, int protection, int flags, int fd,
+           unsigned long offset);
+int munmap(void *address, unsigned long length);
+long pageinfo(int pid, unsigned long page, unsigned long count, unsigned long *words);
 int memstat(unsigned long *counters, int count);
+int procstat(int pid, unsigned long *counters, int count);
 int no_such_call(void);
 
 void fp_fill(long seed);
@@ -53,6 +62,29 @@ int main();
 void print(const char *format, ...);
 int same(const void *one, const void *two, unsigned long count);
 void fill(void *to, int byte, unsigned long count);
+
+// The decimal number that a text begins with.
+long number(const char *text);
+// The argument with this index, or the value if there are not so many.
+long argument(int argc, char **argv, int index, long otherwise);
+// What one of the counters of memstat says.
+unsigned long memory(int counter);
+// Does nothing, in a child.
+void nothing(address unused);
+// Microseconds since boot.
+unsigned long microseconds(void);
+// Starts so many children that run a function with their number, which does not return.
+void start_hogs(int *pids, int count, void (*hog)(int));
+// Kills and reaps as many.
+void end_hogs(const int *pids, int count);
+// Kills and reaps a child.
+void end_child(int pid);
+// Makes mappings of one page whose rights alternate, so that they cannot merge; how many it got.
+int unmergeable(int wanted);
+// Takes and touches all the memory that it can be promised; how many bytes.
+unsigned long eat(void);
+// Touches every page.
+void touch_pages(volatile char *from, unsigned long length);
 
 // Ends the program with status 1 unless the condition holds.
 #define check(condition) ((condition) ? (void)0 : failed(__LINE__, #condition))

@@ -32,7 +32,11 @@
     call link, 19
     call mkdir, 20
     call close, 21
+    call mmap, 22
+    call munmap, 23
+    call pageinfo, 32
     call memstat, 33
+    call procstat, 34
     call no_such_call, 4000
 
 # sbrk(n) of programs older than the mode: the second register holds anything.

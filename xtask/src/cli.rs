@@ -75,6 +75,10 @@ pub struct MachineArguments {
     #[arg(long, value_name = "SIZE", default_value = "128M", value_parser = Memory::parse)]
     pub mem: Memory,
 
+    /// Give it this processor, as the emulator's -cpu has it, such as rv64,v=true
+    #[arg(long, value_name = "MODEL")]
+    pub cpu: Option<String>,
+
     /// How fork copies memory: every page at once, or pages as they are written
     #[arg(long, value_enum, default_value_t = Fork::Cow)]
     pub fork: Fork,

@@ -71,6 +71,7 @@ pub fn machine(guests: &Guests, arguments: &MachineArguments) -> Machine {
     let mut machine = Machine::new(&guests.kernel);
     machine.smp = arguments.smp;
     machine.mem = arguments.mem;
+    machine.cpu.clone_from(&arguments.cpu);
     machine.fork(arguments.fork);
     if arguments.audit {
         machine.options.push(AUDIT.to_owned());

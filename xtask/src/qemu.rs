@@ -21,6 +21,8 @@ pub struct Machine {
     pub swap: Option<Swap>,
     /// What runs before it.
     pub firmware: Firmware,
+    /// The processor, if it is not the emulator's usual one.
+    pub cpu: Option<String>,
     /// Harts.
     pub smp: u8,
     /// Memory.
@@ -117,6 +119,7 @@ impl Machine {
             firmware: Firmware::OpenSbi,
             disk: None,
             swap: None,
+            cpu: None,
             smp: 1,
             mem: Memory::mebibytes(128),
             options: Vec::new(),
@@ -153,6 +156,9 @@ impl Machine {
             "-smp",
             &self.smp.to_string(),
         ]);
+        if let Some(cpu) = &self.cpu {
+            command.args(["-cpu", cpu]);
+        }
         command.args(["-global", "virtio-mmio.force-legacy=false"]);
         if let Some(disk) = &self.disk {
             disk.attach(&mut command);

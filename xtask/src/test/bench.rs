@@ -10,7 +10,6 @@ use regex::Regex;
 use super::case::Case;
 use super::report::{Report, Verdict};
 use super::runner::Runner;
-use crate::qemu::Clock;
 
 /// The name of the test.
 pub const NAME: &str = "guest bench";
@@ -26,8 +25,9 @@ const LIMITS: [(&str, u64, &str); 4] = [
 /// Runs the guest's `bench` and judges each figure.
 pub fn run(runner: &Runner, report: &Report) {
     let begin = Instant::now();
-    let mut case = Case::line("bench", "bench").within(120);
-    case.clock = Clock::Instructions;
+    let case = Case::line("bench", "bench")
+        .counts_instructions()
+        .within(120);
     let (console, result) = runner.run_case(&case);
     if let Err(error) = result {
         report.result(

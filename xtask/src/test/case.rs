@@ -13,6 +13,8 @@ use crate::swap::Fault;
 pub struct Case {
     /// Its name, by which it can be chosen.
     pub name: String,
+    /// The processor, if it is not the emulator's usual one.
+    pub cpu: Option<&'static str>,
     /// Harts.
     pub smp: u8,
     /// Memory.
@@ -102,6 +104,7 @@ impl Case {
     fn new(name: impl Into<String>, action: Action, end: End) -> Self {
         Self {
             name: format!("guest {}", name.into()),
+            cpu: None,
             smp: 1,
             mem: Memory::mebibytes(128),
             fork: Fork::Cow,
@@ -123,6 +126,18 @@ impl Case {
     /// With this many harts.
     pub fn harts(mut self, count: u8) -> Self {
         self.smp = count;
+        self
+    }
+
+    /// With this processor, as the emulator's `-cpu` has it.
+    pub fn cpu(mut self, model: &'static str) -> Self {
+        self.cpu = Some(model);
+        self
+    }
+
+    /// With a clock that counts instructions: waits are the same on every run and every host.
+    pub fn counts_instructions(mut self) -> Self {
+        self.clock = Clock::Instructions;
         self
     }
 

@@ -20,6 +20,7 @@ const CUTS: u64 = 12;
 pub fn run(workspace: &Workspace, guests: &Guests, report: &Report) -> Result<()> {
     let begin = Instant::now();
     let machine = MachineArguments {
+        cpu: None,
         smp: 2,
         mem: Memory::mebibytes(128),
         fork: Fork::Cow,

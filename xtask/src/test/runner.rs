@@ -119,6 +119,7 @@ impl<'a> Runner<'a> {
 
     fn machine(&self, case: &Case) -> Result<Machine> {
         let mut machine = Machine::new(self.kernel());
+        machine.cpu = case.cpu.map(str::to_owned);
         machine.smp = case.smp;
         machine.mem = case.mem;
         machine.clock = case.clock;

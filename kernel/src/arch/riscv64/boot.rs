@@ -16,7 +16,7 @@ use core::sync::atomic::AtomicU32;
 use super::hart::{self, HARTS, Hart};
 use super::kernel_space::{self, Table};
 use super::layout::{DIRECT_MAP, to_physical};
-use super::{interrupts, timer, trap};
+use super::{inherited, interrupts, timer, trap};
 
 /// The stack the boot hart starts on, left for a guarded one as soon as there is memory. The memory
 /// system, tens of KiB, passes over it by value.
@@ -145,15 +145,8 @@ extern "C" fn early_trap() -> ! {
 /// Prepares the control registers of the hart one runs on. Its stack must be a guarded one by now.
 pub fn initialize_hart() {
     trap::install();
+    inherited::reset();
     interrupts::enable_sources();
-    allow_user_counters();
-}
-
-/// Lets programs read `cycle`, `time` and `instret` (section 10.1.5).
-fn allow_user_counters() {
-    const CYCLE_TIME_INSTRET: usize = 0b111;
-    // SAFETY: the register only decides what programs may read.
-    unsafe { core::arch::asm!("csrw scounteren, {}", in(reg) CYCLE_TIME_INSTRET) };
 }
 
 /// Starts every hart but this one and waits until they run.

@@ -10,6 +10,7 @@ mod copy;
 mod fence;
 mod float;
 mod hart;
+mod inherited;
 mod interrupts;
 mod kernel_space;
 mod layout;

@@ -6,6 +6,7 @@ mod course;
 mod cow;
 mod files;
 mod foreign;
+mod hostile;
 mod interface;
 mod keyboard;
 mod mapping;
@@ -34,6 +35,7 @@ pub fn all() -> Vec<Case> {
         swapping::cases(),
         keyboard::cases(),
         foreign::cases(),
+        hostile::cases(),
         course::cases(),
         trouble::cases(),
     ]
