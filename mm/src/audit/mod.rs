@@ -6,7 +6,7 @@
 //!
 //! Checked: every entry lies in an area and permits no more than it; a page that can be written has one reference
 //! and carries the mark (R2); every count is the number of referrers (R1); `live` in each table and the totals kept by each
-//! space are right; tables exist only where areas are; the lists hold each free frame once, and no other; cached frames and slots
+//! space are right; the tree of its areas is whole and in order; tables exist only where areas are; the lists hold each free frame once, and no other; cached frames and slots
 //! name each other; a page of a file is in the cache, is what its area maps, and is writable only if it is dirty and shared; the budget knows the free frames, and every place is taken, promised or left.
 
 mod finding;
@@ -47,6 +47,8 @@ impl<M: Machine> Memory<M> {
         let mut promised = 0;
         for space in spaces {
             audit.space(space)?;
+            let (kept, found) = space.area_count();
+            total("areas of a space", kept, found)?;
             let (lent, missing) = space.lent_tables();
             total("tables that a space has lent", lent, missing)?;
             promised += space.unkept_promises() + lent + audit.objects(space);

@@ -37,6 +37,12 @@ impl Deref for UserPage {
 pub struct UserRange(PageRange);
 
 impl UserRange {
+    /// No pages.
+    pub const NONE: Self = Self(PageRange {
+        start: PageNo(0),
+        end: PageNo(0),
+    });
+
     /// The pages, if all of them are of the user half.
     pub fn new<F: Format>(pages: PageRange) -> Option<Self> {
         let inside = pages.start <= pages.end && pages.end <= F::USER_TOP.page();

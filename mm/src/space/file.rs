@@ -44,8 +44,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         if pages.is_empty() || last > u32::MAX.into() || forbidden {
             return Err(MapError::BadRange);
         }
-        self.memory.may_allocate()?;
-        self.areas.reserve()?;
+        self.areas.reserve(self.memory)?;
         let memory = self.memory;
         let promised = !map.shared && permissions.contains(Permissions::WRITE);
         let tables = most_tables::<M>(pages);
@@ -76,16 +75,14 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
 
     /// The first pages in the range that are mapped shared from a file; none if there is no further.
     pub fn shared_file_pages(&self, pages: PageRange) -> Option<SharedPages> {
-        self.areas.iter().find_map(|area| {
+        self.areas.within(pages).find_map(|area| {
             let cut = area.pages.intersect(pages);
             let mapped = area.file().filter(|mapped| mapped.map().shared)?;
-            (!cut.is_empty()).then(|| {
-                let first = mapped.file_page(cut.start);
-                SharedPages {
-                    file: first.file,
-                    indices: first.index..first.index + cut.len() as u32,
-                    next: cut.end,
-                }
+            let first = mapped.file_page(cut.start);
+            Some(SharedPages {
+                file: first.file,
+                indices: first.index..first.index + cut.len() as u32,
+                next: cut.end,
             })
         })
     }

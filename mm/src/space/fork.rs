@@ -51,8 +51,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         let tickets = tickets?;
         let family = self.context.member().family;
         let mut child = Self::in_family(memory, Claim::Fork, Some(family))?;
-        memory.may_allocate()?;
-        child.areas = self.areas.try_clone_for_child()?;
+        child.areas.add_for_child(&self.areas, memory)?;
         if self.lent != 0 {
             let lent = self.missing_for(&child.areas);
             memory.budget.take_places(lent, Claim::Fork)?;

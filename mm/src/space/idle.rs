@@ -118,12 +118,9 @@ fn span_of(page: PageNo) -> PageRange {
 
 /// Whether an area counts on the leaf table of a page.
 fn is_needed(areas: &Areas, page: UserPage) -> bool {
-    let span = span_of(*page);
-    let needs = |area: &Area| {
-        let waits = area.promise == Promise::Charged || !matches!(area.backing, Backing::Own);
-        waits && !area.pages.intersect(span).is_empty()
-    };
-    areas.iter().any(needs)
+    let needs =
+        |area: &Area| area.promise == Promise::Charged || !matches!(area.backing, Backing::Own);
+    areas.within(span_of(*page)).any(needs)
 }
 
 /// If nothing is in a leaf table but what says that pages were evicted, how many those are.

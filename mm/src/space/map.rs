@@ -42,8 +42,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         if pages.is_empty() {
             return Ok(());
         }
-        self.memory.may_allocate()?;
-        self.areas.reserve()?;
+        self.areas.reserve(self.memory)?;
         if promise == Promise::Charged {
             self.promise(pages)?;
         }
@@ -62,8 +61,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         if pages.is_empty() {
             return Ok(());
         }
-        self.memory.may_allocate()?;
-        self.areas.reserve()?;
+        self.areas.reserve(self.memory)?;
         let tickets = match promise {
             Promise::Charged => Some(self.take_promise(pages, most_tables::<M>(pages))?),
             Promise::Lazy => None,

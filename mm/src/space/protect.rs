@@ -18,8 +18,7 @@ impl<M: Machine> AddressSpace<'_, M> {
         if !self.areas.cover(*pages) || !self.may_protect(*pages, permissions) {
             return Err(MapError::BadRange);
         }
-        self.memory.may_allocate()?;
-        self.areas.reserve()?;
+        self.areas.reserve(self.memory)?;
         let mut areas = core::mem::take(&mut self.areas);
         areas.protect(*pages, permissions, |_, piece| {
             self.protect_piece(piece, permissions);
@@ -42,9 +41,7 @@ impl<M: Machine> AddressSpace<'_, M> {
             let map = area.file().map(|mapped| mapped.map());
             map.is_some_and(|map| map.shared && !map.writable)
         };
-        let mut areas = self.areas.iter();
-        !permissions.contains(Permissions::WRITE)
-            || !areas.any(|area| !area.pages.intersect(pages).is_empty() && forbids(area))
+        !permissions.contains(Permissions::WRITE) || !self.areas.within(pages).any(forbids)
     }
 
     /// Changes the entries of (part of) an area.

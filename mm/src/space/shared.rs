@@ -203,8 +203,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         if pages.is_empty() {
             return Err(super::MapError::BadRange);
         }
-        self.memory.may_allocate()?;
-        self.areas.reserve()?;
+        self.areas.reserve(self.memory)?;
         let memory = self.memory;
         let tickets = memory.take_tickets(most_tables::<M>(pages), Claim::Program)?;
         let object = memory.share(self.context.member().family, pages)?;

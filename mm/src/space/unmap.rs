@@ -30,8 +30,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     /// Memory is needed only if the pages are a hole in an area.
     fn make_room_to_remove(&mut self, pages: UserRange) -> Result<(), NoMemory> {
         if self.areas.have_around(*pages) {
-            self.memory.may_allocate()?;
-            self.areas.reserve()?;
+            self.areas.reserve_hole(self.memory)?;
         }
         Ok(())
     }

@@ -97,6 +97,11 @@ impl<M: Machine> AddressSpace<'_, M> {
         self.pages
     }
 
+    /// How many areas it has: by the count that is kept, and by a look at each.
+    pub(crate) fn area_count(&self) -> (u64, u64) {
+        self.areas.count()
+    }
+
     /// The objects its areas map; one several times if several do.
     pub(crate) fn shared_objects(&self) -> impl Iterator<Item = &Shared> {
         self.areas.iter().filter_map(|area| match &area.backing {

@@ -253,7 +253,7 @@ fn mapping_and_touching_fail_without_a_trace() {
         fail_nth(0);
         audit(memory, [&space, &child]);
         assert_eq!(read(&mut child, 0, 1).unwrap(), [1]);
-        assert_eq!(nth, 5, "allocations that may fail, and one more");
+        assert_eq!(nth, 6, "allocations that may fail, and one more");
         return;
     }
 }

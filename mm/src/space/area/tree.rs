@@ -1,0 +1,328 @@
+//! The tree that the areas of a space lie in: balanced (Adelson-Velsky and Landis, 1962), one small
+//! node per area.
+//!
+//! A program decides how many areas it has, so nothing here needs contiguous frames (R11): a node
+//! is an object of 128 bytes. A lookup compares as often as a binary search does. A node sums up
+//! what is below it, so that a gap is found without a look at every area.
+//!
+//! Invariants, for every node: areas on its left lie below its own and those on its right above;
+//! the heights of its two sides differ by one at most; `height`, `span` and `gap` are true of all
+//! below it. So the height is at most 1.44 times the logarithm of the number of areas, and with it
+//! the depth of every recursion here.
+//!
+//! Nodes are made before the operation that needs them begins ([`Tree::reserve`]); nothing else
+//! here can fail. A few that an operation has left over are kept for the next.
+
+use alloc::boxed::Box;
+use core::cmp::Ordering;
+
+use sync::{OutOfMemory, try_box};
+
+use super::Area;
+use crate::addr::{PageNo, PageRange};
+use crate::commit::NoMemory;
+use crate::machine::Machine;
+use crate::memory::Memory;
+
+/// What hangs on one side of a node, or at the root.
+type Link = Option<Box<Node>>;
+
+/// The side of lower addresses.
+const LOW: usize = 0;
+/// The side of higher addresses.
+const HIGH: usize = 1;
+
+/// An area and its place in the tree.
+#[derive(Debug)]
+struct Node {
+    area: Area,
+    sides: [Link; 2],
+    height: u8,
+    /// From the beginning of the first area here to the end of the last.
+    span: PageRange,
+    /// The most pages in a row inside the span that are in no area.
+    gap: u64,
+}
+
+impl Node {
+    /// A node for an area to come.
+    fn try_new() -> Result<Box<Self>, OutOfMemory> {
+        let area = Area::none();
+        try_box(Self {
+            span: *area.pages,
+            area,
+            sides: [None, None],
+            height: 1,
+            gap: 0,
+        })
+    }
+
+    /// Sums up what is below.
+    fn sum_up(&mut self) {
+        let pages = self.area.pages;
+        let [low, high] = self.sides.each_ref().map(Option::as_deref);
+        self.height = 1 + height(low).max(height(high));
+        let (mut gap, mut span) = (0, *pages);
+        if let Some(low) = low {
+            gap = low.gap.max(pages.start.0 - low.span.end.0);
+            span.start = low.span.start;
+        }
+        if let Some(high) = high {
+            gap = gap.max(high.gap).max(high.span.start.0 - pages.end.0);
+            span.end = high.span.end;
+        }
+        (self.gap, self.span) = (gap, span);
+    }
+
+    fn side_height(&self, side: usize) -> u8 {
+        height(self.sides[side].as_deref())
+    }
+}
+
+fn height(node: Option<&Node>) -> u8 {
+    node.map_or(0, |node| node.height)
+}
+
+/// Nodes that are kept for areas to come. Between [`Tree::reserve`] and the end of an operation no
+/// more are ever needed: it may have put one by, and then need two for what is left of an area and
+/// one for a new one.
+const SPARES_MOST: u64 = 3;
+
+/// The areas.
+#[derive(Debug, Default)]
+pub(super) struct Tree {
+    root: Link,
+    /// How many areas there are.
+    count: u64,
+    /// Nodes without an area, one hanging on the other.
+    spare: Link,
+    /// How many those are.
+    spares: u64,
+}
+
+impl Tree {
+    pub(super) const fn new() -> Self {
+        Self {
+            root: None,
+            count: 0,
+            spare: None,
+            spares: 0,
+        }
+    }
+
+    /// Makes sure that `count` areas can be added.
+    pub(super) fn reserve<M: Machine>(
+        &mut self,
+        count: u64,
+        memory: &Memory<M>,
+    ) -> Result<(), NoMemory> {
+        while self.spares < count {
+            memory.may_allocate()?;
+            self.put_by(Node::try_new()?);
+        }
+        Ok(())
+    }
+
+    /// Keeps a node that has no area, unless there are enough.
+    fn put_by(&mut self, mut node: Box<Node>) {
+        if self.spares < SPARES_MOST {
+            node.sides[LOW] = self.spare.take();
+            self.spare = Some(node);
+            self.spares += 1;
+        }
+    }
+
+    /// Adds an area that overlaps no other.
+    ///
+    /// # Panics
+    /// If no node is left: room was not made for it.
+    pub(super) fn insert(&mut self, area: Area) {
+        let mut node = self.spare.take().expect("room is made for an area first");
+        self.spare = node.sides[LOW].take();
+        self.spares -= 1;
+        self.count += 1;
+        node.area = area;
+        insert(&mut self.root, node);
+    }
+
+    /// Takes the area out that begins at `start`.
+    pub(super) fn take(&mut self, start: PageNo) -> Option<Area> {
+        let node = take(&mut self.root, start);
+        self.empty(node)
+    }
+
+    /// Takes the highest area out.
+    pub(super) fn take_last(&mut self) -> Option<Area> {
+        let node = take_last(&mut self.root);
+        self.empty(node)
+    }
+
+    /// Takes the area out of a node.
+    fn empty(&mut self, node: Link) -> Option<Area> {
+        let mut node = node?;
+        self.count -= 1;
+        let area = core::mem::replace(&mut node.area, Area::none());
+        self.put_by(node);
+        Some(area)
+    }
+
+    /// The first area that ends above `page`.
+    #[inline]
+    pub(super) fn at_or_above(&self, page: PageNo) -> Option<&Area> {
+        let (mut next, mut found) = (&self.root, None);
+        while let Some(node) = next {
+            let below = node.area.pages.end <= page;
+            if !below {
+                found = Some(&node.area);
+            }
+            next = &node.sides[usize::from(below)];
+        }
+        found
+    }
+
+    /// The highest range of `count` pages below `end` that lies in no area.
+    pub(super) fn highest_gap(&self, count: u64, end: PageNo) -> Option<PageRange> {
+        highest_gap(&self.root, PageRange::new(PageNo(0), end), count)
+    }
+
+    /// How many nodes lie above one another.
+    #[cfg(test)]
+    pub(super) fn height(&self) -> u8 {
+        height(self.root.as_deref())
+    }
+
+    /// How many areas there are, by the count that is kept and by a look at every node; the latter
+    /// is 0 if one is not what it should be.
+    pub(super) fn count(&self, within: PageRange) -> (u64, u64) {
+        (self.count, recount(&self.root, within).unwrap_or(0))
+    }
+}
+
+const _: () = assert!(size_of::<Node>() <= 128, "see above");
+
+/// The node with its sides balanced, which differ by two at most, and summed up.
+fn balance(mut node: Box<Node>) -> Box<Node> {
+    let [low, high] = [node.side_height(LOW), node.side_height(HIGH)];
+    let tall = if low > high + 1 {
+        LOW
+    } else if high > low + 1 {
+        HIGH
+    } else {
+        node.sum_up();
+        return node;
+    };
+    let inner = |child: Box<Node>| {
+        if child.side_height(1 - tall) > child.side_height(tall) {
+            raise(child, 1 - tall)
+        } else {
+            child
+        }
+    };
+    node.sides[tall] = node.sides[tall].take().map(inner);
+    raise(node, tall)
+}
+
+/// Turns the tree so that the node on this side comes above the one it hung on.
+fn raise(mut node: Box<Node>, side: usize) -> Box<Node> {
+    let Some(mut raised) = node.sides[side].take() else {
+        return node;
+    };
+    node.sides[side] = raised.sides[1 - side].take();
+    node.sum_up();
+    raised.sides[1 - side] = Some(node);
+    raised.sum_up();
+    raised
+}
+
+/// Hangs a node in, whose area overlaps no other.
+fn insert(link: &mut Link, new: Box<Node>) {
+    *link = Some(match link.take() {
+        None => balance(new),
+        Some(mut node) => {
+            let above = new.area.pages.start > node.area.pages.start;
+            insert(&mut node.sides[usize::from(above)], new);
+            balance(node)
+        }
+    });
+}
+
+/// Takes the node out whose area begins at `start`.
+fn take(link: &mut Link, start: PageNo) -> Link {
+    let mut node = link.take()?;
+    let side = match start.cmp(&node.area.pages.start) {
+        Ordering::Less => LOW,
+        Ordering::Greater => HIGH,
+        Ordering::Equal => {
+            let [mut low, high] = core::mem::take(&mut node.sides);
+            *link = match take_last(&mut low) {
+                None => high,
+                Some(mut heir) => {
+                    heir.sides = [low, high];
+                    Some(balance(heir))
+                }
+            };
+            return Some(node);
+        }
+    };
+    let taken = take(&mut node.sides[side], start);
+    *link = Some(balance(node));
+    taken
+}
+
+/// Takes the node with the highest area out.
+fn take_last(link: &mut Link) -> Link {
+    let mut node = link.take()?;
+    if node.sides[HIGH].is_none() {
+        *link = node.sides[LOW].take();
+        return Some(node);
+    }
+    let taken = take_last(&mut node.sides[HIGH]);
+    *link = Some(balance(node));
+    taken
+}
+
+/// The highest range of `count` pages that lies in no area, between the areas on both sides of the
+/// tree: those end at `within.start` and begin at `within.end`.
+fn highest_gap(link: &Link, within: PageRange, count: u64) -> Option<PageRange> {
+    let Some(node) = link else {
+        let start = PageNo(within.end.0.checked_sub(count)?);
+        return (start >= within.start).then(|| PageRange::new(start, within.end));
+    };
+    let below = node.span.start.0 - within.start.0;
+    let above = within.end.0 - node.span.end.0;
+    if node.gap.max(below).max(above) < count {
+        return None;
+    }
+    let pages = node.area.pages;
+    let high = PageRange::new(pages.end, within.end);
+    let low = PageRange::new(within.start, pages.start);
+    highest_gap(&node.sides[HIGH], high, count)
+        .or_else(|| highest_gap(&node.sides[LOW], low, count))
+}
+
+/// Counts the nodes, and sees whether each is where it belongs, balanced and summed up; `None` if
+/// one is not.
+fn recount(link: &Link, within: PageRange) -> Option<u64> {
+    let Some(node) = link else {
+        return Some(0);
+    };
+    let pages = node.area.pages;
+    if pages.is_empty() || *pages.intersect(within) != *pages {
+        return None;
+    }
+    let low = recount(&node.sides[LOW], PageRange::new(within.start, pages.start))?;
+    let high = recount(&node.sides[HIGH], PageRange::new(pages.end, within.end))?;
+    let [low_side, high_side] = node.sides.each_ref().map(Option::as_deref);
+    let balanced = node.side_height(LOW).abs_diff(node.side_height(HIGH)) <= 1
+        && node.height == 1 + node.side_height(LOW).max(node.side_height(HIGH));
+    let gaps = [
+        low_side.map_or(0, |side| side.gap),
+        low_side.map_or(0, |side| pages.start.0 - side.span.end.0),
+        high_side.map_or(0, |side| side.gap),
+        high_side.map_or(0, |side| side.span.start.0 - pages.end.0),
+    ];
+    let summed_up = node.span.start == low_side.map_or(pages.start, |side| side.span.start)
+        && node.span.end == high_side.map_or(pages.end, |side| side.span.end)
+        && Some(node.gap) == gaps.into_iter().max();
+    (balanced && summed_up).then_some(1 + low + high)
+}
