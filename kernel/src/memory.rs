@@ -6,7 +6,7 @@ use core::mem::MaybeUninit;
 use abi::PAGE_SIZE;
 use kernel_logic::board::Region;
 use mm::addr::{FrameNo, FrameRange, PhysAddr};
-use mm::swap::SlotRecord;
+use mm::swap::{SlotRecord, words_for};
 use mm::{FrameRecord, Memory, OwnedFrame};
 
 use crate::arch::{self, EarlyFrames, Machine};
@@ -35,6 +35,7 @@ pub fn initialize(ram: Region, slots: u64, mut early: EarlyFrames, kernel_root: 
     let count = all.len() as usize;
     let records = take_table::<FrameRecord>(&mut early, count);
     check_swap(ram, slots);
+    let free_slots = take_table::<u64>(&mut early, words_for(slots as usize));
     let slots = take_table::<SlotRecord>(&mut early, slots as usize);
     let layout = mm::Layout {
         ram: all,
@@ -42,7 +43,7 @@ pub fn initialize(ram: Region, slots: u64, mut early: EarlyFrames, kernel_root: 
         kernel_root,
         harts: arch::hart_count(),
     };
-    let memory = Memory::new(Machine::new(), layout, records, slots);
+    let memory = Memory::new(Machine::new(), layout, records, slots, free_slots);
     // SAFETY: only the boot hart runs, and it comes here once.
     unsafe { MEMORY.set(memory) };
 }
@@ -54,11 +55,15 @@ fn take_table<T>(early: &mut EarlyFrames, count: usize) -> &'static mut [MaybeUn
     unsafe { core::slice::from_raw_parts_mut(table.cast(), count) }
 }
 
-/// Every slot has a record in RAM. Refuses a swap disk whose records would take more of it than they are worth.
+/// Every slot has a record in RAM, and a bit that says whether it is free. Refuses a swap disk whose records would take more of it than they are worth.
 fn check_swap(ram: Region, slots: u64) {
-    let (needed, allowed) = (slots * size_of::<SlotRecord>() as u64, ram.size / 8);
+    /// Slots to a word of those that say which are free.
+    const GROUP: u64 = u64::BITS as u64;
+    // The words above the lowest level are fewer than a byte for each of those below.
+    const BYTES: u64 = GROUP * size_of::<SlotRecord>() as u64 + size_of::<u64>() as u64 + 1;
+    let (needed, allowed) = (slots.div_ceil(GROUP) * BYTES, ram.size / 8);
     if needed > allowed {
-        let largest = allowed / size_of::<SlotRecord>() as u64 * PAGE_SIZE as u64;
+        let largest = allowed / BYTES * GROUP * PAGE_SIZE as u64;
         refuse(format_args!(
             "{} MiB of swap need {} MiB of memory for their counts; with {} MiB of memory give at most {} MiB of swap",
             (slots * PAGE_SIZE as u64) >> 20,

@@ -55,21 +55,23 @@ pub struct Memory<M: Machine> {
 
 impl<M: Machine> Memory<M> {
     /// Takes charge of the frames in `layout.free`. `records` becomes the frame table: one record for each
-    /// frame of `layout.ram`; `slots` the same for each slot of the swap device, none without one.
+    /// frame of `layout.ram`; `slots` the same for each slot of the swap device, none without one; `free_slots` says which are free, in
+    /// [`words_for`](crate::swap::words_for) them words.
     ///
     /// # Panics
-    /// If `records` is too short.
+    /// If `records` or `free_slots` is too short.
     pub fn new(
         machine: M,
         layout: Layout,
         records: &'static mut [MaybeUninit<FrameRecord>],
         slots: &'static mut [MaybeUninit<SlotRecord>],
+        free_slots: &'static mut [MaybeUninit<u64>],
     ) -> Self {
         let total = layout.free.len();
         Self {
             frames: FrameTable::new(layout.ram, records),
             budget: Budget::new(total, slots.len() as u64),
-            slots: Slots::new(slots),
+            slots: Slots::new(slots, free_slots),
             families: Families::new(),
             files: FileCache::new(),
             clock: Clock::new(),

@@ -137,7 +137,7 @@ pub(crate) fn free_object_word<M: Machine>(
 }
 
 /// The records of frames or slots, every one of which the caller has written.
-pub(crate) fn assume_init<T>(records: &'static mut [MaybeUninit<T>]) -> &'static [T] {
+pub(crate) fn assume_init<T>(records: &'static mut [MaybeUninit<T>]) -> &'static mut [T] {
     // SAFETY: the tables of frames and of slots write every record before they call this; MaybeUninit<T> has the layout of T.
-    unsafe { &*(core::ptr::from_ref::<[MaybeUninit<T>]>(records) as *const [T]) }
+    unsafe { &mut *(core::ptr::from_mut::<[MaybeUninit<T>]>(records) as *mut [T]) }
 }

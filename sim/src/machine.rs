@@ -17,6 +17,7 @@ use fastrand::Rng;
 use mm::addr::{FrameNo, FrameRange, VirtAddr};
 use mm::machine::{Fence, HartSet, Machine, Root};
 use mm::pt::Sv39;
+use mm::swap::words_for;
 use mm::{Layout, Memory};
 
 use crate::file::{FILES, PAGES};
@@ -127,14 +128,17 @@ pub fn with_memory<R>(size: &Size, body: impl FnOnce(&Memory<SimMachine>) -> R) 
     };
     let records = Box::into_raw(Box::new_uninit_slice(ram.len() as usize));
     let slots = Box::into_raw(Box::new_uninit_slice(size.slots));
+    let free_slots = Box::into_raw(Box::new_uninit_slice(words_for(size.slots)));
     // SAFETY: fresh from boxes, so valid and nobody else's; they stay so until they become boxes again below.
-    let memory = unsafe { Memory::new(machine, layout, &mut *records, &mut *slots) };
+    let tables = unsafe { (&mut *records, &mut *slots, &mut *free_slots) };
+    let memory = Memory::new(machine, layout, tables.0, tables.1, tables.2);
     let result = body(&memory);
     drop(memory);
     // SAFETY: the memory system that had the records is gone, and `body` could keep no reference to it.
     unsafe {
         drop(Box::from_raw(records));
         drop(Box::from_raw(slots));
+        drop(Box::from_raw(free_slots));
     }
     result
 }

@@ -264,6 +264,9 @@ impl<M: Machine> Audit<'_, M> {
     fn slots(&self) -> Result<u64, Finding> {
         let mut alone = 0;
         for (slot, record) in self.memory.slots.all() {
+            let free = u64::from(record.count() == 0);
+            let found = u64::from(self.memory.slots.is_free(slot));
+            total("slots that are free, of one", found, free)?;
             let frame = record.frame().map(|index| self.memory.frames.frame(index));
             if let Some(frame) = frame
                 && self.memory.frames.record(frame).slot() != Some(slot)

@@ -19,16 +19,18 @@
 //!
 //! One lock protects the cache and the free slots. It is never taken where nothing was ever swapped.
 //!
-//! `slots` counts them, `cache` says what is where, `eviction` puts a page in and lets it go, `transfer` knows what is under way; `input` and
+//! `slots` counts them, `free` finds one that is free, `cache` says what is where, `eviction` puts a page in and lets it go, `transfer` knows what is under way; `input` and
 //! `output` are what the kernel sees of it.
 
 mod cache;
 mod eviction;
+mod free;
 mod input;
 mod output;
 mod slots;
 mod transfer;
 
+pub use free::words_for;
 pub use input::{PageWait, SwapIn};
 pub use output::{SwapOut, SwapOuts};
 pub use slots::SlotRecord;

@@ -1,6 +1,6 @@
 //! The slots of the swap device: what is known about each, and which are free.
 //!
-//! Invariant: a slot is free exactly when its count is 0. It leaves 0 and reaches it under the lock of [`Slots`]; in
+//! Invariant: a slot is free, which [`FreeSlots`] knows, exactly when its count is 0. It leaves 0 and reaches it under the lock of [`Slots`]; in
 //! between, whoever has a reference makes another without it.
 
 use core::mem::MaybeUninit;
@@ -8,6 +8,7 @@ use core::mem::MaybeUninit;
 use sync::LeafLock;
 use sync::atomic::{AtomicU32, Ordering};
 
+use super::free::FreeSlots;
 use crate::addr::SlotNo;
 
 /// What is known about one slot, in 12 bytes.
@@ -72,29 +73,27 @@ pub(crate) struct Slots {
 }
 
 /// What the lock of the cache protects, besides the cache.
-pub(super) struct Free {
-    /// Where the search for a free slot begins: behind the last one found, so that what is evicted together lies together.
-    next: usize,
-    count: usize,
-}
-
-impl Free {
-    /// How many slots are free.
-    pub(super) fn count(&self) -> u64 {
-        self.count as u64
-    }
-}
+pub(super) type Free = FreeSlots<&'static mut [u64]>;
 
 impl Slots {
-    /// A record for each slot of the device; all are free.
-    pub(crate) fn new(records: &'static mut [MaybeUninit<SlotRecord>]) -> Self {
+    /// A record for each slot of the device, and the words that say which are free; all are.
+    ///
+    /// # Panics
+    /// If `free` has fewer words than [`words_for`](super::words_for) says.
+    pub(crate) fn new(
+        records: &'static mut [MaybeUninit<SlotRecord>],
+        free: &'static mut [MaybeUninit<u64>],
+    ) -> Self {
         for record in records.iter_mut() {
             record.write(SlotRecord::free());
         }
-        let count = records.len();
+        for word in free.iter_mut() {
+            word.write(0);
+        }
+        let free = FreeSlots::all(records.len(), crate::phys::assume_init(free));
         Self {
             records: crate::phys::assume_init(records),
-            free: LeafLock::new(Free { next: 0, count }),
+            free: LeafLock::new(free),
         }
     }
 
@@ -105,7 +104,12 @@ impl Slots {
 
     /// How many are free.
     pub(crate) fn free(&self) -> u64 {
-        self.free.with(|free| free.count as u64)
+        self.free.with(|free| free.count())
+    }
+
+    /// Whether a slot is held to be free.
+    pub(crate) fn is_free(&self, slot: SlotNo) -> bool {
+        self.free.with(|free| free.has(slot.0 as usize))
     }
 
     /// Every slot's record.
@@ -134,18 +138,9 @@ impl Slots {
 
     /// A free slot, with one reference.
     pub(super) fn take(&self, free: &mut Free) -> Option<SlotNo> {
-        if free.count == 0 {
-            return None;
-        }
-        let (before, behind) = self.records.split_at(free.next);
-        let is_free = |record: &SlotRecord| record.count() == 0;
-        let index = match behind.iter().position(is_free) {
-            Some(offset) => free.next + offset,
-            None => before.iter().position(is_free)?,
-        };
-        self.records[index].count.store(1, Ordering::Relaxed);
-        free.count -= 1;
-        free.next = (index + 1) % self.records.len();
+        let index = free.take()?;
+        let before = self.records[index].count.swap(1, Ordering::Relaxed);
+        debug_assert_eq!(before, 0, "a slot with references was free");
         Some(SlotNo(index as u64))
     }
 
@@ -153,7 +148,9 @@ impl Slots {
     pub(super) fn drop_reference(&self, free: &mut Free, slot: SlotNo) -> u32 {
         let before = self.record(slot).count.fetch_sub(1, Ordering::Relaxed);
         assert!(before != 0, "a reference was dropped to a slot without any");
-        free.count += usize::from(before == 1);
+        if before == 1 {
+            free.give(slot.0 as usize);
+        }
         before - 1
     }
 }
@@ -161,10 +158,14 @@ impl Slots {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::swap::words_for;
 
     #[test]
     fn a_slot_rests_until_all_others_had_their_turn() {
-        let slots = Slots::new(Box::leak(Box::new_uninit_slice(5)));
+        let slots = Slots::new(
+            Box::leak(Box::new_uninit_slice(5)),
+            Box::leak(Box::new_uninit_slice(words_for(5))),
+        );
         slots.locked(|free| {
             for round in 0..3 {
                 for expected in 0..5 {

@@ -19,7 +19,7 @@ use crate::pt::{Sv39, UserPage, UserRange};
 use crate::reclaim::Reclaimed;
 use crate::space::copy::{self, CopyError, CopyFailure};
 use crate::space::{Access, AddressSpace, Resolution, Wait};
-use crate::swap::SwapOut;
+use crate::swap::{SwapOut, words_for};
 
 /// A memory of so many frames. Leaked: tests are short.
 pub fn memory(frames: u64) -> &'static Memory<FakeMachine> {
@@ -71,8 +71,9 @@ fn build(frames: u64, slots: usize) -> (*mut Memory<FakeMachine>, *mut [MaybeUni
     let machine = FakeMachine::new(frames + 1);
     // SAFETY: from a box, and lent to the memory alone.
     let records_of_frames = unsafe { &mut *records };
+    let free_slots = Box::leak(Box::new_uninit_slice(words_for(slots)));
     let slots = Box::leak(Box::new_uninit_slice(slots));
-    let memory = Memory::new(machine, layout, records_of_frames, slots);
+    let memory = Memory::new(machine, layout, records_of_frames, slots, free_slots);
     (Box::into_raw(Box::new(memory)), records)
 }
 

@@ -1,0 +1,229 @@
+//! Which slots are free: a bit for each, and above every 64 bits another one that says whether any of them is set.
+//!
+//! A device has up to a million slots, and the lock of the swap cache, under which one is looked for, has interrupts off. So a
+//! search must not pass over slots one by one, however few are free: it goes up until a word has a bit behind where it looks, and down
+//! again, which are two words a level.
+//!
+//! Invariant: a bit above the lowest level is set exactly when a bit of the word below it is.
+
+use core::ops::DerefMut;
+
+use arrayvec::ArrayVec;
+
+/// Bits in a word.
+const BITS: usize = u64::BITS as usize;
+
+/// Most levels: enough for 2^36 slots.
+const LEVELS: usize = 6;
+
+/// The free slots of a device.
+pub(super) struct FreeSlots<W> {
+    /// The words of all levels, the lowest first.
+    words: W,
+    /// Where each level begins.
+    levels: ArrayVec<usize, LEVELS>,
+    /// One past the last slot.
+    end: usize,
+    /// Where the search for a free slot begins: behind the last one found, so that what is evicted together lies together.
+    next: usize,
+    count: usize,
+}
+
+/// How many words say which of so many slots are free.
+pub const fn words_for(slots: usize) -> usize {
+    let (mut bits, mut words) = (slots, 0);
+    while bits > 0 {
+        let level = bits.div_ceil(BITS);
+        words += level;
+        bits = if level == 1 { 0 } else { level };
+    }
+    words
+}
+
+impl<W: DerefMut<Target = [u64]>> FreeSlots<W> {
+    /// All of so many slots, in [`words_for`] of them words.
+    ///
+    /// # Panics
+    /// If there are fewer words.
+    pub(super) fn all(slots: usize, mut words: W) -> Self {
+        let mut levels = ArrayVec::new();
+        let (mut bits, mut start) = (slots, 0);
+        while bits > 0 {
+            levels.push(start);
+            let level = &mut words[start..start + bits.div_ceil(BITS)];
+            level.fill(!0);
+            if !bits.is_multiple_of(BITS) {
+                level[bits / BITS] = (1 << (bits % BITS)) - 1;
+            }
+            start += level.len();
+            bits = if level.len() == 1 { 0 } else { level.len() };
+        }
+        Self {
+            words,
+            levels,
+            end: slots,
+            next: 0,
+            count: slots,
+        }
+    }
+
+    /// How many slots are free.
+    pub(super) fn count(&self) -> u64 {
+        self.count as u64
+    }
+
+    /// Whether a slot is free.
+    pub(super) fn has(&self, slot: usize) -> bool {
+        self.words[slot / BITS] >> (slot % BITS) & 1 == 1
+    }
+
+    /// Takes a free slot: the next one behind the last that was taken, or else the first.
+    pub(super) fn take(&mut self) -> Option<usize> {
+        let slot = self.first_from(self.next).or_else(|| self.first_from(0))?;
+        let mut at = slot;
+        for &start in &self.levels {
+            let word = &mut self.words[start + at / BITS];
+            *word &= !(1 << (at % BITS));
+            if *word != 0 {
+                break;
+            }
+            at /= BITS;
+        }
+        self.count -= 1;
+        self.next = slot + 1;
+        Some(slot)
+    }
+
+    /// Gives a slot back, which is not free.
+    pub(super) fn give(&mut self, slot: usize) {
+        debug_assert!(slot < self.end && !self.has(slot), "a slot is freed once");
+        let mut at = slot;
+        for &start in &self.levels {
+            let word = &mut self.words[start + at / BITS];
+            let before = *word;
+            *word |= 1 << (at % BITS);
+            if before != 0 {
+                break;
+            }
+            at /= BITS;
+        }
+        self.count += 1;
+    }
+
+    /// The first free slot from this one on.
+    fn first_from(&self, slot: usize) -> Option<usize> {
+        let (mut level, mut at, mut end) = (0, slot, self.end);
+        let found = loop {
+            if at >= end {
+                return None;
+            }
+            let word = at / BITS;
+            let bits = self.words[self.levels[level] + word] & !0 << (at % BITS);
+            if bits != 0 {
+                break word * BITS + bits.trailing_zeros() as usize;
+            }
+            (level, at, end) = (level + 1, word + 1, end.div_ceil(BITS));
+            if level == self.levels.len() {
+                return None;
+            }
+        };
+        let below = self.levels[..level].iter().rev();
+        Some(below.fold(found, |at, start| {
+            at * BITS + self.words[start + at].trailing_zeros() as usize
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::collections::BTreeSet;
+    use std::ops::Deref;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn free_slots(slots: usize) -> FreeSlots<Vec<u64>> {
+        FreeSlots::all(slots, vec![0; words_for(slots)])
+    }
+
+    #[test]
+    fn every_slot_is_taken_once_and_rests_until_all_others_had_their_turn() {
+        for slots in [1, 5, 63, 64, 65, 4096, 4097, 70_000] {
+            let mut free = free_slots(slots);
+            for slot in 0..slots {
+                assert_eq!(free.take(), Some(slot));
+            }
+            assert_eq!((free.take(), free.count()), (None, 0));
+            (0..slots).for_each(|slot| free.give(slot));
+            for round in 0..2 {
+                for slot in 0..slots {
+                    assert_eq!(free.take(), Some(slot), "round {round} of {slots}");
+                    free.give(slot);
+                }
+            }
+            assert_eq!(free.count(), slots as u64);
+        }
+        assert_eq!(free_slots(0).take(), None);
+    }
+
+    proptest! {
+        #[test]
+        fn it_keeps_what_a_set_would(slots in 1..5000_usize, steps in vec(any::<Option<u16>>(), 9000)) {
+            let (mut free, mut expected) = (free_slots(slots), (0..slots).collect::<BTreeSet<_>>());
+            let mut next = 0;
+            for step in steps {
+                if let Some(slot) = step {
+                    let slot = usize::from(slot) % slots;
+                    prop_assert_eq!(free.has(slot), expected.contains(&slot));
+                    if expected.insert(slot) {
+                        free.give(slot);
+                    }
+                } else {
+                    let slot = expected.range(next..).next().or(expected.first()).copied();
+                    prop_assert_eq!(free.take(), slot);
+                    expected.remove(&slot.unwrap_or(slots));
+                    next = slot.map_or(next, |slot| slot + 1);
+                }
+                prop_assert_eq!(free.count(), expected.len() as u64);
+            }
+        }
+    }
+
+    /// Words, and how often somebody has looked at one.
+    struct Watched(Vec<u64>, Cell<usize>);
+
+    impl Deref for Watched {
+        type Target = [u64];
+
+        fn deref(&self) -> &[u64] {
+            self.1.set(self.1.get() + 1);
+            &self.0
+        }
+    }
+
+    impl DerefMut for Watched {
+        fn deref_mut(&mut self) -> &mut [u64] {
+            self.1.set(self.1.get() + 1);
+            &mut self.0
+        }
+    }
+
+    #[test]
+    fn the_last_free_one_of_a_million_is_found_in_a_few_looks() {
+        const SLOTS: usize = 1 << 20;
+        let words = Watched(vec![0; words_for(SLOTS)], Cell::default());
+        let mut free = FreeSlots::all(SLOTS, words);
+        while free.take().is_some() {}
+        for slot in [SLOTS - 1, 0, SLOTS / 2, 1, SLOTS - 1] {
+            free.words.1.set(0);
+            free.give(slot);
+            assert_eq!(free.take(), Some(slot));
+            assert_eq!(free.take(), None);
+            let looks = free.words.1.get();
+            assert!(looks <= 40, "{looks} looks at words for slot {slot}");
+        }
+    }
+}
