@@ -55,7 +55,8 @@ fn take_table<T>(early: &mut EarlyFrames, count: usize) -> &'static mut [MaybeUn
     unsafe { core::slice::from_raw_parts_mut(table.cast(), count) }
 }
 
-/// Every slot has a record in RAM, and a bit that says whether it is free. Refuses a swap disk whose records would take more of it than they are worth.
+/// Every slot has a record in RAM, and a bit that says whether it is free. Refuses a swap disk whose
+/// records would take more of it than they are worth.
 fn check_swap(ram: Region, slots: u64) {
     /// Slots to a word of those that say which are free.
     const GROUP: u64 = u64::BITS as u64;
