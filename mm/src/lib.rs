@@ -10,7 +10,7 @@
 //! The rooms: [`addr`] numbers; `frame` records, counts and free lists; [`pt`] entries and walks; `tlb` the order in
 //! which rights shrink; `commit` who may take a frame; [`space`] what a program's memory is made of; `heap` kernel
 //! objects; `rmap` who maps a frame; `list` how they are found; [`swap`] pages on a device; [`mod@file`] pages of files; `reclaim` which frame goes next; `phys` the one
-//! door to bytes; `stats` counters; [`audit`] recounts everything; [`mistake`] puts known mistakes back, for tests of the tests.
+//! door to bytes; `stats` counters; [`audit`] recounts everything.
 
 #![cfg_attr(not(test), no_std)]
 #![deny(unsafe_code)]
@@ -28,7 +28,6 @@ mod list;
 #[allow(unsafe_code)]
 pub mod machine;
 mod memory;
-pub mod mistake;
 #[allow(unsafe_code)]
 mod phys;
 pub mod pt;

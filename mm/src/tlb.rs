@@ -8,7 +8,6 @@
 
 use crate::addr::{FrameNo, SlotNo, VirtAddr};
 use crate::machine::Machine;
-use crate::mistake::{self, Mistake};
 use crate::space::Context;
 
 /// How much a TLB must forget.
@@ -118,10 +117,6 @@ impl<'c, 'm, M: Machine> Batch<'c, 'm, M> {
         let Some(scope) = self.scope.take() else {
             return;
         };
-        if mistake::makes(Mistake::FreesBeforeFlush) {
-            let early = core::mem::take(&mut self.count);
-            self.drop_references(&self.referents[..early]);
-        }
         let broken = Broken::new(&self.referents[..self.count], scope);
         self.drop_references(broken.flush(self.context).into_inner());
         self.count = 0;

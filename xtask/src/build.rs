@@ -9,9 +9,9 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
-use mm::mistake::{self, Mistake};
 use regex::Regex;
 
+use crate::museum::{Copy, Mistake};
 use crate::setup::Toolchain;
 use crate::workspace::Workspace;
 
@@ -38,17 +38,14 @@ pub fn guests(workspace: &Workspace, toolchain: &Toolchain) -> Result<Guests> {
     Ok(Guests { kernel, programs })
 }
 
-/// Builds a kernel that makes a mistake on purpose; it lies where the next such build will write.
-pub fn mistaken_kernel(
-    workspace: &Workspace,
-    toolchain: &Toolchain,
-    mistake: Mistake,
-) -> Result<PathBuf> {
-    let mut command = toolchain.apart("mistakes").cargo(
-        workspace,
+/// Builds a kernel that makes a known mistake, from a copy of the sources. The next such build
+/// takes its place.
+pub fn mistaken_kernel(copy: &Copy, toolchain: &Toolchain, mistake: &Mistake) -> Result<PathBuf> {
+    copy.make(Some(mistake))?;
+    let command = toolchain.apart("mistakes").cargo(
+        &copy.workspace,
         &["build", "--release", "-p", KERNEL, "--bin", KERNEL],
     );
-    command.env(mistake::VARIABLE, mistake.name());
     build(command, "guests")?
         .pop()
         .context("cargo built no kernel")

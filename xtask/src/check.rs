@@ -1,17 +1,26 @@
 //! `cargo xtask check`: formatting, lints and documentation of all rooms, those that run on the
-//! host with the host's compiler and the guests with theirs.
+//! host with the host's compiler and the guests with theirs, and what no tool of cargo's sees: that
+//! the patches of the museum apply.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
 use anyhow::Result;
 
+use crate::museum;
 use crate::process::run_inherited;
 use crate::setup::{Toolchain, forget_outer_cargo};
 use crate::workspace::Workspace;
 
 /// The documentation is read with its private items, so links to those are good links.
 const DOCUMENTATION_FLAGS: &str = "-D warnings -A rustdoc::private-intra-doc-links";
+
+/// Returns what is wrong in the tree with this root, a line each.
+type Find = fn(&Path) -> Vec<String>;
+
+/// The checks that are done here.
+const FINDINGS: [(&str, Find); 1] = [("patches of the museum", museum::problems)];
 
 /// The model checkers of `sync::atomic`, by the cfg that chooses them.
 pub const MODEL_CHECKERS: [&str; 2] = ["loom", "shuttle"];
@@ -64,22 +73,27 @@ pub fn run(workspace: &Workspace) -> Result<u8> {
         lints.args(MODELLED).args(deny);
         steps.push((name, lints));
     }
-    let mut failed = 0;
-    let count = steps.len();
+    let (mut passed, mut failed) = (0, 0);
+    let mut note = |name: &str, begin: Instant, good: bool| {
+        let verdict = if good { "ok" } else { "FAILED" };
+        let seconds = begin.elapsed().as_secs_f64();
+        println!("{verdict:6} {name} ({seconds:.1} s)");
+        *if good { &mut passed } else { &mut failed } += 1;
+    };
+    for (name, find) in FINDINGS {
+        let begin = Instant::now();
+        let findings = find(workspace.root());
+        for finding in &findings {
+            println!("{finding}");
+        }
+        note(name, begin, findings.is_empty());
+    }
     for (name, mut command) in steps {
         let begin = Instant::now();
-        let verdict = if run_inherited(&mut command)?.success() {
-            "ok"
-        } else {
-            failed += 1;
-            "FAILED"
-        };
-        println!(
-            "{verdict:6} {name} ({:.1} s)",
-            begin.elapsed().as_secs_f64()
-        );
+        let good = run_inherited(&mut command)?.success();
+        note(name, begin, good);
     }
-    println!("{} passed, {failed} failed", count - failed);
+    println!("{passed} passed, {failed} failed");
     Ok(u8::from(failed > 0))
 }
 

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use mm::mistake::{self, Mistake};
 
 use crate::build;
 use crate::check::host_cargo;
@@ -15,23 +14,18 @@ use crate::workspace::Workspace;
 
 /// Builds and runs it; its exit code.
 pub fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<u8> {
-    let simulator = build(workspace, None)?;
+    let simulator = build(workspace)?;
     let status = run_inherited(Command::new(simulator).args(arguments))?;
     Ok(u8::from(!status.success()))
 }
 
-/// Builds the simulator, optimised and with every assertion; with a mistake put back, in a target folder of its own.
-pub fn build(workspace: &Workspace, mistake: Option<Mistake>) -> Result<PathBuf> {
+/// Builds the simulator, optimised and with every assertion.
+pub fn build(workspace: &Workspace) -> Result<PathBuf> {
     let mut command = host_cargo(
         workspace,
         &["build", "--profile", "oracle", "--package", "sim"],
     );
-    if let Some(mistake) = mistake {
-        command
-            .arg("--target-dir")
-            .arg(workspace.target().join("mistakes"))
-            .env(mistake::VARIABLE, mistake.name());
-    }
+    command.arg("--target-dir").arg(workspace.target());
     build::build(command, "simulator")?
         .pop()
         .context("cargo built no simulator")

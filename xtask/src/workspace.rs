@@ -38,6 +38,20 @@ impl Workspace {
         })
     }
 
+    /// Returns another checkout with this root and target folder.
+    pub fn elsewhere(root: PathBuf, target: PathBuf) -> Result<Self> {
+        for folder in [&root, &target] {
+            fs::create_dir_all(folder)
+                .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        }
+        let scratch = Scratch::create(&target.join("xtask"))?;
+        Ok(Self {
+            root,
+            target,
+            scratch,
+        })
+    }
+
     /// The folder of the workspace's `Cargo.toml`.
     pub fn root(&self) -> &Path {
         &self.root

@@ -5,7 +5,6 @@
 
 use abi::FAILURE;
 use mm::addr::VirtAddr;
-use mm::mistake::{self, Mistake};
 use mm::space::copy::CopyFailure;
 use mm::space::{Access, Resolution};
 use sync::{Held, level};
@@ -33,12 +32,7 @@ pub fn user_fault(registers: &UserRegisters, address: VirtAddr, access: Access) 
     let Caller { thread, mut held } = trapped();
     let resolve = |space: &mut Space| space.resolve(address, access);
     match settle(&thread, &mut held, resolve) {
-        Ok(()) => {
-            if mistake::makes(Mistake::KillLosesCopy) && thread.process.is_killed() {
-                core::mem::forget(memory().frame_for_kernel(mm::Need::Lasting));
-            }
-        }
-        Err(CopyFailure::Denied) if mistake::makes(Mistake::RetriesForEver) => {}
+        Ok(()) => {}
         Err(CopyFailure::Denied) => {
             let what = match access {
                 Access::Read => "load",
@@ -67,9 +61,7 @@ pub fn resolve(
     access: Access,
     held: &mut Held<level::Nothing>,
 ) -> Result<(), CopyFailure> {
-    settle(thread, held, |space| {
-        space.resolve_for_kernel(address, access)
-    })
+    settle(thread, held, |space| space.resolve(address, access))
 }
 
 /// Has `mm` resolve a fault, doing what it asks for until it is done or refused.

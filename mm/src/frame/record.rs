@@ -5,7 +5,6 @@ use core::mem::MaybeUninit;
 use sync::atomic::{AtomicU8, AtomicU16, AtomicU32, Ordering, fence};
 
 use crate::addr::{FrameNo, FrameRange, PageNo, SlotNo};
-use crate::mistake::{self, Mistake};
 
 /// What a frame is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,7 +111,7 @@ impl FrameRecord {
     /// How many references there are. Without a lock that holds it still the answer is old already.
     #[inline]
     pub(crate) fn count(&self) -> u32 {
-        references(self.count.load(Ordering::Acquire))
+        self.count.load(Ordering::Acquire)
     }
 
     /// Whether the reference the caller holds is the only one.
@@ -154,7 +153,7 @@ impl FrameRecord {
     /// Gives a reference up; how many are left. With the last, the frame is the caller's to free.
     #[inline]
     pub(crate) fn drop_reference(&self) -> u32 {
-        let before = references(self.count.fetch_sub(1, Ordering::Release));
+        let before = self.count.fetch_sub(1, Ordering::Release);
         assert!(
             before != 0,
             "a reference was dropped to a frame without any"
@@ -261,16 +260,6 @@ impl FrameRecord {
         let kind = self.kind();
         self.kind.store(Kind::Free as u8, Ordering::Relaxed);
         kind
-    }
-}
-
-/// How many references a stored count stands for.
-#[inline]
-const fn references(stored: u32) -> u32 {
-    if mistake::makes(Mistake::EightBitCount) {
-        stored & 0xff
-    } else {
-        stored
     }
 }
 

@@ -100,12 +100,6 @@ impl<'m> Table<'m> {
         }
         taken
     }
-
-    /// Adds bits to a live entry, which gives rights or notes a use (R4).
-    #[inline]
-    pub(crate) fn add_bits(self, index: usize, bits: u64) {
-        self.words[index].fetch_or(bits, Ordering::AcqRel);
-    }
 }
 
 /// Where a walk ended.

@@ -21,7 +21,6 @@ use crate::addr::FrameNo;
 use crate::commit::{Claim, NoMemory};
 use crate::machine::{Asid, Fence, HartSet, Machine, Root};
 use crate::memory::Memory;
-use crate::mistake::{self, Mistake};
 use crate::pt::{ENTRIES, Format};
 use crate::rmap::Member;
 use crate::tlb::Scope;
@@ -123,9 +122,7 @@ impl<'m, M: Machine> Context<'m, M> {
     }
 
     fn synchronize_instructions(&self, harts: HartSet) {
-        if !mistake::makes(Mistake::NoInstructionFence) {
-            self.memory.machine.synchronize_instructions(harts);
-        }
+        self.memory.machine.synchronize_instructions(harts);
     }
 }
 

@@ -7,10 +7,7 @@
 
 use crate::addr::VirtAddr;
 use crate::machine::Machine;
-use crate::mistake::{self, Mistake};
-use crate::pt::{Entry, Format, UserPage, Walk};
-use crate::space::{Access, AddressSpace, Resolution};
-use crate::tlb::Scope;
+use crate::space::Access;
 
 /// A copy that stopped half-way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,36 +27,6 @@ pub enum CopyFailure {
     NoMemory,
     /// The page was in swap, and the device does not give it back.
     Lost,
-}
-
-impl<'m, M: Machine> AddressSpace<'m, M> {
-    /// Makes `access` by the kernel on the program's behalf possible, or says why not: what the program itself would be
-    /// told (R6).
-    pub fn resolve_for_kernel(&mut self, address: VirtAddr, access: Access) -> Resolution<'m, M> {
-        if mistake::makes(Mistake::KernelWritesShared) && self.let_write_through(address, access) {
-            return Resolution::Done;
-        }
-        self.resolve(address, access)
-    }
-
-    /// Mistake 6: gives the right to write to a page that is present, whoever shares it.
-    fn let_write_through(&mut self, address: VirtAddr, access: Access) -> bool {
-        let Some(page) = UserPage::new::<M::Format>(address.page()) else {
-            return false;
-        };
-        match self.walk(page) {
-            Walk::Leaf(table, index) if access == Access::Write => {
-                let entry = M::Format::decode(table.get(index), 0);
-                let present = matches!(entry, Entry::Page(_));
-                if present {
-                    table.add_bits(index, M::Format::WRITTEN);
-                    self.context.loosen(Scope::Page(address));
-                }
-                present
-            }
-            _ => false,
-        }
-    }
 }
 
 /// Times that one byte may fault although the fault was resolved: a page can be taken away again between

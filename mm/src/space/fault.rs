@@ -10,7 +10,6 @@
 use abi::{MemCounter, ProcCounter};
 
 use super::area::{Area, Backing};
-use super::file::private_writes_reach_file;
 use super::resolution::{Access, Resolution, Wait};
 use super::spurious::Spurious;
 use super::{AddressSpace, Promise, allows};
@@ -18,7 +17,6 @@ use crate::addr::{FrameNo, PageNo, VirtAddr};
 use crate::commit::{NoMemory, Tickets};
 use crate::frame::Kind;
 use crate::machine::Machine;
-use crate::mistake::{self, Mistake};
 use crate::pt::{Entry, Format, Table, UserPage, Walk};
 use crate::tlb::{Broken, Scope};
 
@@ -51,7 +49,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     /// Makes `access` to `address` possible, or says why not.
     pub fn resolve(&mut self, address: VirtAddr, access: Access) -> Resolution<'m, M> {
         let page = UserPage::new::<M::Format>(address.page());
-        let Some((page, area)) = page.and_then(|page| Some((page, self.area_of(page)?))) else {
+        let Some((page, area)) = page.and_then(|page| Some((page, self.areas.find(*page)?))) else {
             return Resolution::Denied;
         };
         if !allows(area.permissions, access) {
@@ -67,9 +65,6 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
                 Ok(Attempt::Wait(wait)) => break Resolution::Wait(wait),
                 Ok(Attempt::Lost) => break Resolution::Lost,
                 Err(NoMemory::Frames) => break Resolution::Wait(Wait::Frames),
-                Err(NoMemory::Places) if mistake::makes(Mistake::PanicsWithoutMemory) => {
-                    panic!("a fault found no memory")
-                }
                 Err(NoMemory::Places) => break Resolution::NoMemory,
             }
         };
@@ -102,13 +97,9 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
                 if let Some(bits) = permitting_bits::<M::Format>(word, access) {
                     return Ok(self.note_use(leaf, bits));
                 }
-                if mistake::makes(Mistake::MarkLostOnSecondFork) && word & M::Format::MAY_WRITE == 0
-                {
-                    return Ok(Attempt::Denied);
-                }
                 match &area.backing {
                     Backing::Object(_) => Ok(self.write_shared(leaf, frame)),
-                    Backing::File(mapped) if mapped.map().shared || private_writes_reach_file() => {
+                    Backing::File(mapped) if mapped.map().shared => {
                         Ok(self.write_file(leaf, frame))
                     }
                     _ => self.resolve_write(leaf, frame, area),
@@ -119,17 +110,6 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
                 self.fill_on_fault(page, area, access)
             }
         }
-    }
-
-    /// The area that decides about a page.
-    fn area_of(&self, page: UserPage) -> Option<Area> {
-        let area = self.areas.find(*page);
-        if area.is_none() && mistake::makes(Mistake::GuardIsFilled) {
-            let mut above = self.areas.find(page.plus(1))?;
-            above.promise = Promise::Lazy;
-            return Some(above);
-        }
-        area
     }
 
     /// The entry allows the access: either the hardware wants to be told that the page is used (it traps for
@@ -159,7 +139,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         area: &Area,
     ) -> Result<Attempt<'m, M>, NoMemory> {
         debug_assert!(
-            leaf.word & M::Format::MAY_WRITE != 0 || mistake::makes(Mistake::ReadOnlyGainsWrite),
+            leaf.word & M::Format::MAY_WRITE != 0,
             "a page of a writable area carries the mark"
         );
         if leaf.word & M::Format::SHARED != 0 || !self.is_last_owner(frame) {
@@ -179,12 +159,6 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     /// Whether the entry at hand is the only reference to the frame, but for the swap cache's, which is given up then.
     fn is_last_owner(&self, frame: FrameNo) -> bool {
         let record = self.memory.frames.record(frame);
-        if mistake::makes(Mistake::StaleOwnerCount) {
-            return record.count() <= 2;
-        }
-        if mistake::makes(Mistake::LastOwnerCopies) {
-            return false;
-        }
         record.is_sole() || record.slot().is_some() && self.memory.take_out_of_cache(frame)
     }
 
@@ -227,7 +201,6 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         }
         leaf.table.fill(leaf.index, new);
         memory.drop_reference(shared);
-        self.pages += u64::from(mistake::makes(Mistake::ResidentGrowsOnCopy));
         self.note_fault(ProcCounter::CopyFaults, MemCounter::CopyFaults);
         Ok(Attempt::Resolved)
     }

@@ -21,7 +21,6 @@ use crate::commit::{Claim, NoMemory};
 use crate::file::{Dirtied, FileMap, FileRead, Lookup, Mapped, SharedPages};
 use crate::frame::{Cached, Kind};
 use crate::machine::Machine;
-use crate::mistake::{self, Mistake};
 use crate::pt::{Entry, Format, Permissions, UserPage, UserRange, Walk};
 use crate::swap::PageWait;
 use crate::tlb::{Batch, Broken, Referent, Scope};
@@ -112,7 +111,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
                 return Ok(read.map_or(Attempt::Again, |read| Attempt::Wait(Wait::File(read))));
             }
         };
-        if access == Access::Write && !mapped.map().shared && !private_writes_reach_file() {
+        if access == Access::Write && !mapped.map().shared {
             let copied = self.fill_with_copy(page, area, frame);
             memory.drop_reference(frame);
             return copied.map(|()| Attempt::Resolved);
@@ -212,11 +211,6 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         });
         batch.finish();
     }
-}
-
-/// Mistake 16, which is made where a private mapping is told from a shared one.
-pub(super) fn private_writes_reach_file() -> bool {
-    mistake::makes(Mistake::PrivateReachesFile)
 }
 
 impl Area {

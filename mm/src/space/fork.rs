@@ -11,13 +11,12 @@
 use abi::{ForkMode, MemCounter};
 use sync::atomic::Ordering;
 
-use super::{AddressSpace, Context};
+use super::AddressSpace;
 use crate::addr::{FrameNo, PageNo, SlotNo};
 use crate::commit::{Claim, NoMemory, Tickets};
 use crate::frame::Kind;
 use crate::machine::Machine;
 use crate::memory::Memory;
-use crate::mistake::{self, Mistake};
 use crate::pt::{ENTRIES, Entry, Format, Table, UserRange};
 use crate::rmap::Member;
 use crate::tlb::{Broken, Scope};
@@ -44,11 +43,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             ForkMode::Eager => self.pages,
             ForkMode::CopyOnWrite => 0,
         };
-        let tickets = memory.take_tickets(self.tables + pages, Claim::Fork);
-        if tickets.is_err() && mistake::makes(Mistake::FailedForkLeaks) {
-            core::mem::forget(Context::new(memory, Claim::Kernel, None));
-        }
-        let tickets = tickets?;
+        let tickets = memory.take_tickets(self.tables + pages, Claim::Fork)?;
         let family = self.context.member().family;
         let mut child = Self::in_family(memory, Claim::Fork, Some(family))?;
         child.areas.add_for_child(&self.areas, memory)?;
@@ -85,7 +80,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         );
         // Some hart may still write a page that was evicted a moment ago, and that may even be back, read-only.
         let tightened = fork.tightened || self.context.member().has_stale_rights();
-        if tightened && !mistake::makes(Mistake::NoFlushAfterFork) {
+        if tightened {
             Broken::new((), Scope::Space)
                 .flush(&self.context)
                 .into_inner();
@@ -174,10 +169,7 @@ impl<M: Machine> Fork<'_, '_, M> {
                 self.tightened = true;
             }
             // Nobody can see the child's table yet.
-            target.store(
-                word & !lost_by_sharing::<M::Format>(word),
-                Ordering::Relaxed,
-            );
+            target.store(word & !M::Format::WRITABLE, Ordering::Relaxed);
         }
     }
 
@@ -220,15 +212,5 @@ impl<M: Machine> Fork<'_, '_, M> {
         let copy = copy.into_reference();
         self.memory.frames.record(copy).set_owner(self.family, page);
         M::Format::with_frame(word, copy)
-    }
-}
-
-/// What the child's entry of a shared page lacks: the right to write. By mistake 3, the mark too if the page was shared already.
-#[inline]
-fn lost_by_sharing<F: Format>(word: u64) -> u64 {
-    if mistake::makes(Mistake::MarkLostOnSecondFork) && word & F::WRITABLE == 0 {
-        F::WRITABLE | F::MAY_WRITE
-    } else {
-        F::WRITABLE
     }
 }

@@ -5,7 +5,6 @@ use super::{AddressSpace, Promise};
 use crate::addr::{PageNo, PageRange, VirtAddr};
 use crate::commit::{Claim, NoMemory, Shortage, Tickets};
 use crate::machine::Machine;
-use crate::mistake::{self, Mistake};
 use crate::phys;
 use crate::pt::{ENTRIES, Format, Permissions, UserPage, UserRange, Walk};
 
@@ -101,12 +100,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             .map(VirtAddr)
             .filter(|&end| end <= M::Format::USER_TOP)
             .ok_or(MapError::BadRange)?;
-        let mut start = old.page_up();
-        if mistake::makes(Mistake::RegrownHeapKeepsData) {
-            while let Some(kept) = self.areas.find(start) {
-                start = kept.pages.end;
-            }
-        }
+        let start = old.page_up();
         self.map(
             PageRange::new(start, new.page_up().max(start)),
             Permissions::READ | Permissions::WRITE,

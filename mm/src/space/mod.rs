@@ -46,7 +46,6 @@ use crate::addr::VirtAddr;
 use crate::commit::{Claim, NoMemory};
 use crate::machine::Machine;
 use crate::memory::Memory;
-use crate::mistake::{self, Mistake};
 use crate::pt::{Permissions, UserPage, Walk};
 
 /// Whether an area's pages are paid for before they are touched.
@@ -144,9 +143,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
 fn allows(permissions: Permissions, access: Access) -> bool {
     match access {
         Access::Read => permissions.intersects(Permissions::READ | Permissions::WRITE),
-        Access::Write => {
-            permissions.contains(Permissions::WRITE) || mistake::makes(Mistake::ReadOnlyGainsWrite)
-        }
+        Access::Write => permissions.contains(Permissions::WRITE),
         Access::Execute => permissions.contains(Permissions::EXECUTE),
     }
 }

@@ -3,7 +3,6 @@
 //! A hart may remember what is no longer so: that nothing was there, or that less was permitted. The answer is a fence (R4).
 
 use crate::addr::PageNo;
-use crate::mistake::{self, Mistake};
 use crate::tlb::Scope;
 
 /// Faults on translations that were good already, one after the other on one page.
@@ -38,7 +37,7 @@ impl Spurious {
             };
         }
         self.count += 1;
-        self.count <= Self::MOST || mistake::makes(Mistake::RetriesForEver)
+        self.count <= Self::MOST
     }
 }
 

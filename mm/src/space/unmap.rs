@@ -12,7 +12,6 @@ use crate::commit::NoMemory;
 use crate::frame::Kind;
 use crate::machine::Machine;
 use crate::memory::Memory;
-use crate::mistake::{self, Mistake};
 use crate::pt::{ENTRIES, Entry, Format, Table, UserPage, UserRange};
 use crate::tlb::{Batch, Referent, Scope};
 
@@ -45,9 +44,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             let cut = PageRange::new(new.page_up(), old.page_up());
             let cut = UserRange::all::<M::Format>().intersect(cut);
             self.make_room_to_remove(cut)?;
-            if !mistake::makes(Mistake::RegrownHeapKeepsData) {
-                self.unmap_with_room(cut);
-            }
+            self.unmap_with_room(cut);
             self.heap_break = new;
         }
         Ok(old)
@@ -222,9 +219,6 @@ impl<M: Machine> Memory<M> {
                 Entry::Table(frame) => {
                     debug_assert_eq!(self.frames.record(frame).kind(), Kind::Table);
                     self.free_below(self.table(frame), level - 1, ENTRIES);
-                    if mistake::makes(Mistake::TablesLeakAtExit) {
-                        continue;
-                    }
                     frame
                 }
             };

@@ -8,7 +8,6 @@ use crate::addr::{FrameNo, PageNo, PageRange};
 use crate::file::FilePage;
 use crate::machine::Machine;
 use crate::memory::Memory;
-use crate::mistake::{self, Mistake};
 use crate::pt::{Entry, Format, UserPage, UserRange, Walk};
 
 impl<M: Machine> AddressSpace<'_, M> {
@@ -73,12 +72,7 @@ impl<M: Machine> AddressSpace<'_, M> {
         }
         let page = PAGE_SIZE as u64;
         out[ProcCounter::Size as usize] = self.heap_break.0;
-        let resident = if mistake::makes(Mistake::ResidentGrowsOnCopy) {
-            self.pages
-        } else {
-            unique + shared
-        };
-        out[ProcCounter::Resident as usize] = resident * page;
+        out[ProcCounter::Resident as usize] = (unique + shared) * page;
         out[ProcCounter::Proportional as usize] = proportional;
         out[ProcCounter::Unique as usize] = unique * page;
         out[ProcCounter::Shared as usize] = shared * page;

@@ -9,17 +9,7 @@ use crate::addr::{FrameNo, PageNo, SlotNo};
 use crate::frame::Cached;
 use crate::machine::Machine;
 use crate::memory::Memory;
-use crate::mistake::{self, Mistake};
 use crate::space::Wait;
-
-/// What a slot has of the page it was just given to.
-const fn state_of_a_new_slot() -> Cached {
-    if mistake::makes(Mistake::FreesBeforeWritten) {
-        Cached::Clean
-    } else {
-        Cached::Dirty
-    }
-}
 
 /// What has become of a page that was seized for its eviction.
 pub(crate) enum Released {
@@ -63,7 +53,7 @@ impl<M: Machine> Memory<M> {
                 let slot = self.slots.take(free)?;
                 self.budget.note_slots_left(free.count());
                 record.add_reference();
-                self.attach(slot, frame, state_of_a_new_slot());
+                self.attach(slot, frame, Cached::Dirty);
                 Some(slot)
             })?;
             self.slots.record(slot).add_reference();

@@ -15,7 +15,7 @@ use crate::addr::{FrameNo, FrameRange, PageNo, PageRange, VirtAddr};
 use crate::frame::FrameRecord;
 use crate::machine::Machine;
 use crate::memory::{Layout, Memory};
-use crate::pt::{Sv39, UserPage, UserRange};
+use crate::pt::{Format, Sv39, Table, UserPage, UserRange};
 use crate::reclaim::Reclaimed;
 use crate::space::copy::{self, CopyError, CopyFailure};
 use crate::space::{Access, AddressSpace, Resolution, Wait};
@@ -140,10 +140,16 @@ fn run(
     result.map_err(|error| error.why)
 }
 
+/// Gives hardware the right to write by an entry, whoever shares the page.
+pub(crate) fn let_write(table: Table<'_>, index: usize) {
+    let word = table.get(index);
+    assert!(table.replace(index, word, word | Sv39::WRITABLE));
+}
+
 /// Resolves a fault in a space.
 pub fn settle(space: &mut Space, address: VirtAddr, access: Access) -> Result<(), CopyFailure> {
     let memory = space.context().memory();
-    settle_by(memory, || space.resolve_for_kernel(address, access))
+    settle_by(memory, || space.resolve(address, access))
 }
 
 /// Resolves a fault, with the part of the kernel: what must be read is read, and what must be evicted is written.

@@ -5,7 +5,7 @@ use crate::addr::{FrameNo, VirtAddr};
 use crate::audit::Finding;
 use crate::commit::Claim;
 use crate::pt::{Format, Sv39, Table, Walk};
-use crate::testing::{memory, user_page, write};
+use crate::testing::{let_write, memory, user_page, write};
 
 /// A parent and a child that share a page; what the audit says after `damage`.
 fn audit_after(
@@ -84,7 +84,7 @@ fn a_page_that_is_the_kernels() {
 fn only_what_is_the_kernels_own_may_pass() {
     let finding = audit_after(|memory, _, frame, _| memory.frames.record(frame).add_reference());
     assert!(!finding.unwrap().may_pass(), "{finding:?}");
-    let finding = audit_after(|_, _, _, table| table.add_bits(1, Sv39::WRITABLE));
+    let finding = audit_after(|_, _, _, table| let_write(table, 1));
     assert!(!finding.unwrap().may_pass(), "{finding:?}");
     let finding = audit_after(|memory, _, _, _| {
         std::mem::forget(memory.take_tickets(1, Claim::Kernel));
@@ -113,7 +113,7 @@ fn who_refers_to_a_frame_can_be_told() {
 
 #[test]
 fn a_shared_page_that_can_be_written() {
-    let finding = audit_after(|_, _, _, table| table.add_bits(1, Sv39::WRITABLE));
+    let finding = audit_after(|_, _, _, table| let_write(table, 1));
     assert!(
         matches!(
             finding,
@@ -142,7 +142,7 @@ fn a_page_of_text_that_can_be_written() {
     let Walk::Leaf(table, index) = memory.walk(space.context().root(), user_page(0)) else {
         panic!("mapped")
     };
-    table.add_bits(index, Sv39::WRITABLE);
+    let_write(table, index);
     assert_eq!(
         memory.audit([&space]),
         Err(Finding::Writable {

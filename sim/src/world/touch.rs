@@ -6,16 +6,13 @@ use mm::space::{Access, Resolution, Wait};
 
 use abi::{MemCounter, PageInfo};
 
-use super::{Process, Space, World};
+use super::{Process, World};
 use crate::machine::{SimMachine, WORD};
 use crate::model::Page;
 use crate::walker::Touch;
 
 /// A fault that is resolved so often in a row and comes back is one that nothing cures.
 const TRIES: u32 = 150;
-
-/// A way to resolve a fault.
-type Resolve<'m> = fn(&mut Space<'m>, VirtAddr, Access) -> Resolution<'m, SimMachine>;
 
 impl<'m> World<'m> {
     /// The program touches a word, faulting as often as it must.
@@ -30,7 +27,7 @@ impl<'m> World<'m> {
             if machine.touch(address, touch, word) {
                 return;
             }
-            let resolved = self.resolve(process, address, touch.access(), Space::resolve);
+            let resolved = self.resolve(process, address, touch.access());
             if resolved.is_err() {
                 return;
             }
@@ -38,16 +35,15 @@ impl<'m> World<'m> {
         self.diverge(|| format!("{touch:?} at {:#x} faults for ever", address.0));
     }
 
-    /// Has `mm` resolve a fault by one of its ways and compares the answer. An error is the end of the copy or the program; it
+    /// Has `mm` resolve a fault and compares the answer. An error is the end of the copy or the program; it
     /// may be that the space is locked by somebody, or that the page comes later.
     pub(super) fn resolve(
         &self,
         process: &Process<'m>,
         address: VirtAddr,
         access: Access,
-        by: Resolve<'m>,
     ) -> Result<(), CopyFailure> {
-        let wait = match self.resolve_once(process, address, access, by)? {
+        let wait = match self.resolve_once(process, address, access)? {
             Some(wait) => wait,
             None => return Ok(()),
         };
@@ -79,7 +75,6 @@ impl<'m> World<'m> {
         process: &Process<'m>,
         address: VirtAddr,
         access: Access,
-        by: Resolve<'m>,
     ) -> Result<Option<Wait<'m, SimMachine>>, CopyFailure> {
         let mut space = process
             .space
@@ -88,7 +83,7 @@ impl<'m> World<'m> {
         let space = space.as_mut().ok_or(CopyFailure::Denied)?;
         let before = space.page_info(address.page());
         process.prepare_to_copy(address.page(), access);
-        let resolution = by(space, address, access);
+        let resolution = space.resolve(address, access);
         process.copying.take();
         let after = space.page_info(address.page());
         self.count(|tally| tally.faults += 1);
@@ -156,7 +151,7 @@ impl<'m> World<'m> {
     pub(super) fn kernel_read(&self, process: &Process<'m>, address: VirtAddr, words: usize) {
         let mut buffer = vec![0; words * WORD];
         let copied = copy_in(self.memory.machine(), address, &mut buffer, |at, access| {
-            self.resolve(process, at, access, Space::resolve_for_kernel)
+            self.resolve(process, at, access)
         });
         self.note_refusal(copied.is_err_and(|error| error.why == CopyFailure::NoMemory));
     }
@@ -166,7 +161,7 @@ impl<'m> World<'m> {
             .flat_map(|_| self.new_word().to_ne_bytes())
             .collect();
         let copied = copy_out(self.memory.machine(), address, &buffer, |at, access| {
-            self.resolve(process, at, access, Space::resolve_for_kernel)
+            self.resolve(process, at, access)
         });
         self.note_refusal(copied.is_err_and(|error| error.why == CopyFailure::NoMemory));
     }

@@ -1,13 +1,13 @@
 //! `cargo xtask grade --self-test`: kernels of which it is known how they must do. A stand-in that
 //! goes every way a kernel can go, our own kernel, and variants of it that each make a mistake of
-//! `mm::mistake`. Grading is worth something only if the broken ones fail, by the tests that are
-//! meant for their mistakes, and the unbroken one passes. The kernel's own audit must find some of the mistakes, too.
+//! the museum. Grading is worth something only if the broken ones fail, by the tests that are meant
+//! for their mistakes, and the unbroken one passes. The kernel's own audit must report those that
+//! leave something wrong in the books when a test is over.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use mm::mistake::Mistake;
 
 use super::grader::{BOOT_SUITE, Grader};
 use super::suite::COWTEST;
@@ -15,6 +15,7 @@ use super::verdict::{Graded, Verdict};
 use super::{audited, stand_in};
 use crate::build::{self, mistaken_kernel};
 use crate::image::{self, Geometry};
+use crate::museum::{self, Copy};
 use crate::progress::spinner;
 use crate::setup::{Toolchain, ensure_cross_compiler};
 use crate::workspace::Workspace;
@@ -23,34 +24,6 @@ use crate::workspace::Workspace;
 const HARTS: u8 = 2;
 /// No test of ours is silent for so long, even on a busy host.
 const STALL: Duration = Duration::from_secs(40);
-
-/// The mistakes that show in this emulator, each with the tests that must catch it. Missing are 8
-/// and 15: the emulator's harts never use a stale translation after its frame is gone, and always
-/// fetch what was written last.
-const EXPECTED: &[(Mistake, &[&str])] = &[
-    (Mistake::EightBitCount, &["sharers"]),
-    (Mistake::StaleOwnerCount, &["simple", "grandchild"]),
-    (Mistake::MarkLostOnSecondFork, &["grandchild"]),
-    (Mistake::ReadOnlyGainsWrite, &["text", "readonly"]),
-    (Mistake::FailedForkLeaks, &["tables"]),
-    (Mistake::KernelWritesShared, &["file"]),
-    (Mistake::NoFlushAfterFork, &["stale"]),
-    (Mistake::TablesLeakAtExit, &["cost", "execleak"]),
-    (Mistake::PanicsWithoutMemory, &["oom"]),
-    (Mistake::GuardIsFilled, &["guard"]),
-    (Mistake::RetriesForEver, &["text", "guard", "outside"]),
-    (Mistake::RegrownHeapKeepsData, &["regrow"]),
-    (Mistake::LastOwnerCopies, &["chain", "address"]),
-    (Mistake::ResidentGrowsOnCopy, &["cost"]),
-    (Mistake::KillLosesCopy, &["kill"]),
-];
-
-/// Those that the kernel's own audit must report as well. The others leave nothing in the books that is wrong when a test is over.
-const AUDITED: &[Mistake] = &[
-    Mistake::FailedForkLeaks,
-    Mistake::TablesLeakAtExit,
-    Mistake::ResidentGrowsOnCopy,
-];
 
 /// Grades all of them; 1 if one did not do as it must.
 pub fn run(workspace: &Workspace, toolchain: &Toolchain, filter: Option<&str>) -> Result<u8> {
@@ -67,20 +40,23 @@ pub fn run(workspace: &Workspace, toolchain: &Toolchain, filter: Option<&str>) -
     line(&verdict(good), "unbroken", begin, &summary(&unbroken));
 
     let (mut all, mut caught) = (0, 0);
-    for &(mistake, tests) in EXPECTED {
-        if filter.is_some_and(|part| !mistake.name().contains(part)) {
-            continue;
-        }
+    let mut mistakes = museum::all(workspace.root())?;
+    // The others do not show in this emulator.
+    mistakes.retain(|mistake| !mistake.cowtest.is_empty());
+    mistakes.retain(|mistake| filter.is_none_or(|part| mistake.name.contains(part)));
+    let copy = Copy::open(workspace)?;
+    for mistake in &mistakes {
         let begin = Instant::now();
-        let name = format!("mistake {:2} {}", mistake.number(), mistake.name());
+        let name = format!("mistake {:2} {}", mistake.number, mistake.name);
         let watching = spinner(name.clone());
-        let kernel = mistaken_kernel(workspace, toolchain, mistake)?;
+        let kernel = mistaken_kernel(&copy, toolchain, mistake)?;
         let graded = grade(workspace, &kernel, &image)?;
-        let audit = AUDITED
-            .contains(&mistake)
+        let audit = mistake
+            .audited
             .then(|| audited::finding(workspace, &kernel, &image, HARTS));
         drop(watching);
-        let missed: Vec<_> = tests
+        let missed: Vec<_> = mistake
+            .cowtest
             .iter()
             .filter(|test| {
                 !graded

@@ -1,22 +1,29 @@
 //! `cargo xtask museum`: mistakes that other systems made, and for each a test of its own.
 //!
-//! A test is worth something only if it passes on the code and fails on the mistake, so both are
-//! run, one line for each mistake. Where a mistake is made decides what runs: the unit tests of the
-//! memory system ([`mod@unit`]), or a program in the emulator ([`guest`]).
+//! The folder `museum/` has a patch and a page for each ([`mod@mistake`]). A test is worth something
+//! only if it passes on the code and fails on the mistake, so both are run, in a copy of the sources
+//! ([`mod@copy`]), one line for each mistake. What runs are unit tests of the memory system
+//! ([`mod@unit`]) or, where these cannot see the mistake, programs in the emulator ([`guest`]).
 
+mod copy;
 mod guest;
+mod mistake;
+mod patch;
 mod unit;
 
+use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
-use mm::mistake::Mistake;
 
 use crate::progress::spinner;
 use crate::workspace::Workspace;
 
 use guest::Guest;
 use unit::Tests;
+
+pub use copy::Copy;
+pub use mistake::{Mistake, all};
 
 /// A test of the museum that has been run both ways.
 struct Exhibit {
@@ -43,20 +50,22 @@ impl Exhibit {
 /// Shows the mistakes whose names contain the filter; 1 if a test is missing, or passes or fails where
 /// it must not.
 pub fn run(workspace: &Workspace, filter: Option<&str>) -> Result<u8> {
-    let wanted = |mistake: &&Mistake| filter.is_none_or(|part| mistake.name().contains(part));
-    let mistakes: Vec<Mistake> = Mistake::ALL.iter().filter(wanted).copied().collect();
+    let mut mistakes = all(workspace.root())?;
+    mistakes.retain(|mistake| filter.is_none_or(|part| mistake.name.contains(part)));
     if mistakes.is_empty() {
         bail!("no mistake has a name like that; without a filter all are listed");
     }
-    let unbroken = Tests::build(workspace, None)?;
+    let copy = Copy::open(workspace)?;
+    let unbroken = Tests::build(&copy, None)?;
     let (mut passed, mut caught) = (0, 0);
-    for &mistake in &mistakes {
+    for mistake in &mistakes {
         let begin = Instant::now();
         let exhibit = {
-            let _sign = spinner(format!("mistake {}: {}", mistake.number(), mistake.name()));
-            match guest::test_for(mistake) {
-                Some(test) => Guest::new(workspace)?.show(test, mistake)?,
-                None => unit::show(workspace, &unbroken, mistake)?,
+            let _sign = spinner(format!("mistake {}: {}", mistake.number, mistake.name));
+            if mistake.in_the_kernel {
+                Guest::new(workspace)?.show(&copy, mistake)?
+            } else {
+                unit::show(&copy, &unbroken, mistake)?
             }
         };
         passed += usize::from(exhibit.passed);
@@ -68,7 +77,7 @@ pub fn run(workspace: &Workspace, filter: Option<&str>) -> Result<u8> {
     Ok(u8::from(passed < all || caught < all))
 }
 
-fn line(mistake: Mistake, exhibit: &Exhibit, seconds: f64) -> String {
+fn line(mistake: &Mistake, exhibit: &Exhibit, seconds: f64) -> String {
     let tests = if exhibit.tests.is_empty() {
         "NO TEST is named after it".to_owned()
     } else {
@@ -78,9 +87,21 @@ fn line(mistake: Mistake, exhibit: &Exhibit, seconds: f64) -> String {
         "test {:6}  mutant {:6}  {:2} {:24} {seconds:6.1} s  {tests}",
         if exhibit.passed { "passed" } else { "FAILED" },
         if exhibit.caught { "caught" } else { "MISSED" },
-        mistake.number(),
-        mistake.name(),
+        mistake.number,
+        mistake.name,
     )
+}
+
+/// Returns what is wrong in the museum: a folder that cannot be read, or a patch without a place.
+pub fn problems(root: &Path) -> Vec<String> {
+    match all(root) {
+        Ok(mistakes) => mistakes
+            .iter()
+            .filter_map(|mistake| mistake.changes(root).err())
+            .map(|error| format!("{error:#}"))
+            .collect(),
+        Err(error) => vec![format!("{error:#}")],
+    }
 }
 
 fn summary(all: usize, passed: usize, caught: usize) -> String {
@@ -95,7 +116,9 @@ mod tests {
     fn a_mistake_without_a_test_is_no_success() {
         let exhibit = Exhibit::new(Vec::new(), true, true);
         assert!(!exhibit.passed && !exhibit.caught);
-        let said = line(Mistake::EightBitCount, &exhibit, 1.0);
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent();
+        let mistakes = all(root.expect("a workspace")).expect("a museum");
+        let said = line(&mistakes[0], &exhibit, 1.0);
         assert!(said.contains("FAILED") && said.contains("MISSED") && said.contains("NO TEST"));
     }
 }

@@ -1,38 +1,36 @@
-//! The unit tests of the memory system, on a mistake that was put back (`mm::mistake`).
+//! The unit tests of the memory system, with and without a mistake in the sources.
 //!
-//! Each mistake is another build of `mm`; they share a target folder of their own, so that ordinary
-//! builds stay as they are. A test is a mistake's own if it is named after its number.
+//! All builds come from the copy of the sources. A test is a mistake's own if it is named after the
+//! mistake's number.
 
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use mm::mistake::{self, Mistake};
 
-use super::Exhibit;
+use super::{Copy, Exhibit, Mistake};
 use crate::build;
 use crate::check::host_cargo;
 use crate::process::run_bounded;
-use crate::workspace::Workspace;
 
 /// The tests take seconds; a mistake can make one of them run for ever.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The program with the unit tests, with a mistake in it or without any. The next build takes its
-/// place, so it is copied out of the way.
+/// The program with the unit tests, with a mistake in it or without any. Because the next build
+/// takes its place, it is copied out of the way.
 pub struct Tests {
     program: PathBuf,
 }
 
 /// Runs the tests that are a mistake's own, on the code as it is and on the mistake.
-pub fn show(workspace: &Workspace, unbroken: &Tests, mistake: Mistake) -> Result<Exhibit> {
+pub fn show(copy: &Copy, unbroken: &Tests, mistake: &Mistake) -> Result<Exhibit> {
     let tests = unbroken.named_after(mistake)?;
     if tests.is_empty() {
         return Ok(Exhibit::new(tests, false, false));
     }
     let passed = unbroken.passing(&tests)?;
-    let mistaken = Tests::build(workspace, Some(mistake))?;
+    let mistaken = Tests::build(copy, Some(mistake))?;
     ensure!(
         mistaken.named_after(mistake)? == tests,
         "the build with the mistake has other tests than the one without"
@@ -43,16 +41,17 @@ pub fn show(workspace: &Workspace, unbroken: &Tests, mistake: Mistake) -> Result
 }
 
 impl Tests {
-    /// Builds them.
-    pub fn build(workspace: &Workspace, mistake: Option<Mistake>) -> Result<Self> {
+    /// Builds the tests of the copy, with this mistake or without any.
+    pub fn build(copy: &Copy, mistake: Option<&Mistake>) -> Result<Self> {
+        copy.make(mistake)?;
+        let workspace = &copy.workspace;
         let mut command = host_cargo(
             workspace,
             &["test", "--no-run", "--package", "mm", "--lib", "--quiet"],
         );
         command
             .args(["--profile", "quick", "--target-dir"])
-            .arg(workspace.target().join("mistakes"))
-            .env(mistake::VARIABLE, mistake.map_or("", Mistake::name));
+            .arg(workspace.target());
         let built = build::build(command, "tests of mm")?
             .pop()
             .context("cargo built no tests")?;
@@ -63,13 +62,13 @@ impl Tests {
     }
 
     /// The names of the tests that are a mistake's own.
-    fn named_after(&self, mistake: Mistake) -> Result<Vec<String>> {
+    fn named_after(&self, mistake: &Mistake) -> Result<Vec<String>> {
         let listed = run_bounded(
             Command::new(&self.program).args(["--list", "--format", "terse"]),
             LIMIT,
         )?;
         ensure!(listed.success(), "the tests of mm cannot be listed");
-        Ok(named(&listed.output, mistake.number()))
+        Ok(named(&listed.output, mistake.number))
     }
 
     /// Those of the tests that pass.

@@ -4,10 +4,10 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use mm::mistake::Mistake;
 
 use super::Filter;
 use super::report::{Report, Verdict};
+use crate::museum::{self, Copy, Mistake};
 use crate::oracle::build;
 use crate::process::{Finished, run_bounded};
 use crate::workspace::Workspace;
@@ -17,35 +17,40 @@ const ARGUMENTS: [&str; 4] = ["--steps=1000000", "--harts=8", "--seed=1", "--thr
 /// Ten times what a calm machine needs.
 const LIMIT: Duration = Duration::from_secs(240);
 
-/// Mistakes that only stale translations show.
-const CAUGHT: [Mistake; 2] = [Mistake::NoFlushAfterFork, Mistake::FreesBeforeFlush];
-
-/// Runs those that are asked for.
+/// Runs what is asked for: the oracle on the tree, and on each known mistake that it must find.
 pub fn run(workspace: &Workspace, filter: &Filter, report: &Report) {
     let name = "oracle: random programs agree with the model";
     if filter.admits(name) {
         report.attempt(name, || {
-            let (ran, time) = simulate(workspace, None)?;
+            let (ran, time) = simulate(workspace)?;
             report.result(name, time, verdict(&ran, ran.success()));
             Ok(())
         });
     }
-    for mistake in CAUGHT {
-        let name = format!("oracle: mistake {} is found", mistake.name());
-        if filter.admits(&name) {
-            report.attempt(&name, || {
-                let (ran, time) = simulate(workspace, Some(mistake))?;
-                let found = ran.status.and_then(|status| status.code()) == Some(1)
-                    && ran.output.contains("1 divergence");
-                report.result(&name, time, verdict(&ran, found));
-                Ok(())
-            });
+    report.attempt("oracle: known mistakes", || {
+        let mut mistakes = museum::all(workspace.root())?;
+        mistakes.retain(|mistake| mistake.simulated && filter.admits(&name_of(mistake)));
+        if mistakes.is_empty() {
+            return Ok(());
         }
-    }
+        let copy = Copy::open(workspace)?;
+        for mistake in &mistakes {
+            copy.make(Some(mistake))?;
+            let (ran, time) = simulate(&copy.workspace)?;
+            let found = ran.status.and_then(|status| status.code()) == Some(1)
+                && ran.output.contains("1 divergence");
+            report.result(&name_of(mistake), time, verdict(&ran, found));
+        }
+        Ok(())
+    });
 }
 
-fn simulate(workspace: &Workspace, mistake: Option<Mistake>) -> Result<(Finished, Duration)> {
-    let simulator = build(workspace, mistake)?;
+fn name_of(mistake: &Mistake) -> String {
+    format!("oracle: mistake {} is found", mistake.name)
+}
+
+fn simulate(workspace: &Workspace) -> Result<(Finished, Duration)> {
+    let simulator = build(workspace)?;
     let begin = Instant::now();
     let ran = run_bounded(Command::new(simulator).args(ARGUMENTS), LIMIT)
         .context("the simulator was built")?;

@@ -5,7 +5,7 @@ use crate::addr::{FrameNo, VirtAddr};
 use crate::audit::Finding;
 use crate::file::{FileMap, FilePage};
 use crate::pt::{Format, Sv39, Table, Walk};
-use crate::testing::{WRITE, audit, memory, read, user_page, write};
+use crate::testing::{WRITE, audit, let_write, memory, read, user_page, write};
 
 /// Two spaces that map a file shared and privately and have read its first page; what the audit says after `damage`.
 fn audit_after(
@@ -35,7 +35,7 @@ fn audit_after(
 
 #[test]
 fn a_page_that_can_be_written_and_is_not_dirty() {
-    let finding = audit_after(|_, _, [shared, _]| shared.add_bits(0, Sv39::WRITABLE));
+    let finding = audit_after(|_, _, [shared, _]| let_write(shared, 0));
     assert!(
         matches!(finding, Some(Finding::Writable { .. })),
         "{finding:?}"
@@ -43,13 +43,13 @@ fn a_page_that_can_be_written_and_is_not_dirty() {
     assert_eq!(
         audit_after(|memory, frame, [shared, _]| {
             memory.dirty_file_page(frame);
-            shared.add_bits(0, Sv39::WRITABLE);
+            let_write(shared, 0);
         }),
         None
     );
     let finding = audit_after(|memory, frame, [_, private]| {
         memory.dirty_file_page(frame);
-        private.add_bits(0, Sv39::WRITABLE);
+        let_write(private, 0);
     });
     assert!(
         matches!(finding, Some(Finding::Writable { .. })),

@@ -1,0 +1,217 @@
+//! The known mistakes, as the folder `museum/` has them: a folder each, named `NN-name`, with a
+//! patch that puts the mistake into the tree and a page about it.
+//!
+//! Invariant: a [`Mistake`] that was read has a page that names its tests. The page is for people;
+//! its table is for [`super`], [`crate::grade`] and the oracle's own test, so neither can say
+//! anything else than the other.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use regex::Regex;
+
+use super::patch::Patch;
+
+/// The folder of the museum in the tree.
+const MUSEUM: &str = "museum";
+const PATCH: &str = "mistake.patch";
+const PAGE: &str = "README.md";
+
+/// The rows that the table of every page has.
+const ROWS: [&str; 6] = [
+    "made by",
+    "shows as",
+    "unit test",
+    "cowtest",
+    "audit",
+    "oracle",
+];
+/// What a row says if there is nothing.
+const NOTHING: &str = "-";
+
+/// A mistake that copy-on-write kernels are known to have made.
+pub struct Mistake {
+    /// Its number in the list of `docs/rules.md`.
+    pub number: u8,
+    /// Its short name.
+    pub name: String,
+    /// The tests of `cowtest` that see it in the emulator.
+    pub cowtest: Vec<String>,
+    /// The kernel's audit reports it.
+    pub audited: bool,
+    /// The simulated machine of `sim` finds it.
+    pub simulated: bool,
+    /// It is made where only the emulator goes, so no unit test can see it.
+    pub in_the_kernel: bool,
+    /// Its folder, as seen from the root of the tree.
+    folder: PathBuf,
+    patch: String,
+}
+
+/// Returns the mistakes of the tree with this root, in the order of their numbers.
+pub fn all(root: &Path) -> Result<Vec<Mistake>> {
+    let museum = root.join(MUSEUM);
+    let mut mistakes = Vec::new();
+    for entry in fs::read_dir(&museum).with_context(|| format!("no {}", museum.display()))? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            let folder = Path::new(MUSEUM).join(entry.file_name());
+            let mistake =
+                Mistake::read(root, &folder).with_context(|| folder.display().to_string())?;
+            mistakes.push(mistake);
+        }
+    }
+    mistakes.sort_by_key(|mistake| mistake.number);
+    for pair in mistakes.windows(2) {
+        ensure!(
+            pair[0].number != pair[1].number,
+            "two mistakes have the number {}",
+            pair[0].number
+        );
+    }
+    Ok(mistakes)
+}
+
+impl Mistake {
+    fn read(root: &Path, folder: &Path) -> Result<Self> {
+        let text = |name: &str| {
+            let path = root.join(folder).join(name);
+            fs::read_to_string(&path).with_context(|| format!("cannot read {name}"))
+        };
+        let name = folder
+            .file_name()
+            .and_then(|name| name.to_str())
+            .context("a strange name")?;
+        let (number, name) = name
+            .split_once('-')
+            .context("the folder is not named NN-name")?;
+        let page = Page::parse(&text(PAGE)?)?;
+        let number = number.parse()?;
+        ensure!(
+            page.number == number,
+            "the page's title says {} and the folder {number}",
+            page.number
+        );
+        Ok(Self {
+            number,
+            name: name.to_owned(),
+            cowtest: page.names("cowtest"),
+            audited: page.says("audit"),
+            simulated: page.says("oracle"),
+            in_the_kernel: !page.says("unit test"),
+            folder: folder.to_owned(),
+            patch: text(PATCH)?,
+        })
+    }
+
+    /// Returns the files that the mistake changes, as seen from the root, with their new text.
+    pub fn changes(&self, root: &Path) -> Result<Vec<(PathBuf, String)>> {
+        let patch = self.folder.join(PATCH);
+        let changed = Patch::parse(&self.patch).and_then(|patch| {
+            let apply = |file: &super::patch::FilePatch| {
+                let text = fs::read_to_string(root.join(&file.path))
+                    .with_context(|| format!("cannot read {}", file.path.display()))?;
+                Ok((file.path.clone(), file.apply(&text)?))
+            };
+            patch.files.iter().map(apply).collect()
+        });
+        changed.with_context(|| {
+            format!(
+                "{patch} does not apply: make the mistake in the code by hand, `git diff > {patch}`, \
+                 and take it back",
+                patch = patch.display()
+            )
+        })
+    }
+}
+
+/// What the page of a mistake says for machines.
+struct Page {
+    number: u8,
+    rows: Vec<(String, String)>,
+}
+
+impl Page {
+    fn parse(text: &str) -> Result<Self> {
+        let title = Regex::new(r"^# Mistake (\d+): \S")?;
+        let number = title
+            .captures(text)
+            .context("the page does not begin with `# Mistake NN: ...`")?[1]
+            .parse()?;
+        let row = Regex::new(r"(?m)^\| ([a-z ]+) \| (.+) \|$")?;
+        let rows: Vec<(String, String)> = row
+            .captures_iter(text)
+            .map(|found| (found[1].to_owned(), found[2].to_owned()))
+            .collect();
+        let keys: Vec<&str> = rows.iter().map(|(key, _)| key.as_str()).collect();
+        if keys != ROWS {
+            bail!("the page's table has the rows {keys:?}, and must have {ROWS:?}");
+        }
+        Ok(Self { number, rows })
+    }
+
+    fn row(&self, key: &str) -> &str {
+        let found = self.rows.iter().find(|(name, _)| name == key);
+        found.map_or(NOTHING, |(_, value)| value)
+    }
+
+    /// Whether a row says something.
+    fn says(&self, key: &str) -> bool {
+        self.row(key) != NOTHING
+    }
+
+    /// What stands in backquotes in a row.
+    fn names(&self, key: &str) -> Vec<String> {
+        self.row(key)
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .map(str::to_owned)
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str = "# Mistake 7: no flush\n\nText.\n\n| | |\n|---|---|\n\
+        | made by | somebody |\n| shows as | writes |\n| unit test | `mistake_07_...` |\n\
+        | cowtest | `stale`, `fork` |\n| audit | - |\n| oracle | a divergence |\n";
+
+    #[test]
+    fn a_page_says_which_tests_see_the_mistake() {
+        let page = Page::parse(PAGE).expect("a good page");
+        assert_eq!(page.number, 7);
+        assert_eq!(page.names("cowtest"), ["stale", "fork"]);
+        assert!(page.says("oracle") && page.says("unit test"));
+        assert!(!page.says("audit") && page.names("audit").is_empty());
+    }
+
+    #[test]
+    fn a_page_that_leaves_something_open_is_refused() {
+        for (what, with) in [
+            ("# Mistake 7: no", "# Mistake: no"),
+            ("# Mistake 7: no", "# Mistake seven: no"),
+            ("| audit | - |\n", ""),
+            ("| made by | somebody |", "| made by |  |"),
+        ] {
+            let page = PAGE.replace(what, with);
+            assert_ne!(page, PAGE);
+            assert!(Page::parse(&page).is_err(), "{page}");
+        }
+    }
+
+    #[test]
+    fn every_mistake_of_the_tree_is_understood_and_has_a_number_of_its_own() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
+        let mistakes = all(root.expect("a workspace")).expect("a museum");
+        let numbers: Vec<u8> = mistakes.iter().map(|mistake| mistake.number).collect();
+        assert!(numbers.is_sorted());
+        assert!(
+            (1..=19).all(|number| numbers.contains(&number)),
+            "{numbers:?}"
+        );
+    }
+}
