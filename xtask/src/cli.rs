@@ -24,7 +24,18 @@ use crate::swap::Fault;
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub invocation: Invocation,
+}
+
+/// What xtask is started for.
+#[derive(Subcommand)]
+pub enum Invocation {
+    /// What a person asks for.
+    #[command(flatten)]
+    Command(Command),
+    /// Become a program that ends with process PARENT
+    #[command(hide = true)]
+    Guard(GuardArguments),
 }
 
 /// The things xtask does.
@@ -240,6 +251,17 @@ pub struct GdbArguments {
     /// Handed to gdb, after `--`
     #[arg(last = true, value_name = "GDB ARGUMENTS")]
     pub gdb: Vec<String>,
+}
+
+/// Arguments of `guard`.
+#[derive(Args)]
+pub struct GuardArguments {
+    /// The process that starts this one
+    pub parent: i32,
+
+    /// The program and its arguments
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    pub command: Vec<OsString>,
 }
 
 /// How fork copies memory, as the kernel option `fork=` spells it.

@@ -12,6 +12,7 @@ use anyhow::{Error, Result};
 
 use crate::build;
 use crate::cli::GdbArguments;
+use crate::guard::guarded_by_successor;
 use crate::image::{self, Geometry};
 use crate::launch;
 use crate::qemu::{Console, Disk, Keep};
@@ -35,7 +36,8 @@ pub fn run(workspace: &Workspace, arguments: GdbArguments) -> Result<u8> {
     machine.debugger = Some("stdio".to_owned());
     let log = workspace.temporary("console.log");
     eprintln!("xtask: the console is written to {}", log.display());
-    let emulator = shell_command(&machine.command(&Console::File(log)));
+    let emulator = guarded_by_successor(&machine.command(&Console::File(log)))?;
+    let emulator = shell_command(&emulator);
     let failure = Command::new("gdb-multiarch")
         .arg("-q")
         .arg(&guests.kernel)

@@ -49,16 +49,16 @@ pub fn run(workspace: &Workspace, arguments: RunArguments) -> Result<u8> {
     let expect = arguments.expect.as_ref();
     let outcome = match &arguments.exec {
         None if expect.is_none() => {
-            let vm = Vm::start(machine.command(&Console::WithMonitor), Keyboard::Terminal)?;
+            let vm = Vm::boot(&machine, &Console::WithMonitor, Keyboard::Terminal)?;
             console::interactive(vm, deadline(&arguments))?
         }
         Some(line) if arguments.image.is_some() => {
-            let vm = Vm::start(machine.command(&Console::Plain), Keyboard::Typed)?;
+            let vm = Vm::boot(&machine, &Console::Plain, Keyboard::Typed)?;
             exec::at_the_prompt(vm, line, expect, deadline(&arguments))?
         }
         line => {
             machine.line.clone_from(line);
-            let vm = Vm::start(machine.command(&Console::Plain), Keyboard::Absent)?;
+            let vm = Vm::boot(&machine, &Console::Plain, Keyboard::Absent)?;
             exec::to_the_end(vm, expect, deadline(&arguments))?
         }
     };

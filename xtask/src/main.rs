@@ -13,9 +13,11 @@ mod check;
 mod cli;
 mod console;
 mod coverage;
+mod ending;
 mod exec;
 mod gdb;
 mod grade;
+mod guard;
 mod image;
 mod launch;
 mod museum;
@@ -40,12 +42,17 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 
-use cli::{Cli, Command};
+use cli::{Cli, Command, Invocation};
 use outcome::EXIT_TROUBLE;
 use workspace::Workspace;
 
 fn main() -> ExitCode {
-    match dispatch(Cli::parse().command) {
+    let done = match Cli::parse().invocation {
+        Invocation::Command(command) => dispatch(command),
+        Invocation::Guard(arguments) => guard::run(&arguments),
+    };
+    ending::wait_if_ending();
+    match done {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("xtask: {error:#}");
@@ -55,6 +62,7 @@ fn main() -> ExitCode {
 }
 
 fn dispatch(command: Command) -> Result<u8> {
+    ending::end_children_too()?;
     let workspace = Workspace::open()?;
     match command {
         Command::Setup => setup::everything(&workspace),

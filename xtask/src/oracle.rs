@@ -9,13 +9,14 @@ use anyhow::{Context, Result};
 
 use crate::build;
 use crate::check::host_cargo;
+use crate::guard::guarded;
 use crate::process::run_inherited;
 use crate::workspace::Workspace;
 
 /// Builds and runs it; its exit code.
 pub fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<u8> {
     let simulator = build(workspace)?;
-    let status = run_inherited(Command::new(simulator).args(arguments))?;
+    let status = run_inherited(&mut guarded(Command::new(simulator).args(arguments)))?;
     Ok(u8::from(!status.success()))
 }
 

@@ -1,7 +1,8 @@
 //! Running other programs, with a limit on how long.
 //!
 //! Invariant: a program that overstays is killed together with everything it started, so that
-//! nothing goes on behind the person's back.
+//! nothing goes on behind the person's back. So every bounded program leads a process group;
+//! Ctrl-C reaches it through [`crate::ending`].
 
 use std::io::Read;
 use std::os::unix::process::CommandExt;
@@ -10,6 +11,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal, kill_process_group};
 
 /// How a bounded program ended.
 pub struct Finished {
@@ -112,14 +114,10 @@ fn wait_until(child: &mut Child, deadline: Instant) -> Result<Option<ExitStatus>
     }
 }
 
-/// Kills a child that leads a process group, and the group. The standard library can only kill
-/// the child, so the group goes by the shell's `kill`; a program of that name is not everywhere.
+/// Kills a child that leads a process group, and the group.
 fn kill_group(child: &mut Child) {
-    let _ = Command::new("sh")
-        .args(["-c", &format!("kill -KILL -{}", child.id())])
-        .stderr(Stdio::null())
-        .status();
-    let _ = child.kill();
+    // Nobody may be left in the group, which is as good.
+    let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
     let _ = child.wait();
 }
 

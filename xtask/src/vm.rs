@@ -1,6 +1,6 @@
 //! A running guest: its console as a stream of events, its keyboard, its end.
 //!
-//! Invariant: an emulator does not outlive its [`Vm`].
+//! Invariant: an emulator does not outlive its [`Vm`], nor the thread that booted it.
 
 use std::io::{Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -10,8 +10,10 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
+use crate::guard::guarded;
 use crate::outcome::Outcome;
 use crate::process::{self, collect};
+use crate::qemu::{Console, Machine};
 use crate::watch;
 
 /// What a guest's keyboard is.
@@ -45,7 +47,12 @@ pub struct Vm {
 }
 
 impl Vm {
-    /// Boots a machine.
+    /// Boots a machine, on an emulator that ends with this program.
+    pub fn boot(machine: &Machine, console: &Console, keyboard: Keyboard) -> Result<Self> {
+        Self::start(guarded(&machine.command(console)), keyboard)
+    }
+
+    /// Starts whatever plays the guest.
     pub fn start(mut command: Command, keyboard: Keyboard) -> Result<Self> {
         let mut child = command
             .stdin(match keyboard {

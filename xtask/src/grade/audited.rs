@@ -27,7 +27,7 @@ pub fn finding(workspace: &Workspace, kernel: &Path, image: &[u8], harts: u8) ->
     });
     machine.options.push(AUDIT.to_owned());
     machine.line = Some("cowtest".to_owned());
-    let vm = Vm::start(machine.command(&Console::Plain), Keyboard::Absent)?;
+    let vm = Vm::boot(&machine, &Console::Plain, Keyboard::Absent)?;
     let mut session = Session::new(vm, Some(Instant::now() + LIMIT), |_: &[u8]| {});
     // Whether it has ended or not: if not, there was no panic.
     session.wait_closed();

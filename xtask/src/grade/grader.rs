@@ -10,7 +10,7 @@ use super::guest::{Answer, Guest, Stopped};
 use super::suite::{Suite, judge};
 use super::verdict::Graded;
 use crate::image;
-use crate::qemu::{Console, Disk, Keep, Machine};
+use crate::qemu::{Disk, Keep, Machine};
 use crate::workspace::Workspace;
 
 /// What a boot belongs to, for a kernel that does not come to its prompt.
@@ -136,6 +136,6 @@ impl<'a> Grader<'a> {
             path: image::write_temporary(self.workspace, self.image)?,
             keep: Keep::Nothing,
         });
-        Guest::boot(self.machine.command(&Console::Plain), self.stall)
+        Guest::boot(&self.machine, self.stall)
     }
 }

@@ -3,7 +3,6 @@
 //! Nothing here waits for a fixed time: a wait ends with what it waits for, with the end of the
 //! kernel, or when the console has been silent for as long as the person allows.
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -12,6 +11,7 @@ use regex::bytes::Regex;
 use super::suite::tail;
 use super::verdict::Verdict;
 use crate::outcome::Outcome;
+use crate::qemu::{Console, Machine};
 use crate::vm::{Event, Keyboard, Vm};
 
 /// Printing more than this for one command is no progress any more.
@@ -65,9 +65,9 @@ pub struct Guest {
 
 impl Guest {
     /// Boots a machine and waits for the shell's first prompt.
-    pub fn boot(machine: Command, stall: Duration) -> Result<Result<Self, Stopped>> {
+    pub fn boot(machine: &Machine, stall: Duration) -> Result<Result<Self, Stopped>> {
         let mut guest = Self {
-            vm: Vm::start(machine, Keyboard::Typed)?,
+            vm: Vm::boot(machine, &Console::Plain, Keyboard::Typed)?,
             stall,
             commands: 0,
         };

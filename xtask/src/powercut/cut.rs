@@ -40,7 +40,7 @@ pub fn cut(site: &Site, plan: &Plan) -> Result<Remains> {
     });
     machine.line = Some(plan.line());
 
-    let mut vm = Vm::start(machine.command(&Console::Plain), Keyboard::Absent)?;
+    let mut vm = Vm::boot(&machine, &Console::Plain, Keyboard::Absent)?;
     let mut patience = Instant::now() + PATIENCE;
     let first = Regex::new(&format!("(?m)^{}", plan.first_output()))?;
     wait_for(&mut vm, &first, patience)?;

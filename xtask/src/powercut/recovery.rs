@@ -44,7 +44,7 @@ fn boot(site: &Site, disk: &[u8]) -> Result<MemoryDisk> {
         keep: Keep::Nothing,
     });
     machine.line = Some(format!("echo {SIGN}"));
-    let vm = Vm::start(machine.command(&Console::Plain), Keyboard::Absent)?;
+    let vm = Vm::boot(&machine, &Console::Plain, Keyboard::Absent)?;
     let mut session = Session::new(vm, Some(Instant::now() + BOOT_LIMIT), |_: &[u8]| {});
     let outcome = match session.wait_closed() {
         Waited::Closed => session.vm.outcome()?,

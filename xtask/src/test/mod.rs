@@ -6,6 +6,7 @@
 mod bench;
 mod case;
 mod cases;
+mod command;
 mod course;
 mod foreign;
 mod host;
@@ -56,6 +57,7 @@ pub fn run(workspace: &Workspace, filter: Option<&str>) -> Result<u8> {
     });
     oracle::run(workspace, &filter, &report);
     course::command::run(workspace, &filter, &report);
+    command::run(workspace, &filter, &report);
     if filter.admits(GRADE) {
         let begin = Instant::now();
         report.attempt(GRADE, || {

@@ -89,7 +89,7 @@ impl<'a> Runner<'a> {
             Action::Line(_) => Keyboard::Absent,
             Action::Talk(_) => Keyboard::Typed,
         };
-        let vm = Vm::start(machine.command(&Console::Plain), keyboard)?;
+        let vm = Vm::boot(&machine, &Console::Plain, keyboard)?;
         let mut session = Session::new(vm, Some(Instant::now() + case.limit), |_: &[u8]| {});
         let outcome = drive(&mut session, &case.action);
         *console = shown(session.vm.transcript());
