@@ -11,7 +11,7 @@ use anyhow::Result;
 use crate::museum;
 use crate::process::run_inherited;
 use crate::setup::{Toolchain, forget_outer_cargo};
-use crate::workspace::Workspace;
+use crate::workspace::{TARGET_VARIABLES, Workspace};
 
 /// The documentation is read with its private items, so links to those are good links.
 const DOCUMENTATION_FLAGS: &str = "-D warnings -A rustdoc::private-intra-doc-links";
@@ -100,10 +100,11 @@ pub fn run(workspace: &Workspace) -> Result<u8> {
 /// A cargo command for the rooms that run on the host, with the toolchain of the outer cargo.
 pub fn host_cargo(workspace: &Workspace, subcommand: &[&str]) -> Command {
     let mut command = Command::new("cargo");
-    forget_outer_cargo(&mut command, |name| {
-        matches!(name, "RUSTUP_TOOLCHAIN" | "CARGO_TARGET_DIR")
-    });
-    command.current_dir(workspace.root()).args(subcommand);
+    forget_outer_cargo(&mut command, |name| name == "RUSTUP_TOOLCHAIN");
+    command
+        .current_dir(workspace.root())
+        .args(subcommand)
+        .env(TARGET_VARIABLES[0], workspace.target());
     command
 }
 

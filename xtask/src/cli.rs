@@ -125,8 +125,8 @@ pub struct RunArguments {
     pub exec: Option<String>,
 
     /// Give up after this many seconds (exit code 124)
-    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..))]
-    pub timeout: Option<u64>,
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u32).range(1..))]
+    pub timeout: Option<u32>,
 
     /// Add a host file to the image, under its own name or under NAME (at most 14 bytes)
     #[arg(long, value_name = "HOSTFILE[:NAME]", value_parser = WithFile::parse)]
@@ -204,8 +204,8 @@ pub struct GradeArguments {
     pub smp: Vec<u8>,
 
     /// Take a kernel for hung when its console has been silent for so many seconds
-    #[arg(long, value_name = "S", default_value_t = 180, value_parser = clap::value_parser!(u64).range(1..))]
-    pub stall: u64,
+    #[arg(long, value_name = "S", default_value_t = 180, value_parser = clap::value_parser!(u32).range(1..))]
+    pub stall: u32,
 
     /// Grade our own kernel, and variants of it that each make a known mistake, instead
     #[arg(long, conflicts_with_all = ["kernel", "json", "smp"])]
@@ -355,8 +355,16 @@ impl WithFile {
             _ => (text, None),
         };
         let path = PathBuf::from(host);
-        if !path.is_file() {
+        if path.is_dir() {
+            return Err(format!(
+                "`{host}` is a directory; --with adds one file, and may be given more than once"
+            ));
+        }
+        if !path.exists() {
             return Err(format!("there is no file `{host}`"));
+        }
+        if !path.is_file() {
+            return Err(format!("`{host}` is not a regular file"));
         }
         let name = match name {
             Some(name) => name.trim_start_matches('/').to_owned(),
@@ -409,6 +417,18 @@ mod tests {
     }
 
     #[test]
+    fn times_fit_a_clock() {
+        let parse =
+            |timeout: &str| Cli::try_parse_from(["xtask", "run", "--timeout", timeout]).map(|_| ());
+        assert!(parse("1").is_ok());
+        let longest = u32::MAX.to_string();
+        assert!(parse(&longest).is_ok());
+        for bad in ["0", "-1", "18446744073709551615", "18446744073709551616"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn memory_sizes() {
         assert_eq!(Memory::parse("24M"), Ok(Memory::mebibytes(24)));
         assert_eq!(Memory::parse("1g"), Ok(Memory::mebibytes(1024)));
@@ -445,7 +465,12 @@ mod tests {
                 "{name}"
             );
         }
-        assert!(WithFile::parse("/no/such/file").is_err());
+        let refused = |text: &str| WithFile::parse(text).expect_err("it is no file");
+        assert!(refused("/no/such/file").contains("there is no file"));
+        let folder = env!("CARGO_MANIFEST_DIR");
+        assert!(refused(folder).contains("is a directory"));
+        assert!(refused(&format!("{folder}:name")).contains("is a directory"));
+        assert!(refused("/dev/null").contains("not a regular file"));
     }
 
     #[test]

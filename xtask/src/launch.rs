@@ -44,7 +44,7 @@ pub fn run(workspace: &Workspace, arguments: RunArguments) -> Result<u8> {
     let deadline = |arguments: &RunArguments| {
         arguments
             .timeout
-            .map(|seconds| Instant::now() + Duration::from_secs(seconds))
+            .map(|seconds| Instant::now() + Duration::from_secs(seconds.into()))
     };
     let expect = arguments.expect.as_ref();
     let outcome = match &arguments.exec {

@@ -3,11 +3,15 @@
 //! Invariant: a [`Scratch`] folder belongs to one process; what a killed run left behind is
 //! swept by the next one.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs, process};
 
 use anyhow::{Context, Result};
+
+/// What names the target folder, the stronger first.
+pub const TARGET_VARIABLES: [&str; 2] = ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR"];
 
 /// The checkout.
 pub struct Workspace {
@@ -25,8 +29,7 @@ impl Workspace {
             .parent()
             .context("xtask does not lie in a workspace")?
             .to_owned();
-        let target =
-            env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+        let target = target_folder(|name| env::var_os(name)).unwrap_or_else(|| root.join("target"));
         fs::create_dir_all(&target)
             .with_context(|| format!("cannot make the folder {}", target.display()))?;
         let target = target.canonicalize()?;
@@ -79,6 +82,16 @@ impl Workspace {
             .and_then(|root| path.strip_prefix(root))
             .map_or(path, |rest| rest.trim_start_matches('/'))
     }
+}
+
+/// The target folder that a person asked for, by the variables that cargo knows; an empty one counts
+/// as unset, as it does for the second of them in cargo.
+fn target_folder(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    TARGET_VARIABLES
+        .iter()
+        .filter_map(|name| variable(name))
+        .find(|folder| !folder.is_empty())
+        .map(PathBuf::from)
 }
 
 /// A folder that is removed when the process ends in the ordinary way.
@@ -136,6 +149,21 @@ fn sweep(parent: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_target_folder_is_the_one_that_cargo_uses() {
+        let folder = |first: Option<&str>, second: Option<&str>| {
+            target_folder(|name| match name {
+                "CARGO_TARGET_DIR" => first.map(OsString::from),
+                "CARGO_BUILD_TARGET_DIR" => second.map(OsString::from),
+                _ => None,
+            })
+        };
+        assert_eq!(folder(None, None), None);
+        assert_eq!(folder(None, Some("b")), Some(PathBuf::from("b")));
+        assert_eq!(folder(Some("a"), Some("b")), Some(PathBuf::from("a")));
+        assert_eq!(folder(Some(""), Some("b")), Some(PathBuf::from("b")));
+    }
 
     #[test]
     fn scratch_paths_differ_and_leave_nothing() {

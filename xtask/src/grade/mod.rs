@@ -49,7 +49,7 @@ pub fn run(workspace: &Workspace, arguments: &GradeArguments) -> Result<u8> {
     for &harts in &arguments.smp {
         let machine = machine(kernel, harts)?;
         report.machine(&machine);
-        let stall = Duration::from_secs(arguments.stall);
+        let stall = Duration::from_secs(arguments.stall.into());
         let graded = Grader::new(workspace, machine, &image, stall).run(
             &[COWTEST, USERTESTS],
             |suite, test| {

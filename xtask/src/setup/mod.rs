@@ -2,12 +2,14 @@
 //! when it starts, so that nobody has to call `setup` first.
 //!
 //! Invariants: nothing is installed without saying so; only root installs, anybody else is given
-//! the one command to run or, for the emulator, a copy of their own; every step has a limit, so a machine without a network hears soon what
-//! is missing.
+//! the one command to run or, for the emulator, a copy of their own; every step has a limit, so a
+//! machine without a network hears soon what is missing.
 
+mod cache;
 pub mod compiler;
 mod debian;
 mod llvm;
+mod missing;
 mod mutants;
 mod packages;
 mod programs;
@@ -16,7 +18,7 @@ mod rustup;
 mod toolchain;
 mod unpacked;
 
-use anyhow::Result;
+use anyhow::{Error, Result};
 
 pub use llvm::{LlvmTools, ensure_llvm_tools};
 pub use mutants::ensure_cargo_mutants;
@@ -24,14 +26,58 @@ pub use programs::{ensure_cross_compiler, ensure_debugger};
 pub use qemu::{emulator, ensure_emulator};
 pub use toolchain::{Toolchain, forget_outer_cargo};
 
+use crate::outcome::EXIT_TROUBLE;
 use crate::workspace::Workspace;
+use missing::Missing;
 
-/// The whole set-up, asked for by name: looks again at what an earlier run gave up on.
+/// The whole set-up, asked for by name: looks again at what an earlier run gave up on. Goes on after
+/// what fails, so that all that is missing is told at once; the exit code is that of trouble
+/// if anything is.
 pub fn everything(workspace: &Workspace) -> Result<u8> {
     rustup::forget_failure(workspace);
-    Toolchain::ensure(workspace)?;
-    println!("emulator: {}", ensure_emulator()?);
-    println!("cross compiler for tests/c: {}", ensure_cross_compiler()?);
-    println!("debugger: {}", ensure_debugger()?);
-    Ok(0)
+    let mut shortfall = Shortfall::default();
+    shortfall.unless(Toolchain::ensure(workspace).map(|_| ()));
+    shortfall.unless(ensure_emulator().map(|line| println!("emulator: {line}")));
+    let compiler = ensure_cross_compiler();
+    shortfall.unless(compiler.map(|line| println!("cross compiler for tests/c: {line}")));
+    match ensure_debugger() {
+        Ok(line) => println!("debugger: {line}"),
+        Err(error) => println!("debugger: none, which only `cargo xtask gdb` misses ({error:#})"),
+    }
+    Ok(shortfall.tell())
+}
+
+/// What could not be set up.
+#[derive(Default)]
+struct Shortfall {
+    missing: Option<Missing>,
+    failures: Vec<Error>,
+}
+
+impl Shortfall {
+    /// Notes a step that failed.
+    fn unless(&mut self, step: Result<()>) {
+        let Err(error) = step else { return };
+        match error.downcast::<Missing>() {
+            Ok(missing) => {
+                self.missing = Some(match self.missing.take() {
+                    Some(earlier) => earlier.and(missing),
+                    None => missing,
+                });
+            }
+            Err(error) => self.failures.push(error),
+        }
+    }
+
+    /// Tells people; the exit code. What one command cures comes last, where it is seen.
+    fn tell(self) -> u8 {
+        let complete = self.missing.is_none() && self.failures.is_empty();
+        for failure in self.failures {
+            eprintln!("xtask: {failure:#}");
+        }
+        if let Some(missing) = self.missing {
+            eprintln!("xtask: {missing}");
+        }
+        if complete { 0 } else { EXIT_TROUBLE }
+    }
 }

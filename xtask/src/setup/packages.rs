@@ -1,6 +1,8 @@
 //! System packages on Debian and Ubuntu.
 //!
-//! Invariant: no package that is there is removed for one that is wanted (`--no-remove`).
+//! Invariants: no package that is there is removed for one that is wanted (`--no-remove`); who is
+//! not root changes nothing of the system, and has lists of their own where the system's are empty.
+//! Neighbour: [`super::missing`] is the error of who may not install.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -9,8 +11,11 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
+use super::cache;
+use super::missing::Missing;
+use super::programs::is_on_path;
 use crate::process::{Finished, run_bounded};
 use crate::progress::spinner;
 
@@ -21,15 +26,27 @@ const INSTALL_LIMIT: Duration = Duration::from_secs(1800);
 /// For asking the lists that are already here.
 const QUERY_LIMIT: Duration = Duration::from_secs(30);
 
+/// Options that have apt use the person's own lists, if [`refresh`] had to fetch some.
+static OWN_LISTS: OnceLock<Vec<String>> = OnceLock::new();
+
 /// The version of `package` that would be installed, if any.
 pub fn candidate(package: &str) -> Option<String> {
-    let query = run_bounded(
-        Command::new("apt-cache")
-            .env("LC_ALL", "C")
-            .args(["policy", package]),
-        QUERY_LIMIT,
-    );
-    parse_candidate(&query.ok()?.output)
+    parse_candidate(&policy(&[package])?)
+}
+
+/// What apt knows of packages or, without any, of its lists.
+fn policy(packages: &[&str]) -> Option<String> {
+    let mut query = Command::new("apt-cache");
+    query
+        .env("LC_ALL", "C")
+        .args(own_lists())
+        .arg("policy")
+        .args(packages);
+    Some(run_bounded(&mut query, QUERY_LIMIT).ok()?.output)
+}
+
+fn own_lists() -> &'static [String] {
+    OWN_LISTS.get().map_or(&[], Vec::as_slice)
 }
 
 fn parse_candidate(policy: &str) -> Option<String> {
@@ -41,16 +58,33 @@ fn parse_candidate(policy: &str) -> Option<String> {
         .map(str::to_owned)
 }
 
-/// Brings the package lists up to date, once per run. Lists that are old may still do, so failing
-/// is told and no more.
+/// Whether apt knows of no archive at all, as in a new container.
+fn lists_are_empty() -> bool {
+    policy(&[]).is_none_or(|policy| !policy.lines().any(names_archive))
+}
+
+/// Whether a line of the policy is one such as `500 http://... bookworm/main amd64 Packages`.
+fn names_archive(line: &str) -> bool {
+    line.trim_end().ends_with(" Packages")
+}
+
+/// Brings the package lists up to date, once per run: the system's, or who is not root and finds
+/// those empty fetches their own. Lists that are old may still do, so failing is told and no more.
 pub fn refresh() {
     static DONE: OnceLock<()> = OnceLock::new();
     DONE.get_or_init(|| {
-        if !is_root() {
+        let ready = if is_root() {
+            Ok(())
+        } else if is_there() && lists_are_empty() {
+            use_own_lists()
+        } else {
             return;
-        }
-        let _sign = spinner("apt-get update");
-        match apt_get(&["update"], UPDATE_LIMIT) {
+        };
+        let updated = ready.and_then(|()| {
+            let _sign = spinner("apt-get update");
+            apt_get(&["update"], UPDATE_LIMIT)
+        });
+        match updated {
             Ok(update) if update.success() => {}
             Ok(update) => eprintln!("xtask: apt-get update failed: {}", update.last_words()),
             Err(error) => eprintln!("xtask: {error:#}"),
@@ -58,16 +92,39 @@ pub fn refresh() {
     });
 }
 
-/// Installs packages as root, or fails with the command that would.
+fn use_own_lists() -> Result<()> {
+    let folder = cache::folder("apt")?;
+    let lists = folder.join("lists");
+    fs::create_dir_all(lists.join("partial"))
+        .with_context(|| format!("cannot make the folder {}", lists.display()))?;
+    eprintln!(
+        "xtask: the package lists are empty; fetching some into {}",
+        folder.display()
+    );
+    OWN_LISTS.get_or_init(|| {
+        let option =
+            |name: &str, folder: &Path| ["-o".to_owned(), format!("{name}={}", folder.display())];
+        [
+            option("Dir::State::lists", &lists),
+            option("Dir::Cache", &folder),
+        ]
+        .concat()
+    });
+    Ok(())
+}
+
+/// Installs packages as root, or fails with [`Missing`], which tells the command that would.
 pub fn install(packages: &[&str], why: &str) -> Result<()> {
     let list = packages.join(" ");
-    if !Path::new("/usr/bin/apt-get").exists() {
+    if !is_there() {
         bail!(
             "{why}. This system has no apt-get; install what Debian calls `{list}` and try again"
         );
     }
     if !is_root() {
-        bail!("{why}. Run this, then try again:\n    sudo apt-get install -y {list}");
+        // Even if this person has lists of their own, the command is for the system's.
+        let lists_are_empty = OWN_LISTS.get().is_some() || lists_are_empty();
+        return Err(Missing::new(packages, why, lists_are_empty).into());
     }
     eprintln!("xtask: {why}; installing {list} with apt-get");
     refresh();
@@ -108,6 +165,11 @@ pub fn download(packages: &[&str], archives: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Whether the system has apt.
+fn is_there() -> bool {
+    is_on_path("apt-get")
+}
+
 fn apt_get(arguments: &[&str], limit: Duration) -> Result<Finished> {
     run_bounded(
         Command::new("apt-get")
@@ -120,6 +182,7 @@ fn apt_get(arguments: &[&str], limit: Duration) -> Result<Finished> {
                 "Acquire::Retries=2",
             ])
             .args(["-o", "DPkg::Lock::Timeout=120"])
+            .args(own_lists())
             .args(arguments),
         limit,
     )
@@ -145,5 +208,14 @@ mod tests {
             None
         );
         assert_eq!(parse_candidate(""), None);
+    }
+
+    #[test]
+    fn archives_are_told_from_what_is_installed() {
+        let archive = " 500 http://deb.debian.org/debian bookworm/main amd64 Packages";
+        assert!(names_archive(archive));
+        assert!(!names_archive(" 100 /var/lib/dpkg/status"));
+        assert!(!names_archive("Package files:"));
+        assert!(!names_archive("Pinned packages:"));
     }
 }

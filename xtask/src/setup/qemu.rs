@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 
 use super::packages;
 use super::programs::{Version, version_line};
@@ -18,6 +18,8 @@ const EMULATOR: &str = "qemu-system-riscv64";
 const NEEDED: Version = Version { major: 7, minor: 2 };
 /// What `-bios default` loads, in one of the emulator's data folders.
 const FIRMWARE: &str = "opensbi-riscv64-generic-fw_dynamic.bin";
+/// For an answer about itself.
+const CHECK_LIMIT: Duration = Duration::from_secs(20);
 /// Newest first: later suites gave riscv a package of its own.
 const EMULATOR_PACKAGES: [&str; 2] = ["qemu-system-riscv", "qemu-system-misc"];
 
@@ -58,13 +60,33 @@ pub fn ensure_emulator() -> Result<String> {
     Ok(line)
 }
 
-/// The one on PATH before the unpacked one.
+/// The one on PATH before the unpacked one. An unpacked one that is of no use counts as none, since
+/// it can be unpacked anew: an update of the system may have taken a library from it.
 fn find() -> Option<PathBuf> {
     let plain = PathBuf::from(EMULATOR);
     if version_line(&plain).is_some() {
         return Some(plain);
     }
-    unpacked::find(EMULATOR)
+    let unpacked = unpacked::find(EMULATOR)?;
+    match check(&unpacked) {
+        Ok(()) => Some(unpacked),
+        Err(trouble) => {
+            let place = unpacked.display();
+            eprintln!("xtask: {place} is of no use and is replaced: {trouble:#}");
+            None
+        }
+    }
+}
+
+/// Fails with the reason if an emulator does not start, or would not find the firmware.
+fn check(program: &Path) -> Result<()> {
+    let asked = run_bounded(Command::new(program).arg("--version"), CHECK_LIMIT)?;
+    ensure!(asked.success(), "it does not start: {}", asked.last_words());
+    ensure!(
+        firmware_is_there(program)?,
+        "it finds no {FIRMWARE} in its data folders"
+    );
+    Ok(())
 }
 
 /// Installs it, or else unpacks a copy.
@@ -84,17 +106,14 @@ fn install() -> Result<PathBuf> {
             }
         };
     };
-    match unpacked::fetch(&wanted, EMULATOR) {
-        Ok(program) => Ok(program),
-        Err(error) => bail!("{refused:#}\n(unpacking a copy failed too: {error:#})"),
-    }
+    unpacked::fetch(&wanted, EMULATOR, check).map_err(|error| {
+        // The refusal goes last, because it tells the cure.
+        refused.context(format!("no copy can be unpacked ({error:#})"))
+    })
 }
 
 fn firmware_is_there(program: &Path) -> Result<bool> {
-    let folders = run_bounded(
-        Command::new(program).args(["-L", "help"]),
-        Duration::from_secs(20),
-    )?;
+    let folders = run_bounded(Command::new(program).args(["-L", "help"]), CHECK_LIMIT)?;
     Ok(folders
         .output
         .lines()

@@ -3,13 +3,14 @@
 //! Invariant: a machine where the server cannot be reached pays for finding out once, not at
 //! every command: the failure is remembered until `cargo xtask setup` looks again.
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
-use std::{env, fs};
 
 use anyhow::{Result, bail};
 
+use super::programs::is_on_path;
 use crate::process::run_bounded;
 use crate::progress::spinner;
 use crate::workspace::Workspace;
@@ -19,7 +20,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 
 /// Tries to add a `target` or a `component` to the toolchain in use.
 pub fn add(workspace: &Workspace, kind: &str, name: &str) -> Result<()> {
-    if !is_on_path() {
+    if !is_there() {
         bail!("there is no rustup");
     }
     let failure = failure_note(workspace);
@@ -43,11 +44,11 @@ pub fn forget_failure(workspace: &Workspace) {
     let _ = fs::remove_file(failure_note(workspace));
 }
 
-fn failure_note(workspace: &Workspace) -> PathBuf {
-    workspace.remembered("rustup-failed")
+/// Whether there is a rustup.
+pub fn is_there() -> bool {
+    is_on_path("rustup")
 }
 
-fn is_on_path() -> bool {
-    env::var_os("PATH")
-        .is_some_and(|path| env::split_paths(&path).any(|folder| folder.join("rustup").is_file()))
+fn failure_note(workspace: &Workspace) -> PathBuf {
+    workspace.remembered("rustup-failed")
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Error, Result, anyhow};
 
 use super::{debian, rustup};
 use crate::process::run_bounded;
@@ -60,7 +60,7 @@ impl Toolchain {
         };
         let compiler = match debian::ensure() {
             Ok(compiler) => compiler,
-            Err(error) => bail!("no compiler for {GUEST_TARGET}: {reason}; and {error:#}"),
+            Err(error) => return Err(no_compiler(&reason, rustup::is_there(), error)),
         };
         eprintln!("toolchain: {compiler} ({reason})");
         Ok(Self {
@@ -117,6 +117,20 @@ impl Toolchain {
             Route::Debian(compiler) => compiler.ensure_clippy(),
         }
     }
+}
+
+/// The error if no way leads to a compiler. Its last lines are the likeliest cure: with a rustup,
+/// to let that fetch the target, whether it failed now or a while ago; else what Debian's way needs.
+fn no_compiler(reason: &str, rustup_is_there: bool, debian: Error) -> Error {
+    if rustup_is_there {
+        return anyhow!(
+            "no compiler for {GUEST_TARGET}: {reason}\n\
+             Without rustup: {debian:#}\n\
+             With rustup: run this where there is a network, then try again:\n    \
+             rustup target add {GUEST_TARGET}"
+        );
+    }
+    debian.context(format!("no compiler for {GUEST_TARGET}: {reason}"))
 }
 
 /// Takes what an outer cargo (the one of `cargo xtask`, or `cargo clippy`) put into the
@@ -184,7 +198,20 @@ fn has_core(folder: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::missing::Missing;
     use super::*;
+
+    #[test]
+    fn the_last_line_is_the_likeliest_cure() {
+        let debian = || Error::new(Missing::new(&["rustc"], "Rust is missing", false));
+        let with = no_compiler("it failed earlier", true, debian()).to_string();
+        assert!(with.contains("it failed earlier") && with.contains("apt-get install -y rustc"));
+        let cure = format!("\n    rustup target add {GUEST_TARGET}");
+        assert!(with.ends_with(&cure), "{with}");
+        let without = no_compiler("there is no rustup", false, debian());
+        assert!(without.downcast_ref::<Missing>().is_some());
+        assert!(format!("{without:#}").ends_with("apt-get install -y rustc"));
+    }
 
     #[test]
     fn settings_of_the_person_stay_and_those_of_the_outer_cargo_go() {

@@ -2,8 +2,8 @@
 //! unpacked into a folder of the person's cache. For those who are not root, and for systems that
 //! hold a package back which the emulator's would replace.
 //!
-//! Invariants: nothing of the system is changed; the folder appears whole or not at all, for it is
-//! renamed into place.
+//! Invariants: nothing of the system is changed; the folder appears whole or not at all, because it
+//! is renamed into place after what is in it was seen to work.
 
 use std::env;
 use std::fs::{self, Permissions};
@@ -14,29 +14,32 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use super::packages;
+use super::{cache, packages};
 use crate::process::run_bounded;
 
 /// For unpacking one package; the largest has some 250 MB in it.
 const UNPACK_LIMIT: Duration = Duration::from_secs(120);
-/// Where packages keep libraries, as far as the emulator's do.
-const LIBRARIES: [&str; 2] = ["usr/lib", "lib"];
 
 /// The start script of what was unpacked, if it was.
 pub fn find(program: &str) -> Option<PathBuf> {
-    let start = folder()?.join(program);
+    let start = folder().ok()?.join(program);
     start.exists().then_some(start)
 }
 
-/// Fetches and unpacks the packages; gives the start script.
-pub fn fetch(packages: &[&str], program: &str) -> Result<PathBuf> {
-    let folder = folder().context("neither XDG_CACHE_HOME nor HOME is set")?;
+/// Fetches and unpacks the packages, in place of what is there. Returns the start script, for which
+/// `check` held.
+pub fn fetch(
+    packages: &[&str],
+    program: &str,
+    check: impl Fn(&Path) -> Result<()>,
+) -> Result<PathBuf> {
+    let folder = folder()?;
     let new = folder.with_extension(format!("{}.new", process::id()));
-    let fetched = unpack(packages, program, &folder, &new);
-    if fetched.is_err() {
-        // What is left of a failure is of no use to anybody, and the failure is what matters.
-        let _ = fs::remove_dir_all(&new);
-    }
+    let fetched = unpack(packages, program, &new)
+        .and_then(|start| check(&start).context("the unpacked emulator is of no use"))
+        .and_then(|()| put_in_place(&new, &folder));
+    // What is left of a failure is of no use to anybody, and the failure is what matters.
+    let _ = fs::remove_dir_all(&new);
     fetched?;
     eprintln!(
         "xtask: {} are unpacked in {} and not installed",
@@ -46,7 +49,7 @@ pub fn fetch(packages: &[&str], program: &str) -> Result<PathBuf> {
     Ok(folder.join(program))
 }
 
-fn unpack(packages: &[&str], program: &str, folder: &Path, new: &Path) -> Result<()> {
+fn unpack(packages: &[&str], program: &str, new: &Path) -> Result<PathBuf> {
     let archives = new.join("archives");
     fs::create_dir_all(archives.join("partial"))
         .with_context(|| format!("cannot make the folder {}", archives.display()))?;
@@ -73,39 +76,43 @@ fn unpack(packages: &[&str], program: &str, folder: &Path, new: &Path) -> Result
     }
     fs::remove_dir_all(&archives)?;
     let start = new.join(program);
-    fs::write(&start, start_script(program, &folder.join("system")))?;
+    fs::write(&start, start_script(program, env::consts::ARCH))?;
     fs::set_permissions(&start, Permissions::from_mode(0o755))?;
-    match fs::rename(new, folder) {
-        // Somebody else was faster with the same packages.
-        Err(_) if folder.join(program).exists() => fs::remove_dir_all(new)?,
-        renamed => renamed.with_context(|| format!("cannot make {}", folder.display()))?,
-    }
-    Ok(())
+    Ok(start)
 }
 
-/// A script that becomes the program, with the unpacked libraries before the system's.
-fn start_script(program: &str, system: &Path) -> String {
-    let architecture = env::consts::ARCH;
-    let libraries = LIBRARIES.map(|libraries| {
-        let folder = system.join(libraries);
-        format!("'{}/{architecture}-linux-gnu'", folder.display())
-    });
-    let program = system.join("usr/bin").join(program);
+/// Renames a new folder into the place of an old one.
+fn put_in_place(new: &Path, folder: &Path) -> Result<()> {
+    let old = folder.with_extension(format!("{}.old", process::id()));
+    // There need not be an old one, and another process may be as far as this one: the last
+    // to rename wins, and both have unpacked the same.
+    let _ = fs::rename(folder, &old);
+    let renamed = fs::rename(new, folder);
+    let _ = fs::remove_dir_all(&old);
+    match renamed {
+        Err(_) if folder.exists() => Ok(()),
+        renamed => renamed.with_context(|| format!("cannot make {}", folder.display())),
+    }
+}
+
+/// A script that becomes the program, with the unpacked libraries before the system's, and the
+/// unpacked data before what was built into it: Debian 13's looks in fixed folders only. The script
+/// finds all of it beside itself, so no name of a folder needs quoting.
+fn start_script(program: &str, architecture: &str) -> String {
     format!(
-        "#!/bin/sh\n\
-         LD_LIBRARY_PATH={}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}\n\
-         export LD_LIBRARY_PATH\n\
-         exec '{}' \"$@\"\n",
-        libraries.join(":"),
-        program.display()
+        r#"#!/bin/sh
+system=${{0%/*}}/system
+libraries=$system/usr/lib/{architecture}-linux-gnu:$system/lib/{architecture}-linux-gnu
+LD_LIBRARY_PATH=$libraries${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}
+export LD_LIBRARY_PATH
+exec "$system/usr/bin/{program}" -L "$system/usr/share/qemu" "$@"
+"#
     )
 }
 
-fn folder() -> Option<PathBuf> {
-    let cache = env::var_os("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cache")))?;
-    Some(cache.join("cowslip").join("emulator"))
+/// Where the emulator is unpacked.
+pub fn folder() -> Result<PathBuf> {
+    cache::folder("emulator")
 }
 
 #[cfg(test)]
@@ -113,10 +120,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_start_script_becomes_the_program() {
-        let script = start_script("emulator", Path::new("/a b/system"));
-        assert!(script.starts_with("#!/bin/sh\n"));
-        assert!(script.contains("exec '/a b/system/usr/bin/emulator' \"$@\"\n"));
-        assert!(script.contains("'/a b/system/usr/lib/"));
+    fn the_start_script_becomes_the_program_wherever_it_lies() {
+        let place = env::temp_dir().join(format!("xtask-it's a $place-{}", process::id()));
+        let programs = place.join("system/usr/bin");
+        fs::create_dir_all(&programs).expect("a folder for the program");
+        let executable = |path: &Path, script: &str| {
+            fs::write(path, script).expect("a script");
+            fs::set_permissions(path, Permissions::from_mode(0o755)).expect("an executable");
+        };
+        executable(
+            &programs.join("emulator"),
+            "#!/bin/sh\nprintf '%s|' \"$@\" \"$LD_LIBRARY_PATH\"\n",
+        );
+        let start = place.join("emulator");
+        executable(&start, &start_script("emulator", "x86_64"));
+        let started = Command::new(&start)
+            .args(["-bios", "a b"])
+            .env_remove("LD_LIBRARY_PATH")
+            .output()
+            .expect("the start script runs");
+        fs::remove_dir_all(&place).expect("the folder is still there");
+        let system = place.join("system").display().to_string();
+        assert_eq!(
+            String::from_utf8_lossy(&started.stdout),
+            format!(
+                "-L|{system}/usr/share/qemu|-bios|a b|\
+                 {system}/usr/lib/x86_64-linux-gnu:{system}/lib/x86_64-linux-gnu|"
+            )
+        );
     }
 }
