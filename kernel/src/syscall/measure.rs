@@ -1,6 +1,6 @@
 //! What the kernel tells about memory.
 
-use abi::{MEM_COUNTERS, PROC_COUNTERS};
+use abi::{MEM_COUNTERS, PROC_COUNTERS, PageInfo};
 use mm::addr::{PageNo, VirtAddr};
 use sync::Counted;
 use zerocopy::IntoBytes;
@@ -47,23 +47,23 @@ pub fn procstat(call: &mut Call, pid: i32, out: u64, count: u64) -> Answer {
     tell(&mut call.caller, out, count, &counters)
 }
 
-/// Answers how many pages were described, which is all that were asked for.
+/// Answers how many pages were described, which is all that were asked for unless the caller is
+/// killed meanwhile.
 pub fn pageinfo(call: &mut Call, pid: i32, address: u64, count: u64, out: u64) -> Answer {
     let caller = &mut call.caller;
     let first = VirtAddr(address).page();
     let mut done = 0;
-    while done < count {
+    while done < count && !caller.process().is_killed() {
         let batch = (count - done).min(BATCH as u64) as usize;
         let start = PageNo(first.0.checked_add(done).ok_or(Failed)?);
-        let mut words = [0; BATCH];
+        let mut infos = [PageInfo(0); BATCH];
         with_space(caller, pid, |space| {
-            for (index, word) in words[..batch].iter_mut().enumerate() {
-                *word = space.page_info(start.plus(index as u64)).0;
-            }
+            space.page_infos(start, &mut infos[..batch]);
         })?;
+        let words = infos.map(|info| info.0);
         let at = out.wrapping_add(done.wrapping_mul(WORD as u64));
         tell(caller, at, batch as u64, &words[..batch])?;
         done += batch as u64;
     }
-    Ok(count)
+    Ok(done)
 }

@@ -14,7 +14,7 @@ use sync::Counted;
 
 use super::area::{Area, Backing};
 use super::fault::{Attempt, Leaf};
-use super::map::most_tables;
+use super::stretch::most_tables;
 use super::{Access, AddressSpace, MapError, Promise, Wait};
 use crate::addr::{FrameNo, PageRange};
 use crate::commit::{Claim, NoMemory};
@@ -48,7 +48,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         let promised = !map.shared && permissions.contains(Permissions::WRITE);
         let tables = most_tables::<M>(pages);
         let tickets = if promised {
-            self.take_promise(pages, tables)?
+            self.take_promise(pages, |_| tables)?
         } else {
             memory.take_tickets(tables, Claim::Program)?
         };

@@ -13,12 +13,12 @@
 use sync::atomic::Ordering;
 
 use super::area::{Area, Areas, Backing};
-use super::map::leaf_tables;
+use super::stretch::{Stretch, leaf_table_count};
 use super::{AddressSpace, Promise};
 use crate::addr::{PageNo, PageRange};
 use crate::commit::NoMemory;
 use crate::machine::Machine;
-use crate::pt::{ENTRIES, Entry, Format, Table, UserPage, Walk};
+use crate::pt::{ENTRIES, Entry, Format, Table, UserPage, UserRange, Walk};
 use crate::tlb::{Batch, Referent, Scope};
 
 impl<M: Machine> AddressSpace<'_, M> {
@@ -31,23 +31,23 @@ impl<M: Machine> AddressSpace<'_, M> {
         let context = self.context.clone();
         let mut batch = Batch::new(&context);
         let (mut idle, mut lent, mut evicted) = (0, 0, 0);
-        for page in spanned(&self.areas) {
+        for Stretch { pages, leaf, .. } in self.stretches(UserRange::all::<M::Format>()) {
+            let (Some(table), Some(page)) = (leaf, pages.page(pages.start)) else {
+                continue;
+            };
+            let Some(unused) = evicted_if_idle::<M::Format>(table) else {
+                continue;
+            };
             let upper = self.memory.walk_to(context.root(), page, 1);
             let Walk::Leaf(upper, index) = upper else {
-                continue;
-            };
-            let Entry::Table(table) = M::Format::decode(upper.get(index), 1) else {
-                continue;
-            };
-            let Some(unused) = evicted_if_idle::<M::Format>(self.memory.table(table)) else {
                 continue;
             };
             // Nobody walks below it any more.
             context.member().entries.with(|()| upper.take(index));
             let needed = is_needed(&self.areas, page);
             let referent = match needed {
-                true => Referent::Lent(table),
-                false => Referent::Frame(table),
+                true => Referent::Lent(table.frame()),
+                false => Referent::Frame(table.frame()),
             };
             batch.push(referent, Scope::Space);
             idle += 1;
@@ -87,10 +87,16 @@ impl<M: Machine> AddressSpace<'_, M> {
 
     /// How many leaf tables that these areas need are missing.
     pub(super) fn missing_for(&self, areas: &Areas) -> u64 {
-        let needed = spanned(areas).filter(|&page| is_needed(areas, page));
-        needed
-            .filter(|&page| matches!(self.walk(page), Walk::Missing { .. }))
-            .count() as u64
+        let mut counted = PageNo(0);
+        let needing = areas.iter().filter(|area| area.needs_tables());
+        let missing = needing.map(|area| {
+            // Neighbours may need the same table.
+            let pages = area.pages.from(counted);
+            counted = counted.max(span_of(pages.end.plus(SPAN - 1)).start);
+            let there = self.stretches(pages).filter(|part| part.leaf.is_some());
+            leaf_table_count(pages) - there.count() as u64
+        });
+        missing.sum()
     }
 
     /// Tables whose places the space keeps, by its own count and as they are.
@@ -99,28 +105,25 @@ impl<M: Machine> AddressSpace<'_, M> {
     }
 }
 
-/// A page of each leaf table that some area lies in, in order.
-fn spanned(areas: &Areas) -> impl Iterator<Item = UserPage> {
-    let mut next = PageNo(0);
-    let pages = areas.iter().flat_map(|area| leaf_tables(area.pages));
-    pages.filter(move |&page| {
-        let new = *page >= next;
-        next = next.max(span_of(*page).end);
-        new
-    })
-}
+/// How many pages a leaf table spans.
+const SPAN: u64 = ENTRIES as u64;
 
 /// What the leaf table of a page spans.
 fn span_of(page: PageNo) -> PageRange {
-    let start = PageNo(page.0 - page.0 % ENTRIES as u64);
-    PageRange::new(start, start.plus(ENTRIES as u64))
+    let start = PageNo(page.0 - page.0 % SPAN);
+    PageRange::new(start, start.plus(SPAN))
 }
 
 /// Whether an area counts on the leaf table of a page.
 fn is_needed(areas: &Areas, page: UserPage) -> bool {
-    let needs =
-        |area: &Area| area.promise == Promise::Charged || !matches!(area.backing, Backing::Own);
-    areas.within(span_of(*page)).any(needs)
+    areas.within(span_of(*page)).any(Area::needs_tables)
+}
+
+impl Area {
+    /// Whether it counts on its page tables, which are made or lent with it. What is lazy gets those that it uses.
+    fn needs_tables(&self) -> bool {
+        self.promise == Promise::Charged || !matches!(self.backing, Backing::Own)
+    }
 }
 
 /// If nothing is in a leaf table but what says that pages were evicted, how many those are.

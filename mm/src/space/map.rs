@@ -1,12 +1,13 @@
 //! Adding to an address space: new areas, and the heap that grows.
 
 use super::area::Area;
+use super::stretch::{leaf_tables, most_tables};
 use super::{AddressSpace, Promise};
-use crate::addr::{PageNo, PageRange, VirtAddr};
+use crate::addr::{PageRange, VirtAddr};
 use crate::commit::{Claim, NoMemory, Shortage, Tickets};
 use crate::machine::Machine;
 use crate::phys;
-use crate::pt::{ENTRIES, Format, Permissions, UserPage, UserRange, Walk};
+use crate::pt::{Format, Permissions, UserPage, UserRange, Walk};
 
 /// Why an area could not be added; nothing has changed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +63,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         }
         self.areas.reserve(self.memory)?;
         let tickets = match promise {
-            Promise::Charged => Some(self.take_promise(pages, most_tables::<M>(pages))?),
+            Promise::Charged => Some(self.take_promise(pages, |_| most_tables::<M>(pages))?),
             Promise::Lazy => None,
         };
         self.unmap_with_room(pages);
@@ -112,23 +113,21 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
 
     /// Takes a place for each page and makes the tables, all or nothing.
     fn promise(&mut self, pages: UserRange) -> Result<(), NoMemory> {
-        let missing: u64 = leaf_tables(pages)
-            .map(|page| self.walk(page).missing())
-            .sum();
-        let tickets = self.take_promise(pages, missing)?;
+        let tickets = self.take_promise(pages, |space| space.missing_tables(pages))?;
         self.keep_promise(pages, tickets);
         Ok(())
     }
 
-    /// Takes the places, and the tickets for so many tables.
+    /// Takes the places, and the tickets for so many tables. They are counted last: the places are a bound for what there is to be
+    /// looked at.
     pub(super) fn take_promise(
         &self,
         pages: UserRange,
-        tables: u64,
+        tables: impl FnOnce(&Self) -> u64,
     ) -> Result<Tickets<'m>, NoMemory> {
         let memory = self.memory;
         memory.budget.take_places(pages.len(), Claim::Program)?;
-        let tickets = memory.take_tickets(tables, Claim::Program);
+        let tickets = memory.take_tickets(tables(self), Claim::Program);
         tickets.inspect_err(|_| memory.budget.add_places(pages.len()))
     }
 
@@ -179,40 +178,5 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         );
         let memory = self.memory;
         Ok(&mut phys::unshared_bytes_mut(&memory.machine, frame, self)[address.offset()..])
-    }
-}
-
-/// How many tables the pages need at most, where there is none yet.
-pub(super) fn most_tables<M: Machine>(pages: UserRange) -> u64 {
-    (1..M::Format::LEVELS)
-        .map(|level| {
-            let span = 1 << (9 * level);
-            pages.end.0.div_ceil(span) - pages.start.0 / span
-        })
-        .sum()
-}
-
-/// One page of each leaf table that the pages need.
-pub(super) fn leaf_tables(pages: UserRange) -> impl Iterator<Item = UserPage> {
-    let span = ENTRIES as u64;
-    let first = pages.start.0 / span;
-    let last = pages.end.0.div_ceil(span);
-    (first..last).filter_map(move |table| pages.page(PageNo(table * span).max(pages.start)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::{FakeMachine, user_range};
-
-    #[test]
-    fn no_more_tables_are_counted_than_the_pages_touch() {
-        let tables = |start, end| most_tables::<FakeMachine>(user_range(start, end));
-        let (leaf, middle) = (1 << 9, 1 << 18);
-        assert_eq!(tables(0, 1), 1 + 1);
-        assert_eq!(tables(0, leaf), 1 + 1);
-        assert_eq!(tables(leaf - 1, leaf + 1), 2 + 1);
-        assert_eq!(tables(middle - 1, middle + 1), 2 + 2);
-        assert_eq!(tables(0, middle + 1), 513 + 2);
     }
 }

@@ -12,7 +12,7 @@
 //!
 //! One operation per file: `area` keeps the areas, `map` adds and grows, `unmap` removes, `protect` changes rights, `shared` maps what the
 //! family has in common, `file` what files have, `fault` resolves (`resolution` is the answer, `spurious` what it cannot explain), `idle` lends tables,
-//! `fork` forks, `usage` looks, [`copy`] is how the kernel reads and writes a program's memory.
+//! `fork` forks, `usage` looks, `stretch` goes through pages and passes holes, [`copy`] is how the kernel reads and writes a program's memory.
 
 mod area;
 mod context;
@@ -27,6 +27,7 @@ mod protect;
 mod resolution;
 mod shared;
 mod spurious;
+mod stretch;
 mod swap_in;
 mod unmap;
 mod usage;

@@ -19,7 +19,7 @@ use sync::atomic::{AtomicU64, Ordering};
 
 use super::area::{Area, Backing};
 use super::fault::{Attempt, Leaf};
-use super::map::most_tables;
+use super::stretch::{leaf_tables, most_tables};
 use super::{Access, AddressSpace, Asids, Wait};
 use crate::addr::{FrameNo, PageRange, SlotNo};
 use crate::commit::{Claim, NoMemory};
@@ -95,7 +95,7 @@ impl<M: Machine> Memory<M> {
             self.drop_reference(root.frame());
             return built;
         }
-        for page in super::map::leaf_tables(pages) {
+        for page in leaf_tables(pages) {
             if let Walk::Missing { table, level } = self.walk(root.frame(), page) {
                 self.extend(table, level, page, &mut tickets);
             }

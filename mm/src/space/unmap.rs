@@ -12,7 +12,7 @@ use crate::commit::NoMemory;
 use crate::frame::Kind;
 use crate::machine::Machine;
 use crate::memory::Memory;
-use crate::pt::{ENTRIES, Entry, Format, Table, UserPage, UserRange};
+use crate::pt::{ENTRIES, Entry, Format, Table, UserRange};
 use crate::tlb::{Batch, Referent, Scope};
 
 impl<'m, M: Machine> AddressSpace<'m, M> {
@@ -93,32 +93,6 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             .stats
             .promise(self.memory.machine.hart(), -(pages as i64));
         self.memory.budget.add_places(pages - own);
-    }
-
-    /// Visits the entries of the pages whose leaf tables exist.
-    pub(crate) fn for_each_leaf(
-        &self,
-        pages: UserRange,
-        mut visit: impl FnMut(Table<'m>, usize, UserPage),
-    ) {
-        let mut at = pages.start;
-        while let Some(page) = pages.page(at) {
-            let (found, level) = match self.walk(page) {
-                crate::pt::Walk::Leaf(table, _) => (Some(table), 1),
-                crate::pt::Walk::Missing { level, .. } => (None, level),
-            };
-            // What the entry of `level` spans: one leaf table, or the hole where one is missing.
-            let span = 1 << (9 * level);
-            let next = PageNo((page.0 / span + 1) * span);
-            if let Some(table) = found {
-                let here = pages.below(next);
-                while let Some(page) = here.page(at).filter(|_| table.live() > 0) {
-                    visit(table, M::Format::index(page, 0), page);
-                    at = page.plus(1);
-                }
-            }
-            at = next;
-        }
     }
 
     /// Frees the tables at the pages that no area needs any more.

@@ -24,13 +24,22 @@ impl<M: Machine> AddressSpace<'_, M> {
 
     /// What `pageinfo` tells of a page; 0 for one that was never touched or is not the user's.
     pub fn page_info(&self, page: PageNo) -> PageInfo {
-        let Some(page) = UserPage::new::<M::Format>(page) else {
-            return PageInfo(0);
-        };
-        let Walk::Leaf(table, index) = self.walk(page) else {
-            return PageInfo(0);
-        };
-        let word = table.get(index);
+        let mut info = [PageInfo(0)];
+        self.page_infos(page, &mut info);
+        info[0]
+    }
+
+    /// The same of as many pages as there is room for, from one on.
+    pub fn page_infos(&self, first: PageNo, infos: &mut [PageInfo]) {
+        infos.fill(PageInfo(0));
+        let end = PageNo(first.0.saturating_add(infos.len() as u64));
+        let pages = UserRange::all::<M::Format>().intersect(PageRange::new(first, end));
+        self.for_each_leaf(pages, |table, index, page| {
+            infos[(page.0 - first.0) as usize] = self.info_of(table.get(index));
+        });
+    }
+
+    fn info_of(&self, word: u64) -> PageInfo {
         PageInfo(match M::Format::decode(word, 0) {
             Entry::Page(frame) => {
                 let sole = self.memory.mappers(frame, word) == 1;

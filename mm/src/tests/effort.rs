@@ -1,11 +1,11 @@
 //! What is not done in vain: tables and entries that say nothing are not looked at, and one walk serves neighbours.
 
-use abi::USER_TOP;
+use abi::{PageInfo, ProcCounter, USER_TOP};
 
 use super::*;
 use crate::addr::FrameNo;
 use crate::pt::{Format, Sv39};
-use crate::testing::{looks, memory, memory_with_swap, user_range, write};
+use crate::testing::{audit, looks, memory, memory_with_swap, user_range, write};
 
 #[test]
 fn a_table_without_entries_is_not_looked_through() {
@@ -52,4 +52,125 @@ fn neighbours_are_evicted_with_one_walk() {
     assert_eq!((reclaimed.freed, written), (0, 32));
     // Two looks at the entries, for all had been used, and one to replace them.
     assert_eq!(looks, 3 * Sv39::LEVELS as u64);
+}
+
+/// A space that has reserved all there is and uses three pages: at the bottom, in the middle and at the top.
+fn sparse(memory: &'static Memory<FakeMachine>) -> Space {
+    let mut space = AddressSpace::new(memory).unwrap();
+    space.grow(USER_TOP, Promise::Lazy).unwrap();
+    space.publish();
+    for page in SPARSE {
+        write(&mut space, page * PAGE, &[1]).unwrap();
+    }
+    space
+}
+
+const LAST: u64 = USER_TOP / PAGE - 1;
+const SPARSE: [u64; 3] = [0, 1 << 25, LAST];
+
+/// What a pass over all of [`sparse`] may look at: a hole for every gigabyte, and in the three gigabytes
+/// that are used a hole for every leaf table, each found by a walk.
+const PASS: u64 = 256 + 3 * 512 * Sv39::LEVELS as u64 + 10;
+
+/// Does something to a sparse space; how often it looked for a frame, and what has become of the space.
+fn looks_of<R>(what: impl FnOnce(&mut Space) -> R) -> u64 {
+    let memory = memory_with_swap(200, 100);
+    let mut space = sparse(memory);
+    let before = looks();
+    let result = what(&mut space);
+    let looks = looks() - before;
+    drop(result);
+    audit(memory, [&space]);
+    looks
+}
+
+#[test]
+fn what_is_reserved_costs_nothing_until_it_is_used() {
+    let rest = pages(1, LAST);
+    let operations: [(&str, &dyn Fn(&mut Space)); 10] = [
+        ("lending", &|space| assert_eq!(space.lend_idle_tables(), 0)),
+        ("procstat", &|space| {
+            assert_eq!(space.usage()[ProcCounter::Resident as usize], 3 * PAGE);
+        }),
+        ("a search for a frame", &|space| {
+            let frame = FrameNo(space.page_info(PageNo(LAST)).frame());
+            assert_eq!(space.page_of(frame), Some(PageNo(LAST)));
+        }),
+        ("mprotect", &|space| {
+            space.protect(rest, Permissions::READ).unwrap();
+            space.protect(rest, data()).unwrap();
+        }),
+        ("munmap", &|space| space.unmap(rest).unwrap()),
+        ("mmap over it", &|space| {
+            space.map_over(rest, data(), Promise::Lazy).unwrap();
+        }),
+        ("a shrinking break", &|space| {
+            space.shrink(USER_TOP - PAGE).unwrap();
+        }),
+        ("a fork", &|space| drop(space.fork(COW).unwrap())),
+        ("an eager fork", &|space| {
+            drop(space.fork(ForkMode::Eager).unwrap());
+        }),
+        ("a promise that cannot be kept", &|space| {
+            space.unmap(rest).unwrap();
+            assert!(space.map(rest, data(), Promise::Charged).is_err());
+        }),
+    ];
+    for (name, operation) in operations {
+        let looks = looks_of(operation);
+        // Two passes, where there is one there and one back.
+        assert!(looks <= 2 * PASS, "{name}: {looks} looks for frames");
+    }
+}
+
+#[test]
+fn pageinfo_of_a_hole_is_one_walk() {
+    let looks = looks_of(|space| {
+        let mut infos = vec![PageInfo(7); 1 << 18];
+        space.page_infos(PageNo(3 << 18), &mut infos);
+        assert!(infos.iter().all(|info| info.0 == 0));
+    });
+    assert_eq!(looks, 1);
+    let mut infos = vec![PageInfo(0); 1 << 26];
+    let looks = looks_of(|space| space.page_infos(PageNo(0), &mut infos));
+    assert!(looks <= PASS, "{looks}");
+    let there = (0..).zip(&infos).filter(|(_, info)| info.0 != 0);
+    assert!(there.map(|(page, _)| page).eq(SPARSE));
+}
+
+#[test]
+fn the_end_of_a_process_looks_at_what_it_has_used() {
+    let memory = memory_with_swap(200, 100);
+    let space = sparse(memory);
+    let before = looks();
+    drop(space);
+    let looks = looks() - before;
+    assert!(looks < 100, "{looks}");
+}
+
+#[test]
+fn an_audit_looks_at_what_is_used() {
+    let memory = memory_with_swap(200, 100);
+    let space = sparse(memory);
+    let before = looks();
+    audit(memory, [&space]);
+    let looks = looks() - before;
+    assert!(looks < 100, "{looks}");
+}
+
+#[test]
+fn what_tables_are_lent_is_counted_without_looking_at_each() {
+    // Lent tables make every change of the areas count what is missing.
+    let memory = memory_with_swap(2000, 2000);
+    let mut space = sparse(memory);
+    space.unmap(pages(1 << 20, (1 << 20) + 2048)).unwrap();
+    let promised = pages(1 << 20, (1 << 20) + 2048);
+    space.map(promised, data(), Promise::Charged).unwrap();
+    assert_eq!(space.lend_idle_tables(), 4);
+    let before = looks();
+    space.unmap(pages(1 << 24, (1 << 24) + 1)).unwrap();
+    drop(space.fork(COW).unwrap());
+    let looks = looks() - before;
+    assert!(looks < 100, "{looks}");
+    audit(memory, [&space]);
 }

@@ -1,0 +1,126 @@
+//! What pages of a space consist of: leaf tables, and holes where there is none.
+//!
+//! Work follows what is used, never what is reserved: a lazy break may reach over 256 GiB and have
+//! three pages. So whoever goes through pages goes from stretch to stretch, and passes a hole in one
+//! step that is as wide as the entry that is missing.
+//!
+//! Neighbours: [`super::idle`] looks for leaf tables, `for_each_leaf` for what is in them, `map`
+//! counts those that are missing.
+
+use crate::addr::{FrameNo, PageNo};
+use crate::machine::Machine;
+use crate::memory::Memory;
+use crate::pt::{ENTRIES, Format, Table, UserPage, UserRange, Walk};
+
+use super::AddressSpace;
+
+/// Pages that have one leaf table or lack one table.
+pub(crate) struct Stretch<'m> {
+    /// Which pages; there is at least one.
+    pub(super) pages: UserRange,
+    /// Their leaf table.
+    pub(super) leaf: Option<Table<'m>>,
+    /// The level of the entry that leads there or is missing.
+    level: usize,
+}
+
+/// The stretches of a range, in order.
+pub(crate) struct Stretches<'m, M: Machine> {
+    memory: &'m Memory<M>,
+    root: FrameNo,
+    left: UserRange,
+}
+
+impl<'m, M: Machine> Iterator for Stretches<'m, M> {
+    type Item = Stretch<'m>;
+
+    fn next(&mut self) -> Option<Stretch<'m>> {
+        let page = self.left.page(self.left.start)?;
+        let (leaf, level) = match self.memory.walk(self.root, page) {
+            Walk::Leaf(table, _) => (Some(table), 1),
+            Walk::Missing { level, .. } => (None, level),
+        };
+        let end = PageNo((page.0 / span(level) + 1) * span(level));
+        let pages = self.left.below(end);
+        self.left = self.left.from(end);
+        Some(Stretch { pages, leaf, level })
+    }
+}
+
+impl<'m, M: Machine> AddressSpace<'m, M> {
+    /// What the pages consist of.
+    pub(super) fn stretches(&self, pages: UserRange) -> Stretches<'m, M> {
+        Stretches {
+            memory: self.memory,
+            root: self.context.root(),
+            left: pages,
+        }
+    }
+
+    /// Visits the entries of the pages whose leaf tables exist.
+    pub(crate) fn for_each_leaf(
+        &self,
+        pages: UserRange,
+        mut visit: impl FnMut(Table<'m>, usize, UserPage),
+    ) {
+        for Stretch { pages, leaf, .. } in self.stretches(pages) {
+            let Some(table) = leaf else { continue };
+            let mut at = pages.start;
+            while let Some(page) = pages.page(at).filter(|_| table.live() > 0) {
+                visit(table, M::Format::index(page, 0), page);
+                at = page.plus(1);
+            }
+        }
+    }
+
+    /// How many tables the pages lack.
+    pub(super) fn missing_tables(&self, pages: UserRange) -> u64 {
+        let holes = self.stretches(pages).filter(|part| part.leaf.is_none());
+        holes.map(|hole| tables_below(hole.level, hole.pages)).sum()
+    }
+}
+
+/// How many pages an entry of a level spans.
+const fn span(level: usize) -> u64 {
+    (ENTRIES as u64).pow(level as u32)
+}
+
+/// How many tables pages have at least a part of that hang on entries of a level or a lower one.
+fn tables_below(level: usize, pages: UserRange) -> u64 {
+    let entries = |level| pages.end.0.div_ceil(span(level)) - pages.start.0 / span(level);
+    (1..=level).map(entries).sum()
+}
+
+/// How many tables the pages need at most, where there is none yet.
+pub(super) fn most_tables<M: Machine>(pages: UserRange) -> u64 {
+    tables_below(M::Format::LEVELS - 1, pages)
+}
+
+/// How many leaf tables the pages have at least a part of.
+pub(super) fn leaf_table_count(pages: UserRange) -> u64 {
+    tables_below(1, pages)
+}
+
+/// One page of each leaf table that the pages need.
+pub(super) fn leaf_tables(pages: UserRange) -> impl Iterator<Item = UserPage> {
+    let first = pages.start.0 / span(1);
+    let last = pages.end.0.div_ceil(span(1));
+    (first..last).filter_map(move |table| pages.page(PageNo(table * span(1)).max(pages.start)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{FakeMachine, user_range};
+
+    #[test]
+    fn no_more_tables_are_counted_than_the_pages_touch() {
+        let tables = |start, end| most_tables::<FakeMachine>(user_range(start, end));
+        let (leaf, middle) = (1 << 9, 1 << 18);
+        assert_eq!(tables(0, 1), 1 + 1);
+        assert_eq!(tables(0, leaf), 1 + 1);
+        assert_eq!(tables(leaf - 1, leaf + 1), 2 + 1);
+        assert_eq!(tables(middle - 1, middle + 1), 2 + 2);
+        assert_eq!(tables(0, middle + 1), 513 + 2);
+    }
+}
