@@ -153,6 +153,8 @@ pub enum MountError {
     },
     /// Inode 1 is not a directory.
     NoRoot,
+    /// The inodes have a double-indirect block, as in xv6's file-system lab.
+    DoubleIndirect,
     /// Recovering the log or reclaiming unlinked inodes failed.
     Failed(FsError),
 }
@@ -186,6 +188,11 @@ impl fmt::Display for MountError {
             ),
             Self::BadLog { what, found } => write!(f, "impossible log header: {what} ({found})"),
             Self::NoRoot => write!(f, "inode 1, the root, is not a directory"),
+            Self::DoubleIndirect => write!(
+                f,
+                "its inodes have a double-indirect block, as in the file-system lab; \
+                 only the usual ones (12 direct blocks and an indirect one) can be read"
+            ),
             Self::Failed(error) => error.fmt(f),
         }
     }

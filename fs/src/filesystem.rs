@@ -51,6 +51,9 @@ impl<D: BlockDevice> FileSystem<D> {
         if root.file_kind() != Some(FileKind::Directory) {
             return Err(MountError::NoRoot);
         }
+        if mounted.volume.has_double_indirect()? {
+            return Err(MountError::DoubleIndirect);
+        }
         mounted.reclaim_unlinked()?;
         Ok(mounted)
     }

@@ -28,7 +28,7 @@
 //! operations  mount, open, link, read, write ...          filesystem, names, files, references
 //! names       paths, and the entries of directories       path, directory
 //! bytes       which block holds which byte of an inode    data, map, truncate
-//! records     inodes, and which blocks are free           inode, bitmap
+//! records     inodes, and which blocks are free           inode, bitmap, shape
 //! blocks      as the transaction in progress sees them    volume, log, cache
 //! device      an array of 1 KiB blocks                    device
 //! ```
@@ -62,6 +62,7 @@ pub mod mkfs;
 mod names;
 mod path;
 mod references;
+mod shape;
 mod truncate;
 mod volume;
 

@@ -88,7 +88,7 @@ pub fn load(path: &Path) -> Result<Vec<u8>> {
     let bytes = read(path)?;
     let disk = MemoryDisk::from_bytes(bytes.clone());
     if let Err(error) = FileSystem::mount(disk, CACHE_BLOCKS) {
-        bail!("{} is not an xv6 disk image: {error}", path.display());
+        bail!("cannot use {} as a disk image: {error}", path.display());
     }
     Ok(bytes)
 }

@@ -15,5 +15,6 @@ mod paths;
 mod random;
 mod recording;
 mod references;
+mod shape;
 mod support;
 mod victim;

@@ -3,6 +3,7 @@
 use ::fs::mkfs::ImageBuilder;
 
 use super::super::case::{Case, DiskContents, End};
+use super::super::course::mkfs::{self, Shape};
 use super::super::lies;
 
 /// What the status of a killed program, -1, is told as.
@@ -60,8 +61,20 @@ fn refusals() -> Vec<Case> {
             image.truncate(image.len() / 2);
             image
         })),
+        refused(
+            "an image of the file-system lab",
+            "double-indirect block, as in the file-system lab",
+        )
+        .disk(DiskContents::Bytes(lab_image)),
         refused("an image without init", "init").disk(DiskContents::Bytes(empty_image)),
     ]
+}
+
+/// As the course's `mkfs` makes one when `fs.h` has been changed for the lab.
+fn lab_image() -> Vec<u8> {
+    const PROGRAM: [u8; 20 << 10] = [0x13; 20 << 10];
+    mkfs::image(31, Shape::FileSystemLab, [("init", PROGRAM.as_slice())])
+        .expect("an image has room for one file")
 }
 
 fn empty_image() -> Vec<u8> {

@@ -13,8 +13,9 @@ const INODES: usize = 200;
 const INODE: usize = 64;
 const INODES_PER_BLOCK: usize = BLOCK / INODE;
 const BITS_PER_BLOCK: usize = BLOCK * 8;
-const DIRECT: usize = 12;
-const MOST_BLOCKS: usize = DIRECT + BLOCK / 4;
+/// Block numbers in an inode, and in an indirect block.
+const ADDRESSES: usize = 13;
+const INDIRECT: usize = BLOCK / 4;
 const ENTRY: usize = 16;
 const NAME: usize = 14;
 const MAGIC: usize = 0x1020_3040;
@@ -22,15 +23,36 @@ const MAGIC: usize = 0x1020_3040;
 const DIRECTORY: u16 = 1;
 const FILE: u16 = 2;
 
-/// Most bytes of a file.
-pub const FILE_MAX: usize = MOST_BLOCKS * BLOCK;
+/// What the block numbers in an inode mean.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// 12 direct blocks and an indirect one.
+    Usual,
+    /// 11 direct blocks, an indirect and a double-indirect one. The last is never needed: the lab's `mkfs` knows nothing of it.
+    FileSystemLab,
+}
+
+impl Shape {
+    const fn direct(self) -> usize {
+        match self {
+            Self::Usual => 12,
+            Self::FileSystemLab => 11,
+        }
+    }
+
+    /// Most bytes of a file.
+    pub const fn file_max(self) -> usize {
+        (self.direct() + INDIRECT) * BLOCK
+    }
+}
 
 /// An image with these files in its root directory and a log of so many blocks, its header included.
 pub fn image<'a>(
     log_blocks: usize,
+    shape: Shape,
     files: impl IntoIterator<Item = (&'a str, &'a [u8])>,
 ) -> Result<Vec<u8>> {
-    let mut image = Image::new(log_blocks);
+    let mut image = Image::new(log_blocks, shape);
     let root = image.make(DIRECTORY)?;
     for name in [".", ".."] {
         image.append(root, &entry(root, name)?)?;
@@ -56,11 +78,11 @@ fn entry(inode: usize, name: &str) -> Result<[u8; ENTRY]> {
 struct Inode {
     kind: u16,
     size: usize,
-    /// The direct blocks and the indirect one.
-    addresses: [u32; DIRECT + 1],
+    addresses: [u32; ADDRESSES],
 }
 
 struct Image {
+    shape: Shape,
     bytes: Vec<u8>,
     inodes_start: usize,
     bitmap_start: usize,
@@ -71,7 +93,7 @@ struct Image {
 
 impl Image {
     /// Boot block, superblock, log, inodes, bitmap, data.
-    fn new(log_blocks: usize) -> Self {
+    fn new(log_blocks: usize, shape: Shape) -> Self {
         let log_start = 2;
         let inodes_start = log_start + log_blocks;
         let bitmap_start = inodes_start + INODES / INODES_PER_BLOCK + 1;
@@ -93,9 +115,10 @@ impl Image {
         let nobody = Inode {
             kind: 0,
             size: 0,
-            addresses: [0; DIRECT + 1],
+            addresses: [0; ADDRESSES],
         };
         Self {
+            shape,
             bytes,
             inodes_start,
             bitmap_start,
@@ -111,7 +134,7 @@ impl Image {
         self.inodes.push(Inode {
             kind,
             size: 0,
-            addresses: [0; DIRECT + 1],
+            addresses: [0; ADDRESSES],
         });
         Ok(number)
     }
@@ -131,17 +154,18 @@ impl Image {
 
     /// The number of a file's block, which is provided if there is none.
     fn block_at(&mut self, inode: usize, index: usize) -> Result<u32> {
-        ensure!(index < MOST_BLOCKS, "a file is too large");
-        let slot = index.min(DIRECT);
+        let direct = self.shape.direct();
+        ensure!(index < direct + INDIRECT, "a file is too large");
+        let slot = index.min(direct);
         let mut block = self.inodes[inode].addresses[slot];
         if block == 0 {
             block = self.allocate()?;
             self.inodes[inode].addresses[slot] = block;
         }
-        if index < DIRECT {
+        if index < direct {
             return Ok(block);
         }
-        let place = block as usize * BLOCK + 4 * (index - DIRECT);
+        let place = block as usize * BLOCK + 4 * (index - direct);
         let place = place..place + 4;
         if self.bytes[place.clone()] == [0; 4] {
             let block = self.allocate()?;
@@ -190,13 +214,15 @@ mod tests {
 
     #[test]
     fn what_the_stranger_wrote_is_sound_and_can_be_read() {
-        let large: Vec<u8> = (0..FILE_MAX).map(|at| (at % 251) as u8).collect();
+        let large: Vec<u8> = (0..Shape::Usual.file_max())
+            .map(|at| (at % 251) as u8)
+            .collect();
         // 62 files and two dots fill the root's block, which is then said to have another.
         let names: Vec<String> = (0..61).map(|number| format!("file{number}")).collect();
         let small = names.iter().map(|name| (name.as_str(), name.as_bytes()));
         for log_blocks in [30, 31] {
             let files = small.clone().chain([("large-14-bytes", large.as_slice())]);
-            let image = image(log_blocks, files).expect("room for all");
+            let image = image(log_blocks, Shape::Usual, files).expect("room for all");
             assert_eq!(image.len(), 2_048_000);
             let mut disk = MemoryDisk::from_bytes(image);
             let findings = fsck::check(&mut disk);
@@ -210,7 +236,7 @@ mod tests {
                 assert_eq!(files.read_at(inode, 0, &mut bytes), Ok(size));
                 bytes
             };
-            assert_eq!(read(b"large-14-bytes", FILE_MAX), large);
+            assert_eq!(read(b"large-14-bytes", large.len()), large);
             assert_eq!(read(b"file60", 6), b"file60");
         }
     }

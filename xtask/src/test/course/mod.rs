@@ -2,13 +2,14 @@
 //! tools that share nothing with ours. Neither init, shell nor console node comes from Cowslip.
 
 pub mod command;
-mod mkfs;
+pub mod mkfs;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use mkfs::Shape;
 
 use super::foreign::{COMPILER, LIMIT};
 use crate::process::run_bounded;
@@ -61,7 +62,7 @@ impl Course {
             if wishes.only.is_none_or(|year| year == self.year()) {
                 let mut program = self.compile(workspace, &folder, &source)?;
                 if wishes.padded {
-                    program.resize(program.len().max(mkfs::FILE_MAX), 0);
+                    program.resize(program.len().max(Shape::Usual.file_max()), 0);
                 }
                 files.push((name, program));
             }
@@ -69,6 +70,7 @@ impl Course {
         let files = files.iter();
         mkfs::image(
             self.log_blocks(),
+            Shape::Usual,
             files.map(|(name, bytes)| (name.as_str(), bytes.as_slice())),
         )
     }
