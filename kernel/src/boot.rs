@@ -21,12 +21,22 @@ use crate::{log, memory, println, process, stack, time};
 const RAM_MIN: u64 = 16 << 20;
 
 static BOARD: Once<Board> = Once::new();
+/// What the command line asks for.
+static OPTIONS: Once<Options<'static>> = Once::new();
 
 /// The board the kernel runs on.
 pub fn board() -> &'static Board {
     match BOARD.get() {
         Some(board) => board,
         None => unreachable!("the board is asked for before it is known"),
+    }
+}
+
+/// What the kernel's command line asks for.
+pub fn options() -> &'static Options<'static> {
+    match OPTIONS.get() {
+        Some(options) => options,
+        None => unreachable!("the options are asked for before they are known"),
     }
 }
 
@@ -91,6 +101,8 @@ extern "C" fn on_guarded_stack() -> ! {
     let options = Options::parse(board.command_line(), |word| {
         println!("warning: unknown word on the kernel's command line: {word}");
     });
+    // SAFETY: no other hart runs, and this is the only call.
+    let options = unsafe { OPTIONS.set(options) };
     if options.audit {
         process::audit_always();
     }
@@ -103,7 +115,7 @@ extern "C" fn on_guarded_stack() -> ! {
 
 /// Fails on purpose, or measures the swap disk, if the command line asks for it. Called by the first thread.
 pub fn run_test(held: &mut Held<Nothing>) {
-    match Options::parse(board().command_line(), |_| {}).test {
+    match options().test {
         None => {}
         Some(Test::Leak) => process::leak_space(),
         Some(Test::Panic) => panic!("a panic was asked for on the command line"),

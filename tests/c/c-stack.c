@@ -1,8 +1,11 @@
 // layout: two segments, entry start
-// The stack is exactly one page with nothing below it. `c-stack below` dies there itself.
+// `c-stack PAGES`: the stack is so many pages, one if nothing is said, with two pages below it that
+// are nobody's. `c-stack below` dies there itself.
 #include "lib.h"
 
 const char program[] = "c-stack";
+
+enum { GUARD = 2 };
 
 static address stack_page(void)
 {
@@ -24,16 +27,19 @@ static void store(address at)
 
 int main(int argc, char **argv)
 {
-    (void)argv;
-    address page = stack_page();
-    if (argc > 1)
-        store(page - 8);
-    check(status_of(load, page) == 0);
-    check(status_of(store, page) == 0);
-    check(status_of(load, page - 8) == -1);
-    check(status_of(store, page - 8) == -1);
-    check(status_of(load, page - PAGE) == -1);
-    check(status_of(load, page + PAGE) == -1);
-    print("%s: OK\n", program);
+    long pages = argument(argc, argv, 1, 1);
+    address first = stack_page() - (pages - 1) * PAGE;
+    if (pages == 0)
+        store(stack_page() - 8);
+    for (int page = 0; page < pages; page++) {
+        check(status_of(load, first + page * PAGE) == 0);
+        check(status_of(store, first + page * PAGE) == 0);
+    }
+    for (int page = 1; page <= GUARD; page++) {
+        check(status_of(load, first - page * PAGE) == -1);
+        check(status_of(store, first - page * PAGE + PAGE - 8) == -1);
+    }
+    check(status_of(load, first + pages * PAGE) == -1);
+    print("%s: %d: OK\n", program, pages);
     return 0;
 }

@@ -94,6 +94,14 @@ pub struct MachineArguments {
     #[arg(long, value_enum, default_value_t = Fork::Cow)]
     pub fork: Fork,
 
+    /// Give every program a stack of this many pages (1 to 16); some labs of 2024 and 2025 need 2
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub stack_pages: Option<u8>,
+
+    /// Let sbrk with one argument promise nothing, as the lazy labs of 2019 and 2020 expect
+    #[arg(long)]
+    pub lazy_sbrk: bool,
+
     /// Have the kernel audit its memory whenever a program has waited for its last child
     #[arg(long)]
     pub audit: bool,

@@ -17,6 +17,13 @@ use crate::workspace::Workspace;
 
 /// The kernel option that has it audit its memory.
 pub const AUDIT: &str = "audit";
+/// The kernel option that makes every `sbrk` lazy.
+pub const LAZY_SBRK: &str = "lazy-sbrk";
+
+/// The kernel option for stacks of this many pages.
+pub fn stack_pages(count: u8) -> String {
+    format!("stack-pages={count}")
+}
 
 /// Boots what the arguments describe; the exit code says how it ended.
 pub fn run(workspace: &Workspace, arguments: RunArguments) -> Result<u8> {
@@ -73,6 +80,12 @@ pub fn machine(guests: &Guests, arguments: &MachineArguments) -> Machine {
     machine.mem = arguments.mem;
     machine.cpu.clone_from(&arguments.cpu);
     machine.fork(arguments.fork);
+    if let Some(count) = arguments.stack_pages {
+        machine.options.push(stack_pages(count));
+    }
+    if arguments.lazy_sbrk {
+        machine.options.push(LAZY_SBRK.to_owned());
+    }
     if arguments.audit {
         machine.options.push(AUDIT.to_owned());
     }

@@ -3,9 +3,13 @@
 //! Options are words: `fork=eager` or `fork=cow` (how processes fork unless they ask otherwise), `audit` (the kernel
 //! audits its memory when a program of the shell's has waited for its last child, and panics if something is wrong), `test=panic`,
 //! `test=overrun` and `test=leak` (deliberate failures, for testing what they end in), `test=swapdisk` (the swap disk is
-//! overwritten, checked and measured).
+//! overwritten, checked and measured); for programs of other years, `stack-pages=N` (how large a stack every program gets) and
+//! `lazy-sbrk` (`sbrk` promises nothing, whatever its second argument).
 
 use abi::ForkMode;
+
+/// Most pages of a stack.
+pub const STACK_PAGES_MAX: u64 = 16;
 
 /// A test of the kernel itself, most of them failures on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +31,10 @@ pub struct Options<'a> {
     pub fork: ForkMode,
     /// Whether the kernel audits its memory of its own accord.
     pub audit: bool,
+    /// Pages of a program's stack, 1 to [`STACK_PAGES_MAX`].
+    pub stack_pages: u64,
+    /// Whether `sbrk` is lazy even if a program does not ask for it.
+    pub lazy_sbrk: bool,
     /// The test asked for, if any.
     pub test: Option<Test>,
     /// The shell line to run instead of an interactive shell.
@@ -40,6 +48,8 @@ impl<'a> Options<'a> {
         let mut options = Self {
             fork: ForkMode::CopyOnWrite,
             audit: false,
+            stack_pages: 1,
+            lazy_sbrk: false,
             test: None,
             line,
         };
@@ -52,11 +62,21 @@ impl<'a> Options<'a> {
                 "test=panic" => options.test = Some(Test::Panic),
                 "test=overrun" => options.test = Some(Test::Overrun),
                 "test=swapdisk" => options.test = Some(Test::SwapDisk),
-                _ => unknown(word),
+                "lazy-sbrk" => options.lazy_sbrk = true,
+                _ => match stack_pages(word) {
+                    Some(count) => options.stack_pages = count,
+                    None => unknown(word),
+                },
             }
         }
         options
     }
+}
+
+/// The number in `stack-pages=N`, if it is one that a stack can have.
+fn stack_pages(word: &str) -> Option<u64> {
+    let count = word.strip_prefix("stack-pages=")?.parse().ok()?;
+    (1..=STACK_PAGES_MAX).contains(&count).then_some(count)
 }
 
 /// The words before the first `--` that stands alone, and the line after it. Within the line everything is the
@@ -133,7 +153,25 @@ mod tests {
     }
 
     #[test]
+    fn programs_of_other_years_are_provided_for() {
+        let (options, _) = parse("");
+        assert_eq!((options.stack_pages, options.lazy_sbrk), (1, false));
+        let (options, unknown) = parse("stack-pages=2 lazy-sbrk");
+        assert_eq!((options.stack_pages, options.lazy_sbrk), (2, true));
+        assert!(unknown.is_empty());
+    }
+
+    #[test]
     fn unknown_words_are_told() {
         assert_eq!(parse("fork=fast quiet").1, ["fork=fast", "quiet"]);
+        for word in [
+            "stack-pages=0",
+            "stack-pages=17",
+            "stack-pages=",
+            "stack-pages=-1",
+        ] {
+            let (options, unknown) = parse(word);
+            assert_eq!((options.stack_pages, unknown), (1, vec![word]));
+        }
     }
 }

@@ -4,12 +4,13 @@
 //! leaves the process as it was. From [`install`] on there is no way back and nothing that can fail. All of it happens
 //! inside the gate of [`standstill`], because for a while an image is nobody's.
 //!
-//! Layout (ABI: "Image"), from 0 up: the segments of the file, one page that is not mapped (the guard), one page of stack,
-//! the heap. Each segment has its own permissions; reading is always allowed, as on xv6. Instruction caches: a new
+//! Layout (ABI: "Image"), from 0 up: the segments of the file, two pages that are not mapped (the guard), the stack, which is one page
+//! unless the kernel was told otherwise, the heap. The arguments are in the stack's last page. Each segment has its own permissions; reading is always allowed, as on xv6. Instruction caches: a new
 //! address space is fenced by `mm` wherever it is entered first, after its code was written.
 
 use abi::{PAGE_SIZE, USER_TOP};
 use fs::InodeNo;
+use kernel_logic::command_line::STACK_PAGES_MAX;
 use kernel_logic::elf::{BadImage, HEADER_SIZE, Header, PROGRAM_HEADER_SIZE, Segment};
 use mm::NoMemory;
 use mm::addr::{PageNo, PageRange, VirtAddr};
@@ -21,14 +22,14 @@ use sync::{Held, level};
 use super::arguments::{Arguments, Placed};
 use super::{Caller, Current, Space, mapped, pager, scheduler, standstill};
 use crate::arch::UserRegisters;
+use crate::boot::options;
 use crate::file::{cached, system};
 use crate::memory::memory;
 
-/// Pages behind the image that are the guard's and the stack's.
-const GUARD_PAGES: u64 = 1;
-const STACK_PAGES: u64 = 1;
-/// Where the segments must end.
-const IMAGE_LIMIT: u64 = USER_TOP - (GUARD_PAGES + STACK_PAGES) * PAGE_SIZE as u64;
+/// Pages between the image and the stack. Programs of the courses look two pages below their stack and expect to be killed.
+const GUARD_PAGES: u64 = 2;
+/// Where the segments must end, however large the stack.
+const IMAGE_LIMIT: u64 = USER_TOP - (GUARD_PAGES + STACK_PAGES_MAX) * PAGE_SIZE as u64;
 
 /// Why a program could not be started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,10 +130,10 @@ fn load(
         }
     }
     let stack = end.plus(GUARD_PAGES);
-    let stack = PageRange::new(stack, stack.plus(STACK_PAGES));
+    let stack = PageRange::new(stack, stack.plus(options().stack_pages));
     let data = Permissions::READ | Permissions::WRITE;
     pager::retry(held, |_| space.map(stack, data, Promise::Charged))?;
-    let address = stack.start.address();
+    let address = VirtAddr(stack.end.address().0 - PAGE_SIZE as u64);
     let arguments = arguments
         .place(bytes_of(&mut space, address, held)?, address.0)
         .ok_or(ExecError::Image)?;

@@ -8,12 +8,13 @@ use mm::pt::Permissions;
 use mm::space::{MapError, Promise};
 
 use super::{Answer, Call, Failed};
+use crate::boot::options;
 use crate::file::{self, cached, system};
 use crate::process::{Space, mapped, pager, standstill};
 
-/// Programs that pass one argument leave anything in `mode`: all but lazy is eager.
+/// Programs that pass one argument leave anything in `mode`: all but lazy is eager, unless the kernel was told otherwise.
 pub fn sbrk(call: &mut Call, increment: i32, mode: u64) -> Answer {
-    let promise = if mode == SBRK_LAZY {
+    let promise = if mode == SBRK_LAZY || options().lazy_sbrk {
         Promise::Lazy
     } else {
         Promise::Charged

@@ -21,6 +21,8 @@ pub fn run(workspace: &Workspace, guests: &Guests, report: &Report) -> Result<()
     let begin = Instant::now();
     let machine = MachineArguments {
         cpu: None,
+        stack_pages: None,
+        lazy_sbrk: false,
         smp: 2,
         mem: Memory::mebibytes(128),
         fork: Fork::Cow,

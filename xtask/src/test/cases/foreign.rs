@@ -1,6 +1,7 @@
 //! The C programs of `tests/c`.
 
 use super::super::case::{Case, End};
+use crate::launch::{LAZY_SBRK, stack_pages};
 
 /// The tests.
 pub fn cases() -> Vec<Case> {
@@ -17,7 +18,15 @@ pub fn cases() -> Vec<Case> {
         )
         .ends(End::Status(abi::EXIT_STATUS_MAX))
         .shows("^sh: c-hello: more than 32 words$"),
-        Case::line("foreign: the stack is one page", "c-stack").shows("^c-stack: OK$"),
+        Case::line("foreign: the stack is one page", "c-stack").shows("^c-stack: 1: OK$"),
+        Case::line("foreign: a stack of two pages", "c-stack 2")
+            .option(&stack_pages(2))
+            .shows("^c-stack: 2: OK$"),
+        Case::line("foreign: one-argument sbrk is a promise", "c-lazysbrk 0")
+            .shows("^c-lazysbrk: OK$"),
+        Case::line("foreign: one-argument sbrk is lazy", "c-lazysbrk 1")
+            .option(LAZY_SBRK)
+            .shows("^c-lazysbrk: OK$"),
         Case::line("foreign: the break", "c-sbrk").shows("^c-sbrk: OK$"),
         Case::line("foreign: bad arguments", "c-bad")
             .within(120)
