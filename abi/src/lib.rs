@@ -48,8 +48,8 @@ pub const TIME_HZ: u64 = 10_000_000;
 pub const CONSOLE_MAJOR: u16 = 1;
 /// Device number of the audit: one line, `clean: ...` or what is wrong with the kernel's memory.
 pub const AUDIT_MAJOR: u16 = 2;
-/// Device number of fail-nth: a decimal number N makes the writer's N-th allocation in the kernel fail; read, it tells how
-/// many are left before that, 0 if none will fail.
+/// Device number of fail-nth: a decimal number N makes the writer's N-th allocation in the kernel
+/// fail; read, it tells how many are left before that, 0 if none will fail.
 pub const FAIL_NTH_MAJOR: u16 = 3;
 
 /// `sbrk` mode: promise the memory now (what programs that pass one argument get).
@@ -59,7 +59,8 @@ pub const SBRK_LAZY: u64 = 2;
 
 /// Exit code of the emulator after a kernel panic.
 pub const EXIT_PANIC: u8 = 121;
-/// Exit code of the emulator when the kernel refused to start (no disk, bad image, too little memory).
+/// Exit code of the emulator when the kernel refused to start (no disk, bad image, too little
+/// memory).
 pub const EXIT_NO_BOOT: u8 = 122;
 /// Largest status of a program that is handed on unchanged as the emulator's exit code; anything
 /// else (-1 for a killed program included) becomes this.

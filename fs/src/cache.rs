@@ -1,9 +1,9 @@
 //! Blocks of metadata kept in memory.
 //!
 //! Invariants: every cached block equals what a read of the device would return, because changes
-//! live in the log's staging area until they are installed; all memory is taken at mount, so that the
-//! cache never asks for any when there is none, has none that others might need more, and what is free does
-//! not depend on what was read. Neighbour: `volume`, the only user.
+//! live in the log's staging area until they are installed; all memory is taken at mount, so that
+//! the cache never asks for any when there is none, has none that others might need more, and what
+//! is free does not depend on what was read. Neighbour: `volume`, the only user.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;

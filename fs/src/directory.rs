@@ -1,10 +1,11 @@
 //! Names in a directory.
 //!
-//! A directory is a file of 16-byte entries; one whose inode is 0 is unused and taken again
-//! before the directory grows. Blocks after the first may be missing within the size, and then have only unused
-//! entries: xv6's `mkfs` says of a root directory that fills its blocks to the last entry that it has one more, and xv6
-//! provides it when it reads there. Names are compared up to 14 bytes. Invariant: an [`Inode`] given
-//! to these functions is a directory. Neighbours: `path` and `names` above, `map` below.
+//! A directory is a file of 16-byte entries; one whose inode is 0 is unused and taken again before
+//! the directory grows. Blocks after the first may be missing within the size, and then have only
+//! unused entries: xv6's `mkfs` says of a root directory that fills its blocks to the last entry
+//! that it has one more, and xv6 provides it when it reads there. Names are compared up to 14
+//! bytes. Invariant: an [`Inode`] given to these functions is a directory. Neighbours: `path` and
+//! `names` above, `map` below.
 
 use abi::{BLOCK_SIZE, FileKind, NAME_MAX};
 use zerocopy::{transmute_mut, transmute_ref};
@@ -98,8 +99,8 @@ impl<D: BlockDevice> Volume<D> {
         Ok(None)
     }
 
-    /// The block that holds block `index` of a directory, which lies within its size; `None` if there is none, and so
-    /// no entry in it is used.
+    /// The block that holds block `index` of a directory, which lies within its size; `None` if
+    /// there is none, and so no entry in it is used.
     pub(crate) fn entry_block(
         &mut self,
         directory: &Inode,

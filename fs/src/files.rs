@@ -54,9 +54,9 @@ impl<D: BlockDevice> FileSystem<D> {
     /// bytes. Up to 20 blocks are one transaction (if the log has its ordinary length); what is
     /// longer is written in pieces, in order.
     ///
-    /// When something fails in a later piece, the bytes before it are written, and their number
-    /// is returned; so is the number that fitted when the disk becomes full. (xv6's `write` returns -1 in
-    /// that case, although the bytes are there.)
+    /// When something fails in a later piece, the bytes before it are written, and their number is
+    /// returned; so is the number that fitted when the disk becomes full. (xv6's `write` returns -1
+    /// in that case, although the bytes are there.)
     ///
     /// # Errors
     ///

@@ -33,8 +33,9 @@ impl<D> fmt::Debug for FileSystem<D> {
 }
 
 impl<D: BlockDevice> FileSystem<D> {
-    /// Checks the superblock of `device`, recovers its log, and frees the inodes that no name
-    /// leads to. The last `cache_blocks` blocks of metadata (at least 8) are kept in memory that is taken here.
+    /// Checks the superblock of `device`, recovers its log, and frees the inodes that no name leads
+    /// to. The last `cache_blocks` blocks of metadata (at least 8) are kept in memory that is taken
+    /// here.
     ///
     /// # Errors
     ///
@@ -58,8 +59,9 @@ impl<D: BlockDevice> FileSystem<D> {
         Ok(mounted)
     }
 
-    /// Has `observer` told of every inode whose bytes are given back, because it is emptied or freed: whoever keeps copies of
-    /// them must forget those. It is told when that has been committed, before the operation returns.
+    /// Has `observer` told of every inode whose bytes are given back, because it is emptied or
+    /// freed: whoever keeps copies of them must forget those. It is told when that has been
+    /// committed, before the operation returns.
     pub fn observe(&mut self, observer: fn(InodeNo)) {
         self.observer = observer;
     }
@@ -76,8 +78,8 @@ impl<D: BlockDevice> FileSystem<D> {
     }
 
     /// Returns when everything, the emptied log included, is on the medium: worth calling before
-    /// the power goes. (What operations changed is on the medium when they return; this spares the next
-    /// mount a recovery.)
+    /// the power goes. (What operations changed is on the medium when they return; this spares the
+    /// next mount a recovery.)
     ///
     /// # Errors
     ///

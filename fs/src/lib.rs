@@ -15,9 +15,10 @@
 //! the staging area, and everything is as it was.
 //!
 //! **Memory.** What a mounted file system needs in order to work is allocated by
-//! [`FileSystem::mount`], the cache of metadata included. Only the counts of open inodes come later, in pieces of
-//! 4096 bytes that go with the last reference in them; taking one may fail with [`FsError::NoMemory`]. File data is
-//! never kept: it moves between the caller's buffer and the device.
+//! [`FileSystem::mount`], the cache of metadata included. Only the counts of open inodes come
+//! later, in pieces of 4096 bytes that go with the last reference in them; taking one may fail with
+//! [`FsError::NoMemory`]. File data is never kept: it moves between the caller's buffer and the
+//! device.
 //!
 //! **Trust.** An image is an allegation. Whatever its bytes say, no operation panics, loops or
 //! reads outside the file system; what cannot be true is reported as [`FsError::Corrupt`].

@@ -1,9 +1,10 @@
 //! Which block of the disk holds which block of a file.
 //!
-//! Twelve blocks are named by the inode, 256 more by the indirect block. Invariants: a block
-//! number is checked to lie in the data region whenever it is read; a file's blocks within its
-//! size all exist (there are no holes, except in directories: see there), and blocks beyond it may
-//! (xv6 leaves some when a write is broken off). Neighbours: `data` and `directory` above, `bitmap` below.
+//! Twelve blocks are named by the inode, 256 more by the indirect block. Invariants: a block number
+//! is checked to lie in the data region whenever it is read; a file's blocks within its size all
+//! exist (there are no holes, except in directories: see there), and blocks beyond it may (xv6
+//! leaves some when a write is broken off). Neighbours: `data` and `directory` above, `bitmap`
+//! below.
 
 use zerocopy::little_endian::U32;
 use zerocopy::{transmute_mut, transmute_ref};

@@ -2,8 +2,8 @@
 //!
 //! The blocks of one file may be spread over more blocks of the bitmap than a transaction can
 //! change. So the work is done in steps, each of which leaves a shorter but consistent file; on
-//! disks below 200 MiB with a log of ordinary length one step is always enough. Neighbours: `files` and `names` above, `map`
-//! and `bitmap` below.
+//! disks below 200 MiB with a log of ordinary length one step is always enough. Neighbours: `files`
+//! and `names` above, `map` and `bitmap` below.
 
 use abi::BLOCK_SIZE;
 use zerocopy::little_endian::U32;

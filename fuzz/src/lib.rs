@@ -1,9 +1,10 @@
 //! What the fuzz targets share: how an input becomes something that is almost right.
 //!
-//! A target is a test beside the code it attacks, `fuzz_…` by name, and begins with [`check!`]. `cargo test` runs it for a
-//! second on random inputs; `cargo bolero test -p ROOM TARGET` runs it for as long as one likes, guided by coverage. Noise
-//! alone is refused at the first magic number, so inputs are read as changes to a good example ([`Patch`]) or as text in which
-//! the words that mean something are frequent ([`text`]). Neighbours: only the tests of other rooms use this one.
+//! A target is a test beside the code it attacks, `fuzz_…` by name, and begins with [`check!`].
+//! `cargo test` runs it for a second on random inputs; `cargo bolero test -p ROOM TARGET` runs it
+//! for as long as one likes, guided by coverage. Noise alone is refused at the first magic number,
+//! so inputs are read as changes to a good example ([`Patch`]) or as text in which the words that
+//! mean something are frequent ([`text`]). Neighbours: only the tests of other rooms use this one.
 
 #![forbid(unsafe_code)]
 

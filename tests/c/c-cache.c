@@ -1,6 +1,6 @@
-// layout: two segments, entry start
-// What the kernel keeps of the disk in memory costs nobody anything: after many directories, inodes and large
-// files were used, exactly as many frames are free as before.
+// layout: two segments, entry start What the kernel keeps of the disk in memory costs nobody
+// anything: after many directories, inodes and large files were used, exactly as many frames are
+// free as before.
 #include "lib.h"
 
 const char program[] = "c-cache";

@@ -1,6 +1,6 @@
-// layout: two segments, entry start
-// A tree of more than a thousand processes, all alive at once; where memory does not suffice, forks are refused and
-// nothing else happens. What they cost is free again afterwards, to the frame.
+// layout: two segments, entry start A tree of more than a thousand processes, all alive at once;
+// where memory does not suffice, forks are refused and nothing else happens. What they cost is free
+// again afterwards, to the frame.
 #include "lib.h"
 
 const char program[] = "c-crowd";

@@ -1,7 +1,7 @@
-// layout: two segments, entry start
-// HOGS processes store to all pages of FILES files that are mapped shared, in a loop, so that the
-// cache is full of dirty pages. What a victim is promised meanwhile must be there when it touches it.
-// Arguments: FILES, the victim's MiB, HOGS, victims, the longest one may take in ms.
+// layout: two segments, entry start HOGS processes store to all pages of FILES files that are
+// mapped shared, in a loop, so that the cache is full of dirty pages. What a victim is promised
+// meanwhile must be there when it touches it. Arguments: FILES, the victim's MiB, HOGS, victims,
+// the longest one may take in ms.
 #include "lib.h"
 
 const char program[] = "c-dirtyhog";

@@ -1,6 +1,6 @@
-// layout: two segments, entry start
-// HOGS processes write one byte at a time to a file of their own in a loop; how long does an open of
-// another file take meanwhile? Arguments: HOGS, opens, the longest that one may take in us.
+// layout: two segments, entry start HOGS processes write one byte at a time to a file of their own
+// in a loop; how long does an open of another file take meanwhile? Arguments: HOGS, opens, the
+// longest that one may take in us.
 #include "lib.h"
 
 const char program[] = "c-fshog";

@@ -1,6 +1,6 @@
-// layout: two segments, entry start
-// Thousands of open files: processes that each have as many descriptors as one can, for files, directories,
-// pipes and the console. When they end, all of it is free again, to the frame.
+// layout: two segments, entry start Thousands of open files: processes that each have as many
+// descriptors as one can, for files, directories, pipes and the console. When they end, all of it
+// is free again, to the frame.
 #include "lib.h"
 
 const char program[] = "c-open";

@@ -43,7 +43,8 @@ int main(int argc, char **argv)
     if (argc > 2)
         exit(0);
     int how = argument(argc, argv, 1, UNMAP);
-    // A child, so that the ways that end a program leave somebody to say so. It waits for the cut, too.
+    // A child, so that the ways that end a program leave somebody to say so. It waits for the cut,
+    // too.
     if (how == EXEC || how == EXIT)
         check(status_of(store_and_end, how) == 0);
     else

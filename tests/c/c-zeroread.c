@@ -1,6 +1,6 @@
-// layout: two segments, entry start
-// Reads and writes of 0 bytes answer 0 at once, whatever they are of: nobody waits for a line, for
-// bytes in a pipe or for an audit, and nothing is used up. Only who may not read or write is told so.
+// layout: two segments, entry start Reads and writes of 0 bytes answer 0 at once, whatever they are
+// of: nobody waits for a line, for bytes in a pipe or for an audit, and nothing is used up. Only
+// who may not read or write is told so.
 #include "lib.h"
 
 const char program[] = "c-zeroread";

@@ -1,5 +1,5 @@
-// Fork of a process that has most of a 128 MiB machine: it cannot be copied, only shared. Parent and child
-// write to what they share, and neither sees the other's bytes.
+// Fork of a process that has most of a 128 MiB machine: it cannot be copied, only shared. Parent
+// and child write to what they share, and neither sees the other's bytes.
 #include "user.h"
 
 enum { PAGES = 20 * 1024, WRITTEN = 400 };

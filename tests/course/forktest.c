@@ -1,4 +1,5 @@
-// Forks until it is refused, which must be before a thousand children. Small, so that memory is not what ends it.
+// Forks until it is refused, which must be before a thousand children. Small, so that memory is not
+// what ends it.
 #include "user.h"
 
 enum { MANY = 1000 };

@@ -1,4 +1,5 @@
-// Formatted output, one write per byte: the lines of two programs may mix, and every byte is a system call.
+// Formatted output, one write per byte: the lines of two programs may mix, and every byte is a
+// system call.
 #include "user.h"
 #include <stdarg.h>
 

@@ -1,8 +1,8 @@
 // What the course gives its programs: the calls of the system, and a small library.
 //
-// COURSE is the year. Until 2022 a program begins at main and ends by calling exit, sbrk takes one argument
-// and waiting is called sleep; in 2025 a start calls main and exits with what it returns, the break has two modes
-// and waiting is called pause.
+// COURSE is the year. Until 2022 a program begins at main and ends by calling exit, sbrk takes one
+// argument and waiting is called sleep; in 2025 a start calls main and exits with what it returns,
+// the break has two modes and waiting is called pause.
 #pragma once
 
 enum { O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2, O_CREATE = 0x200, O_TRUNC = 0x400 };

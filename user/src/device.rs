@@ -1,7 +1,7 @@
 //! Where the device files are that `init` makes.
 //!
-//! The console is where xv6 has it, in the root. Cowslip's own devices are in a directory, so that programs can have
-//! their names.
+//! The console is where xv6 has it, in the root. Cowslip's own devices are in a directory, so that
+//! programs can have their names.
 
 use core::ffi::CStr;
 

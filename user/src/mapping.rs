@@ -1,7 +1,7 @@
 //! Pages that `mmap` maps, for programs that test or measure memory. Cowslip's extension.
 //!
-//! A mapping is given back on drop. Of one that was cut the kernel may give the missing pages to another: programs that cut
-//! must not use the heap meanwhile, which could come to lie there.
+//! A mapping is given back on drop. Of one that was cut the kernel may give the missing pages to
+//! another: programs that cut must not use the heap meanwhile, which could come to lie there.
 
 use crate::file::Fd;
 use crate::pages::Pages;
@@ -14,7 +14,8 @@ use core::ops::{Deref, Range};
 pub enum Sharing {
     /// The process alone.
     Private,
-    /// All processes that have the mapping from the one that made it; of a file, everybody who reads or maps it.
+    /// All processes that have the mapping from the one that made it; of a file, everybody who
+    /// reads or maps it.
     Shared,
 }
 
@@ -61,7 +62,8 @@ impl Mapping {
         Ok(Self::at(start, pages))
     }
 
-    /// Maps a file from its page `first` on, where there is room. The descriptor need not stay open.
+    /// Maps a file from its page `first` on, where there is room. The descriptor need not stay
+    /// open.
     pub fn of_file(
         file: Fd,
         first: usize,
@@ -118,8 +120,8 @@ impl Mapping {
         check(unsafe { map(start, pages.len(), protection, flags, source) }).map(drop)
     }
 
-    /// Has what was stored in some of the pages, where they are a file's and shared, written to the file: it is on the disk when
-    /// this returns.
+    /// Has what was stored in some of the pages, where they are a file's and shared, written to the
+    /// file: it is on the disk when this returns.
     pub fn sync(&self, pages: Range<usize>) -> Result<()> {
         // SAFETY: the call changes no memory.
         check(unsafe { syscall::msync(self.address(pages.start), bytes(pages.len())) }).map(drop)

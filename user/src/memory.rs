@@ -61,8 +61,9 @@ pub fn constants() -> Range<u64> {
     (&raw const __constants_start) as u64..(&raw const __stack_bottom) as u64
 }
 
-/// Touches every page that the running code itself needs, so that no fault of theirs disturbs a measurement that follows: reads
-/// text and constants, which are brought in when they are touched, and writes to stack, data and bss without changing them.
+/// Touches every page that the running code itself needs, so that no fault of theirs disturbs a
+/// measurement that follows: reads text and constants, which are brought in when they are touched,
+/// and writes to stack, data and bss without changing them.
 pub fn touch_own_pages() {
     for address in (0..constants().end).step_by(PAGE_SIZE) {
         arch::load_byte(address);

@@ -1,8 +1,9 @@
-//! Pages of raw memory, for programs that test or measure memory: what [`Region`](crate::region::Region) and
-//! [`Mapping`](crate::mapping::Mapping) have in common.
+//! Pages of raw memory, for programs that test or measure memory: what
+//! [`Region`](crate::region::Region) and [`Mapping`](crate::mapping::Mapping) have in common.
 //!
-//! No Rust object lives in them: they are only reached through the volatile accesses here, so they may be shared with
-//! other processes, written by the kernel or found changed. A touch that the kernel does not allow ends the program.
+//! No Rust object lives in them: they are only reached through the volatile accesses here, so they
+//! may be shared with other processes, written by the kernel or found changed. A touch that the
+//! kernel does not allow ends the program.
 
 use crate::file::Fd;
 use crate::memory;
@@ -94,8 +95,9 @@ impl Pages {
         unsafe { ptr::write_volatile(self.byte_address(offset), value) };
     }
 
-    /// Has the kernel read up to `count` bytes from `fd` to `offset`. The range may reach past the last page if nothing
-    /// that the program may write follows it: the kernel has to refuse what lies there.
+    /// Has the kernel read up to `count` bytes from `fd` to `offset`. The range may reach past the
+    /// last page if nothing that the program may write follows it: the kernel has to refuse what
+    /// lies there.
     pub fn read_from(&self, fd: Fd, offset: usize, count: usize) -> Result<usize> {
         assert!(offset <= self.count * PAGE_SIZE, "offset {offset}");
         // SAFETY: no object lives in the pages, nor where the range may reach past them.

@@ -52,8 +52,8 @@ pub enum Command {
     Test(TestArguments),
     /// Kill the emulator while programs write, and judge what is left on the disk
     Powercut(PowercutArguments),
-    /// Formatting, lints and documentation of all rooms
-    Check,
+    /// Formatting, lints and documentation of all rooms, width of comments, citations, the museum
+    Check(TestArguments),
     /// Boot under a debugger: gdb attached to a halted machine, with symbols
     Gdb(GdbArguments),
     /// Test somebody's xv6 kernel with our cowtest and usertests
@@ -219,7 +219,8 @@ pub struct GradeArguments {
     #[arg(long, conflicts_with_all = ["kernel", "json", "smp"])]
     pub self_test: bool,
 
-    /// Run only the tests whose name (`cowtest simple`) contains this; with --self-test, the mistakes
+    /// Run only the tests whose name (`cowtest simple`) contains this; with --self-test, the
+    /// mistakes
     pub filter: Option<String>,
 }
 

@@ -1,5 +1,5 @@
-//! `cargo xtask oracle`: random programs on the simulated machine of `sim`, compared with a model. Builds the simulator; the
-//! rest of the command line is the simulator's own.
+//! `cargo xtask oracle`: random programs on the simulated machine of `sim`, compared with a model.
+//! Builds the simulator; the rest of the command line is the simulator's own.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

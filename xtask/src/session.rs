@@ -1,7 +1,8 @@
 //! Typing at a guest's prompt and reading what it answers.
 //!
 //! A prompt is `$ ` at the start of a line with nothing after it for a moment. A program may print
-//! the same, so where it matters that the shell is back, [`Session::shell_is_back`] makes it say so.
+//! the same, so where it matters that the shell is back, [`Session::shell_is_back`] makes it say
+//! so.
 
 use std::mem;
 use std::time::{Duration, Instant};
@@ -115,8 +116,9 @@ impl<'a> Session<'a> {
         self.vm.type_bytes(format!("{line}\n").as_bytes())
     }
 
-    /// Makes the shell echo a mark, which it does only when it reads lines again. The listener hears
-    /// nothing of the mark, but all that a program printed meanwhile that had only looked like the shell.
+    /// Makes the shell echo a mark, which it does only when it reads lines again. The listener
+    /// hears nothing of the mark, but all that a program printed meanwhile that had only looked
+    /// like the shell.
     pub fn shell_is_back(&mut self) -> Result<Waited> {
         let from = self.position();
         let listener = mem::replace(&mut self.listener, Box::new(|_| {}));

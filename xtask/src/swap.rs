@@ -1,7 +1,8 @@
 //! The disk to swap to: an empty file made anew for every run, and the faults it may have.
 //!
-//! The kernel knows it by its serial number, not by where it is plugged in. What is on it is worth nothing after the run, so
-//! flushes do not reach the host's disk; the file is sparse and costs what the guest has written.
+//! The kernel knows it by its serial number, not by where it is plugged in. What is on it is worth
+//! nothing after the run, so flushes do not reach the host's disk; the file is sparse and costs
+//! what the guest has written.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -84,7 +85,8 @@ impl Swap {
 }
 
 impl Fault {
-    /// Reads `read:PAGE` or `write:PAGE`, with `:once` behind it if only the first attempt is to fail.
+    /// Reads `read:PAGE` or `write:PAGE`, with `:once` behind it if only the first attempt is to
+    /// fail.
     pub fn parse(text: &str) -> Result<Self, String> {
         let cure = || format!("`{text}` is no fault; write for example read:12 or write:40:once");
         let mut parts = text.split(':');
@@ -107,7 +109,8 @@ impl Fault {
         })
     }
 
-    /// The rule of QEMU's `blkdebug` driver that makes it so: error 5, EIO, whatever else goes on (event "none").
+    /// The rule of QEMU's `blkdebug` driver that makes it so: error 5, EIO, whatever else goes on
+    /// (event "none").
     fn rule(&self, number: usize) -> String {
         let access = match self.access {
             Access::Read => "read",

@@ -1,8 +1,8 @@
-//! Every allocation of every operation fails once ("fail-nth"): the disk is as it was, the checker is content, and the
-//! operation succeeds when it is tried again.
+//! Every allocation of every operation fails once ("fail-nth"): the disk is as it was, the checker
+//! is content, and the operation succeeds when it is tried again.
 //!
-//! The numbers are what the crate promises: mounting takes the memory, and afterwards only the first reference among 1024
-//! inodes does.
+//! The numbers are what the crate promises: mounting takes the memory, and afterwards only the
+//! first reference among 1024 inodes does.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -47,8 +47,8 @@ impl BlockDevice for Shared {
 
 type Files = FileSystem<Shared>;
 
-/// A disk with a directory, a file with two names and bytes behind its indirect block, and more inodes than are counted
-/// in one piece.
+/// A disk with a directory, a file with two names and bytes behind its indirect block, and more
+/// inodes than are counted in one piece.
 fn disk() -> Shared {
     let mut disk = MemoryDisk::new(3000);
     format(&mut disk, 3000, 3000).unwrap();
@@ -67,7 +67,8 @@ fn assert_sound(disk: &Shared) {
     assert!(fsck::is_sound(&findings), "{findings:?}");
 }
 
-/// Refuses each allocation of `operation` in turn, on a fresh mount each time that `prepare` has had; how many there are.
+/// Refuses each allocation of `operation` in turn, on a fresh mount each time that `prepare` has
+/// had; how many there are.
 fn sweep<P, T>(
     prepare: impl Fn(&mut Files) -> P,
     operation: impl Fn(&mut Files, &P) -> Result<T, FsError>,

@@ -1,4 +1,5 @@
-//! The allocator of these tests: the system's, which refuses on request and notes what it is asked for.
+//! The allocator of these tests: the system's, which refuses on request and notes what it is asked
+//! for.
 //!
 //! Everything is kept per thread, so tests do not meet each other.
 
@@ -40,7 +41,8 @@ pub fn without_memory<T>(body: impl FnOnce() -> T) -> T {
     outcome
 }
 
-/// Runs `body` with its `nth` allocation refused, counted from 1; what came of it, and whether there were so many.
+/// Runs `body` with its `nth` allocation refused, counted from 1; what came of it, and whether
+/// there were so many.
 pub fn without_nth<T>(nth: u64, body: impl FnOnce() -> T) -> (T, bool) {
     MEMORY.set(Memory::RefusedAfter(nth - 1));
     let outcome = body();

@@ -86,7 +86,8 @@ struct Verdict {
 }
 
 impl Verdict {
-    /// Takes an answer in. It may be any, but on a sound image nothing is corrupt; and every operation fits into the log.
+    /// Takes an answer in. It may be any, but on a sound image nothing is corrupt; and every
+    /// operation fits into the log.
     fn hear<T>(&self, answer: Result<T, FsError>) -> Option<T> {
         answer
             .inspect_err(|error| {
@@ -150,8 +151,8 @@ impl Verdict {
     }
 }
 
-/// Uses the image in every way. What it answers matters only if the checker found nothing wrong: then nothing is, and is
-/// not afterwards.
+/// Uses the image in every way. What it answers matters only if the checker found nothing wrong:
+/// then nothing is, and is not afterwards.
 pub fn use_image(image: Vec<u8>) {
     let mut disk = Patient::new(image);
     let findings = fsck::check(&mut disk);

@@ -227,7 +227,8 @@ fn a_padded_directory_is_one() {
     assert_clean(files);
 }
 
-/// It does so even when they are whole already, and then says that there is a block more than there is.
+/// It does so even when they are whole already, and then says that there is a block more than there
+/// is.
 #[test]
 fn a_directory_may_be_said_to_have_one_block_more() {
     let mut files = mounted(1000, 200);

@@ -1,6 +1,6 @@
 //! What an executable file alleges about itself, checked.
 //!
-//! The file is a static ELF64 program for this machine (ABI: "Image"). The kernel reads a header at a time and asks here what it
+//! The file is a static ELF64 program for this machine (docs/abi.md, "Images"). The kernel reads a header at a time and asks here what it
 //! means; whatever the bytes say, the answer is an error or a segment whose numbers fit together and
 //! lie below the limit. Neighbours: the kernel's `exec` reads the file and maps what is described here. Source: Tool
 //! Interface Standard, "Executable and Linking Format", and the `elf` crate for the fields.

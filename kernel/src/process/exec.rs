@@ -4,7 +4,7 @@
 //! leaves the process as it was. From [`install`] on there is no way back and nothing that can fail. All of it happens
 //! inside the gate of [`standstill`], because for a while an image is nobody's.
 //!
-//! Layout (ABI: "Image"), from 0 up: the segments of the file, two pages that are not mapped (the guard), the stack, which is one page
+//! Layout (docs/abi.md, "Images"), from 0 up: the segments of the file, two pages that are not mapped (the guard), the stack, which is one page
 //! unless the kernel was told otherwise, the heap. The arguments are in the stack's last page. Each segment has its own permissions; reading is always allowed, as on xv6. Instruction caches: a new
 //! address space is fenced by `mm` wherever it is entered first, after its code was written.
 

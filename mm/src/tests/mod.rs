@@ -3,7 +3,7 @@
 //! `faults`, `forks`, `promises`, `counters`, `fences`, `effort`, `protect`, `shared`, `swap`, `evictions`, `ahead`, `shortage`,
 //! `files`, `idle`, `places` and `allegations` state one rule each test; `failures` makes every allocation fail in turn; `audits` checks the checker; `model` runs random
 //! programs against a plain map from addresses to contents, and `fuzz` those that a fuzzer chooses; `interleavings` has several
-//! harts act at once; `museum` has a test for each mistake of the design's list.
+//! harts act at once; `museum` has a test for each mistake of the known mistakes (docs/rules.md).
 
 mod ahead;
 mod allegations;

@@ -142,7 +142,8 @@ pub const fn code_that_returns(value: u8) -> u64 {
 ///
 /// # Safety
 ///
-/// There must be instructions of a function without arguments, or none that can be fetched: then the program is killed.
+/// There must be instructions of a function without arguments, or none that can be fetched: then
+/// the program is killed.
 pub unsafe fn call(address: u64) -> u64 {
     // SAFETY: by the caller's promise it is a function, or nothing comes of it.
     let function: extern "C" fn() -> u64 = unsafe { core::mem::transmute(address) };

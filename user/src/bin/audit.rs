@@ -1,7 +1,7 @@
 //! `audit [TIMES]`: has the kernel recount its memory while it runs, and prints what it says.
 //!
-//! If it is to do so several times, it lets other programs run for a tick in between.
-//! The status is 0 if nothing is wrong, 1 as soon as something is, and 2 if this kernel cannot audit itself.
+//! If it is to do so several times, it lets other programs run for a tick in between. The status is
+//! 0 if nothing is wrong, 1 as soon as something is, and 2 if this kernel cannot audit itself.
 
 #![no_std]
 #![no_main]

@@ -1,8 +1,11 @@
 //! `free`: the memory there is, what of it is used, and what has been promised, in KiB.
 //!
-//! - `Mem`: the frames that the memory system manages. The cache of files is not used memory, for it gives way.
-//! - `Swap`: the slots of the swap device. A page that came back may keep its slot, and is used memory in both rows then.
-//! - `Promised`: what programs were promised and the kernel's tables and objects take, against the most that may be.
+//! - `Mem`: the frames that the memory system manages. The cache of files is not used memory, for
+//!   it gives way.
+//! - `Swap`: the slots of the swap device. A page that came back may keep its slot, and is used
+//!   memory in both rows then.
+//! - `Promised`: what programs were promised and the kernel's tables and objects take, against the
+//!   most that may be.
 
 #![no_std]
 #![no_main]

@@ -54,7 +54,8 @@ fn open_console() -> Result<()> {
 
 /// Makes the device files that only a few programs use, where the disk has none.
 fn make_devices() {
-    // What is there already cannot be made again, and a disk can be full: so be it, those programs say what they lack.
+    // What is there already cannot be made again, and a disk can be full: so be it, those programs
+    // say what they lack.
     let _ = file::make_directory(device::DIRECTORY);
     for (path, major) in [
         (device::AUDIT, AUDIT_MAJOR),

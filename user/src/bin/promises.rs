@@ -141,7 +141,8 @@ fn write(file: Fd, offset: usize, bytes: &[u8]) -> Result<()> {
     }
 }
 
-/// Stores to a shared mapping and has it written. There is nothing to store to behind the end of a file.
+/// Stores to a shared mapping and has it written. There is nothing to store to behind the end of a
+/// file.
 fn store(file: Fd, offset: usize, bytes: &[u8]) -> Result<Mapping> {
     let end = offset + bytes.len();
     if end as u64 > file.stat()?.size {

@@ -1,8 +1,9 @@
-//! `ps`: the processes and their memory, in KiB: `size` up to the break, `rss` in frames, `pss` the same with each page divided by
-//! the number of its sharers, `uss` what nobody else maps, `swap` swapped out; and how many faults they had.
+//! `ps`: the processes and their memory, in KiB: `size` up to the break, `rss` in frames, `pss` the
+//! same with each page divided by the number of its sharers, `uss` what nobody else maps, `swap`
+//! swapped out; and how many faults they had.
 //!
-//! The contract has no list of processes. But numbers are given out in rising order, so every process that was there before this
-//! one has a smaller number, and each of them is asked about.
+//! The contract has no list of processes. But numbers are given out in rising order, so every
+//! process that was there before this one has a smaller number, and each of them is asked about.
 
 #![no_std]
 #![no_main]

@@ -1,8 +1,9 @@
 //! `vmstat [SECONDS [COUNT]]`: what the memory system does, a line per interval.
 //!
-//! `free` and `cache` are KiB at that moment; `si` and `so` are pages read from swap and written to it, and the others are faults
-//! by their kind, all per interval. The first line is about the time since boot; without SECONDS it is the only one. With SECONDS
-//! alone it goes on until it is killed.
+//! `free` and `cache` are KiB at that moment; `si` and `so` are pages read from swap and written to
+//! it, and the others are faults by their kind, all per interval. The first line is about the time
+//! since boot; without SECONDS it is the only one. With SECONDS alone it goes on until it is
+//! killed.
 
 #![no_std]
 #![no_main]

@@ -19,8 +19,8 @@ const EDGES: [u64; 9] = [
     u64::MAX - 7,
     u64::MAX,
 ];
-/// What begins where the user half has ended: each power of two from there on, and what is sign-extended from each as the
-/// kernel's half of some format is.
+/// What begins where the user half has ended: each power of two from there on, and what is
+/// sign-extended from each as the kernel's half of some format is.
 const HALVES: [u64; 9] = [
     1 << 38,
     1 << 39,
@@ -152,8 +152,8 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// A mapping in place of a page of the window, where it will be touched: more often than not of a file, and then as a rule of
-    /// the standard output, which is one that has a first page.
+    /// A mapping in place of a page of the window, where it will be touched: more often than not of
+    /// a file, and then as a rule of the standard output, which is one that has a first page.
     fn mapping_in_window(&mut self) -> [u64; ARGUMENTS] {
         let standard = self.random.once_in(2);
         [
@@ -167,7 +167,8 @@ impl<'a> Arguments<'a> {
         ]
     }
 
-    /// An address that every call must refuse: of an edge, or of a half, hole and level, as aligned as chance has it.
+    /// An address that every call must refuse: of an edge, or of a half, hole and level, as aligned
+    /// as chance has it.
     fn outside(&mut self) -> u64 {
         if self.random.once_in(3) {
             return self.random.choose(&EDGES);

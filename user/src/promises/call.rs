@@ -14,7 +14,8 @@ pub const ATOMIC_WRITE: usize = abi::PAGE_SIZE;
 pub enum Way {
     /// By one call of `write`, which may make the file longer.
     Write,
-    /// By stores to a shared mapping, within the file, and `msync`. That does the pages one after the other, each wholly or not at all.
+    /// By stores to a shared mapping, within the file, and `msync`. That does the pages one after
+    /// the other, each wholly or not at all.
     Store,
 }
 
@@ -36,8 +37,8 @@ pub enum Call {
     Unlink(String),
     /// Empties a file.
     Truncate(String),
-    /// Opens something and keeps it open, so that it outlives its names, until it is this many calls
-    /// of the kind ago: [`Call::HELD`].
+    /// Opens something and keeps it open, so that it outlives its names, until it is this many
+    /// calls of the kind ago: [`Call::HELD`].
     Hold(String),
     /// Opens a file, changes bytes of it, and closes it.
     Write {

@@ -18,8 +18,8 @@ const NAMES: u64 = 100;
 const DEPTH: usize = 3;
 /// Most bytes of a file: it has an indirect block.
 const LARGEST_FILE: usize = 48 * 1024;
-/// Lengths of writes and stores, each class as often as the others: within a block, within a transaction,
-/// over several transactions.
+/// Lengths of writes and stores, each class as often as the others: within a block, within a
+/// transaction, over several transactions.
 const WRITE_LENGTHS: [usize; 3] = [700, 4 * 1024, 32 * 1024];
 
 /// What is done next.
@@ -116,8 +116,8 @@ impl Script {
         self.model.paths().nth(at).unwrap_or("nothing").to_owned()
     }
 
-    /// A name in a directory that exists, which may be taken; every other time in the folder itself,
-    /// so that it grows large.
+    /// A name in a directory that exists, which may be taken; every other time in the folder
+    /// itself, so that it grows large.
     fn some_name(&mut self) -> String {
         let number = self.random.below(NAMES);
         if self.random.once_in(2) {
@@ -133,7 +133,8 @@ impl Script {
         }
     }
 
-    /// A write to some file (or to a directory, which must fail) at a place that depends on its size.
+    /// A write to some file (or to a directory, which must fail) at a place that depends on its
+    /// size.
     fn write(&mut self, place: impl FnOnce(&mut Random, usize) -> usize) -> Call {
         let path = self.known_path();
         let size = self.model.file(&path).map_or(0, <[u8]>::len);

@@ -88,7 +88,8 @@ impl Child {
     /// Waits for its end; the status, and the failure it described.
     fn end(self) -> Outcome<(i32, Option<Failure>)> {
         let status = wait_for(self.pid)?;
-        // Where nothing was sent the pipe may never end: what a failed child leaves running holds it.
+        // Where nothing was sent the pipe may never end: what a failed child leaves running holds
+        // it.
         let failure = if status == FAILED {
             Failure::receive(self.report)
         } else {

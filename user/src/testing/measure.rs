@@ -7,9 +7,10 @@ use crate::{Result, process};
 use abi::MemCounter;
 use core::fmt;
 
-/// How many pages a program can reserve now. Found with the calls of xv6 alone: the break grows
-/// in halving steps until it is refused. What the caller itself needs is made its own first: a page that it shares with its parent
-/// costs one more when either writes it, and whoever has reserved all there is could not pay for that.
+/// How many pages a program can reserve now. Found with the calls of xv6 alone: the break grows in
+/// halving steps until it is refused. What the caller itself needs is made its own first: a page
+/// that it shares with its parent costs one more when either writes it, and whoever has reserved
+/// all there is could not pay for that.
 pub fn available_pages() -> Result<usize> {
     touch_own_pages();
     let mut region = Region::new(0, Promise::Eager)?;
@@ -49,7 +50,8 @@ impl Since {
         Ok(())
     }
 
-    /// Fails if frames were lost. What has ended may still be on its way out on another hart, so it is given a few ticks.
+    /// Fails if frames were lost. What has ended may still be on its way out on another hart, so it
+    /// is given a few ticks.
     pub fn expect_no_leak(&self, what: &str) -> Outcome {
         for _ in 0..10 {
             if self.lost()? <= 0 {
@@ -63,7 +65,8 @@ impl Since {
         ))
     }
 
-    /// How many frames fewer are to be had or, where pages come from swap and go there, how many more are promised or in use.
+    /// How many frames fewer are to be had or, where pages come from swap and go there, how many
+    /// more are promised or in use.
     fn lost(&self) -> Result<i64> {
         if self.0[MemCounter::SwapSlots] == 0 {
             Ok(self.0.available() as i64 - SystemCounters::now()?.available() as i64)
@@ -76,8 +79,8 @@ impl Since {
 /// Times that [`Levels::expect_back`] looks, at once and then a tick apart.
 const LOOKS: (u32, u32) = (500, 50);
 
-/// What is free or will be for the asking, and what is promised or in use: frames. Free ones do not count where pages come from swap
-/// and go there.
+/// What is free or will be for the asking, and what is promised or in use: frames. Free ones do not
+/// count where pages come from swap and go there.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Levels {
     free: Option<u64>,
@@ -95,7 +98,8 @@ impl Levels {
         })
     }
 
-    /// Fails unless the levels are what they were, soon: what has ended may still be on its way out.
+    /// Fails unless the levels are what they were, soon: what has ended may still be on its way
+    /// out.
     pub fn expect_back(self) -> Outcome {
         let mut now = Self::now()?;
         for look in 0..LOOKS.0 + LOOKS.1 {

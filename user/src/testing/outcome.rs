@@ -19,7 +19,8 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure described by `text`, cut where it is too long. Out of line: programs have many, and their files an end.
+    /// A failure described by `text`, cut where it is too long. Out of line: programs have many,
+    /// and their files an end.
     #[cold]
     #[inline(never)]
     pub fn new(text: fmt::Arguments) -> Self {

@@ -1,8 +1,8 @@
 //! `cargo xtask coverage`: which lines of the memory system and of the file system their tests on
 //! the host run.
 //!
-//! The tests are built once more with counters in them (rustc's `-Cinstrument-coverage`), in a target
-//! folder of their own. Lines of test modules are not counted: they would only flatter.
+//! The tests are built once more with counters in them (rustc's `-Cinstrument-coverage`), in a
+//! target folder of their own. Lines of test modules are not counted: they would only flatter.
 //!
 //! Invariant: the folder of the counters is this run's own, so no earlier run adds to it.
 //! Neighbours: [`crate::setup`] finds LLVM's tools, [`lcov`] reads what they tell, [`source`] knows

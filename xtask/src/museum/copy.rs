@@ -16,7 +16,8 @@ use anyhow::{Context, Result, bail};
 use super::mistake::Mistake;
 use crate::workspace::Workspace;
 
-/// What lies in the root of a checkout and is no source. Hidden folders but cargo's are not, either.
+/// What lies in the root of a checkout and is no source. Hidden folders but cargo's are not,
+/// either.
 const NO_SOURCE: &str = "target";
 const CARGO_SETTINGS: &str = ".cargo";
 

@@ -1,9 +1,10 @@
 //! `cargo xtask museum`: mistakes that other systems made, and for each a test of its own.
 //!
-//! The folder `museum/` has a patch and a page for each ([`mod@mistake`]). A test is worth something
-//! only if it passes on the code and fails on the mistake, so both are run, in a copy of the sources
-//! ([`mod@copy`]), one line for each mistake. What runs are unit tests of the memory system
-//! ([`mod@unit`]) or, where these cannot see the mistake, programs in the emulator ([`guest`]).
+//! The folder `museum/` has a patch and a page for each ([`mod@mistake`]). A test is worth
+//! something only if it passes on the code and fails on the mistake, so both are run, in a copy of
+//! the sources ([`mod@copy`]), one line for each mistake. What runs are unit tests of the memory
+//! system ([`mod@unit`]) or, where these cannot see the mistake, programs in the emulator
+//! ([`guest`]).
 
 mod copy;
 mod guest;
@@ -47,8 +48,8 @@ impl Exhibit {
     }
 }
 
-/// Shows the mistakes whose names contain the filter; 1 if a test is missing, or passes or fails where
-/// it must not.
+/// Shows the mistakes whose names contain the filter; 1 if a test is missing, or passes or fails
+/// where it must not.
 pub fn run(workspace: &Workspace, filter: Option<&str>) -> Result<u8> {
     let mut mistakes = all(workspace.root())?;
     mistakes.retain(|mistake| filter.is_none_or(|part| mistake.name.contains(part)));

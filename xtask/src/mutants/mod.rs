@@ -1,9 +1,9 @@
 //! `cargo xtask mutants`: small changes to the memory system, one at a time, and whether its tests
 //! notice.
 //!
-//! cargo-mutants makes the mutants and runs the tests, in a copy of the checkout; `.cargo/mutants.toml`
-//! says how, and which mutants are left out and why. What is chosen here is which of them run
-//! ([`choice`]); what came of it is counted in [`result`].
+//! cargo-mutants makes the mutants and runs the tests, in a copy of the checkout;
+//! `.cargo/mutants.toml` says how, and which mutants are left out and why. What is chosen here is
+//! which of them run ([`choice`]); what came of it is counted in [`result`].
 //!
 //! Invariants: a mutant that runs for ever or takes more memory than [`MEMORY_KIB`] is stopped; the
 //! checkout itself is never changed.

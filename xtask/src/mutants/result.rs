@@ -20,8 +20,8 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Counts, in the lists in a folder, the mutants that were chosen: cargo-mutants 27.1 makes those that delete a field
-    /// whatever it is told.
+    /// Counts, in the lists in a folder, the mutants that were chosen: cargo-mutants 27.1 makes
+    /// those that delete a field whatever it is told.
     pub fn read(folder: &Path, chosen: &[String]) -> Result<Self> {
         let list = |name: &str| -> Result<Vec<String>> {
             let path = folder.join(name);

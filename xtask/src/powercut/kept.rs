@@ -83,7 +83,8 @@ impl Promised {
         }
     }
 
-    /// How many bytes of the call in progress, if it is a write, can be on the disk; of one by stores, whole pages.
+    /// How many bytes of the call in progress, if it is a write, can be on the disk; of one by
+    /// stores, whole pages.
     fn part_written(&self, found: &Tree) -> usize {
         let Call::Write {
             way,

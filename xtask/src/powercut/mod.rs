@@ -2,11 +2,11 @@
 //! disk, and what is left is judged.
 //!
 //! A disk with a cache of its own may lose what was written after the last flush, in any
-//! combination; killing the emulator alone would lose nothing of it. So QEMU records every write and
-//! flush, and each cut leaves two disks: the one on which all writes have arrived, and one on which
-//! some of those that were not flushed have not ([`recording`]). Both must be consistent seen through
-//! the log, and spotless once recovered by a mount here or by booting again ([`recovery`]); and what the calls had
-//! done that the guest said had returned must be there ([`judge`]).
+//! combination; killing the emulator alone would lose nothing of it. So QEMU records every write
+//! and flush, and each cut leaves two disks: the one on which all writes have arrived, and one on
+//! which some of those that were not flushed have not ([`recording`]). Both must be consistent seen
+//! through the log, and spotless once recovered by a mount here or by booting again ([`recovery`]);
+//! and what the calls had done that the guest said had returned must be there ([`judge`]).
 //!
 //! Invariant: a seed determines the whole plan of a cut ([`plan`]); only the guest's progress until
 //! the moment is chance. Neighbours: `user::promises` makes the calls and knows what they promise,

@@ -19,7 +19,8 @@ use crate::check::{MODEL_CHECKERS, MODELLED, host_cargo, modelled_cargo};
 use crate::process::run_bounded;
 use crate::workspace::Workspace;
 
-/// What is built and tested on the host: whole packages, and of what runs in the guest only the libraries.
+/// What is built and tested on the host: whole packages, and of what runs in the guest only the
+/// libraries.
 const TESTED: [&[&str]; 2] = [
     &[
         "-p",
@@ -41,7 +42,8 @@ const TESTED: [&[&str]; 2] = [
     &["-p", "user", "-p", "kernel", "--lib"],
 ];
 
-/// Where the tests for a model checker are. Others in its build would use its atomics outside any execution it knows of.
+/// Where the tests for a model checker are. Others in its build would use its atomics outside any
+/// execution it knows of.
 const INTERLEAVINGS: &str = "interleavings::";
 
 /// One test program takes no longer than this.

@@ -1,5 +1,5 @@
-//! `bench`: what the kernel's hot paths cost, one line each: `bench NAME VALUE instructions`. `bench swap`: how fast memory is
-//! swapped, in pages per second (see [`swap`]).
+//! `bench`: what the kernel's hot paths cost, one line each: `bench NAME VALUE instructions`.
+//! `bench swap`: how fast memory is swapped, in pages per second (see [`swap`]).
 //!
 //! Values are guest instructions, those of the kernel included. They are exact on one hart under
 //! `qemu -icount shift=0`, where every run gives the same; elsewhere they tell little. Each is the

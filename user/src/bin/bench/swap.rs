@@ -1,8 +1,10 @@
-//! How fast pages go to swap and come back, when memory is walked through from its beginning to its end.
+//! How fast pages go to swap and come back, when memory is walked through from its beginning to its
+//! end.
 //!
-//! Figures are pages per second of guest time, so they say something only where that is not `-icount`'s. Compare them with what
-//! the disk itself does in the same run, which the kernel prints with the option `test=swapdisk`, and with what a first touch costs where
-//! nothing is swapped: in an emulator that is most of it.
+//! Figures are pages per second of guest time, so they say something only where that is not
+//! `-icount`'s. Compare them with what the disk itself does in the same run, which the kernel
+//! prints with the option `test=swapdisk`, and with what a first touch costs where nothing is
+//! swapped: in an emulator that is most of it.
 
 use abi::{MemCounter, TIME_HZ};
 use user::memory::{Promise, SystemCounters};
@@ -25,7 +27,8 @@ pub fn measure() -> Outcome {
         "expected more than {} slots of swap for {frames} frames, saw {slots}",
         frames + frames / 2
     );
-    // An emulator finds memory for a frame when the frame is first used, which takes longer than all that is measured here.
+    // An emulator finds memory for a frame when the frame is first used, which takes longer than
+    // all that is measured here.
     touch((counters.available() - frames / 16) as usize)?;
     let fresh = touch(frames as usize / 2)?;
     println!("bench touch {fresh} pages/s");
@@ -43,7 +46,8 @@ pub fn measure() -> Outcome {
     Ok(())
 }
 
-/// How fast pages are touched for the first time while there is memory for them: no page can go to swap faster.
+/// How fast pages are touched for the first time while there is memory for them: no page can go to
+/// swap faster.
 fn touch(pages: usize) -> Outcome<u64> {
     let region = Region::new(pages, Promise::Eager)?;
     rate(MemCounter::ZeroFaults, || {

@@ -71,8 +71,8 @@ fn fork_until_refused(region: &Region) -> Outcome {
 const TABLE_REACH: usize = 512 * PAGE_SIZE;
 
 /// Pages so far apart that each has a table of its own: fork needs a third of memory for tables
-/// alone, fails after having made many of them, and gives them all back. Where pages can go to swap, it fails because more than half
-/// of memory are tables, which cannot.
+/// alone, fails after having made many of them, and gives them all back. Where pages can go to
+/// swap, it fails because more than half of memory are tables, which cannot.
 pub fn tables() -> Outcome {
     let mut region = Region::new(0, Promise::Lazy)?;
     let stride = TABLE_REACH / PAGE_SIZE;

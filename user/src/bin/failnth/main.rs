@@ -1,10 +1,12 @@
-//! `failnth`: does every system call, and every page fault, survive every allocation that fails in it?
+//! `failnth`: does every system call, and every page fault, survive every allocation that fails in
+//! it?
 //!
-//! Each operation is run again and again, with its first allocation in the kernel made to fail, then its second, and so
-//! on until it is through without one (`/dev/failnth`, see `abi::FAIL_NTH_MAJOR`). Each time in a process of its own. It must
-//! succeed or answer -1 and have changed nothing; where it touches memory that was not promised, the process may be
-//! killed instead. Afterwards as many frames are free and promised as before, and the kernel's audit finds nothing. What
-//! else runs at the same time would disturb the count.
+//! Each operation is run again and again, with its first allocation in the kernel made to fail,
+//! then its second, and so on until it is through without one (`/dev/failnth`, see
+//! `abi::FAIL_NTH_MAJOR`). Each time in a process of its own. It must succeed or answer -1 and have
+//! changed nothing; where it touches memory that was not promised, the process may be killed
+//! instead. Afterwards as many frames are free and promised as before, and the kernel's audit finds
+//! nothing. What else runs at the same time would disturb the count.
 
 #![no_std]
 #![no_main]

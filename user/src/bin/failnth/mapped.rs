@@ -1,4 +1,5 @@
-//! Mappings of files, and the first touches of their pages. The file is new each time, so that nothing of it is in the cache.
+//! Mappings of files, and the first touches of their pages. The file is new each time, so that
+//! nothing of it is in the cache.
 
 use super::trial::{Ended, Trial};
 use super::{Operation, answers, may_be_killed};
@@ -107,7 +108,8 @@ fn renew(trial: &Trial) -> Outcome<Ended> {
     Ok(ended)
 }
 
-/// Has `act` change a mapping in which something was stored. What is stored afterwards, if that failed, is in the file, too.
+/// Has `act` change a mapping in which something was stored. What is stored afterwards, if that
+/// failed, is in the file, too.
 fn change(trial: &Trial, act: impl FnOnce(&Mapping) -> Result<()>) -> Outcome<Ended> {
     let file = make()?;
     let mapping = whole(file, Sharing::Shared)?;
@@ -123,7 +125,8 @@ fn change(trial: &Trial, act: impl FnOnce(&Mapping) -> Result<()>) -> Outcome<En
     Ok(ended)
 }
 
-/// Has `act` touch a page for the first time; then `expected` is there. The file sees it if it is shared.
+/// Has `act` touch a page for the first time; then `expected` is there. The file sees it if it is
+/// shared.
 fn touch(
     trial: &Trial,
     sharing: Sharing,

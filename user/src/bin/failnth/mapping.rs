@@ -80,9 +80,9 @@ fn change(
     Ok((mapping, ended))
 }
 
-/// The heap and a mapping that begins where it ends may be one area for the kernel, which the break then cuts in two. In a
-/// grandchild: a child may have fewer areas than its parent, for all its memory is promised alike, and its own child's list
-/// has no room for one more.
+/// The heap and a mapping that begins where it ends may be one area for the kernel, which the break
+/// then cuts in two. In a grandchild: a child may have fewer areas than its parent, for all its
+/// memory is promised alike, and its own child's list has no room for one more.
 fn shrink(trial: &Trial) -> Outcome<Ended> {
     let mut region = Region::new(2, Promise::Eager)?;
     let mapping = Mapping::near(region.end(), 2, Sharing::Private, READ_WRITE)?;

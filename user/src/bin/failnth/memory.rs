@@ -68,7 +68,8 @@ struct Pipe {
     write_end: Fd,
 }
 
-/// Has `act` touch a page of memory that was never promised; it gives what is there then, which must be 0.
+/// Has `act` touch a page of memory that was never promised; it gives what is there then, which
+/// must be 0.
 fn touch(
     trial: &Trial,
     page: Page,

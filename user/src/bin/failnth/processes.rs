@@ -23,7 +23,8 @@ pub const ALL: &[Operation] = &[
 /// What makes this program tell how the exec that began it has ended.
 pub const TELL: &CStr = c"-tell";
 
-/// The status of a try of exec that has succeeded. The argument is the device's descriptor, as that many letters.
+/// The status of a try of exec that has succeeded. The argument is the device's descriptor, as that
+/// many letters.
 pub fn tell(descriptor: Option<&CStr>) -> i32 {
     let number = descriptor.map_or(0, |letters| letters.count_bytes());
     match Device::inherited(number as i32).left() {

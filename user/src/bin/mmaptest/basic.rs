@@ -7,7 +7,8 @@ use abi::{FAILURE, MemCounter, PAGE_SIZE, Protection};
 use user::mapping::{Mapping, Sharing};
 use user::syscall;
 
-/// All of it is zeros when it is first read, even where something else was a moment ago; a page has no frame before.
+/// All of it is zeros when it is first read, even where something else was a moment ago; a page has
+/// no frame before.
 pub fn zeros() -> Outcome {
     const PAGES: usize = 64;
     for _ in 0..3 {

@@ -24,7 +24,8 @@ fn returns(mapping: &Mapping, value: u8) -> Outcome {
     expect("what a mapped function returns", u64::from(value), seen)
 }
 
-/// Instructions that were stored can be executed, those that took their place as well, and a child has its own.
+/// Instructions that were stored can be executed, those that took their place as well, and a child
+/// has its own.
 pub fn run() -> Outcome {
     let mapping = private(1)?;
     for value in 42..52 {

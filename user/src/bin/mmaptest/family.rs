@@ -10,7 +10,8 @@ use user::memory::{self, Promise};
 use user::process;
 use user::region::Region;
 
-/// A child has what its parent had, in the same place, and each writes its own, however the fork copies.
+/// A child has what its parent had, in the same place, and each writes its own, however the fork
+/// copies.
 pub fn fork() -> Outcome {
     const PAGES: usize = 64;
     for mode in [ForkMode::CopyOnWrite, ForkMode::Eager] {
@@ -103,7 +104,8 @@ pub fn exec() -> Outcome {
     Ok(())
 }
 
-/// The break grows up to a mapping and not over it, by a little or by much; nothing has changed then.
+/// The break grows up to a mapping and not over it, by a little or by much; nothing has changed
+/// then.
 pub fn sbrk() -> Outcome {
     const ROOM: usize = 16;
     let mut region = Region::new(0, Promise::Eager)?;
@@ -131,7 +133,8 @@ pub fn sbrk() -> Outcome {
     zero("where the mapping was", &region, ROOM..ROOM + 4)
 }
 
-/// The break comes down from just below a mapping, which stays, in the parent and in a child; and goes up to it again.
+/// The break comes down from just below a mapping, which stays, in the parent and in a child; and
+/// goes up to it again.
 pub fn shrink() -> Outcome {
     const PAGES: usize = 4;
     let mut region = Region::new(PAGES, Promise::Eager)?;

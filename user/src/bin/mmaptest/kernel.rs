@@ -14,7 +14,8 @@ const RIGHTS: [(Protection, bool, bool); 4] = [
     (READ_WRITE, true, true),
 ];
 
-/// The kernel reads and writes mappings as the program could, touched before or not, its own or shared by a fork.
+/// The kernel reads and writes mappings as the program could, touched before or not, its own or
+/// shared by a fork.
 pub fn copies() -> Outcome {
     for touched in [false, true] {
         let mapping = private(RIGHTS.len() + 1)?;
@@ -40,7 +41,8 @@ fn copy_to_and_from(mapping: &Mapping) -> Outcome {
     kernel_writes("an unmapped page", mapping, RIGHTS.len(), false)
 }
 
-/// A copy that comes to a page it may not touch fails there: what lies before is done, what lies behind is as it was.
+/// A copy that comes to a page it may not touch fails there: what lies before is done, what lies
+/// behind is as it was.
 pub fn halfway() -> Outcome {
     const BEFORE: usize = PAGE_SIZE - 4;
     for rights in [Protection::NONE, Protection::READ] {

@@ -1,7 +1,9 @@
-//! `mmaptest [NAME]...`: do mappings hold what was stored in them, for whom it was stored, and nothing longer than they are mapped?
+//! `mmaptest [NAME]...`: do mappings hold what was stored in them, for whom it was stored, and
+//! nothing longer than they are mapped?
 //!
-//! Runs all tests, or those named, each in a process of its own, and prints one line for each. Afterwards as many frames must be
-//! free and committed as before. What this kernel lacks (shared mappings, mapped files, a disk to swap to, an audit) is skipped, and said so.
+//! Runs all tests, or those named, each in a process of its own, and prints one line for each.
+//! Afterwards as many frames must be free and committed as before. What this kernel lacks (shared
+//! mappings, mapped files, a disk to swap to, an audit) is skipped, and said so.
 
 #![no_std]
 #![no_main]

@@ -1,5 +1,5 @@
-//! What the kernel has to do with shared zeros: it writes them for a program, tells about them, and keeps them as long as
-//! somebody has them.
+//! What the kernel has to do with shared zeros: it writes them for a program, tells about them, and
+//! keeps them as long as somebody has them.
 
 use crate::child::{self, Gate};
 use crate::measure::{Levels, Since};
@@ -36,7 +36,8 @@ pub fn sharedkernel() -> Outcome {
     })
 }
 
-/// The kernel says of a page that it is shared, which frame it is in, and whether one process alone has it.
+/// The kernel says of a page that it is shared, which frame it is in, and whether one process alone
+/// has it.
 pub fn sharedinfo() -> Outcome {
     let (mapping, own) = (shared(1)?, private(1)?);
     mapping.write(0, 1);
@@ -72,7 +73,8 @@ pub fn sharedinfo() -> Outcome {
     look("after the child", true)
 }
 
-/// The promise is kept until the last process unmaps it: neither the maker's unmapping nor its end is the end of it.
+/// The promise is kept until the last process unmaps it: neither the maker's unmapping nor its end
+/// is the end of it.
 pub fn sharedcommit() -> Outcome {
     const PAGES: usize = 100;
     let before = Levels::now()?;

@@ -12,7 +12,8 @@ use user::mapping::{Mapping, Sharing};
 use user::memory::Promise;
 use user::region::Region;
 
-/// A wish is granted where there is room, to the last page that a program can have; else the mapping is elsewhere.
+/// A wish is granted where there is room, to the last page that a program can have; else the
+/// mapping is elsewhere.
 pub fn wish() -> Outcome {
     const PAGES: usize = 4;
     for address in [FREE, FREE + PAGE, LAST - 3 * PAGE] {
@@ -51,7 +52,8 @@ pub fn wish() -> Outcome {
     marked("what was there", &taken, 0..PAGES, 0x77)
 }
 
-/// A demand replaces the middle, both ends and all of a mapping, at no cost, whatever may be done with it.
+/// A demand replaces the middle, both ends and all of a mapping, at no cost, whatever may be done
+/// with it.
 pub fn fixed() -> Outcome {
     const PAGES: usize = 8;
     for range in [3..5, 0..2, 6..8, 0..8] {
@@ -74,7 +76,8 @@ pub fn fixed() -> Outcome {
     Ok(())
 }
 
-/// A demand replaces part of the heap, which goes on around it and is a heap again when the break comes back.
+/// A demand replaces part of the heap, which goes on around it and is a heap again when the break
+/// comes back.
 pub fn fixedheap() -> Outcome {
     const PAGES: usize = 8;
     let mut region = Region::new(PAGES, Promise::Eager)?;
@@ -109,7 +112,8 @@ pub fn fixedimage() -> Outcome {
     let data = |index: usize| DATA.0[index].load(Ordering::Relaxed);
     child::run(|| {
         let call = Call::fixed(DATA.0.as_ptr() as u64, PAGE);
-        // SAFETY: the page is all of `DATA`, which nobody else uses and which zeros are good values of.
+        // SAFETY: the page is all of `DATA`, which nobody else uses and which zeros are good values
+        // of.
         expect("address", call.address, unsafe { call.make() })?;
         expect("the first byte of the image's page", 0, data(0))?;
         expect("the last byte", 0, data(PAGE_SIZE - 1))?;

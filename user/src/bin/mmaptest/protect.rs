@@ -12,8 +12,8 @@ use user::mapping::Mapping;
 use user::memory::touch_own_pages;
 use user::syscall;
 
-/// Without the right to write, reading goes on and writing kills, whether the page was touched before or not; with it
-/// again, writing goes on, and costs no copy.
+/// Without the right to write, reading goes on and writing kills, whether the page was touched
+/// before or not; with it again, writing goes on, and costs no copy.
 pub fn readonly() -> Outcome {
     const PAGES: usize = 4;
     let mapping = private(PAGES)?;
@@ -53,8 +53,8 @@ pub fn none() -> Outcome {
     marked("written again", &mapping, 0..PAGES, 0x200)
 }
 
-/// A page that was written a moment ago is out of reach the moment its rights, or it, are taken away: no processor may go on by
-/// what it remembers.
+/// A page that was written a moment ago is out of reach the moment its rights, or it, are taken
+/// away: no processor may go on by what it remembers.
 pub fn stale() -> Outcome {
     let take_away: [fn(&Mapping) -> user::Result<()>; 3] = [
         |mapping| mapping.protect(0..1, Protection::READ),
@@ -64,7 +64,8 @@ pub fn stale() -> Outcome {
     for take_away in take_away {
         let mapping = private(1)?;
         child::run_killed("a store right after the right to it is gone", || {
-            // No fault between the stores: an emulator may forget all translations when one is fenced.
+            // No fault between the stores: an emulator may forget all translations when one is
+            // fenced.
             touch_own_pages();
             mapping.write(0, 1);
             if take_away(&mapping).is_ok() {
@@ -75,7 +76,8 @@ pub fn stale() -> Outcome {
     Ok(())
 }
 
-/// Each page has rights of its own, in whatever order they are given, and all the same again in the end.
+/// Each page has rights of its own, in whatever order they are given, and all the same again in the
+/// end.
 pub fn pieces() -> Outcome {
     const PAGES: usize = 48;
     const RIGHTS: [Protection; 3] = [READ_WRITE, Protection::READ, Protection::NONE];
@@ -102,7 +104,8 @@ pub fn pieces() -> Outcome {
     start.expect("all pages", MemCounter::Anonymous, PAGES as i64)
 }
 
-/// A range with a hole, or one that cannot be, or rights that are none: refused, and nothing has changed.
+/// A range with a hole, or one that cannot be, or rights that are none: refused, and nothing has
+/// changed.
 pub fn protectbad() -> Outcome {
     const PAGES: usize = 6;
     let mapping = private_at(FREE, PAGES)?;
@@ -132,7 +135,8 @@ pub fn protectbad() -> Outcome {
         ("around the end", u64::MAX - PAGE + 1, 2 * PAGE, reading),
         ("all there is", FREE, u64::MAX - PAGE + 1, reading),
     ] {
-        // SAFETY: the kernel must not change anything; if it does, that has no objects, and the test fails.
+        // SAFETY: the kernel must not change anything; if it does, that has no objects, and the
+        // test fails.
         refused(what, unsafe {
             syscall::mprotect(address, length, protection)
         })?;
@@ -146,8 +150,8 @@ pub fn protectbad() -> Outcome {
     Ok(())
 }
 
-/// The right to write that comes back after a fork is one to a page of one's own; rights changed by one side are not by
-/// the other.
+/// The right to write that comes back after a fork is one to a page of one's own; rights changed by
+/// one side are not by the other.
 pub fn forkrights() -> Outcome {
     const PAGES: usize = 3;
     let mapping = private(PAGES)?;

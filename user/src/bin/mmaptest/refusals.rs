@@ -90,7 +90,8 @@ pub fn toomuch() -> Outcome {
 /// Pages of one link.
 const LINK: usize = 64;
 
-/// Maps until there is no more, each mapping unlike the one before so that none are one, and uses them; then gives all back.
+/// Maps until there is no more, each mapping unlike the one before so that none are one, and uses
+/// them; then gives all back.
 pub fn exhaust() -> Outcome {
     fill_and_free()?;
     let before = Levels::now()?;

@@ -1,4 +1,5 @@
-//! Shared zeros: one object for all processes that have the mapping from its maker, whoever touches a page first.
+//! Shared zeros: one object for all processes that have the mapping from its maker, whoever touches
+//! a page first.
 
 use crate::child::{self, Gate};
 use crate::measure::Since;
@@ -15,7 +16,8 @@ pub fn shared(pages: usize) -> Outcome<Mapping> {
     Ok(Mapping::new(pages, Sharing::Shared, READ_WRITE)?)
 }
 
-/// What was there at the fork, and what either side writes after it, is there for both, however the fork copies.
+/// What was there at the fork, and what either side writes after it, is there for both, however the
+/// fork copies.
 pub fn sharing() -> Outcome {
     const PAGES: usize = 8;
     for mode in FORK_MODES {
@@ -46,7 +48,8 @@ pub fn sharing() -> Outcome {
     Ok(())
 }
 
-/// Pages first touched after the fork are the same pages: by the child, by the parent, by a load or by a store.
+/// Pages first touched after the fork are the same pages: by the child, by the parent, by a load or
+/// by a store.
 pub fn firsttouch() -> Outcome {
     let mapping = shared(4)?;
     let (touched, go_on) = (Gate::new()?, Gate::new()?);
@@ -160,7 +163,8 @@ pub fn sharedrights() -> Outcome {
     marked("what the child wrote", &mapping, 0..PAGES, 0x300)
 }
 
-/// Two objects are two, also side by side; one that takes the place of another is new, and the other stays for who has it.
+/// Two objects are two, also side by side; one that takes the place of another is new, and the
+/// other stays for who has it.
 pub fn sharedapart() -> Outcome {
     const PAGES: usize = 4;
     let low = Mapping::near(FREE, PAGES, Sharing::Shared, READ_WRITE)?;

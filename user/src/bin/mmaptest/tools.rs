@@ -1,4 +1,5 @@
-//! What the tests ask again and again: does it kill, does the kernel refuse it, does it hold what it should?
+//! What the tests ask again and again: does it kill, does the kernel refuse it, does it hold what
+//! it should?
 
 use crate::child;
 use crate::outcome::{Outcome, ensure, expect};

@@ -11,7 +11,8 @@ use user::memory::Promise;
 use user::region::Region;
 use user::syscall;
 
-/// The middle, both ends and all of a mapping go, with their frames and promises; what remains stays.
+/// The middle, both ends and all of a mapping go, with their frames and promises; what remains
+/// stays.
 pub fn unmap() -> Outcome {
     const PAGES: usize = 8;
     // What keeps the page tables from going with the last page.
@@ -37,7 +38,8 @@ pub fn unmap() -> Outcome {
     Ok(())
 }
 
-/// One call takes parts of two mappings, which may be treated alike or not, and the hole between them.
+/// One call takes parts of two mappings, which may be treated alike or not, and the hole between
+/// them.
 pub fn across() -> Outcome {
     const PAGES: usize = 4;
     for protection in [READ_WRITE, READ_WRITE.with(Protection::EXECUTE)] {
@@ -102,7 +104,8 @@ pub fn unmapbad() -> Outcome {
         ("around the end", u64::MAX - PAGE + 1, 2 * PAGE),
         ("all there is", FREE, u64::MAX - PAGE + 1),
     ] {
-        // SAFETY: the kernel must not unmap anything; if it does, that has no objects, and the test fails.
+        // SAFETY: the kernel must not unmap anything; if it does, that has no objects, and the test
+        // fails.
         refused(what, unsafe { syscall::munmap(address, length) })?;
     }
     start.expect("refused calls", MemCounter::Committed, 0)?;

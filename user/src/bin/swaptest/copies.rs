@@ -42,7 +42,8 @@ pub fn copies(machine: Machine) -> Outcome {
     check(&region, 0..PAGES, 1)
 }
 
-/// A parent writes swapped pages to a pipe from which its child reads into the same pages, which the two share.
+/// A parent writes swapped pages to a pipe from which its child reads into the same pages, which
+/// the two share.
 pub fn pipe(machine: Machine) -> Outcome {
     let region = Region::new(2 * PAGES, Promise::Eager)?;
     mark(&region, 0..2 * PAGES, 1);

@@ -14,11 +14,13 @@ use user::testing::outcome::{Outcome, ensure};
 /// Processes, the parent included.
 const MEMBERS: usize = 5;
 
-/// Five processes share four times the RAM, or half as much as swap has room for. Each verifies all of it, rewrites its fifth and
-/// verifies all again. A page is written to swap once for all, not once for each, and once more when it was copied.
+/// Five processes share four times the RAM, or half as much as swap has room for. Each verifies all
+/// of it, rewrites its fifth and verifies all again. A page is written to swap once for all, not
+/// once for each, and once more when it was copied.
 ///
-/// How many distinct pages were evicted is what the slots in use say: a page gets one when it is evicted first, keeps it until
-/// it is written again, and here nobody writes to a page that has one but by a copy.
+/// How many distinct pages were evicted is what the slots in use say: a page gets one when it is
+/// evicted first, keeps it until it is written again, and here nobody writes to a page that has one
+/// but by a copy.
 pub fn family(machine: Machine) -> Outcome {
     // Below an eighth of free slots, pages that came back give theirs up.
     let room = machine.slots - machine.slots / 6;

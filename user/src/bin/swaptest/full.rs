@@ -12,7 +12,8 @@ use user::testing::outcome::Outcome;
 /// Pages of the parent, which must not suffer.
 const KEPT: usize = 64;
 
-/// A child touches more than RAM and swap together, which nobody has promised it: it is killed, and nobody else.
+/// A child touches more than RAM and swap together, which nobody has promised it: it is killed, and
+/// nobody else.
 pub fn full(machine: Machine) -> Outcome {
     let kept = Region::new(KEPT, Promise::Eager)?;
     mark(&kept, 0..KEPT, 1);

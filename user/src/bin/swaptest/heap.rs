@@ -12,8 +12,8 @@ use user::testing::outcome::{Outcome, ensure, expect};
 /// Pages whose heap shrinks.
 const PAGES: usize = 512;
 
-/// What is given back while it is swapped out gives its slots back, and reads as zero when it is asked for again; what
-/// was kept is as it was.
+/// What is given back while it is swapped out gives its slots back, and reads as zero when it is
+/// asked for again; what was kept is as it was.
 pub fn regrow(machine: Machine) -> Outcome {
     const KEPT: usize = PAGES / 2;
     let mut region = Region::new(PAGES, Promise::Eager)?;
@@ -35,11 +35,13 @@ pub fn regrow(machine: Machine) -> Outcome {
     check(&region, 0..KEPT, 1)
 }
 
-/// What a leaf table has entries for, in pages, and how many such tables a process has that does not use them.
+/// What a leaf table has entries for, in pages, and how many such tables a process has that does
+/// not use them.
 const SPAN: usize = 512;
 const IDLE: usize = 4;
 
-/// Promised memory that nobody has touched lends its page tables while others need frames, and has them when it is touched.
+/// Promised memory that nobody has touched lends its page tables while others need frames, and has
+/// them when it is touched.
 pub fn idle_tables(machine: Machine) -> Outcome {
     let used = Region::new(SPAN, Promise::Eager)?;
     mark(&used, 0..SPAN, 1);
@@ -73,8 +75,9 @@ const WRITTEN: usize = 8;
 /// What is left beside the memory that is held: 4 MiB.
 const LEFT: usize = 1024;
 
-/// A chain of 35 forks, all alive at once, while somebody else holds all but 4 MiB of RAM and swap, and has filled RAM with his
-/// pages. Each generation writes some pages and finds its own and those of its ancestors.
+/// A chain of 35 forks, all alive at once, while somebody else holds all but 4 MiB of RAM and swap,
+/// and has filled RAM with his pages. Each generation writes some pages and finds its own and those
+/// of its ancestors.
 pub fn chain(machine: Machine) -> Outcome {
     let region = Region::new(SHARED, Promise::Eager)?;
     mark(&region, 0..SHARED, 0);

@@ -55,7 +55,8 @@ pub fn slots_in_use() -> user::Result<u64> {
 /// What is left for programs.
 #[derive(Clone, Copy)]
 pub struct Left {
-    /// Pages that a program can be promised: the same wherever the pages of others are at the moment.
+    /// Pages that a program can be promised: the same wherever the pages of others are at the
+    /// moment.
     pages: i64,
 }
 
@@ -64,7 +65,8 @@ impl Left {
     pub fn now() -> Outcome<Self> {
         // Pools of the kernel grow to what a child and its pipe need, and keep it.
         child::run(|| Ok(()))?;
-        // A child does it, so that the tables for the large break go with it; and its status tells, which needs no memory.
+        // A child does it, so that the tables for the large break go with it; and its status tells,
+        // which needs no memory.
         let pages = match process::fork()? {
             Fork::Child => process::exit(available_pages().map_or(-1, |pages| pages as i32)),
             Fork::Parent(pid) => process::wait_for(pid)?,
@@ -75,7 +77,8 @@ impl Left {
         })
     }
 
-    /// Fails unless as much is left again soon, and no slot is taken but for pages of those who live.
+    /// Fails unless as much is left again soon, and no slot is taken but for pages of those who
+    /// live.
     pub fn expect_back(self) -> Outcome {
         let mut result = self.compare();
         for _ in 0..PATIENCE {

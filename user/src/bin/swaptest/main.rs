@@ -1,8 +1,9 @@
 //! `swaptest [NAME]...`: is memory what programs think it is when there is more of it than RAM?
 //!
-//! Runs all tests, or those named, each in a process of its own, and prints one line for each; afterwards not a page of
-//! memory, in RAM or in swap, may be missing. How much a test uses follows from the size of the machine. It needs Cowslip's
-//! counters and at least as much swap as RAM, and says which tests are skipped where there is too little.
+//! Runs all tests, or those named, each in a process of its own, and prints one line for each;
+//! afterwards not a page of memory, in RAM or in swap, may be missing. How much a test uses follows
+//! from the size of the machine. It needs Cowslip's counters and at least as much swap as RAM, and
+//! says which tests are skipped where there is too little.
 
 #![no_std]
 #![no_main]

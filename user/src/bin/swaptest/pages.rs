@@ -12,8 +12,8 @@ use user::testing::outcome::{Outcome, ensure};
 
 const WORDS: usize = PAGE_SIZE / size_of::<u64>();
 
-/// Where in a page the words are that are written: the first, the last, and one that is elsewhere in each page, so that a page
-/// that came back in part, or from another one's slot, shows.
+/// Where in a page the words are that are written: the first, the last, and one that is elsewhere
+/// in each page, so that a page that came back in part, or from another one's slot, shows.
 fn places(page: usize) -> [usize; 3] {
     [0, 1 + page % (WORDS - 2), WORDS - 1]
 }
@@ -47,8 +47,8 @@ pub fn check(region: &Region, pages: Range<usize>, writer: u64) -> Outcome {
     Ok(())
 }
 
-/// Has most pages of the region swapped out: a child needs more than all of RAM, twice, so that the region's pages
-/// are found idle even if they were in use when it began.
+/// Has most pages of the region swapped out: a child needs more than all of RAM, twice, so that the
+/// region's pages are found idle even if they were in use when it began.
 pub fn push_out(region: &Region, machine: Machine) -> Outcome {
     child::run(|| {
         let hog = Region::new(machine.more_than_ram(), Promise::Lazy)?;

@@ -15,10 +15,12 @@ use user::testing::outcome::{Outcome, ensure, expect};
 const PAGES: usize = 512;
 /// Who else shares them.
 const CHILDREN: usize = 4;
-/// Pages that may have to come in besides: those of the program itself, and the neighbours read with each.
+/// Pages that may have to come in besides: those of the program itself, and the neighbours read
+/// with each.
 const BESIDES: i64 = 128;
 
-/// A fork of pages in swap reads none of them and takes no slots; all that share a page read it once, and have it in one frame.
+/// A fork of pages in swap reads none of them and takes no slots; all that share a page read it
+/// once, and have it in one frame.
 pub fn fork(machine: Machine) -> Outcome {
     let region = Region::new(PAGES, Promise::Eager)?;
     mark(&region, 0..PAGES, 1);
@@ -91,8 +93,9 @@ fn expect_same_frames(region: &Region, pid: Pid) -> Outcome {
     Ok(())
 }
 
-/// One side writes shared pages in swap: each is read once and copied once, and the other side has what it had. When it is the
-/// only one left, it gets its pages without a copy, and they leave their slots.
+/// One side writes shared pages in swap: each is read once and copied once, and the other side has
+/// what it had. When it is the only one left, it gets its pages without a copy, and they leave
+/// their slots.
 pub fn one_side(machine: Machine) -> Outcome {
     let region = Region::new(PAGES, Promise::Eager)?;
     mark(&region, 0..PAGES, 1);

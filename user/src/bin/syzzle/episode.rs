@@ -155,7 +155,8 @@ impl Fuzzer {
     /// Makes a call; what it gives says nothing.
     fn call(&self, number: u64, arguments: [u64; ARGUMENTS]) {
         // SAFETY: the kernel is led to write only to the window, where no object lives, or to where
-        // it must refuse (see `user::fuzz`, whose tests hold it to that), and not to move the break.
+        // it must refuse (see `user::fuzz`, whose tests hold it to that), and not to move the
+        // break.
         unsafe { arch::system_call(number, arguments) };
     }
 

@@ -9,8 +9,9 @@ use user::testing::outcome::{Outcome, failure};
 /// Ticks that processes which were not waited for get to leave: a fork bomb takes a while.
 const PATIENCE: u32 = 100;
 
-/// Free memory, in pages: frames that are free or will be for the asking, by the kernel's count, where it keeps one and nothing moves
-/// between frames and swap, else what a program can reserve, which is the same up to page tables.
+/// Free memory, in pages: frames that are free or will be for the asking, by the kernel's count,
+/// where it keeps one and nothing moves between frames and swap, else what a program can reserve,
+/// which is the same up to page tables.
 #[derive(Clone, Copy)]
 pub struct Frames(u64);
 

@@ -1,5 +1,5 @@
-//! `usertests [-q] [-c] [NAME]`: is the system-call interface what programs for xv6 expect, for good
-//! and for bad arguments, and does the kernel survive its users?
+//! `usertests [-q] [-c] [NAME]`: is the system-call interface what programs for xv6 expect, for
+//! good and for bad arguments, and does the kernel survive its users?
 //!
 //! The tests have the names that xv6's own suite gave to what they look at, and need the calls of
 //! xv6 alone. Each runs in a process of its own; afterwards not one page of memory may be missing.

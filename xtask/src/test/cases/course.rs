@@ -1,4 +1,5 @@
-//! A stranger's disk: the programs of `tests/course`, with an init, a shell and a console node of their own.
+//! A stranger's disk: the programs of `tests/course`, with an init, a shell and a console node of
+//! their own.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Copy-on-write: `cowtest` on every machine the issue of fork names, and where it must fail.
+//! Copy-on-write: `cowtest` on machines of several sizes, and where it must fail.
 
 use super::super::case::{Case, End};
 use crate::cli::Fork;

@@ -1,5 +1,5 @@
-//! The whole interface: xv6's suite of tests as ours, and the mills that try what nobody thought of.
-//! Afterwards the disk must be sound.
+//! The whole interface: xv6's suite of tests as ours, and the mills that try what nobody thought
+//! of. Afterwards the disk must be sound.
 
 use super::super::case::Case;
 

@@ -1,5 +1,6 @@
-//! Mappings: `mmaptest`, with as many harts as matter, with an audit, and with more pages than frames. Afterwards the disk must
-//! be sound: files without names are given back when they are unmapped.
+//! Mappings: `mmaptest`, with as many harts as matter, with an audit, and with more pages than
+//! frames. Afterwards the disk must be sound: files without names are given back when they are
+//! unmapped.
 
 use super::super::case::Case;
 use crate::launch::AUDIT;

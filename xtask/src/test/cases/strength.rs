@@ -1,4 +1,5 @@
-//! How much there may be at once, and that nothing is left of it: processes, open files, pipes, failing execs.
+//! How much there may be at once, and that nothing is left of it: processes, open files, pipes,
+//! failing execs.
 
 use super::super::case::{Case, DiskContents};
 use super::super::talk::Step::{Prompt, See, Type};
@@ -64,7 +65,8 @@ pub fn cases() -> Vec<Case> {
             .within(120)
             .shows("^c-exec: OK$"),
         Case::line("strength: the cache of the disk", "c-cache")
-            // Few enough inodes that mounting, which looks at each, leaves most of the cache unused.
+            // Few enough inodes that mounting, which looks at each, leaves most of the cache
+            // unused.
             .disk(DiskContents::Ours(Geometry {
                 inodes: 512,
                 ..Geometry::DEFAULT

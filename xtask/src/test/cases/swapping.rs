@@ -1,4 +1,5 @@
-//! What programs see of swap: `swaptest` on machines of several sizes, the other suites in little memory, and a disk with faults.
+//! What programs see of swap: `swaptest` on machines of several sizes, the other suites in little
+//! memory, and a disk with faults.
 
 use super::super::case::Case;
 use crate::launch::AUDIT;

@@ -1,9 +1,10 @@
-//! A second writer of xv6 images, which shares nothing with `fs`: images made by it are a stranger's.
+//! A second writer of xv6 images, which shares nothing with `fs`: images made by it are a
+//! stranger's.
 //!
-//! It lays an image out as the `mkfs` of the courses does, down to what nobody would do on purpose: every file is
-//! appended to, the root directory in turns with the files it names, and takes blocks in the order in which it first needs them; the
-//! root's size is rounded up to a whole block (to one block more if it was whole already), and nothing but its own
-//! `.` counts as a link of it.
+//! It lays an image out as the `mkfs` of the courses does, down to what nobody would do on purpose:
+//! every file is appended to, the root directory in turns with the files it names, and takes blocks
+//! in the order in which it first needs them; the root's size is rounded up to a whole block (to
+//! one block more if it was whole already), and nothing but its own `.` counts as a link of it.
 
 use anyhow::{Result, ensure};
 
@@ -46,7 +47,8 @@ impl Shape {
     }
 }
 
-/// An image with these files in its root directory and a log of so many blocks, its header included.
+/// An image with these files in its root directory and a log of so many blocks, its header
+/// included.
 pub fn image<'a>(
     log_blocks: usize,
     shape: Shape,

@@ -1,5 +1,6 @@
-//! The disks of two xv6 courses: programs of `tests/course`, compiled and packed as a course does it, by
-//! tools that share nothing with ours. Neither init, shell nor console node comes from Cowslip.
+//! The disks of two xv6 courses: programs of `tests/course`, compiled and packed as a course does
+//! it, by tools that share nothing with ours. Neither init, shell nor console node comes from
+//! Cowslip.
 
 pub mod command;
 pub mod mkfs;
@@ -18,10 +19,11 @@ use crate::workspace::Workspace;
 /// A year whose course it is. What programs and images were like changed between the two.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Course {
-    /// One segment that may be read, written and run, not aligned in the file; entered at `main`; `sbrk` with one
-    /// argument; a log of 30 blocks.
+    /// One segment that may be read, written and run, not aligned in the file; entered at `main`;
+    /// `sbrk` with one argument; a log of 30 blocks.
     Of2022,
-    /// Text and data apart; entered at `start`, which calls `main`; `sbrk` with a mode; a log of 31 blocks.
+    /// Text and data apart; entered at `start`, which calls `main`; `sbrk` with a mode; a log of 31
+    /// blocks.
     Of2025,
 }
 

@@ -25,7 +25,8 @@ fn make_filled(bytes: usize) -> Outcome<Fd> {
     make_of(&contents, bytes)
 }
 
-/// Behind the last byte are zeros to the end of its page, and nothing behind that. What is stored there stays out of the file.
+/// Behind the last byte are zeros to the end of its page, and nothing behind that. What is stored
+/// there stays out of the file.
 pub fn fileend() -> Outcome {
     for sharing in BOTH {
         let file = make_filled(BYTES)?;
@@ -62,7 +63,8 @@ fn reopen(file: Fd) -> Outcome<Fd> {
     Ok(Fd::open(PATH, OpenFlags::READ_WRITE)?)
 }
 
-/// When a file grows, what is new is in the mappings that were there before, in its last page and behind.
+/// When a file grows, what is new is in the mappings that were there before, in its last page and
+/// behind.
 pub fn filegrows() -> Outcome {
     for sharing in BOTH {
         let file = make_filled(BYTES)?;
@@ -92,8 +94,8 @@ fn fill_to(file: Fd, bytes: usize) -> Outcome {
     expect("bytes written", more, zeros.write_to(file, 0, more)?)
 }
 
-/// Emptying a file takes its pages from all who map them, processes that were forked too, and leaves the copies. New contents are in the
-/// old mappings.
+/// Emptying a file takes its pages from all who map them, processes that were forked too, and
+/// leaves the copies. New contents are in the old mappings.
 pub fn filetruncated() -> Outcome {
     const PAGES: usize = 4;
     for mode in FORK_MODES {
@@ -142,8 +144,8 @@ fn nothing_but_the_copy(shared: &Mapping, own: &Mapping) -> Outcome {
     expect("the copy", 0x300, own.read(0))
 }
 
-/// A file without a name is there while it is mapped, read before or not, by the process that made the mapping or by its child; and
-/// another that gets the name is another.
+/// A file without a name is there while it is mapped, read before or not, by the process that made
+/// the mapping or by its child; and another that gets the name is another.
 pub fn fileunlinked() -> Outcome {
     const PAGES: usize = 8;
     for sharing in BOTH {

@@ -45,7 +45,8 @@ pub fn filedescriptors() -> Outcome {
     remove(file)
 }
 
-/// Words that make no sense, each alone among good ones. Where they demand a place, what is there stays.
+/// Words that make no sense, each alone among good ones. Where they demand a place, what is there
+/// stays.
 pub fn filearguments() -> Outcome {
     let file = make(PAGES, 0x100)?;
     let there = Mapping::near(FREE, PAGES, Sharing::Private, READ_WRITE)?;
@@ -124,7 +125,8 @@ pub fn filearguments() -> Outcome {
     remove(file)
 }
 
-/// What is open only for reading is written through no shared mapping, however it comes by the right; a private one is another matter.
+/// What is open only for reading is written through no shared mapping, however it comes by the
+/// right; a private one is another matter.
 pub fn filereadonly() -> Outcome {
     make(PAGES, 0x100)?.close()?;
     let file = Fd::open(PATH, OpenFlags::READ_ONLY)?;

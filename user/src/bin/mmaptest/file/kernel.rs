@@ -1,4 +1,5 @@
-//! The kernel reads and writes mapped files for a program, also the very file that it moves bytes of.
+//! The kernel reads and writes mapped files for a program, also the very file that it moves bytes
+//! of.
 
 use super::{PATH, holds, make, make_of, map, remove, skip};
 use crate::child;
@@ -15,8 +16,8 @@ use user::syscall;
 const PAGES: usize = 4;
 const BOTH: [Sharing; 2] = [Sharing::Shared, Sharing::Private];
 
-/// `read` into a mapping of the file that is read, and `write` from one of the file that is written: other pages, the same page, all pages;
-/// touched before or not.
+/// `read` into a mapping of the file that is read, and `write` from one of the file that is
+/// written: other pages, the same page, all pages; touched before or not.
 pub fn fileitself() -> Outcome {
     for sharing in BOTH {
         for touched in [false, true] {
@@ -64,8 +65,8 @@ fn open(from: usize) -> Outcome<Fd> {
     Ok(file)
 }
 
-/// Pipes take from mapped files and give to them, pages that were never touched included; a copy that comes to the end of the file stops
-/// there, with what lies before done.
+/// Pipes take from mapped files and give to them, pages that were never touched included; a copy
+/// that comes to the end of the file stops there, with what lies before done.
 pub fn filepipes() -> Outcome {
     for sharing in BOTH {
         let file = make(PAGES, 0x100)?;

@@ -1,5 +1,6 @@
-//! What is stored in a shared mapping stays in the file when the mapping goes, however it goes, and when memory is needed for
-//! other things. That it is on the disk as well is what `powercut` is for.
+//! What is stored in a shared mapping stays in the file when the mapping goes, however it goes, and
+//! when memory is needed for other things. That it is on the disk as well is what `powercut` is
+//! for.
 
 use super::{holds, make, map, remove};
 use crate::child::{self, Gate};
@@ -27,7 +28,8 @@ enum Way {
 
 const WAYS: [Way; 5] = [Way::Sync, Way::Unmap, Way::Exit, Way::Exec, Way::Kill];
 
-/// After each way, `read` finds what was stored, now and when the pages have had to leave memory. Each has its own part of the file.
+/// After each way, `read` finds what was stored, now and when the pages have had to leave memory.
+/// Each has its own part of the file.
 pub fn filelasting() -> Outcome {
     let pages = WAYS.len() * PAGES;
     let file = make(pages, 0x100)?;
@@ -78,7 +80,8 @@ fn store_and_go(way: Way, file: Fd, first: usize) -> Outcome {
     outcome
 }
 
-/// Pages of files leave memory and come back as they were: stored or read, shared or private; and copies stay copies.
+/// Pages of files leave memory and come back as they were: stored or read, shared or private; and
+/// copies stay copies.
 pub fn filecrowded() -> Outcome {
     let file = make(2 * PAGES, 0x100)?;
     let shared = map(file, 2 * PAGES, Sharing::Shared)?;

@@ -1,7 +1,9 @@
-//! Mappings of files: whose the pages are, what of them reaches the file, and what the kernel does with them.
+//! Mappings of files: whose the pages are, what of them reaches the file, and what the kernel does
+//! with them.
 //!
-//! Each test works on one file, [`PATH`], which it makes and removes. What is here makes it and looks at it as `read` and
-//! `write` do, so that a mapping is always compared with somebody else's view.
+//! Each test works on one file, [`PATH`], which it makes and removes. What is here makes it and
+//! looks at it as `read` and `write` do, so that a mapping is always compared with somebody else's
+//! view.
 
 pub mod behind;
 pub mod forbidden;

@@ -1,4 +1,5 @@
-//! Parts of mappings of files: offsets, many mappings of one file, and what is unmapped, protected or replaced in the middle.
+//! Parts of mappings of files: offsets, many mappings of one file, and what is unmapped, protected
+//! or replaced in the middle.
 
 use super::{PATH, holds, make, map, remove};
 use crate::child;
@@ -11,7 +12,8 @@ use user::mapping::{Mapping, Sharing};
 const PAGES: usize = 8;
 const LAST: usize = PAGES - 1;
 
-/// Each page of a file can be mapped alone, as often as one likes, and all mappings of it are one page; closing the file changes nothing.
+/// Each page of a file can be mapped alone, as often as one likes, and all mappings of it are one
+/// page; closing the file changes nothing.
 pub fn fileoffsets() -> Outcome {
     let file = make(PAGES, 0x100)?;
     let mut shared: [Option<Mapping>; PAGES] = [const { None }; PAGES];
@@ -63,8 +65,8 @@ fn from(file: Fd, first: usize, sharing: Sharing) -> Outcome<Mapping> {
     )?)
 }
 
-/// What is cut out of a mapping, or may not be touched, is out of reach; on both sides of it the file goes on where it did. What was
-/// stored before is the file's.
+/// What is cut out of a mapping, or may not be touched, is out of reach; on both sides of it the
+/// file goes on where it did. What was stored before is the file's.
 pub fn fileparts() -> Outcome {
     for sharing in [Sharing::Shared, Sharing::Private] {
         let file = make(PAGES, 0x100)?;
@@ -101,8 +103,8 @@ pub fn fileparts() -> Outcome {
     Ok(())
 }
 
-/// Files and zeros replace each other, and a file another part of itself, in the middle of mappings. What was stored in what is replaced is
-/// the file's.
+/// Files and zeros replace each other, and a file another part of itself, in the middle of
+/// mappings. What was stored in what is replaced is the file's.
 pub fn filefixed() -> Outcome {
     let file = make(PAGES, 0x100)?;
     let mapping = map(file, PAGES, Sharing::Shared)?;

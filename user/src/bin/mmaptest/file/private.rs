@@ -1,4 +1,5 @@
-//! Private mappings of a file: the file's pages until they are written, and the process's own from then on.
+//! Private mappings of a file: the file's pages until they are written, and the process's own from
+//! then on.
 
 use super::{holds, make, map, remove, rewrite};
 use crate::child;
@@ -11,7 +12,8 @@ use user::memory;
 
 const PAGES: usize = 4;
 
-/// A page that was read first is copied when it is written; one that is written first is copied at once, whole. The file never sees it.
+/// A page that was read first is copied when it is written; one that is written first is copied at
+/// once, whole. The file never sees it.
 pub fn fileprivate() -> Outcome {
     let file = make(PAGES, 0x100)?;
     let mapping = map(file, PAGES, Sharing::Private)?;
@@ -47,7 +49,8 @@ pub fn fileprivate() -> Outcome {
     remove(file)
 }
 
-/// Parent and child have the copies that there were at the fork, and each its own from then on, however the fork copies.
+/// Parent and child have the copies that there were at the fork, and each its own from then on,
+/// however the fork copies.
 pub fn fileprivatefork() -> Outcome {
     for mode in FORK_MODES {
         memory::set_fork_mode(mode)?;

@@ -28,8 +28,8 @@ fn copy_this_program() -> Outcome {
     Ok(copy.close()?)
 }
 
-/// A program that runs cannot be opened for writing or emptied. It can be read, and lose its name, which another file may get then: the
-/// program goes on.
+/// A program that runs cannot be opened for writing or emptied. It can be read, and lose its name,
+/// which another file may get then: the program goes on.
 pub fn running() -> Outcome {
     let file = make(1, 0x100)?;
     copy_this_program()?;
@@ -71,7 +71,8 @@ pub fn running() -> Outcome {
 /// Copies that run at once.
 const COPIES: usize = 10;
 
-/// Ten copies of a program that were begun independently of each other have one text: nine of them add none.
+/// Ten copies of a program that were begun independently of each other have one text: nine of them
+/// add none.
 pub fn tencopies() -> Outcome {
     let file = make(1, 0x100)?;
     copy_this_program()?;

@@ -13,8 +13,8 @@ use user::memory;
 
 const PAGES: usize = 4;
 
-/// What parent and child store is there for the other, touched before the fork or not, and for `read`; and what `write` writes is
-/// there for both. No page is copied, however the fork copies.
+/// What parent and child store is there for the other, touched before the fork or not, and for
+/// `read`; and what `write` writes is there for both. No page is copied, however the fork copies.
 pub fn fileshared() -> Outcome {
     for mode in FORK_MODES {
         memory::set_fork_mode(mode)?;
@@ -55,7 +55,8 @@ pub fn fileshared() -> Outcome {
     Ok(())
 }
 
-/// Programs of no relation that open the file for themselves have the same pages, and so have two mappings of one process.
+/// Programs of no relation that open the file for themselves have the same pages, and so have two
+/// mappings of one process.
 pub fn filestrangers() -> Outcome {
     const ROUNDS: u64 = 8;
     let file = make(PAGES, 0x1000)?;

@@ -1,5 +1,5 @@
-//! A program of no relation to a test: this one, begun anew by exec. It maps the file shared and, when it is asked to, adds one to
-//! the first word of each page. It has touched all of its text.
+//! A program of no relation to a test: this one, begun anew by exec. It maps the file shared and,
+//! when it is asked to, adds one to the first word of each page. It has touched all of its text.
 
 use super::{PATH, map};
 use crate::child::{self, Child};

@@ -19,8 +19,8 @@ const STEPS: usize = 2 * PAGES * STAY;
 /// Steps at one page, which is then left alone long enough to be evicted.
 const STAY: usize = 32;
 
-/// No store is lost, and no old word comes back: each process has a word of its own in every page, counts in it, and finds in its
-/// mapping, in others and with `read` what it stored last.
+/// No store is lost, and no old word comes back: each process has a word of its own in every page,
+/// counts in it, and finds in its mapping, in others and with `read` what it stored last.
 pub fn filetogether() -> Outcome {
     let (file, crowded) = (make(PAGES, 0)?, shared(1)?);
     let (ready, go_on) = (Gate::new()?, Gate::new()?);
@@ -76,7 +76,8 @@ impl Counter {
         })
     }
 
-    /// Counts in one page after the other, as long as memory is short and longer. New mappings and open files can be refused then.
+    /// Counts in one page after the other, as long as memory is short and longer. New mappings and
+    /// open files can be refused then.
     fn count(&mut self, crowded: &Mapping) -> Outcome {
         let mut random = Random::new(self.own as u64);
         let mut steps = 0;

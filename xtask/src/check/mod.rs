@@ -1,6 +1,11 @@
 //! `cargo xtask check`: formatting, lints and documentation of all rooms, those that run on the
-//! host with the host's compiler and the guests with theirs, and what no tool of cargo's sees: that
-//! the patches of the museum apply.
+//! host with the host's compiler and the guests with theirs; and what no tool of cargo's sees: that
+//! comments and documents are narrow enough ([`width`]) and refer to what exists ([`citation`]),
+//! and that the patches of the museum apply.
+
+mod citation;
+mod text;
+mod width;
 
 use std::path::Path;
 use std::process::Command;
@@ -20,7 +25,11 @@ const DOCUMENTATION_FLAGS: &str = "-D warnings -A rustdoc::private-intra-doc-lin
 type Find = fn(&Path) -> Vec<String>;
 
 /// The checks that are done here.
-const FINDINGS: [(&str, Find); 1] = [("patches of the museum", museum::problems)];
+const FINDINGS: [(&str, Find); 3] = [
+    ("width of comments and documents", width::problems),
+    ("rules, pages and paths that are cited", citation::problems),
+    ("patches of the museum", museum::problems),
+];
 
 /// The model checkers of `sync::atomic`, by the cfg that chooses them.
 pub const MODEL_CHECKERS: [&str; 2] = ["loom", "shuttle"];
@@ -28,8 +37,37 @@ pub const MODEL_CHECKERS: [&str; 2] = ["loom", "shuttle"];
 /// The rooms that have tests for them.
 pub const MODELLED: [&str; 4] = ["-p", "sync", "-p", "mm"];
 
-/// Runs every check, also after one has failed; 1 if any did.
-pub fn run(workspace: &Workspace) -> Result<u8> {
+/// Runs every check whose name contains the filter, also after one has failed; 1 if any did.
+pub fn run(workspace: &Workspace, filter: Option<&str>) -> Result<u8> {
+    let wanted = |name: &str| filter.is_none_or(|part| name.contains(part));
+    let (mut passed, mut failed) = (0, 0);
+    let mut note = |name: &str, begin: Instant, good: bool| {
+        let verdict = if good { "ok" } else { "FAILED" };
+        let seconds = begin.elapsed().as_secs_f64();
+        println!("{verdict:6} {name} ({seconds:.1} s)");
+        *if good { &mut passed } else { &mut failed } += 1;
+    };
+    for (name, find) in FINDINGS.into_iter().filter(|(name, _)| wanted(name)) {
+        let begin = Instant::now();
+        let findings = find(workspace.root());
+        for finding in &findings {
+            println!("{finding}");
+        }
+        note(name, begin, findings.is_empty());
+    }
+    let mut commands = cargo_checks(workspace)?;
+    commands.retain(|(name, _)| wanted(name));
+    for (name, mut command) in commands {
+        let begin = Instant::now();
+        let good = run_inherited(&mut command)?.success();
+        note(name, begin, good);
+    }
+    println!("{passed} passed, {failed} failed");
+    Ok(u8::from(failed > 0))
+}
+
+/// Returns the checks that cargo does, each with its name.
+fn cargo_checks(workspace: &Workspace) -> Result<Vec<(&'static str, Command)>> {
     let toolchain = Toolchain::ensure(workspace)?;
     toolchain.ensure_clippy()?;
     let guests = ["-p", "kernel", "-p", "user"];
@@ -73,28 +111,7 @@ pub fn run(workspace: &Workspace) -> Result<u8> {
         lints.args(MODELLED).args(deny);
         steps.push((name, lints));
     }
-    let (mut passed, mut failed) = (0, 0);
-    let mut note = |name: &str, begin: Instant, good: bool| {
-        let verdict = if good { "ok" } else { "FAILED" };
-        let seconds = begin.elapsed().as_secs_f64();
-        println!("{verdict:6} {name} ({seconds:.1} s)");
-        *if good { &mut passed } else { &mut failed } += 1;
-    };
-    for (name, find) in FINDINGS {
-        let begin = Instant::now();
-        let findings = find(workspace.root());
-        for finding in &findings {
-            println!("{finding}");
-        }
-        note(name, begin, findings.is_empty());
-    }
-    for (name, mut command) in steps {
-        let begin = Instant::now();
-        let good = run_inherited(&mut command)?.success();
-        note(name, begin, good);
-    }
-    println!("{passed} passed, {failed} failed");
-    Ok(u8::from(failed > 0))
+    Ok(steps)
 }
 
 /// A cargo command for the rooms that run on the host, with the toolchain of the outer cargo.

@@ -1,0 +1,69 @@
+//! Comments and documents end at column 100. rustfmt sees to code, and to nothing else.
+
+use std::path::Path;
+
+use super::text::{self, Prose};
+
+/// The last column.
+const WIDTH: usize = 100;
+
+/// Rooms and parts of rooms whose comments are still wider. Nothing may be added.
+const NOT_YET: [&str; 6] = ["mm", "kernel", "sync", "sim", "emu", "xtask/src/setup"];
+
+/// Returns the lines that are too wide.
+pub fn problems(root: &Path) -> Vec<String> {
+    let texts = text::texts(root);
+    let spared = |path: &Path| NOT_YET.iter().any(|room| path.starts_with(room));
+    let texts = texts.iter().filter(|text| !spared(&text.path));
+    texts
+        .flat_map(|text| {
+            let wide = text.prose().into_iter().filter(is_wide);
+            wide.map(|prose| {
+                format!(
+                    "{}:{}: {} columns, {WIDTH} are allowed in a comment or document",
+                    text.path.display(),
+                    prose.number,
+                    prose.line.chars().count()
+                )
+            })
+            .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+/// Whether a line is too wide. A table cannot be wrapped, nor can an address.
+fn is_wide(prose: &Prose) -> bool {
+    let text = prose.prose.trim_start_matches(['/', '!', '#', ' ']);
+    let spared = text.starts_with('|') || text.contains("://");
+    prose.line.chars().count() > WIDTH && !spared
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::text::Text;
+    use super::*;
+
+    fn wide(path: &str, line: &str) -> bool {
+        Text::new(path, line).prose().iter().any(is_wide)
+    }
+
+    #[test]
+    fn comments_end_at_column_100() {
+        let long = "x".repeat(WIDTH);
+        assert!(wide("a.rs", &format!("/// {long}")));
+        assert!(wide("a.rs", &format!("let a = 1; // {long}")));
+        assert!(wide("a.md", &format!("{long} b")));
+        assert!(wide("a.toml", &format!("# {long}")));
+        assert!(!wide("a.rs", &format!("/// {}", &long[4..])));
+    }
+
+    #[test]
+    fn tables_addresses_and_code_may_be_wider() {
+        let long = "x".repeat(WIDTH);
+        assert!(!wide("a.rs", &format!("//! | {long} |")));
+        assert!(!wide("a.rs", &format!("/// <https://example.org/{long}>")));
+        assert!(!wide("a.rs", &format!("let a = \"{long}\";")));
+        assert!(!wide("a.md", &format!("| {long} |")));
+        assert!(!wide("a.md", &format!("    {long}")));
+    }
+}
