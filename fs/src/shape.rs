@@ -1,15 +1,17 @@
 //! Telling whose inodes these are: the usual ones, or those of xv6's file-system lab.
 //!
-//! The lab gives up one direct block for a double-indirect one, so the same 13 numbers mean something else: 11 direct blocks, an
-//! indirect block, a double-indirect block. No field says so. What gives the lab's shape away is a file of more than 12 blocks:
+//! The lab gives up one direct block for a double-indirect one, so the same 13 numbers mean
+//! something else: 11 direct blocks, an indirect block, a double-indirect block. No field says so.
+//! What gives the lab's shape away is a file of more than 12 blocks:
 //!
-//! - With 13 to 267 blocks its last number is 0, because the double-indirect block is not needed yet. A usual file of that length has
-//!   its indirect block there.
+//! - With 13 to 267 blocks its last number is 0, because the double-indirect block is not needed
+//!   yet. A usual file of that length has its indirect block there.
 //! - With more than 268 blocks it is longer than a usual file can be.
 //!
-//! Either could also be damage. So the twelfth number must, besides, lead to an indirect block: one whose numbers are 0 or lie in the
-//! data region, and are not 0 within the size of the file. Neighbour: `filesystem` asks when it mounts, before
-//! it changes anything but what the log recovers.
+//! Either could also be damage. So the twelfth number must, besides, lead to an indirect block: one
+//! whose numbers are 0 or lie in the data region, and are not 0 within the size of the file.
+//! Neighbour: `filesystem` asks when it mounts, before it changes anything but what the log
+//! recovers.
 
 use abi::FileKind;
 
@@ -27,8 +29,9 @@ const LAB_DOUBLE: usize = DIRECT;
 const LAB_WITHOUT_DOUBLE: usize = LAB_INDIRECT + INDIRECT;
 
 impl<D: BlockDevice> Volume<D> {
-    /// Whether the inodes of this disk have a double-indirect block. The first file settles it that is long enough and
-    /// undamaged in either shape; without one the inodes are taken for the usual ones, since short files are alike.
+    /// Whether the inodes of this disk have a double-indirect block. The first file settles it that
+    /// is long enough and undamaged in either shape; without one the inodes are taken for the usual
+    /// ones, since short files are alike.
     pub(crate) fn has_double_indirect(&mut self) -> Result<bool, FsError> {
         for number in 1..self.geometry().inode_end {
             let record = self.inode_record(InodeNo::new(number as u16))?;

@@ -84,8 +84,8 @@ impl Workspace {
     }
 }
 
-/// The target folder that a person asked for, by the variables that cargo knows; an empty one counts
-/// as unset, as it does for the second of them in cargo.
+/// The target folder that a person asked for, by the variables that cargo knows; an empty one
+/// counts as unset, as it does for the second of them in cargo.
 fn target_folder(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     TARGET_VARIABLES
         .iter()

@@ -1,4 +1,5 @@
-//! Images of the file-system lab, whose inodes have a double-indirect block, are told apart from the usual ones and from damage.
+//! Images of the file-system lab, whose inodes have a double-indirect block, are told apart from
+//! the usual ones and from damage.
 
 use abi::BLOCK_SIZE;
 use fs::layout::{DIRECT, DiskInode, INDIRECT, MAX_FILE_BLOCKS, MAX_FILE_SIZE, SuperBlock};
@@ -31,7 +32,8 @@ fn numbers(disk: &mut [u8], block: u32) -> &mut [U32; INDIRECT] {
         .0
 }
 
-/// The same file as an inode of the lab names its blocks: the indirect block one place earlier, and one number more in it.
+/// The same file as an inode of the lab names its blocks: the indirect block one place earlier, and
+/// one number more in it.
 fn as_in_the_lab(mut disk: Vec<u8>, number: usize) -> Vec<u8> {
     let addresses = &mut inode(&mut disk, number).addresses;
     let (last_direct, indirect) = (addresses[DIRECT - 1], addresses[DIRECT]);

@@ -2,7 +2,7 @@
 //! are missing, broken or slow, lists that are empty, disks that are full, ends that come early.
 //!
 //! Invariant: nothing of the system is changed. Programs that would are fakes, first on PATH
-//! ([`fakes`]), and caches are folders of the run. Neighbour: `tests/setup` has the scripts for
+//! ([`fakes`]), and caches are folders of the run. Neighbour: tests/setup has the scripts for
 //! what takes another system, or more than a suite may do.
 
 mod endings;

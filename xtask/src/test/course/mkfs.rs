@@ -29,7 +29,8 @@ const FILE: u16 = 2;
 pub enum Shape {
     /// 12 direct blocks and an indirect one.
     Usual,
-    /// 11 direct blocks, an indirect and a double-indirect one. The last is never needed: the lab's `mkfs` knows nothing of it.
+    /// 11 direct blocks, an indirect and a double-indirect one. The last is never needed: the lab's
+    /// `mkfs` knows nothing of it.
     FileSystemLab,
 }
 
