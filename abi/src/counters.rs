@@ -16,7 +16,7 @@ macro_rules! counters {
             /// All counters in the order of the array the call fills.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
-            /// A short name for people.
+            /// Returns a short name for people.
             pub const fn label(self) -> &'static str {
                 match self {
                     $(Self::$variant => $label,)*
@@ -86,7 +86,7 @@ pub enum ForkMode {
 }
 
 impl ForkMode {
-    /// The mode with this number, if the kernel has it.
+    /// Returns the mode with this number, if the kernel has it.
     pub const fn from_number(number: i32) -> Option<Self> {
         match number {
             0 => Some(Self::Eager),
@@ -116,22 +116,22 @@ impl PageInfo {
     /// The frame number of a present page.
     pub const FRAME: u64 = (1 << 55) - 1;
 
-    /// Whether the page is in memory.
+    /// Returns whether the page is in memory.
     pub const fn is_present(self) -> bool {
         self.0 & Self::PRESENT != 0
     }
 
-    /// Whether the page is in swap.
+    /// Returns whether the page is in swap.
     pub const fn is_swapped(self) -> bool {
         self.0 & Self::SWAPPED != 0
     }
 
-    /// Whether no other process maps the page.
+    /// Returns whether no other process maps the page.
     pub const fn is_exclusive(self) -> bool {
         self.0 & Self::EXCLUSIVE != 0
     }
 
-    /// The frame number of a present page.
+    /// Returns the frame number of a present page.
     pub const fn frame(self) -> u64 {
         self.0 & Self::FRAME
     }

@@ -13,7 +13,7 @@ pub enum FileKind {
 }
 
 impl FileKind {
-    /// The kind with this number; 0 is a free inode and no kind.
+    /// Returns the kind with this number; 0 is a free inode and no kind.
     pub const fn from_number(number: u16) -> Option<Self> {
         match number {
             1 => Some(Self::Directory),
@@ -64,17 +64,17 @@ impl OpenFlags {
         Self(self.0 | other.0)
     }
 
-    /// Whether all bits of `other` are set.
+    /// Returns whether all bits of `other` are set.
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// Whether the file may be read through the descriptor.
+    /// Returns whether the file may be read through the descriptor.
     pub const fn readable(self) -> bool {
         self.0 & Self::WRITE_ONLY.0 == 0
     }
 
-    /// Whether the file may be written through the descriptor.
+    /// Returns whether the file may be written through the descriptor.
     pub const fn writable(self) -> bool {
         self.0 & (Self::WRITE_ONLY.0 | Self::READ_WRITE.0) != 0
     }

@@ -20,12 +20,12 @@ impl Protection {
         Self(self.0 | other.0)
     }
 
-    /// Whether all rights of `other` are there.
+    /// Returns whether all rights of `other` are there.
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// Whether no bit without a meaning is set.
+    /// Returns whether no bit without a meaning is set.
     pub const fn is_valid(self) -> bool {
         self.0 & !Self::READ.with(Self::WRITE).with(Self::EXECUTE).0 == 0
     }
@@ -51,7 +51,7 @@ impl MapFlags {
         Self(self.0 | other.0)
     }
 
-    /// Whether all bits of `other` are set.
+    /// Returns whether all bits of `other` are set.
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }

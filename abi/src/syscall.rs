@@ -53,7 +53,7 @@ macro_rules! define {
         }
 
         impl Syscall {
-            /// The call with this number, if there is one.
+            /// Returns the call with this number, if there is one.
             pub const fn from_number(number: u64) -> Option<Self> {
                 match number {
                     $($number => Some(Self::$variant),)*
@@ -61,7 +61,7 @@ macro_rules! define {
                 }
             }
 
-            /// The call's name in the C library of xv6.
+            /// Returns the call's name in the C library of xv6.
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Self::$variant => stringify!($name),)*

@@ -12,7 +12,7 @@ use crate::error::{FsError, Place};
 use crate::layout::{BITS_PER_BLOCK, Block};
 use crate::volume::Volume;
 
-/// The first clear bit of `bits` within `range`.
+/// Returns the first clear bit of `bits` within `range`.
 fn first_clear(bits: &Block, range: Range<u32>) -> Option<u32> {
     let mut bit = range.start;
     while bit < range.end {
@@ -67,7 +67,7 @@ impl<D: BlockDevice> Volume<D> {
         Ok(())
     }
 
-    /// How many blocks are free.
+    /// Returns how many blocks are free.
     pub(crate) fn count_free_blocks(&mut self) -> Result<u32, FsError> {
         let mut free = 0;
         let mut block = self.geometry().data_start;

@@ -38,7 +38,7 @@ pub(crate) struct Cache {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place(usize);
 
-/// A block of zeros, if the allocator grants it.
+/// Returns a block of zeros, if the allocator grants it.
 pub(crate) fn try_block() -> Option<Box<Block>> {
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(BLOCK_SIZE).ok()?;
@@ -47,7 +47,7 @@ pub(crate) fn try_block() -> Option<Box<Block>> {
 }
 
 impl Cache {
-    /// A cache of `blocks` blocks, a few more to fill its sets; `None` without memory.
+    /// Returns a cache of `blocks` blocks, a few more to fill its sets; `None` without memory.
     pub(crate) fn new(blocks: usize) -> Option<Self> {
         let count = blocks.max(MIN_BLOCKS).next_multiple_of(WAYS);
         let mut ways = Vec::new();
@@ -66,15 +66,15 @@ impl Cache {
         first..first + WAYS
     }
 
-    /// The block, if it is here.
+    /// Returns the block, if it is here.
     pub(crate) fn find(&self, block: u32) -> Option<Place> {
         self.set_of(block)
             .find(|&index| self.ways[index].block == block)
             .map(Place)
     }
 
-    /// A place that from now on stands for the block, with arbitrary contents: the caller fills
-    /// it or calls [`Cache::forget`]. The least recently used block of the set makes room.
+    /// Returns a place that from now on stands for the block, with arbitrary contents: the caller
+    /// fills it or calls [`Cache::forget`]. The least recently used block of the set makes room.
     pub(crate) fn claim(&mut self, block: u32) -> Place {
         if let Some(place) = self.find(block) {
             return place;
@@ -87,7 +87,7 @@ impl Cache {
         Place(index)
     }
 
-    /// The contents of a block that was found or claimed.
+    /// Returns the contents of a block that was found or claimed.
     pub(crate) fn contents(&mut self, place: Place) -> &mut Block {
         self.uses += 1;
         let way = &mut self.ways[place.0];

@@ -17,13 +17,14 @@ use crate::volume::Volume;
 /// and the inode's.
 const WRITE_BLOCKS: usize = 1 + MAP_BLOCKS + 1;
 
-/// A place in a file: the block's index and the byte in the block.
+/// Returns a place in a file: the block's index and the byte in the block.
 fn split(offset: usize) -> (usize, usize) {
     (offset / BLOCK_SIZE, offset % BLOCK_SIZE)
 }
 
 impl<D: BlockDevice> Volume<D> {
-    /// Reads from byte `offset` on until the buffer is full or the file ends; how many bytes.
+    /// Reads from byte `offset` on until the buffer is full or the file ends. Returns how many
+    /// bytes.
     pub(crate) fn read_inode(
         &mut self,
         inode: &Inode,
@@ -56,8 +57,8 @@ impl<D: BlockDevice> Volume<D> {
         Ok(wanted)
     }
 
-    /// Writes as much of `bytes` from byte `offset` on as fits into the transaction, and stores
-    /// the inode if it changed; how many bytes. The range must lie within the largest file.
+    /// Writes as much of `bytes` from byte `offset` on as fits into the transaction, and stores the
+    /// inode if it changed. Returns how many bytes. The range must lie within the largest file.
     ///
     /// # Errors
     ///
@@ -115,7 +116,7 @@ impl<D: BlockDevice> Volume<D> {
     }
 }
 
-/// Copies what `block` has from byte `start` on, as much as `buffer` takes; how many bytes.
+/// Copies what `block` has from byte `start` on, as much as `buffer` takes. Returns how many bytes.
 fn copy_part(block: &[u8; BLOCK_SIZE], start: usize, buffer: &mut [u8]) -> usize {
     let length = buffer.len().min(BLOCK_SIZE - start);
     buffer[..length].copy_from_slice(&block[start..start + length]);

@@ -17,7 +17,7 @@ pub struct DeviceError;
 
 /// A disk of 1 KiB blocks.
 pub trait BlockDevice {
-    /// How many blocks the device has.
+    /// Returns how many blocks the device has.
     fn blocks(&self) -> u32;
 
     /// Reads consecutive blocks from `first` on; `buffer` is a multiple of 1024 bytes.
@@ -38,24 +38,24 @@ pub struct MemoryDisk {
 }
 
 impl MemoryDisk {
-    /// A disk of `blocks` blocks of zeros.
+    /// Returns a disk of `blocks` blocks of zeros.
     pub fn new(blocks: u32) -> Self {
         Self {
             bytes: vec![0; blocks as usize * BLOCK_SIZE],
         }
     }
 
-    /// A disk that holds `image`; an incomplete block at its end is not part of the disk.
+    /// Returns a disk that holds `image`; an incomplete block at its end is not part of the disk.
     pub fn from_bytes(image: Vec<u8>) -> Self {
         Self { bytes: image }
     }
 
-    /// The disk's contents.
+    /// Returns the disk's contents.
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }
 
-    /// The bytes of `length / 1024` blocks from `first` on, if the disk has them all.
+    /// Returns the bytes of `length / 1024` blocks from `first` on, if the disk has them all.
     fn range(&self, first: u32, length: usize) -> Result<core::ops::Range<usize>, DeviceError> {
         let start = first as usize * BLOCK_SIZE;
         let end = start + length;

@@ -30,13 +30,13 @@ pub(crate) struct Found {
     position: usize,
 }
 
-/// A name as directories hold it: its first 14 bytes.
+/// Returns a name as directories hold it: its first 14 bytes.
 fn cut(name: &[u8]) -> &[u8] {
     &name[..name.len().min(NAME_MAX)]
 }
 
 impl<D: BlockDevice> Volume<D> {
-    /// The inode if it is a directory.
+    /// Returns the inode if it is a directory.
     pub(crate) fn directory(&mut self, number: InodeNo) -> Result<Inode, FsError> {
         let inode = self.inode(number)?;
         match inode.kind {
@@ -45,7 +45,7 @@ impl<D: BlockDevice> Volume<D> {
         }
     }
 
-    /// The entry with this name.
+    /// Returns the entry with this name.
     pub(crate) fn find_name(
         &mut self,
         directory: &Inode,
@@ -68,7 +68,7 @@ impl<D: BlockDevice> Volume<D> {
         }))
     }
 
-    /// Whether the directory has no entries but `.` and `..`.
+    /// Returns whether the directory has no entries but `.` and `..`.
     pub(crate) fn is_empty_directory(&mut self, directory: &Inode) -> Result<bool, FsError> {
         let other = self.find_entry(directory, |entry| {
             entry.inode.get() != 0 && !matches!(entry.name(), b"." | b"..")
@@ -76,7 +76,7 @@ impl<D: BlockDevice> Volume<D> {
         Ok(other.is_none())
     }
 
-    /// The first entry that satisfies `wanted`, and its position.
+    /// Returns the first entry that satisfies `wanted`, and its position.
     fn find_entry(
         &mut self,
         directory: &Inode,
@@ -99,8 +99,8 @@ impl<D: BlockDevice> Volume<D> {
         Ok(None)
     }
 
-    /// The block that holds block `index` of a directory, which lies within its size; `None` if
-    /// there is none, and so no entry in it is used.
+    /// Returns the block that holds block `index` of a directory, which lies within its size;
+    /// `None` if there is none, and so no entry in it is used.
     pub(crate) fn entry_block(
         &mut self,
         directory: &Inode,

@@ -13,7 +13,7 @@ use crate::truncate::Progress;
 use crate::volume::Volume;
 
 impl<D: BlockDevice> Volume<D> {
-    /// The inode if it is a plain file.
+    /// Returns the inode if it is a plain file.
     pub(crate) fn plain_file(&mut self, number: InodeNo) -> Result<Inode, FsError> {
         let inode = self.inode(number)?;
         match inode.kind {
@@ -24,14 +24,14 @@ impl<D: BlockDevice> Volume<D> {
     }
 }
 
-/// The byte of a file at which a page begins.
+/// Returns the byte of a file at which a page begins.
 fn page_offset(page: u32) -> u64 {
     u64::from(page) * PAGE_SIZE as u64
 }
 
 impl<D: BlockDevice> FileSystem<D> {
-    /// Reads a file from byte `offset` on, or a directory (16-byte entries); how many bytes, fewer
-    /// than the buffer takes at the end of the file and 0 beyond it.
+    /// Reads a file from byte `offset` on, or a directory (16-byte entries). Returns how many
+    /// bytes, fewer than the buffer takes at the end of the file and 0 beyond it.
     ///
     /// # Errors
     ///
@@ -50,9 +50,9 @@ impl<D: BlockDevice> FileSystem<D> {
         self.volume.read_inode(&inode, offset, buffer)
     }
 
-    /// Writes a file from byte `offset` on, at most its end, and extends it if needed; how many
-    /// bytes. Up to 20 blocks are one transaction (if the log has its ordinary length); what is
-    /// longer is written in pieces, in order.
+    /// Writes a file from byte `offset` on, at most its end, and extends it if needed. Returns how
+    /// many bytes. Up to 20 blocks are one transaction (if the log has its ordinary length); what
+    /// is longer is written in pieces, in order.
     ///
     /// When something fails in a later piece, the bytes before it are written, and their number is
     /// returned; so is the number that fitted when the disk becomes full. (xv6's `write` returns -1
@@ -115,8 +115,8 @@ impl<D: BlockDevice> FileSystem<D> {
         Ok(valid)
     }
 
-    /// Writes page `page` (of 4096 bytes) of a file back, in one transaction; how many bytes. The
-    /// file keeps its size: what lies beyond its end is not written.
+    /// Writes page `page` (of 4096 bytes) of a file back, in one transaction. Returns how many
+    /// bytes. The file keeps its size: what lies beyond its end is not written.
     ///
     /// # Errors
     ///

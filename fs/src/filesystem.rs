@@ -88,7 +88,7 @@ impl<D: BlockDevice> FileSystem<D> {
         self.volume.sync()
     }
 
-    /// How many blocks are free.
+    /// Returns how many blocks are free.
     ///
     /// # Errors
     ///
@@ -97,7 +97,7 @@ impl<D: BlockDevice> FileSystem<D> {
         self.volume.count_free_blocks()
     }
 
-    /// How many inodes are free.
+    /// Returns how many inodes are free.
     ///
     /// # Errors
     ///
@@ -106,7 +106,8 @@ impl<D: BlockDevice> FileSystem<D> {
         self.volume.count_free_inodes()
     }
 
-    /// The inode at `path`, with a reference for the caller. The empty path is `current` itself.
+    /// Returns the inode at `path`, with a reference for the caller. The empty path is `current`
+    /// itself.
     ///
     /// # Errors
     ///
@@ -146,7 +147,7 @@ impl<D: BlockDevice> FileSystem<D> {
         Ok(())
     }
 
-    /// What `fstat` tells of an inode.
+    /// Returns what `fstat` tells of an inode.
     ///
     /// # Errors
     ///
@@ -167,7 +168,7 @@ impl<D: BlockDevice> FileSystem<D> {
         })
     }
 
-    /// How many bytes a file or directory has.
+    /// Returns how many bytes a file or directory has.
     ///
     /// # Errors
     ///
@@ -176,7 +177,7 @@ impl<D: BlockDevice> FileSystem<D> {
         Ok(self.volume.inode(inode)?.size())
     }
 
-    /// What an inode is.
+    /// Returns what an inode is.
     ///
     /// # Errors
     ///
@@ -185,7 +186,7 @@ impl<D: BlockDevice> FileSystem<D> {
         Ok(self.volume.inode(inode)?.kind)
     }
 
-    /// The major and the minor number of a device file.
+    /// Returns the major and the minor number of a device file.
     ///
     /// # Errors
     ///

@@ -23,17 +23,17 @@ impl InodeNo {
     /// The root directory.
     pub const ROOT: Self = Self(1);
 
-    /// The inode with a number that has been checked against the disk's.
+    /// Returns the inode with a number that has been checked against the disk's.
     pub(crate) const fn new(number: u16) -> Self {
         Self(number)
     }
 
-    /// The number, as in `Stat::inode`.
+    /// Returns the number, as in `Stat::inode`.
     pub const fn number(self) -> u32 {
         self.0 as u32
     }
 
-    /// The inode with a number that [`InodeNo::number`] said.
+    /// Returns the inode with a number that [`InodeNo::number`] said.
     ///
     /// # Panics
     ///
@@ -43,12 +43,12 @@ impl InodeNo {
         Self(number as u16)
     }
 
-    /// The number as directory entries hold it.
+    /// Returns the number as directory entries hold it.
     pub(crate) const fn in_entry(self) -> u16 {
         self.0
     }
 
-    /// Where to look for what is wrong with it.
+    /// Returns where to look for what is wrong with it.
     pub(crate) const fn place(self) -> Place {
         Place::Inode(self.number())
     }
@@ -76,7 +76,7 @@ impl Inode {
         self.record.size.get()
     }
 
-    /// Whether no name leads here.
+    /// Returns whether no name leads here.
     pub(crate) fn is_unlinked(&self) -> bool {
         self.record.nlink.get() == 0
     }
@@ -111,7 +111,7 @@ impl Inode {
 }
 
 impl<D: BlockDevice> Volume<D> {
-    /// The inode's record, in use or not.
+    /// Returns the inode's record, in use or not.
     pub(crate) fn inode_record(&mut self, number: InodeNo) -> Result<DiskInode, FsError> {
         if !self.geometry().has_inode(number.number()) {
             return Err(FsError::Corrupt {
@@ -124,7 +124,7 @@ impl<D: BlockDevice> Volume<D> {
         Ok(records[index])
     }
 
-    /// An inode that must be in use.
+    /// Returns an inode that must be in use.
     pub(crate) fn inode(&mut self, number: InodeNo) -> Result<Inode, FsError> {
         let record = self.inode_record(number)?;
         let corrupt = |what| FsError::Corrupt {
@@ -170,8 +170,8 @@ impl<D: BlockDevice> Volume<D> {
         Ok(())
     }
 
-    /// A free inode, which becomes one of the given kind when the transaction stores it. The
-    /// search goes round, as that for free blocks does.
+    /// Returns a free inode, which becomes one of the given kind when the transaction stores it.
+    /// The search goes round, as that for free blocks does.
     pub(crate) fn find_free_inode(&mut self, kind: FileKind) -> Result<Inode, FsError> {
         let end = self.geometry().inode_end;
         for number in (self.next_inode..end).chain(1..self.next_inode) {
@@ -190,7 +190,7 @@ impl<D: BlockDevice> Volume<D> {
         Err(FsError::NoInodes)
     }
 
-    /// How many inodes are free.
+    /// Returns how many inodes are free.
     pub(crate) fn count_free_inodes(&mut self) -> Result<u32, FsError> {
         let mut free = 0;
         for number in 1..self.geometry().inode_end {

@@ -106,17 +106,17 @@ impl DiskInode {
         addresses: [U32::ZERO; DIRECT + 1],
     };
 
-    /// Whether nobody uses the inode.
+    /// Returns whether nobody uses the inode.
     pub fn is_free(&self) -> bool {
         self.kind.get() == 0
     }
 
-    /// What the inode is; `None` for a free one and for a number that means nothing.
+    /// Returns what the inode is; `None` for a free one and for a number that means nothing.
     pub fn file_kind(&self) -> Option<FileKind> {
         FileKind::from_number(self.kind.get())
     }
 
-    /// How many blocks its size takes.
+    /// Returns how many blocks its size takes.
     pub fn size_in_blocks(&self) -> usize {
         (self.size.get() as usize).div_ceil(BLOCK_SIZE)
     }
@@ -141,7 +141,7 @@ impl DirEntry {
         name: [0; NAME_MAX],
     };
 
-    /// An entry for `inode`, its name cut at 14 bytes.
+    /// Returns an entry for `inode`, its name cut at 14 bytes.
     pub fn new(inode: u16, name: &[u8]) -> Self {
         let mut entry = Self {
             inode: inode.into(),
@@ -152,7 +152,7 @@ impl DirEntry {
         entry
     }
 
-    /// The name without its padding.
+    /// Returns the name without its padding.
     pub fn name(&self) -> &[u8] {
         let end = self.name.iter().position(|&byte| byte == 0);
         &self.name[..end.unwrap_or(NAME_MAX)]
@@ -301,12 +301,12 @@ impl Geometry {
         MAX_TRANSACTION.min(self.log_blocks - 1) as usize
     }
 
-    /// Whether an inode with this number can be in use.
+    /// Returns whether an inode with this number can be in use.
     pub fn has_inode(&self, number: u32) -> bool {
         (1..self.inode_end).contains(&number)
     }
 
-    /// The block an inode is in, and its place among the block's inodes.
+    /// Returns the block an inode is in, and its place among the block's inodes.
     pub fn inode_position(&self, number: u32) -> (u32, usize) {
         (
             self.inode_start + number / INODES_PER_BLOCK,
@@ -314,12 +314,12 @@ impl Geometry {
         )
     }
 
-    /// Whether a file or directory can own this block.
+    /// Returns whether a file or directory can own this block.
     pub fn is_data(&self, block: u32) -> bool {
         (self.data_start..self.size).contains(&block)
     }
 
-    /// The block of the bitmap that holds a block's bit, and which bit it is.
+    /// Returns the block of the bitmap that holds a block's bit, and which bit it is.
     pub fn bitmap_position(&self, block: u32) -> (u32, u32) {
         (
             self.bitmap_start + block / BITS_PER_BLOCK,

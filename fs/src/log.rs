@@ -128,27 +128,27 @@ impl Log {
         })
     }
 
-    /// How many more blocks the transaction in progress can take.
+    /// Returns how many more blocks the transaction in progress can take.
     pub(crate) fn room(&self) -> usize {
         self.blocks.len() - 1 - self.staged.len()
     }
 
-    /// The staged blocks with their new contents.
+    /// Returns the staged blocks with their new contents.
     pub(crate) fn staged(&self) -> impl Iterator<Item = (Staged, &Block)> {
         self.staged.iter().copied().zip(&self.blocks[1..])
     }
 
-    /// The slot of a block that is staged.
+    /// Returns the slot of a block that is staged.
     pub(crate) fn find(&self, block: u32) -> Option<usize> {
         self.staged.iter().position(|staged| staged.block == block)
     }
 
-    /// The new contents in a slot.
+    /// Returns the new contents in a slot.
     pub(crate) fn contents(&self, slot: usize) -> &Block {
         &self.blocks[1 + slot]
     }
 
-    /// The new contents in a slot, to be changed.
+    /// Returns the new contents in a slot, to be changed.
     pub(crate) fn contents_mut(&mut self, slot: usize) -> &mut Block {
         &mut self.blocks[1 + slot]
     }

@@ -23,18 +23,19 @@ pub(crate) type Addresses = [U32; INDIRECT];
 pub(crate) const MAP_BLOCKS: usize = 3;
 
 impl<D: BlockDevice> Volume<D> {
-    /// The numbers in an indirect block.
+    /// Returns the numbers in an indirect block.
     pub(crate) fn addresses(&mut self, block: u32) -> Result<&Addresses, FsError> {
         Ok(transmute_ref!(self.metadata(block)?))
     }
 
-    /// The numbers in an indirect block, to be changed by the transaction.
+    /// Returns the numbers in an indirect block, to be changed by the transaction.
     pub(crate) fn addresses_mut(&mut self, block: u32) -> Result<&mut Addresses, FsError> {
         let contents: &mut Block = self.edit(block)?;
         Ok(transmute_mut!(contents))
     }
 
-    /// A block number as an inode or indirect block states it: in the data region, or 0 for none.
+    /// Returns a block number as an inode or indirect block states it: in the data region, or 0 for
+    /// none.
     pub(crate) fn checked_address(&self, inode: &Inode, address: u32) -> Result<u32, FsError> {
         if address == 0 || self.geometry().is_data(address) {
             Ok(address)
@@ -43,12 +44,12 @@ impl<D: BlockDevice> Volume<D> {
         }
     }
 
-    /// The inode's indirect block, 0 if it has none.
+    /// Returns the inode's indirect block, 0 if it has none.
     pub(crate) fn indirect_block(&self, inode: &Inode) -> Result<u32, FsError> {
         self.checked_address(inode, inode.record.addresses[DIRECT].get())
     }
 
-    /// The block that holds block `index` of the file, 0 if there is none.
+    /// Returns the block that holds block `index` of the file, 0 if there is none.
     pub(crate) fn map(&mut self, inode: &Inode, index: usize) -> Result<u32, FsError> {
         let address = if index < DIRECT {
             inode.record.addresses[index].get()
@@ -61,7 +62,7 @@ impl<D: BlockDevice> Volume<D> {
         self.checked_address(inode, address)
     }
 
-    /// The block that holds block `index` of the file, which lies within its size.
+    /// Returns the block that holds block `index` of the file, which lies within its size.
     pub(crate) fn map_existing(&mut self, inode: &Inode, index: usize) -> Result<u32, FsError> {
         match self.map(inode, index)? {
             0 => Err(inode.corrupt("a block within the size of a file is missing")),
@@ -69,8 +70,8 @@ impl<D: BlockDevice> Volume<D> {
         }
     }
 
-    /// The block that holds block `index` of the file; if there is none, it is allocated, with
-    /// arbitrary contents, in the transaction. The caller stores the inode.
+    /// Returns the block that holds block `index` of the file; if there is none, it is allocated,
+    /// with arbitrary contents, in the transaction. The caller stores the inode.
     ///
     /// # Errors
     ///
@@ -109,7 +110,7 @@ impl<D: BlockDevice> Volume<D> {
         Ok(block)
     }
 
-    /// How many blocks of the disk from `block` on hold consecutive blocks of the file from
+    /// Returns how many blocks of the disk from `block` on hold consecutive blocks of the file from
     /// `index` on, up to `most`; they can be read in one request.
     pub(crate) fn run_length(
         &mut self,

@@ -146,8 +146,8 @@ fn root_inode_block(root_block: u32) -> Block {
     block
 }
 
-/// The block of the bitmap whose first bit is block `first`'s, with all blocks up to `last_used`
-/// in use.
+/// Returns the block of the bitmap whose first bit is block `first`'s, with all blocks up to
+/// `last_used` in use.
 fn bitmap_block(first: u32, last_used: u32) -> Block {
     let mut block = [0; BLOCK_SIZE];
     for used in (first..=last_used).take(BITS_PER_BLOCK as usize) {
@@ -164,7 +164,7 @@ pub struct ImageBuilder {
 }
 
 impl ImageBuilder {
-    /// An empty image of `blocks` blocks with inodes 1 up to and without `inodes`.
+    /// Returns an empty image of `blocks` blocks with inodes 1 up to and without `inodes`.
     ///
     /// # Errors
     ///
@@ -222,7 +222,7 @@ impl ImageBuilder {
         )
     }
 
-    /// The finished image.
+    /// Returns the finished image.
     ///
     /// # Errors
     ///

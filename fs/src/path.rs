@@ -10,7 +10,7 @@ use crate::error::FsError;
 use crate::inode::{Inode, InodeNo};
 use crate::volume::Volume;
 
-/// The components of a path, which ends at a NUL as in C.
+/// Returns the components of a path, which ends at a NUL as in C.
 fn components(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
     c_string(path)
         .split(|&byte| byte == b'/')
@@ -23,12 +23,13 @@ fn c_string(path: &[u8]) -> &[u8] {
 }
 
 impl<D: BlockDevice> Volume<D> {
-    /// The inode at `path`. The empty path is the current directory itself.
+    /// Returns the inode at `path`. The empty path is the current directory itself.
     pub(crate) fn resolve(&mut self, current: InodeNo, path: &[u8]) -> Result<Inode, FsError> {
         self.walk(current, path, components(path))
     }
 
-    /// The directory that has or would have the last component of `path`, and that component.
+    /// Returns the directory that has or would have the last component of `path`, and that
+    /// component.
     ///
     /// # Errors
     ///

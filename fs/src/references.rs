@@ -28,7 +28,7 @@ pub(crate) struct References {
 }
 
 impl References {
-    /// No references to any inode; `None` without memory.
+    /// No references to any inode. Returns `None` without memory.
     pub(crate) fn new(geometry: &Geometry) -> Option<Self> {
         let count = (geometry.inode_end as usize).div_ceil(COUNTS_PER_PIECE);
         let mut pieces = Vec::new();
@@ -37,7 +37,7 @@ impl References {
         Some(Self { pieces })
     }
 
-    /// The piece that counts the references to an inode, and the inode's place in it.
+    /// Returns the piece that counts the references to an inode, and the inode's place in it.
     fn piece_mut(&mut self, inode: InodeNo) -> (&mut Piece, usize) {
         let index = inode.number() as usize;
         let piece = &mut self.pieces[index / COUNTS_PER_PIECE];
@@ -90,7 +90,7 @@ impl References {
         piece.counts[place] += 1;
     }
 
-    /// Drops a reference; how many are left.
+    /// Drops a reference. Returns how many are left.
     ///
     /// # Panics
     ///
@@ -119,7 +119,7 @@ impl References {
         }
     }
 
-    /// Whether anybody has a reference.
+    /// Returns whether anybody has a reference.
     pub(crate) fn are_held(&self, inode: InodeNo) -> bool {
         self.count(inode) > 0
     }

@@ -29,9 +29,9 @@ const LAB_DOUBLE: usize = DIRECT;
 const LAB_WITHOUT_DOUBLE: usize = LAB_INDIRECT + INDIRECT;
 
 impl<D: BlockDevice> Volume<D> {
-    /// Whether the inodes of this disk have a double-indirect block. The first file settles it that
-    /// is long enough and undamaged in either shape; without one the inodes are taken for the usual
-    /// ones, since short files are alike.
+    /// Returns whether the inodes of this disk have a double-indirect block. The first file settles
+    /// it that is long enough and undamaged in either shape; without one the inodes are taken for
+    /// the usual ones, since short files are alike.
     pub(crate) fn has_double_indirect(&mut self) -> Result<bool, FsError> {
         for number in 1..self.geometry().inode_end {
             let record = self.inode_record(InodeNo::new(number as u16))?;
@@ -50,7 +50,8 @@ impl<D: BlockDevice> Volume<D> {
         Ok(false)
     }
 
-    /// Whether a file of so many blocks has an indirect block where those of the lab have it.
+    /// Returns whether a file of so many blocks has an indirect block where those of the lab have
+    /// it.
     fn lists_blocks(&mut self, record: &DiskInode, blocks: usize) -> Result<bool, FsError> {
         let geometry = *self.geometry();
         let indirect = record.addresses[LAB_INDIRECT].get();

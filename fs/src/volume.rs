@@ -67,12 +67,12 @@ impl<D: BlockDevice> Volume<D> {
         })
     }
 
-    /// Where things are.
+    /// Returns where things are.
     pub(crate) fn geometry(&self) -> &Geometry {
         &self.geometry
     }
 
-    /// How many more blocks the transaction can change.
+    /// Returns how many more blocks the transaction can change.
     pub(crate) fn room(&self) -> usize {
         self.log.room()
     }
@@ -84,7 +84,7 @@ impl<D: BlockDevice> Volume<D> {
         }
     }
 
-    /// A block of metadata.
+    /// Returns a block of metadata.
     pub(crate) fn metadata(&mut self, block: u32) -> Result<&Block, FsError> {
         self.working()?;
         if let Some(slot) = self.log.find(block) {
@@ -94,7 +94,7 @@ impl<D: BlockDevice> Volume<D> {
         Ok(self.cache.contents(place))
     }
 
-    /// Where the block is in the cache, read if it was not there.
+    /// Returns where the block is in the cache, read if it was not there.
     fn cached(&mut self, block: u32) -> Result<Place, FsError> {
         if let Some(place) = self.cache.find(block) {
             return Ok(place);
@@ -107,7 +107,7 @@ impl<D: BlockDevice> Volume<D> {
         Ok(place)
     }
 
-    /// A block of metadata, to be changed by the transaction.
+    /// Returns a block of metadata, to be changed by the transaction.
     pub(crate) fn edit(&mut self, block: u32) -> Result<&mut Block, FsError> {
         self.working()?;
         if let Some(slot) = self.log.find(block) {
@@ -120,7 +120,7 @@ impl<D: BlockDevice> Volume<D> {
         Ok(contents)
     }
 
-    /// A block of file data, to be changed by the transaction.
+    /// Returns a block of file data, to be changed by the transaction.
     pub(crate) fn edit_data(&mut self, block: u32) -> Result<&mut Block, FsError> {
         self.working()?;
         if let Some(slot) = self.log.find(block) {
@@ -136,7 +136,7 @@ impl<D: BlockDevice> Volume<D> {
         Ok(contents)
     }
 
-    /// A block of zeros, to be filled by the transaction.
+    /// Returns a block of zeros, to be filled by the transaction.
     pub(crate) fn replace(&mut self, block: u32, content: Content) -> Result<&mut Block, FsError> {
         self.working()?;
         let slot = match self.log.find(block) {
@@ -211,7 +211,7 @@ impl<D: BlockDevice> Volume<D> {
         self.log.settle(&mut self.device)
     }
 
-    /// The device, in whatever state it is.
+    /// Returns the device, in whatever state it is.
     pub(crate) fn into_device(self) -> D {
         self.device
     }

@@ -65,7 +65,7 @@ impl Patch {
     }
 }
 
-/// The text that `input` spells: ASCII stands for itself, other bytes for `words`.
+/// Returns the text that `input` spells: ASCII stands for itself, other bytes for `words`.
 pub fn text(input: &[u8], words: &[&[u8]]) -> Vec<u8> {
     let mut text = Vec::new();
     for &byte in input {

@@ -36,7 +36,7 @@ impl fmt::Debug for File {
 }
 
 impl File {
-    /// A file without pages.
+    /// Returns a file without pages.
     pub fn new(number: FileNo) -> Rc<Self> {
         Rc::new(Self {
             number,
@@ -48,17 +48,17 @@ impl File {
         })
     }
 
-    /// Its number.
+    /// Returns its number.
     pub fn number(&self) -> FileNo {
         self.number
     }
 
-    /// How many pages it has.
+    /// Returns how many pages it has.
     pub fn length(&self) -> u32 {
         self.pages.borrow().len() as u32
     }
 
-    /// What programs that map a page may find in it, if it is there.
+    /// Returns what programs that map a page may find in it, if it is there.
     pub fn page(&self, index: u32) -> Option<Words> {
         let (pages, cut) = (self.pages.borrow(), self.cut.borrow());
         let behind = (index as usize).checked_sub(pages.len());
@@ -84,7 +84,7 @@ impl File {
         self.cut.take();
     }
 
-    /// Whether it is being cut.
+    /// Returns whether it is being cut.
     pub fn is_being_cut(&self) -> bool {
         self.cut.borrow().is_some()
     }
@@ -94,17 +94,18 @@ impl File {
         self.writes.set(self.writes.get().wrapping_add_signed(by));
     }
 
-    /// Whether nobody does anything with it that others have to wait for: this stands for the file system's lock.
+    /// Returns whether nobody does anything with it that others have to wait for: this stands for
+    /// the file system's lock.
     pub fn is_free(&self) -> bool {
         self.writes.get() == 0 && !self.is_being_cut()
     }
 
-    /// How many mappings have ended since this was asked.
+    /// Returns how many mappings have ended since this was asked.
     pub fn take_departed(&self) -> u32 {
         self.departed.take()
     }
 
-    /// Whether it is mapped as a program.
+    /// Returns whether it is mapped as a program.
     pub fn is_running(&self) -> bool {
         self.running.get() != 0
     }
@@ -123,14 +124,14 @@ impl fmt::Debug for Mapping {
 }
 
 impl Mapping {
-    /// A mapping of a file.
+    /// Returns a mapping of a file.
     pub fn new(file: Rc<File>, map: FileMap) -> Rc<Self> {
         file.running
             .set(file.running.get() + u32::from(map.program));
         Rc::new(Self { file, map })
     }
 
-    /// What was mapped.
+    /// Returns what was mapped.
     pub fn map(&self) -> &FileMap {
         &self.map
     }
@@ -153,7 +154,7 @@ pub struct View {
 }
 
 impl View {
-    /// The page this far behind the first one of a mapping.
+    /// Returns the page this far behind the first one of a mapping.
     pub fn new(mapping: &Rc<Mapping>, distance: u64) -> Self {
         Self {
             mapping: mapping.clone(),
@@ -161,12 +162,12 @@ impl View {
         }
     }
 
-    /// What was mapped.
+    /// Returns what was mapped.
     pub fn map(&self) -> &FileMap {
         self.mapping.map()
     }
 
-    /// Which page it is.
+    /// Returns which page it is.
     pub fn page(&self) -> FilePage {
         FilePage {
             file: self.mapping.file.number,
@@ -174,7 +175,7 @@ impl View {
         }
     }
 
-    /// What is in it, if the file has it.
+    /// Returns what is in it, if the file has it.
     pub fn words(&self) -> Option<Words> {
         self.mapping.file.page(self.index)
     }

@@ -167,7 +167,7 @@ pub struct SimMachine {
 }
 
 impl SimMachine {
-    /// A machine of this size.
+    /// Returns a machine of this size.
     pub fn new(size: &Size) -> Self {
         let hart = |_| Hart {
             tlb: if size.stubborn {
@@ -189,7 +189,7 @@ impl SimMachine {
         }
     }
 
-    /// Its memory.
+    /// Returns its memory.
     pub fn ram(&self) -> &Ram {
         &self.ram
     }
@@ -199,17 +199,17 @@ impl SimMachine {
         self.state().rng.seed(seed);
     }
 
-    /// A number below `end`, by chance.
+    /// Returns a number below `end`, by chance.
     pub fn chance(&self, end: u32) -> u32 {
         self.state().rng.u32(0..end)
     }
 
-    /// A source of chances of its own for somebody.
+    /// Returns a source of chances of its own for somebody.
     pub fn fork_rng(&self) -> Rng {
         self.state().rng.fork()
     }
 
-    /// Goes on as this hart; which it was.
+    /// Goes on as this hart. Returns which it was.
     pub fn work_as(&self, hart: usize) -> usize {
         self.at_work.swap(hart, Ordering::Relaxed)
     }
@@ -258,7 +258,7 @@ impl SimMachine {
         }
     }
 
-    /// What the hart at work fetches: the word it has in its cache, else the one in memory.
+    /// Returns what the hart at work fetches: the word it has in its cache, else the one in memory.
     fn fetch(&self, frame: FrameNo, offset: usize, in_memory: u64) -> u64 {
         let hart = self.hart();
         let state = &mut *self.state();
@@ -291,7 +291,8 @@ impl SimMachine {
         }
     }
 
-    /// Copies word by word through the translation of the hart at work, up to the first fault; the bytes done.
+    /// Copies word by word through the translation of the hart at work, up to the first fault.
+    /// Returns the bytes done.
     fn transfer(
         &self,
         base: VirtAddr,

@@ -45,12 +45,12 @@ impl Ram {
         }
     }
 
-    /// All frames.
+    /// Returns all frames.
     pub fn range(&self) -> FrameRange {
         FrameRange::new(FrameNo(FIRST), FrameNo(FIRST + self.frames.len() as u64))
     }
 
-    /// The words of a frame.
+    /// Returns the words of a frame.
     ///
     /// # Panics
     /// If there is no such frame: somebody followed rubbish.
@@ -62,7 +62,7 @@ impl Ram {
         }
     }
 
-    /// The word at a byte offset, a multiple of 8.
+    /// Returns the word at a byte offset, a multiple of 8.
     pub fn word(&self, frame: FrameNo, offset: usize) -> &AtomicU64 {
         &self.words(frame)[offset / 8]
     }

@@ -6,7 +6,7 @@
 
 use crate::step::Step;
 
-/// A part of the program that still fails, found by trying at most `tries` of them.
+/// Returns a part of the program that still fails, found by trying at most `tries` of them.
 pub fn shrink(
     mut program: Vec<Step>,
     mut tries: u32,

@@ -40,7 +40,7 @@ impl Tlb {
         }
     }
 
-    /// Whether it is.
+    /// Returns whether it is.
     pub fn is_stubborn(&self) -> bool {
         self.stubborn
     }

@@ -26,7 +26,7 @@ pub enum Touch {
 }
 
 impl Touch {
-    /// What the memory system calls it.
+    /// Returns what the memory system calls it.
     pub fn access(self) -> Access {
         match self {
             Self::Load => Access::Read,
@@ -36,7 +36,7 @@ impl Touch {
     }
 }
 
-/// The frame an address is in, or none where the hart faults.
+/// Returns the frame an address is in, or none where the hart faults.
 pub fn translate<F: Format>(
     ram: &Ram,
     tlb: &mut Tlb,
@@ -93,7 +93,7 @@ mod tests {
 
     use super::*;
 
-    /// A root, two tables and a page of data at address 0.
+    /// Returns a root, two tables and a page of data at address 0.
     fn mapped() -> (Ram, Root) {
         let ram = Ram::new(8);
         let frame = |index| FrameNo(ram.range().start.0 + index);

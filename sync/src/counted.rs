@@ -29,7 +29,7 @@ fn allocate<T>() -> Result<NonNull<T>, OutOfMemory> {
     NonNull::new(unsafe { alloc(layout) }.cast::<T>()).ok_or(OutOfMemory)
 }
 
-/// A box, or the news that there is no memory for it.
+/// Returns a box, or the news that there is no memory for it.
 pub fn try_box<T>(value: T) -> Result<Box<T>, OutOfMemory> {
     let pointer = allocate()?;
     // SAFETY: fresh memory from the global allocator with T's layout, which nobody else knows and which holds a T then.
@@ -56,7 +56,7 @@ impl<T> Vacant<T> {
         Ok(Self { inner: allocate()? })
     }
 
-    /// Puts the value there; the first handle to it.
+    /// Puts the value there. Returns the first handle to it.
     pub fn fill(self, value: T) -> Counted<T> {
         let inner = ManuallyDrop::new(self).inner;
         let count = AtomicUsize::new(1);
@@ -84,12 +84,12 @@ unsafe impl<T: Send + Sync> Send for Counted<T> {}
 unsafe impl<T: Send + Sync> Sync for Counted<T> {}
 
 impl<T> Counted<T> {
-    /// The first handle to `value`.
+    /// Returns the first handle to `value`.
     pub fn try_new(value: T) -> Result<Self, OutOfMemory> {
         Ok(Vacant::try_new()?.fill(value))
     }
 
-    /// Whether both are handles to one value.
+    /// Returns whether both are handles to one value.
     pub fn is_same(&self, other: &Self) -> bool {
         self.inner == other.inner
     }

@@ -28,7 +28,7 @@ impl<L: Level> Default for Gate<L> {
 
 impl<L: Level> Gate<L> {
     constant! {
-        /// An open gate.
+        /// Returns an open gate.
         pub const fn new() -> Self {
             const { assert!(L::RANK < FIRST_SPIN, "this level belongs to a spin lock") }
             Self {
@@ -91,7 +91,7 @@ pub struct Passage<'a, L: Level> {
 }
 
 impl<L: Level> Passage<'_, L> {
-    /// The token for locks further in.
+    /// Returns the token for locks further in.
     pub fn held(&mut self) -> &mut Held<L> {
         &mut self.held
     }
@@ -112,7 +112,7 @@ pub struct Closed<'a, L: Level> {
 }
 
 impl<L: Level> Closed<'_, L> {
-    /// The token for locks further in.
+    /// Returns the token for locks further in.
     pub fn held(&mut self) -> &mut Held<L> {
         &mut self.held
     }

@@ -23,7 +23,7 @@ impl<L: Level> Held<L> {
         }
     }
 
-    /// The same knowledge, told more weakly: as if locks up to `Higher` were held.
+    /// Returns the same knowledge, told more weakly: as if locks up to `Higher` were held.
     pub fn as_if<Higher: Level>(&mut self) -> &mut Held<Higher> {
         const {
             assert!(

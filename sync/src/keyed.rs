@@ -26,7 +26,7 @@ pub struct Keyed<K: Key, T> {
 unsafe impl<K: Key, T: Send + Sync> Sync for Keyed<K, T> {}
 
 impl<K: Key, T> Keyed<K, T> {
-    /// A field with this value.
+    /// Returns a field with this value.
     pub const fn new(value: T) -> Self {
         Self {
             value: UnsafeCell::new(value),
@@ -34,14 +34,14 @@ impl<K: Key, T> Keyed<K, T> {
         }
     }
 
-    /// The value, for reading.
+    /// Returns the value, for reading.
     #[inline]
     pub fn get<'a>(&'a self, _key: &'a K) -> &'a T {
         // SAFETY: the key is shared for as long as the reference lives, so nobody has the `&mut K` that writing needs.
         unsafe { &*self.value.get() }
     }
 
-    /// The value, for changing.
+    /// Returns the value, for changing.
     #[inline]
     pub fn get_mut<'a>(&'a self, _key: &'a mut K) -> &'a mut T {
         // SAFETY: the only key is borrowed for as long as the reference lives, so nobody opens any other way.

@@ -19,7 +19,7 @@ unsafe impl<T: Send> Sync for LeafLock<T> {}
 
 impl<T> LeafLock<T> {
     constant! {
-        /// A free lock around `value`.
+        /// Returns a free lock around `value`.
         pub const fn new(value: T) -> Self {
             Self {
                 raw: RawSpin::new(),
@@ -39,7 +39,7 @@ impl<T> LeafLock<T> {
         body(unsafe { &mut *self.value.get() })
     }
 
-    /// The value of a lock that nobody else can see.
+    /// Returns the value of a lock that nobody else can see.
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
     }

@@ -22,7 +22,7 @@ unsafe impl<L: Level, T: Send> Sync for SpinLock<L, T> {}
 
 impl<L: Level, T> SpinLock<L, T> {
     constant! {
-        /// A free lock around `value`.
+        /// Returns a free lock around `value`.
         pub const fn new(value: T) -> Self {
             const { assert!(L::RANK >= FIRST_SPIN, "this level belongs to a sleep lock") }
             Self {
@@ -47,8 +47,9 @@ impl<L: Level, T> SpinLock<L, T> {
         }
     }
 
-    /// The guard of a lock that was taken for this thread of execution by another one: a new
-    /// thread is switched to under its scheduler's lock and has no guard of its own to release it with.
+    /// Returns the guard of a lock that was taken for this thread of execution by another one: a
+    /// new thread is switched to under its scheduler's lock and has no guard of its own to release
+    /// it with.
     ///
     /// # Safety
     ///
@@ -62,7 +63,7 @@ impl<L: Level, T> SpinLock<L, T> {
         }
     }
 
-    /// The value of a lock that nobody else can see.
+    /// Returns the value of a lock that nobody else can see.
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
     }
@@ -77,7 +78,7 @@ pub struct SpinGuard<'a, L: Level, T> {
 }
 
 impl<L: Level, T> SpinGuard<'_, L, T> {
-    /// The value and the token for locks further in.
+    /// Returns the value and the token for locks further in.
     #[inline]
     pub fn parts(&mut self) -> (&mut T, &mut Held<L>) {
         // SAFETY: the guard proves that the lock is held, and is borrowed for as long as the value is.

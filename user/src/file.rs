@@ -8,12 +8,12 @@ use core::ffi::CStr;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fd(pub i32);
 
-/// The address of a string as the kernel wants it.
+/// Returns the address of a string as the kernel wants it.
 fn address(path: &CStr) -> u64 {
     path.as_ptr() as u64
 }
 
-/// A length as the kernel wants it; one that does not fit asks for less, as short reads and
+/// Returns a length as the kernel wants it; one that does not fit asks for less, as short reads and
 /// writes may.
 fn length(bytes: usize) -> i32 {
     i32::try_from(bytes).unwrap_or(i32::MAX)
@@ -46,7 +46,7 @@ impl Fd {
         }
     }
 
-    /// Writes up to `bytes.len()` bytes; how many were.
+    /// Writes up to `bytes.len()` bytes. Returns how many were.
     pub fn write(self, bytes: &[u8]) -> Result<usize> {
         // SAFETY: the kernel only reads the bytes.
         check(unsafe { syscall::write(self.0, bytes.as_ptr() as u64, length(bytes.len())) })
@@ -74,7 +74,7 @@ impl Fd {
         Ok(stat)
     }
 
-    /// A second descriptor for the same open file: the lowest free number.
+    /// Returns a second descriptor for the same open file: the lowest free number.
     pub fn duplicate(self) -> Result<Self> {
         // SAFETY: touches no memory of ours.
         check(unsafe { syscall::dup(self.0) }).map(|fd| Self(fd as i32))
@@ -87,7 +87,7 @@ impl Fd {
     }
 }
 
-/// A pipe: its read end and its write end.
+/// Returns a pipe: its read end and its write end.
 pub fn pipe() -> Result<(Fd, Fd)> {
     let mut ends = [0i32; 2];
     // SAFETY: the kernel writes two 32-bit descriptors into the array.

@@ -41,7 +41,7 @@ static HEAP: Heap = Heap(UnsafeCell::new(State {
     fresh_end: 0,
 }));
 
-/// The size of the block for `layout`; `None` when there is none that large.
+/// Returns the size of the block for `layout`; `None` when there is none that large.
 fn block_size(layout: Layout) -> Option<usize> {
     // Blocks are aligned to their size up to a page, and no further.
     if layout.align() > PAGE_SIZE {
@@ -52,7 +52,7 @@ fn block_size(layout: Layout) -> Option<usize> {
 }
 
 impl State {
-    /// A block of `size` that was never handed out.
+    /// Returns a block of `size` that was never handed out.
     fn carve(&mut self, size: usize) -> Option<*mut u8> {
         let alignment = size.min(PAGE_SIZE) as u64;
         let mut start = self.fresh.next_multiple_of(alignment);

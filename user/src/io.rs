@@ -114,7 +114,7 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// The lines of `fd` from where it stands.
+    /// Returns the lines of `fd` from where it stands.
     pub fn new(fd: Fd) -> Self {
         Self {
             fd,

@@ -20,7 +20,7 @@ pub enum Sharing {
 }
 
 impl Sharing {
-    /// The flags of a mapping that is of no file.
+    /// Returns the flags of a mapping that is of no file.
     pub const fn flags(self) -> MapFlags {
         match self {
             Self::Private => MapFlags::PRIVATE.with(MapFlags::ANONYMOUS),
@@ -28,7 +28,7 @@ impl Sharing {
         }
     }
 
-    /// The flags of a mapping of a file.
+    /// Returns the flags of a mapping of a file.
     pub const fn file_flags(self) -> MapFlags {
         self.flags().without(MapFlags::ANONYMOUS)
     }
@@ -160,7 +160,7 @@ fn bytes(pages: usize) -> u64 {
     (pages * PAGE_SIZE) as u64
 }
 
-/// The call.
+/// Returns the call.
 ///
 /// # Safety
 ///

@@ -21,7 +21,7 @@ pub enum Promise {
     Lazy,
 }
 
-/// Raises the break by `bytes`; the old break.
+/// Raises the break by `bytes`. Returns the old break.
 pub fn grow(bytes: i32, promise: Promise) -> Result<u64> {
     let mode = match promise {
         Promise::Eager => SBRK_EAGER,
@@ -34,7 +34,7 @@ pub fn grow(bytes: i32, promise: Promise) -> Result<u64> {
     check(unsafe { syscall::sbrk(bytes, mode) })
 }
 
-/// Lowers the break by `bytes`; the old break.
+/// Lowers the break by `bytes`. Returns the old break.
 ///
 /// # Safety
 ///
@@ -45,7 +45,7 @@ pub unsafe fn shrink(bytes: i32) -> Result<u64> {
     check(unsafe { syscall::sbrk(down, SBRK_EAGER) })
 }
 
-/// The break.
+/// Returns the break.
 pub fn current_break() -> Result<u64> {
     grow(0, Promise::Eager)
 }
@@ -56,7 +56,7 @@ unsafe extern "C" {
     static __image_end: u8;
 }
 
-/// The addresses of the program's read-only data.
+/// Returns the addresses of the program's read-only data.
 pub fn constants() -> Range<u64> {
     (&raw const __constants_start) as u64..(&raw const __stack_bottom) as u64
 }
@@ -80,7 +80,7 @@ pub fn touch_own_pages() {
 pub struct SystemCounters([u64; MEM_COUNTERS]);
 
 impl SystemCounters {
-    /// The counters now; fails on kernels that keep none.
+    /// Returns the counters now; fails on kernels that keep none.
     pub fn now() -> Result<Self> {
         let mut values = [0; MEM_COUNTERS];
         // SAFETY: the kernel writes at most as many words as it is told there are.
@@ -107,7 +107,7 @@ impl Index<MemCounter> for SystemCounters {
 pub struct ProcessCounters([u64; PROC_COUNTERS]);
 
 impl ProcessCounters {
-    /// The counters of `pid` now; 0 is the caller.
+    /// Returns the counters of `pid` now; 0 is the caller.
     pub fn of(pid: Pid) -> Result<Self> {
         let mut values = [0; PROC_COUNTERS];
         // SAFETY: the kernel writes at most as many words as it is told there are.
@@ -144,12 +144,12 @@ impl Audit {
         }
     }
 
-    /// What it said, in one line without its end.
+    /// Returns what it said, in one line without its end.
     pub fn line(&self) -> &[u8] {
         self.line[..self.used].trim_ascii_end()
     }
 
-    /// Whether it found nothing wrong.
+    /// Returns whether it found nothing wrong.
     pub fn is_clean(&self) -> bool {
         self.line().starts_with(b"clean: ")
     }
@@ -169,8 +169,8 @@ pub fn set_fork_mode(mode: ForkMode) -> Result<ForkMode> {
     ForkMode::from_number(old as i32).ok_or(Failed)
 }
 
-/// How this process forks. The call can only exchange modes, so this sets one and puts the old
-/// one back.
+/// Returns how this process forks. The call can only exchange modes, so this sets one and puts the
+/// old one back.
 pub fn fork_mode() -> Result<ForkMode> {
     let mode = set_fork_mode(ForkMode::CopyOnWrite)?;
     set_fork_mode(mode)?;

@@ -21,12 +21,12 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// How many they are.
+    /// Returns how many they are.
     pub fn pages(&self) -> usize {
         self.count
     }
 
-    /// The first address.
+    /// Returns the first address.
     pub fn start(&self) -> u64 {
         self.start
     }
@@ -36,14 +36,14 @@ impl Pages {
         self.address(self.count)
     }
 
-    /// The first address of `page`, or of the one after the last.
+    /// Returns the first address of `page`, or of the one after the last.
     #[inline]
     pub fn address(&self, page: usize) -> u64 {
         assert!(page <= self.count, "page {page} of {}", self.count);
         self.start + (page * PAGE_SIZE) as u64
     }
 
-    /// The address of a word of `page`.
+    /// Returns the address of a word of `page`.
     #[inline]
     fn word(&self, page: usize, index: usize) -> *mut u64 {
         assert!(page < self.count, "page {page} of {}", self.count);
@@ -51,7 +51,7 @@ impl Pages {
         (self.address(page) + (index * size_of::<u64>()) as u64) as *mut u64
     }
 
-    /// The first word of `page`.
+    /// Returns the first word of `page`.
     #[inline]
     pub fn read(&self, page: usize) -> u64 {
         self.read_word(page, 0)
@@ -63,7 +63,7 @@ impl Pages {
         self.write_word(page, 0, value);
     }
 
-    /// A word of `page`.
+    /// Returns a word of `page`.
     #[inline]
     pub fn read_word(&self, page: usize, index: usize) -> u64 {
         // SAFETY: within the pages, aligned, and any bits are a number.
@@ -77,13 +77,13 @@ impl Pages {
         unsafe { ptr::write_volatile(self.word(page, index), value) };
     }
 
-    /// The address of the byte at `offset`.
+    /// Returns the address of the byte at `offset`.
     fn byte_address(&self, offset: usize) -> *mut u8 {
         assert!(offset < self.count * PAGE_SIZE, "offset {offset}");
         (self.start + offset as u64) as *mut u8
     }
 
-    /// The byte at `offset`.
+    /// Returns the byte at `offset`.
     pub fn byte(&self, offset: usize) -> u8 {
         // SAFETY: within the pages, and any bits are a number.
         unsafe { ptr::read_volatile(self.byte_address(offset)) }
@@ -113,7 +113,7 @@ impl Pages {
             .map(|count| count as usize)
     }
 
-    /// What the kernel says of `page`.
+    /// Returns what the kernel says of `page`.
     pub fn info(&self, page: usize) -> Result<PageInfo> {
         let mut info = [PageInfo::default()];
         memory::page_info(0, self.address(page), &mut info)?;

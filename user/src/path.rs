@@ -13,7 +13,8 @@ pub struct PathBuffer {
 }
 
 impl PathBuffer {
-    /// The path made of `parts`, joined as they are. Fails when it is too long or holds a NUL.
+    /// Returns the path made of `parts`, joined as they are. Fails when it is too long or holds a
+    /// NUL.
     pub fn join(parts: &[&[u8]]) -> Result<Self> {
         let mut path = Self {
             bytes: [0; PATH_MAX],
@@ -30,7 +31,7 @@ impl PathBuffer {
         Ok(path)
     }
 
-    /// The path as the kernel wants it.
+    /// Returns the path as the kernel wants it.
     pub fn as_c_str(&self) -> &CStr {
         CStr::from_bytes_until_nul(&self.bytes).expect("bytes past `used` are 0")
     }

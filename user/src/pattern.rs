@@ -54,7 +54,7 @@ impl Pattern {
         }
     }
 
-    /// Whether the pattern is found in `line`, which has no newline.
+    /// Returns whether the pattern is found in `line`, which has no newline.
     pub fn matches(&self, line: &[u8]) -> bool {
         // `states[n]`: the first n steps can have matched what ends here.
         let mut states = vec![false; self.steps.len() + 1];

@@ -44,7 +44,7 @@ pub fn wait() -> Result<(Pid, i32)> {
     Ok((pid as Pid, status))
 }
 
-/// Waits for the child `pid` to end, reaping others that end before it; its status.
+/// Waits for the child `pid` to end, reaping others that end before it. Returns its status.
 pub fn wait_for(pid: Pid) -> Result<i32> {
     loop {
         let (ended, status) = wait()?;

@@ -14,12 +14,12 @@ pub struct Random {
 }
 
 impl Random {
-    /// The generator that `seed` determines.
+    /// Returns the generator that `seed` determines.
     pub const fn new(seed: u64) -> Self {
         Self { state: seed }
     }
 
-    /// The next 64 bits.
+    /// Returns the next 64 bits.
     pub fn bits(&mut self) -> u64 {
         self.state = self.state.wrapping_add(GOLDEN);
         let mut word = self.state;
@@ -28,7 +28,7 @@ impl Random {
         word ^ (word >> 31)
     }
 
-    /// A number below `bound`, or 0 if that is 0.
+    /// Returns a number below `bound`, or 0 if that is 0.
     pub fn below(&mut self, bound: u64) -> u64 {
         // The high word of a product: no division, and a bias that small bounds cannot show.
         ((u128::from(self.bits()) * u128::from(bound)) >> 64) as u64
@@ -44,7 +44,7 @@ impl Random {
         choices[self.below(choices.len() as u64) as usize]
     }
 
-    /// A generator of its own for somebody else; this one goes on differently.
+    /// Returns a generator of its own for somebody else; this one goes on differently.
     pub fn split(&mut self) -> Self {
         Self::new(self.bits())
     }

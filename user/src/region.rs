@@ -35,7 +35,7 @@ impl Region {
         Ok(region)
     }
 
-    /// Adds `pages` pages at its end; what was added before a failure stays.
+    /// Adds `pages` pages at its end. Returns what was added before a failure stays.
     pub fn extend(&mut self, pages: usize, promise: Promise) -> Result<()> {
         let goal = self.pages.count + pages;
         while self.pages.count < goal {

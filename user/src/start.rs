@@ -41,7 +41,7 @@ pub struct Args {
 }
 
 impl Args {
-    /// The address of the vector, which exec puts into the one stack page of the contract.
+    /// Returns the address of the vector, which exec puts into the one stack page of the contract.
     pub fn address(&self) -> u64 {
         self.next as u64
     }

@@ -51,8 +51,8 @@ pub fn mistaken_kernel(copy: &Copy, toolchain: &Toolchain, mistake: &Mistake) ->
         .context("cargo built no kernel")
 }
 
-/// Runs a `cargo build` or `cargo test --no-run`, whose arguments are complete; the executables it
-/// made. `what` it builds is for the message if it fails.
+/// Runs a `cargo build` or `cargo test --no-run`, whose arguments are complete. Returns the
+/// executables it made. `what` it builds is for the message if it fails.
 pub fn build(mut command: Command, what: &str) -> Result<Vec<PathBuf>> {
     // Messages for people go to standard error, the list of results to standard output.
     command.arg("--message-format=json-render-diagnostics");
@@ -67,7 +67,7 @@ pub fn build(mut command: Command, what: &str) -> Result<Vec<PathBuf>> {
     executables(&String::from_utf8_lossy(&built.stdout))
 }
 
-/// The paths of the executables in cargo's list of artifacts (one JSON object per line).
+/// Returns the paths of the executables in cargo's list of artifacts (one JSON object per line).
 pub fn executables(messages: &str) -> Result<Vec<PathBuf>> {
     let field = Regex::new(r#""executable":"((?:[^"\\]|\\.)*)""#)?;
     let escape = Regex::new(r"\\(.)")?;

@@ -283,7 +283,7 @@ pub enum Fork {
 }
 
 impl Fork {
-    /// The kernel option that asks for this.
+    /// Returns the kernel option that asks for this.
     pub const fn option(self) -> &'static str {
         match self {
             Self::Eager => "fork=eager",

@@ -55,7 +55,7 @@ pub fn wait_if_ending() {
     }
 }
 
-/// The set of ignored signals, as `/proc/PID/status` tells it; signal N is bit N - 1.
+/// Returns the set of ignored signals, as `/proc/PID/status` tells it; signal N is bit N - 1.
 fn ignored(status: &str) -> u64 {
     status
         .lines()
@@ -90,7 +90,7 @@ fn send(child: Pid, signal: Signal) {
     };
 }
 
-/// The children of all threads of this process.
+/// Returns the children of all threads of this process.
 fn children() -> Vec<Pid> {
     let Ok(threads) = fs::read_dir("/proc/self/task") else {
         return Vec::new();
@@ -107,7 +107,7 @@ fn children() -> Vec<Pid> {
         .collect()
 }
 
-/// Whether a child has not ended yet. Its status stays for the thread that waits for it.
+/// Returns whether a child has not ended yet. Its status stays for the thread that waits for it.
 fn is_running(child: Pid) -> bool {
     let look = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
     matches!(waitid(WaitId::Pid(child), look), Ok(None))

@@ -48,7 +48,7 @@ pub fn run(workspace: &Workspace, arguments: GdbArguments) -> Result<u8> {
     Err(Error::new(failure).context("cannot start gdb-multiarch"))
 }
 
-/// A command as a line for a shell.
+/// Returns a command as a line for a shell.
 fn shell_command(command: &Command) -> String {
     std::iter::once(command.get_program())
         .chain(command.get_args())

@@ -24,13 +24,13 @@ const NAME: &str = "guard";
 /// This very program, also when the file it was started from has been replaced meanwhile.
 const THIS_PROGRAM: &str = "/proc/self/exe";
 
-/// The same command, for a program that ends with this one.
+/// Returns the same command, for a program that ends with this one.
 pub fn guarded(command: &Command) -> Command {
     wrapped(Path::new(THIS_PROGRAM), command)
 }
 
-/// The same command for a program that a successor of this process starts, one that this process
-/// has become by `exec`.
+/// Returns the same command for a program that a successor of this process starts, one that this
+/// process has become by `exec`.
 pub fn guarded_by_successor(command: &Command) -> Result<Command> {
     Ok(wrapped(&env::current_exe()?, command))
 }

@@ -123,7 +123,7 @@ pub fn add_files(image: Vec<u8>, extras: &[Extra]) -> Result<Vec<u8>> {
     Ok(disk.unmount()?.into_bytes())
 }
 
-/// What is wrong with an image, one line per fault; none if it is sound.
+/// Returns what is wrong with an image, one line per fault; none if it is sound.
 pub fn faults(path: &Path) -> Result<Vec<String>> {
     let mut disk = MemoryDisk::from_bytes(read(path)?);
     let findings = fsck::check(&mut disk);

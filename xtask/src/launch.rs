@@ -20,7 +20,7 @@ pub const AUDIT: &str = "audit";
 /// The kernel option that makes every `sbrk` lazy.
 pub const LAZY_SBRK: &str = "lazy-sbrk";
 
-/// The kernel option for stacks of this many pages.
+/// Returns the kernel option for stacks of this many pages.
 pub fn stack_pages(count: u8) -> String {
     format!("stack-pages={count}")
 }
@@ -73,7 +73,7 @@ pub fn run(workspace: &Workspace, arguments: RunArguments) -> Result<u8> {
     Ok(outcome.exit_code())
 }
 
-/// The machine without its disks.
+/// Returns the machine without its disks.
 pub fn machine(guests: &Guests, arguments: &MachineArguments) -> Machine {
     let mut machine = Machine::new(&guests.kernel);
     machine.smp = arguments.smp;

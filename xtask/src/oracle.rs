@@ -13,7 +13,7 @@ use crate::guard::guarded;
 use crate::process::run_inherited;
 use crate::workspace::Workspace;
 
-/// Builds and runs it; its exit code.
+/// Builds and runs it. Returns its exit code.
 pub fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<u8> {
     let simulator = build(workspace)?;
     let status = run_inherited(&mut guarded(Command::new(simulator).args(arguments)))?;

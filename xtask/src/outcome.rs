@@ -31,7 +31,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// The exit code that tells it.
+    /// Returns the exit code that tells it.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Status(status) => *status,

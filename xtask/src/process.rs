@@ -24,13 +24,13 @@ pub struct Finished {
 }
 
 impl Finished {
-    /// Whether it ended in time with status 0.
+    /// Returns whether it ended in time with status 0.
     pub fn success(&self) -> bool {
         self.status.is_some_and(|status| status.success())
     }
 
-    /// What it had to say for itself, in one line for a message: an error if there is one, else its
-    /// last line.
+    /// Returns what it had to say for itself, in one line for a message: an error if there is one,
+    /// else its last line.
     pub fn last_words(&self) -> &str {
         if self.status.is_none() {
             return "its time ran out";
@@ -78,7 +78,7 @@ pub fn run_inherited(command: &mut Command) -> Result<ExitStatus> {
         .with_context(|| format!("cannot start {}", name(command)))
 }
 
-/// The name of a program, for messages.
+/// Returns the name of a program, for messages.
 pub fn name(command: &Command) -> String {
     command.get_program().to_string_lossy().into_owned()
 }

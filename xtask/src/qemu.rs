@@ -112,7 +112,7 @@ pub enum Clock {
 }
 
 impl Machine {
-    /// A machine with one hart and 128 MiB that boots to an interactive shell.
+    /// Returns a machine with one hart and 128 MiB that boots to an interactive shell.
     pub fn new(kernel: &Path) -> Self {
         Self {
             kernel: kernel.to_owned(),
@@ -134,7 +134,7 @@ impl Machine {
         self.options.push(fork.option().to_owned());
     }
 
-    /// The emulator's command line.
+    /// Returns the emulator's command line.
     pub fn command(&self, console: &Console) -> Command {
         let mut command = Command::new(emulator());
         let firmware = match self.firmware {
@@ -184,7 +184,7 @@ impl Machine {
         command
     }
 
-    /// The kernel's command line: options, then after a lone `--` the shell line.
+    /// Returns the kernel's command line: options, then after a lone `--` the shell line.
     fn kernel_line(&self) -> String {
         let mut words = self.options.join(" ");
         if let Some(line) = &self.line {
@@ -200,7 +200,7 @@ pub fn quoted(path: &Path) -> String {
     path.to_string_lossy().replace(',', ",,")
 }
 
-/// A TCP port of this host that nobody listens on.
+/// Returns a TCP port of this host that nobody listens on.
 pub fn free_port() -> Result<u16> {
     TcpListener::bind(("127.0.0.1", 0))
         .and_then(|listener| listener.local_addr())

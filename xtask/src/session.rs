@@ -42,7 +42,7 @@ pub struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// A conversation that ends at the deadline at the latest.
+    /// Returns a conversation that ends at the deadline at the latest.
     pub fn new(vm: Vm, deadline: Option<Instant>, listener: impl FnMut(&[u8]) + 'a) -> Self {
         Self {
             vm,
@@ -51,7 +51,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// How much the console has printed: where to look for what comes next.
+    /// Returns how much the console has printed: where to look for what comes next.
     pub fn position(&self) -> usize {
         self.vm.transcript().len()
     }
@@ -159,7 +159,7 @@ fn find(text: &[u8], part: &[u8]) -> Option<usize> {
     text.windows(part.len()).position(|window| window == part)
 }
 
-/// Whether the text ends in a prompt that begins at `from` or later.
+/// Returns whether the text ends in a prompt that begins at `from` or later.
 fn ends_at_prompt(text: &[u8], from: usize) -> bool {
     match text.strip_suffix(b"$ ") {
         Some(before) => before.len() >= from && matches!(before.last(), None | Some(b'\n')),
@@ -174,7 +174,8 @@ mod tests {
     use super::*;
     use crate::vm::Keyboard;
 
-    /// A stand-in for a guest: a host shell without a terminal, whose input is echoed by no one.
+    /// Returns a stand-in for a guest: a host shell without a terminal, whose input is echoed by no
+    /// one.
     fn session(script: &str) -> Session<'static> {
         let mut command = Command::new("sh");
         command.args(["-c", script]);

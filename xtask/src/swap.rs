@@ -109,8 +109,8 @@ impl Fault {
         })
     }
 
-    /// The rule of QEMU's `blkdebug` driver that makes it so: error 5, EIO, whatever else goes on
-    /// (event "none").
+    /// Returns the rule of QEMU's `blkdebug` driver that makes it so: error 5, EIO, whatever else
+    /// goes on (event "none").
     fn rule(&self, number: usize) -> String {
         let access = match self.access {
             Access::Read => "read",

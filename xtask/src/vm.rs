@@ -101,7 +101,7 @@ impl Vm {
         }
     }
 
-    /// All the console has printed so far.
+    /// Returns all the console has printed so far.
     pub fn transcript(&self) -> &[u8] {
         &self.transcript
     }

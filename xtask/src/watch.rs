@@ -33,7 +33,7 @@ impl Curtain {
         }
     }
 
-    /// What was still held when the output ended.
+    /// Returns what was still held when the output ended.
     pub fn lift(self) -> Vec<u8> {
         if self.open { Vec::new() } else { self.held }
     }

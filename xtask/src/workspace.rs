@@ -55,22 +55,22 @@ impl Workspace {
         })
     }
 
-    /// The folder of the workspace's `Cargo.toml`.
+    /// Returns the folder of the workspace's `Cargo.toml`.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Where cargo puts what it builds.
+    /// Returns where cargo puts what it builds.
     pub fn target(&self) -> &Path {
         &self.target
     }
 
-    /// A path nobody else uses, for a file that ends with this run.
+    /// Returns a path nobody else uses, for a file that ends with this run.
     pub fn temporary(&self, suffix: &str) -> PathBuf {
         self.scratch.path(suffix)
     }
 
-    /// A path for something worth remembering between runs.
+    /// Returns a path for something worth remembering between runs.
     pub fn remembered(&self, name: &str) -> PathBuf {
         self.target.join("xtask").join(name)
     }
@@ -84,8 +84,8 @@ impl Workspace {
     }
 }
 
-/// The target folder that a person asked for, by the variables that cargo knows; an empty one
-/// counts as unset, as it does for the second of them in cargo.
+/// Returns the target folder that a person asked for, by the variables that cargo knows; an empty
+/// one counts as unset, as it does for the second of them in cargo.
 fn target_folder(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     TARGET_VARIABLES
         .iter()

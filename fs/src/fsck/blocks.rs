@@ -20,7 +20,7 @@ pub(super) struct Node {
     pub(super) blocks: Vec<u32>,
 }
 
-/// Checks the inodes and the bitmap; the inodes that are in use, by number.
+/// Checks the inodes and the bitmap. Returns the inodes that are in use, by number.
 pub(super) fn check<D: BlockDevice>(
     image: &mut Image<'_, D>,
     geometry: &Geometry,
@@ -59,7 +59,7 @@ impl Owners<'_> {
         }
     }
 
-    /// Notes that `inode` uses the block; whether it may, and nobody else did before.
+    /// Notes that `inode` uses the block. Returns whether it may, and nobody else did before.
     fn claim(&mut self, findings: &mut Vec<Finding>, inode: u32, address: u32) -> bool {
         if !self.geometry.is_data(address) {
             findings.push(Finding::AddressOutOfRange { inode, address });

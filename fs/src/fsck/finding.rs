@@ -197,7 +197,7 @@ pub enum Finding {
 }
 
 impl Finding {
-    /// How bad it is.
+    /// Returns how bad it is.
     pub fn severity(&self) -> Severity {
         match self {
             Self::LogNotEmpty { .. } | Self::Orphan { .. } => Severity::Note,

@@ -27,7 +27,7 @@ impl<'a, D: BlockDevice> Image<'a, D> {
         }
     }
 
-    /// A block's contents; zeros, and a finding, if it cannot be read.
+    /// Returns a block's contents; zeros, and a finding, if it cannot be read.
     pub(super) fn block(&mut self, number: u32) -> Block {
         let source = self.logged.get(&number).copied().unwrap_or(number);
         let mut contents = [0; BLOCK_SIZE];

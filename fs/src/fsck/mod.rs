@@ -39,7 +39,7 @@ pub fn check<D: BlockDevice>(device: &mut D) -> Vec<Finding> {
     image.findings
 }
 
-/// Whether the findings are mere notes: the image can be used.
+/// Returns whether the findings are mere notes: the image can be used.
 pub fn is_sound(findings: &[Finding]) -> bool {
     findings
         .iter()

@@ -207,7 +207,7 @@ impl Tree<'_> {
         }
     }
 
-    /// The names of an inode, one more for the root, and for a directory the `..` of each
+    /// Returns the names of an inode, one more for the root, and for a directory the `..` of each
     /// directory in it.
     fn expected_links(&self, inode: u32) -> u32 {
         let children = self.children.get(&inode).map_or(&[][..], Vec::as_slice);
@@ -216,7 +216,7 @@ impl Tree<'_> {
         self.names[inode as usize] + root + directories.count() as u32
     }
 
-    /// The inodes that a path from the root leads to.
+    /// Returns the inodes that a path from the root leads to.
     fn reached(&self) -> BTreeSet<u32> {
         let mut reached = BTreeSet::from([ROOT_INODE]);
         let mut unread = vec![ROOT_INODE];
@@ -228,7 +228,7 @@ impl Tree<'_> {
     }
 }
 
-/// An entry's name on one line, whatever bytes it has.
+/// Returns an entry's name on one line, whatever bytes it has.
 fn printable(entry: &DirEntry) -> String {
     entry.name().escape_ascii().to_string()
 }

@@ -21,7 +21,7 @@ const CREATE_WRITE: OpenFlags = OpenFlags::CREATE.with(OpenFlags::READ_WRITE);
 struct Shared(Rc<RefCell<MemoryDisk>>);
 
 impl Shared {
-    /// What a mount would find now.
+    /// Returns what a mount would find now.
     fn copy(&self) -> MemoryDisk {
         self.0.borrow().clone()
     }
@@ -47,8 +47,8 @@ impl BlockDevice for Shared {
 
 type Files = FileSystem<Shared>;
 
-/// A disk with a directory, a file with two names and bytes behind its indirect block, and more
-/// inodes than are counted in one piece.
+/// Returns a disk with a directory, a file with two names and bytes behind its indirect block, and
+/// more inodes than are counted in one piece.
 fn disk() -> Shared {
     let mut disk = MemoryDisk::new(3000);
     format(&mut disk, 3000, 3000).unwrap();
@@ -68,7 +68,7 @@ fn assert_sound(disk: &Shared) {
 }
 
 /// Refuses each allocation of `operation` in turn, on a fresh mount each time that `prepare` has
-/// had; how many there are.
+/// had. Returns how many there are.
 fn sweep<P, T>(
     prepare: impl Fn(&mut Files) -> P,
     operation: impl Fn(&mut Files, &P) -> Result<T, FsError>,

@@ -21,7 +21,7 @@ thread_local! {
     static IN_USE: Cell<isize> = const { Cell::new(0) };
 }
 
-/// Whether the allocation at hand is refused.
+/// Returns whether the allocation at hand is refused.
 fn refuses() -> bool {
     let (next, refused) = match MEMORY.get() {
         Memory::Granted => return false,
@@ -41,8 +41,8 @@ pub fn without_memory<T>(body: impl FnOnce() -> T) -> T {
     outcome
 }
 
-/// Runs `body` with its `nth` allocation refused, counted from 1; what came of it, and whether
-/// there were so many.
+/// Runs `body` with its `nth` allocation refused, counted from 1. Returns what came of it, and
+/// whether there were so many.
 pub fn without_nth<T>(nth: u64, body: impl FnOnce() -> T) -> (T, bool) {
     MEMORY.set(Memory::RefusedAfter(nth - 1));
     let outcome = body();
@@ -50,14 +50,14 @@ pub fn without_nth<T>(nth: u64, body: impl FnOnce() -> T) -> (T, bool) {
     (outcome, refused)
 }
 
-/// The size of the largest allocation of `body`, in bytes.
+/// Returns the size of the largest allocation of `body`, in bytes.
 pub fn largest_allocation(body: impl FnOnce()) -> usize {
     LARGEST.set(0);
     body();
     LARGEST.get()
 }
 
-/// How many bytes this thread has allocated and not given back.
+/// Returns how many bytes this thread has allocated and not given back.
 pub fn in_use() -> isize {
     IN_USE.get()
 }

@@ -107,7 +107,7 @@ fn record() -> Recording {
 }
 
 impl Recording {
-    /// Whether a disk may look like this when the power went after so many events.
+    /// Returns whether a disk may look like this when the power went after so many events.
     fn allows(&self, found: &Snapshot, events: usize) -> bool {
         let done = self.returned.iter().filter(|end| **end <= events).count();
         if *found == self.states[done].1 {

@@ -66,7 +66,7 @@ fn calls() -> Vec<Call> {
     ]
 }
 
-/// Makes the calls until one fails; whether one did.
+/// Makes the calls until one fails. Returns whether one did.
 fn run(fail_after: u32) -> bool {
     let mut disk = disk(200, 20);
     let device = FailingDisk {

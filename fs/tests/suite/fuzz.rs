@@ -7,8 +7,8 @@ use fuzz::Patch;
 
 use crate::hostile::{image, use_image};
 
-/// The places of an image at which a wrong number means most: superblock, the log's header, inodes,
-/// bitmap, directories and indirect blocks.
+/// Returns the places of an image at which a wrong number means most: superblock, the log's header,
+/// inodes, bitmap, directories and indirect blocks.
 fn regions(image: &[u8]) -> Vec<Range<usize>> {
     let block = image[1024..2048].try_into().unwrap();
     let geometry = Geometry::check(block, (image.len() / 1024) as u32).unwrap();

@@ -49,7 +49,7 @@ impl BlockDevice for Patient {
     }
 }
 
-/// An image with a bit of everything.
+/// Returns an image with a bit of everything.
 pub fn image() -> Vec<u8> {
     let mut subject = Subject::new(FileSystem::mount(disk(150, 40), 8).unwrap());
     for call in calls() {

@@ -96,7 +96,7 @@ fn images_of_any_size_are_sound() {
     }
 }
 
-/// A disk whose superblock has been changed.
+/// Returns a disk whose superblock has been changed.
 fn with_superblock(change: impl FnOnce(&mut SuperBlock)) -> MemoryDisk {
     let mut disk = disk(1000, 100);
     let mut block = [0; BLOCK_SIZE];

@@ -124,7 +124,7 @@ impl Model {
         }
     }
 
-    /// What the call does if the disk has room; a write returns its length.
+    /// Returns what the call does if the disk has room; a write returns its length.
     pub fn apply(&mut self, call: &Call) -> Result<usize, FsError> {
         match call {
             Call::Create(path) => self.add(path, Node::File(Vec::new())).map(|()| 0),
@@ -171,7 +171,7 @@ impl Model {
         }
     }
 
-    /// A [`Call::Write`] of which only the first `part` bytes were written.
+    /// Returns a [`Call::Write`] of which only the first `part` bytes were written.
     pub fn write_part(&mut self, call: &Call, part: usize) -> Result<usize, FsError> {
         let Call::Write {
             path,
@@ -315,7 +315,7 @@ impl<D: BlockDevice> Subject<D> {
     }
 }
 
-/// Whether two outcomes are the same, reasons in words aside.
+/// Returns whether two outcomes are the same, reasons in words aside.
 pub fn same_outcome(a: Result<usize, FsError>, b: Result<usize, FsError>) -> bool {
     matches!((a, b), (Err(FsError::Invalid(_)), Err(FsError::Invalid(_)))) || a == b
 }

@@ -66,7 +66,7 @@ pub fn replay(disk: &mut MemoryDisk, events: &[Event]) {
     }
 }
 
-/// Where in `events` the writes begin that a power cut at their end may lose.
+/// Returns where in `events` the writes begin that a power cut at their end may lose.
 pub fn last_flush(events: &[Event]) -> usize {
     let flush = events
         .iter()

@@ -12,7 +12,7 @@ use crate::support::{files, pattern, write_file};
 /// The root directory has inode 1, the file that the tests make has the next.
 const FILE: usize = 2;
 
-/// A disk whose one file has so many blocks.
+/// Returns a disk whose one file has so many blocks.
 fn with_file(blocks: usize) -> Vec<u8> {
     let mut files = files();
     write_file(&mut files, b"/file", &pattern(7, blocks * BLOCK_SIZE));
@@ -32,8 +32,8 @@ fn numbers(disk: &mut [u8], block: u32) -> &mut [U32; INDIRECT] {
         .0
 }
 
-/// The same file as an inode of the lab names its blocks: the indirect block one place earlier, and
-/// one number more in it.
+/// Returns the same file as an inode of the lab names its blocks: the indirect block one place
+/// earlier, and one number more in it.
 fn as_in_the_lab(mut disk: Vec<u8>, number: usize) -> Vec<u8> {
     let addresses = &mut inode(&mut disk, number).addresses;
     let (last_direct, indirect) = (addresses[DIRECT - 1], addresses[DIRECT]);

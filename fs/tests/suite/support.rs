@@ -13,19 +13,19 @@ pub type Files = FileSystem<MemoryDisk>;
 pub const ROOT: InodeNo = InodeNo::ROOT;
 pub const CREATE_WRITE: OpenFlags = OpenFlags::CREATE.with(OpenFlags::READ_WRITE);
 
-/// An empty disk.
+/// Returns an empty disk.
 pub fn disk(blocks: u32, inodes: u32) -> MemoryDisk {
     let mut disk = MemoryDisk::new(blocks);
     format(&mut disk, blocks, inodes).unwrap();
     disk
 }
 
-/// An empty file system with a cache small enough to evict.
+/// Returns an empty file system with a cache small enough to evict.
 pub fn mounted(blocks: u32, inodes: u32) -> Files {
     FileSystem::mount(disk(blocks, inodes), 16).unwrap()
 }
 
-/// An empty file system of 1000 blocks and 100 inodes.
+/// Returns an empty file system of 1000 blocks and 100 inodes.
 pub fn files() -> Files {
     mounted(1000, 100)
 }
@@ -44,7 +44,7 @@ pub fn write_file(files: &mut Files, path: &[u8], bytes: &[u8]) {
     files.release(inode).unwrap();
 }
 
-/// All bytes of a file or directory.
+/// Returns all bytes of a file or directory.
 pub fn read_inode<D: BlockDevice>(
     files: &mut FileSystem<D>,
     inode: InodeNo,
@@ -57,7 +57,7 @@ pub fn read_inode<D: BlockDevice>(
     Ok(bytes)
 }
 
-/// All bytes of a file.
+/// Returns all bytes of a file.
 pub fn read_file<D: BlockDevice>(
     files: &mut FileSystem<D>,
     path: &[u8],
@@ -68,7 +68,7 @@ pub fn read_file<D: BlockDevice>(
     bytes
 }
 
-/// The names in a directory with their inodes, `.` and `..` included.
+/// Returns the names in a directory with their inodes, `.` and `..` included.
 pub fn entries<D: BlockDevice>(
     files: &mut FileSystem<D>,
     path: &[u8],
@@ -81,7 +81,7 @@ pub fn entries<D: BlockDevice>(
     Ok(entries.filter(|(_, inode)| *inode != 0).collect())
 }
 
-/// Whether a path leads anywhere.
+/// Returns whether a path leads anywhere.
 pub fn exists(files: &mut Files, path: &[u8]) -> bool {
     match files.lookup(ROOT, path) {
         Ok(inode) => {

@@ -36,48 +36,49 @@ impl Default for Model {
 }
 
 impl Model {
-    /// The page at an address, if something is mapped there.
+    /// Returns the page at an address, if something is mapped there.
     pub fn page(&self, page: PageNo) -> Option<&Page> {
         self.pages.get(&page)
     }
 
-    /// The same, to change.
+    /// Returns the same, to change.
     pub fn page_mut(&mut self, page: PageNo) -> Option<&mut Page> {
         self.pages.get_mut(&page)
     }
 
-    /// All pages.
+    /// Returns all pages.
     pub fn pages(&self) -> impl Iterator<Item = (PageNo, &Page)> {
         self.pages.iter().map(|(&number, page)| (number, page))
     }
 
-    /// The page of this index, modulo how many there are.
+    /// Returns the page of this index, modulo how many there are.
     pub fn nth_page(&self, index: usize) -> Option<PageNo> {
         let count = self.pages.len().max(1);
         self.pages.keys().nth(index % count).copied()
     }
 
-    /// How many pages have frames.
+    /// Returns how many pages have frames.
     pub fn touched(&self) -> u64 {
         self.pages.values().filter(|page| page.touched).count() as u64
     }
 
-    /// Whether pages are the program's to have.
+    /// Returns whether pages are the program's to have.
     pub fn allows(&self, pages: PageRange) -> bool {
         pages.end <= VirtAddr(USER_TOP).page()
     }
 
-    /// Whether pages could be mapped: they are the program's to have, and nothing is there.
+    /// Returns whether pages could be mapped: they are the program's to have, and nothing is there.
     pub fn fits(&self, pages: PageRange) -> bool {
         self.allows(pages) && self.pages.range(pages.start..pages.end).next().is_none()
     }
 
-    /// Whether all of the pages are mapped.
+    /// Returns whether all of the pages are mapped.
     pub fn covers(&self, pages: PageRange) -> bool {
         self.pages.range(pages.start..pages.end).count() as u64 == pages.len()
     }
 
-    /// Whether pages may get permissions: they are mapped, and no file is made writable by it that must not be.
+    /// Returns whether pages may get permissions: they are mapped, and no file is made writable by
+    /// it that must not be.
     pub fn may_protect(&self, pages: PageRange, permissions: Permissions) -> bool {
         let mut there = self.pages.range(pages.start..pages.end);
         let forbids = |page: &Page| {
@@ -88,7 +89,7 @@ impl Model {
             && !(permissions.contains(Permissions::WRITE) && there.any(|(_, page)| forbids(page)))
     }
 
-    /// The pages of files that are mapped shared in a range.
+    /// Returns the pages of files that are mapped shared in a range.
     pub fn shared_file_pages(&self, pages: PageRange) -> Vec<FilePage> {
         let there = self.pages.range(pages.start..pages.end);
         let shared =
@@ -140,7 +141,7 @@ impl Model {
         self.pages.retain(|&page, _| !pages.contains(page));
     }
 
-    /// What a child has: the same, but only what is shared was promised to it too.
+    /// Returns what a child has: the same, but only what is shared was promised to it too.
     pub fn child(&self) -> Self {
         let pages = self.pages.iter();
         Self {

@@ -42,17 +42,17 @@ impl Words {
         }))
     }
 
-    /// The word in a slot.
+    /// Returns the word in a slot.
     pub fn get(&self, slot: usize) -> u64 {
         self.0.words[slot].get()
     }
 
-    /// Changes the word in a slot; what was there.
+    /// Changes the word in a slot. Returns what was there.
     pub fn replace(&self, slot: usize, word: u64) -> u64 {
         self.0.words[slot].replace(word)
     }
 
-    /// The same words, somebody else's.
+    /// Returns the same words, somebody else's.
     fn copy(&self) -> Self {
         Self::new(std::array::from_fn(|slot| self.get(slot)))
     }
@@ -84,7 +84,7 @@ pub struct Page {
     pub touched: bool,
 }
 
-/// The slot of an address, if it is watched.
+/// Returns the slot of an address, if it is watched.
 pub fn slot(address: VirtAddr) -> Option<usize> {
     SLOTS.iter().position(|&offset| offset == address.offset())
 }
@@ -102,7 +102,7 @@ impl fmt::Debug for Page {
 }
 
 impl Page {
-    /// A page of zeros, unless it is a file's, that nobody has touched.
+    /// Returns a page of zeros, unless it is a file's, that nobody has touched.
     pub(super) fn new(origin: Origin, permissions: Permissions, promised: bool) -> Self {
         Self {
             words: Words::default(),
@@ -113,7 +113,7 @@ impl Page {
         }
     }
 
-    /// What a child has: the same, but nothing was promised to it that is not the family's.
+    /// Returns what a child has: the same, but nothing was promised to it that is not the family's.
     pub(super) fn child(&self) -> Self {
         let mut child = self.clone();
         if !matches!(self.origin, Origin::Family) {
@@ -123,7 +123,7 @@ impl Page {
         child
     }
 
-    /// What is in it; nothing if it is a file's, which has no such page.
+    /// Returns what is in it; nothing if it is a file's, which has no such page.
     pub fn words(&self) -> Option<Words> {
         match &self.origin {
             Origin::File(view) => view.words(),
@@ -131,12 +131,12 @@ impl Page {
         }
     }
 
-    /// Whether it is the process's own, so that nobody else changes it.
+    /// Returns whether it is the process's own, so that nobody else changes it.
     pub fn is_own(&self) -> bool {
         matches!(self.origin, Origin::Process | Origin::CopyOf(_))
     }
 
-    /// What was mapped here of a file.
+    /// Returns what was mapped here of a file.
     pub fn view(&self) -> Option<&View> {
         match &self.origin {
             Origin::File(view) | Origin::CopyOf(view) => Some(view),
@@ -144,7 +144,7 @@ impl Page {
         }
     }
 
-    /// Whether it is a file's until the process writes to it.
+    /// Returns whether it is a file's until the process writes to it.
     pub fn waits_for_copy(&self) -> bool {
         matches!(&self.origin, Origin::File(view) if !view.map().shared)
     }
@@ -163,7 +163,8 @@ impl Page {
         self.words.0.touched.set(true);
     }
 
-    /// Whether this touch must not find memory short: it is the first that needs what was promised.
+    /// Returns whether this touch must not find memory short: it is the first that needs what was
+    /// promised.
     pub fn is_due(&self, access: Access) -> bool {
         self.promised
             && match self.origin {
@@ -174,13 +175,13 @@ impl Page {
             }
     }
 
-    /// Whether the program may do this.
+    /// Returns whether the program may do this.
     pub fn allows(&self, access: Access) -> bool {
         permits(self.permissions, access)
     }
 }
 
-/// Whether a program with these permissions may do this.
+/// Returns whether a program with these permissions may do this.
 pub fn permits(permissions: Permissions, access: Access) -> bool {
     match access {
         Access::Read => permissions.intersects(Permissions::READ | Permissions::WRITE),

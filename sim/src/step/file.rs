@@ -52,7 +52,7 @@ impl FileAction {
     }
 }
 
-/// A number of pages.
+/// Returns a number of pages.
 fn length(rng: &mut Rng) -> u32 {
     rng.u32(0..PAGES) * u32::from(rng.u32(0..4) != 0)
 }

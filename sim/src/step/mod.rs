@@ -98,7 +98,8 @@ pub enum Action {
 }
 
 impl Step {
-    /// The step a number stands for. `mode` is how processes fork; either way if there is none.
+    /// Returns the step a number stands for. `mode` is how processes fork; either way if there is
+    /// none.
     pub fn from_seed(seed: u64, mode: Option<ForkMode>) -> Self {
         let mut rng = Rng::with_seed(seed);
         Self {
@@ -180,7 +181,7 @@ fn permissions(rng: &mut Rng) -> Permissions {
     }
 }
 
-/// A number of bytes for the break to move, often not of whole pages.
+/// Returns a number of bytes for the break to move, often not of whole pages.
 fn bytes(rng: &mut Rng) -> u64 {
     let pages = rng.u64(0..HEAP_PAGES / 2) * PAGE_SIZE as u64;
     match rng.u32(0..16) {
@@ -194,7 +195,7 @@ fn window(rng: &mut Rng) -> (u64, u64) {
     WINDOWS[[0, 0, 0, 1, 1, 2][rng.usize(0..6)]]
 }
 
-/// A word that is watched.
+/// Returns a word that is watched.
 fn place(rng: &mut Rng) -> Place {
     let slot = rng.usize(0..SLOTS.len());
     match rng.u32(0..64) {
@@ -208,7 +209,7 @@ fn place(rng: &mut Rng) -> Place {
     }
 }
 
-/// A word that is watched, or something outside.
+/// Returns a word that is watched, or something outside.
 fn anywhere(rng: &mut Rng) -> Place {
     match rng.u32(0..3) {
         0 => place(rng),
@@ -216,8 +217,8 @@ fn anywhere(rng: &mut Rng) -> Place {
     }
 }
 
-/// An address that no program may ever touch: at the top, in a hole, in the kernel's half, and of every level of their tables.
-/// Often its lower bits are those of a page that programs have.
+/// Returns an address that no program may ever touch: at the top, in a hole, in the kernel's half,
+/// and of every level of their tables. Often its lower bits are those of a page that programs have.
 fn outside(rng: &mut Rng) -> VirtAddr {
     const EDGES: [u64; 5] = [USER_TOP, USER_TOP + 0x1000, 1 << 38, 1 << 63, !0xfff];
     const HALVES: [u64; 6] = [1 << 38, 1 << 39, 0xff << 56, 1 << 63, !0 << 38, !0 << 39];

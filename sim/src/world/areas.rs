@@ -100,7 +100,8 @@ impl<'m> World<'m> {
         }
     }
 
-    /// Whether an operation succeeded; it must not where it does not fit, and may fail only for lack of memory where it does.
+    /// Returns whether an operation succeeded; it must not where it does not fit, and may fail only
+    /// for lack of memory where it does.
     pub(super) fn agrees(
         &self,
         result: Result<(), MapError>,

@@ -60,12 +60,12 @@ impl<'m> World<'m> {
         found.expect("only files that there are have been mapped")
     }
 
-    /// A file, as it must be.
+    /// Returns a file, as it must be.
     pub(super) fn file(&self, file: FileNo) -> &Rc<File> {
         &self.stored(file).model
     }
 
-    /// Whether some file is being cut, so that others wait.
+    /// Returns whether some file is being cut, so that others wait.
     pub(super) fn cuts_a_file(&self) -> bool {
         self.files
             .all
@@ -206,7 +206,8 @@ impl<'m> World<'m> {
         self.count(|tally| tally.files.cut += u64::from(before - length));
     }
 
-    /// Begins to write a page back if it is dirty; whether it did. The end comes now or later.
+    /// Begins to write a page back if it is dirty. Returns whether it did. The end comes now or
+    /// later.
     pub(super) fn write_back(&self, page: FilePage) -> bool {
         let file = self.file(page.file);
         if file.is_being_cut() {

@@ -17,7 +17,7 @@ use crate::walker::Touch;
 const DEPTH: usize = 3;
 
 impl<'m> World<'m> {
-    /// The process of the hart at work.
+    /// Returns the process of the hart at work.
     fn at_work(&self) -> Option<Rc<Process<'m>>> {
         let running = self.running.borrow();
         let hart = self.memory.machine().hart();
@@ -64,7 +64,7 @@ impl<'m> World<'m> {
         }
     }
 
-    /// A hart that does nothing now.
+    /// Returns a hart that does nothing now.
     fn idle_hart(&self, rng: &mut Rng) -> Option<usize> {
         let harts = self.harts();
         let start = rng.usize(0..harts);

@@ -100,7 +100,7 @@ impl<'m> World<'m> {
         }
     }
 
-    /// A program: two pages of text, by chance from a file, one of data, and its heap.
+    /// Returns a program: two pages of text, by chance from a file, one of data, and its heap.
     pub(super) fn image(&self) -> Option<(Space<'m>, Model)> {
         let (mut space, mut model) = (Space::new(self.memory).ok()?, Model::default());
         let pages = |start, end| PageRange::new(PageNo(start), PageNo(end));

@@ -77,7 +77,7 @@ impl<'m> World<'m> {
         }
     }
 
-    /// Whether the memory system says of mappings what the model says.
+    /// Returns whether the memory system says of mappings what the model says.
     pub(super) fn check_mappings(&self) -> Result<(), Divergence> {
         let departed: Vec<_> = std::iter::from_fn(|| self.memory.take_departed()).collect();
         for number in FILES {

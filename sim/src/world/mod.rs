@@ -58,12 +58,12 @@ struct Process<'m> {
 }
 
 impl Process<'_> {
-    /// Whether it lives, and no hart but the one that asks is in the kernel for it.
+    /// Returns whether it lives, and no hart but the one that asks is in the kernel for it.
     fn is_at_rest(&self) -> bool {
         self.steps.get() == 1 && self.space.borrow().is_some()
     }
 
-    /// Whether a thread of it may do this to a page now.
+    /// Returns whether a thread of it may do this to a page now.
     fn allows(&self, page: &Page, number: PageNo, access: Access) -> bool {
         let soon = self.protecting.get().is_some_and(|(pages, permissions)| {
             pages.contains(number) && permits(permissions, access)
@@ -81,7 +81,7 @@ impl Process<'_> {
         self.copying.replace(words.map(|words| (number, words)));
     }
 
-    /// Where a place is now.
+    /// Returns where a place is now.
     fn address(&self, place: Place) -> VirtAddr {
         match place {
             Place::At(address) => address,
@@ -126,7 +126,7 @@ pub struct World<'m> {
 }
 
 impl<'m> World<'m> {
-    /// A world without processes.
+    /// Returns a world without processes.
     pub fn new(memory: &'m Memory<SimMachine>, size: &Size, mode: Option<ForkMode>) -> Self {
         let world = Self {
             memory,
@@ -154,12 +154,12 @@ impl<'m> World<'m> {
         self.trace.replace(Some(Vec::new()));
     }
 
-    /// The lines kept.
+    /// Returns the lines kept.
     pub fn take_trace(&self) -> Vec<String> {
         self.trace.take().unwrap_or_default()
     }
 
-    /// How often things happened so far.
+    /// Returns how often things happened so far.
     pub fn tally(&self) -> Tally {
         self.tally.get()
     }
@@ -280,7 +280,7 @@ impl<'m> World<'m> {
         machine.work_as(before);
     }
 
-    /// The process a hart runs; an idle hart takes up the first there is, or a new one.
+    /// Returns the process a hart runs; an idle hart takes up the first there is, or a new one.
     fn process_of(&self, hart: usize) -> Option<Rc<Process<'m>>> {
         if let Some(running) = &self.running.borrow()[hart] {
             return Some(running.process.clone());

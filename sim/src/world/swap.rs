@@ -87,7 +87,7 @@ impl<'m> World<'m> {
         }
     }
 
-    /// Makes frames free; whether there were any to be had.
+    /// Makes frames free. Returns whether there were any to be had.
     fn make_room(&self, wanted: u64) -> bool {
         let progress = self.reclaim(wanted);
         self.end_all_writes();
@@ -233,12 +233,13 @@ impl<'m> World<'m> {
         self.device.waiting.take();
     }
 
-    /// Whether a page may be lost to a program.
+    /// Returns whether a page may be lost to a program.
     pub(super) fn may_be_lost(&self) -> bool {
         self.device.failed.get()
     }
 
-    /// Makes a page present in a space that no hart knows yet, undisturbed; whether it could.
+    /// Makes a page present in a space that no hart knows yet, undisturbed. Returns whether it
+    /// could.
     pub(super) fn bring_in(&self, space: &mut Space<'m>, address: VirtAddr) -> bool {
         let crowded = self.crowded.replace(false);
         let mut tries = 0;

@@ -24,7 +24,7 @@ pub unsafe extern "C" fn _start() -> ! {
     )
 }
 
-/// System call `number` with up to six arguments; the result as the kernel left it.
+/// System call `number` with up to six arguments. Returns the result as the kernel left it.
 ///
 /// # Safety
 ///
@@ -94,7 +94,7 @@ pub unsafe fn rewrite_byte(address: u64) {
     }
 }
 
-/// The `time` register: ticks of `abi::TIME_HZ`.
+/// Returns the `time` register: ticks of `abi::TIME_HZ`.
 #[inline(always)]
 pub fn time() -> u64 {
     let ticks;
@@ -104,8 +104,8 @@ pub fn time() -> u64 {
     ticks
 }
 
-/// The `instret` register: instructions that this hart has finished, in whatever mode. A kernel
-/// that keeps programs from reading it kills the caller.
+/// Returns the `instret` register: instructions that this hart has finished, in whatever mode. A
+/// kernel that keeps programs from reading it kills the caller.
 #[inline(always)]
 pub fn instructions() -> u64 {
     let count;
@@ -138,7 +138,7 @@ pub const fn code_that_returns(value: u8) -> u64 {
     (RETURN as u64) << 32 | (LOAD | (value as u32) << 20) as u64
 }
 
-/// Calls the function at `address`; what it returns.
+/// Calls the function at `address`. Returns what it returns.
 ///
 /// # Safety
 ///

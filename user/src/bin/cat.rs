@@ -30,7 +30,7 @@ fn run(args: Args) -> i32 {
     status
 }
 
-/// Copies what is left of `file`; the exit status.
+/// Copies what is left of `file`. Returns the exit status.
 fn copy(file: Fd, name: Lossy) -> i32 {
     let mut buffer = [0; 1024];
     loop {

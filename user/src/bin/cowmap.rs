@@ -111,7 +111,7 @@ fn run(mut args: Args) -> i32 {
     }
 }
 
-/// Prints the runs; how many pages are in each state.
+/// Prints the runs. Returns how many pages are in each state.
 fn map(pid: Pid, pages: usize) -> Result<[usize; LEGEND.len()]> {
     let mut totals = [0; LEGEND.len()];
     let mut current: Option<Run> = None;

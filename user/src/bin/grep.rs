@@ -53,7 +53,7 @@ fn run(args: Args) -> i32 {
     status
 }
 
-/// Prints the matching lines of `file`; the status for it alone.
+/// Prints the matching lines of `file`. Returns the status for it alone.
 fn search(pattern: &Pattern, file: Fd, name: Lossy) -> i32 {
     let mut lines = Lines::new(file);
     let mut line = Vec::new();

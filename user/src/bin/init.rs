@@ -77,7 +77,8 @@ fn keep_shell() -> ! {
     }
 }
 
-/// Runs a shell with these arguments and reaps whatever ends until it has ended; its status.
+/// Runs a shell with these arguments and reaps whatever ends until it has ended. Returns its
+/// status.
 fn run_shell(arguments: &[&CStr]) -> Result<i32> {
     match process::fork()? {
         Fork::Parent(pid) => process::wait_for(pid),

@@ -25,7 +25,7 @@ fn run(args: Args) -> i32 {
     paths.fold(0, |status, path| status | list(path))
 }
 
-/// Lists the file or directory at `path`; the exit status.
+/// Lists the file or directory at `path`. Returns the exit status.
 fn list(path: &CStr) -> i32 {
     let Ok(file) = Fd::open(path, OpenFlags::READ_ONLY) else {
         eprintln!("ls: cannot open {}", Lossy::from(path));

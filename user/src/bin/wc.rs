@@ -37,7 +37,7 @@ struct Counts {
     bytes: u64,
 }
 
-/// Prints the counts of `file`; the exit status.
+/// Prints the counts of `file`. Returns the exit status.
 fn report(file: Fd, name: Lossy) -> i32 {
     let Ok(counts) = count(file) else {
         eprintln!("wc: cannot read {name}");

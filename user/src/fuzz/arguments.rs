@@ -99,18 +99,18 @@ impl<'a> Arguments<'a> {
         Self { random, around }
     }
 
-    /// Whether a fork's child becomes another program.
+    /// Returns whether a fork's child becomes another program.
     pub fn is_execution(&mut self) -> bool {
         self.random.once_in(5)
     }
 
-    /// A step of the break.
+    /// Returns a step of the break.
     pub fn step(&mut self) -> Action {
         let step = self.random.choose(&STEPS);
         Action::MoveBreak(step, self.random.choose(&[0, 1, 2, 3, u64::MAX]))
     }
 
-    /// The arguments of a call that stands for itself.
+    /// Returns the arguments of a call that stands for itself.
     pub fn of(&mut self, call: Syscall) -> [u64; ARGUMENTS] {
         match call {
             Syscall::Read => pad([self.descriptor(), self.address(), self.count()]),
@@ -152,8 +152,9 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// A mapping in place of a page of the window, where it will be touched: more often than not of
-    /// a file, and then as a rule of the standard output, which is one that has a first page.
+    /// Returns a mapping in place of a page of the window, where it will be touched: more often
+    /// than not of a file, and then as a rule of the standard output, which is one that has a first
+    /// page.
     fn mapping_in_window(&mut self) -> [u64; ARGUMENTS] {
         let standard = self.random.once_in(2);
         [
@@ -167,8 +168,8 @@ impl<'a> Arguments<'a> {
         ]
     }
 
-    /// An address that every call must refuse: of an edge, or of a half, hole and level, as aligned
-    /// as chance has it.
+    /// Returns an address that every call must refuse: of an edge, or of a half, hole and level, as
+    /// aligned as chance has it.
     fn outside(&mut self) -> u64 {
         if self.random.once_in(3) {
             return self.random.choose(&EDGES);
@@ -185,7 +186,7 @@ impl<'a> Arguments<'a> {
         (half | inside) + offset
     }
 
-    /// An address that is looked at: as often as not one that no program has.
+    /// Returns an address that is looked at: as often as not one that no program has.
     fn looked_at(&mut self) -> u64 {
         match self.random.below(4) {
             0 => self.address(),
@@ -194,7 +195,8 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// An address where mappings are made. Those that the kernel has placed are never touched.
+    /// Returns an address where mappings are made. Those that the kernel has placed are never
+    /// touched.
     fn mapped(&mut self) -> u64 {
         let pages = self.random.below(40) * PAGE_SIZE as u64;
         match self.random.below(8) {
@@ -213,13 +215,13 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// The address of a page of the window.
+    /// Returns the address of a page of the window.
     fn page_in_window(&mut self) -> u64 {
         let Range { start, end } = self.around.window;
         start + self.random.below((end - start) / PAGE_SIZE as u64) * PAGE_SIZE as u64
     }
 
-    /// An address in the window, at the edge of a page more often than not.
+    /// Returns an address in the window, at the edge of a page more often than not.
     pub fn in_window(&mut self) -> u64 {
         let page = self.page_in_window();
         let offset = match self.random.below(4) {
@@ -230,7 +232,7 @@ impl<'a> Arguments<'a> {
         page + offset
     }
 
-    /// An address that the kernel may write to or must refuse to write to.
+    /// Returns an address that the kernel may write to or must refuse to write to.
     fn address(&mut self) -> u64 {
         match self.random.below(10) {
             0 => self.outside(),
@@ -248,7 +250,7 @@ impl<'a> Arguments<'a> {
         sign_extended(count)
     }
 
-    /// How many words there is room for.
+    /// Returns how many words there is room for.
     fn length(&mut self) -> u64 {
         self.random
             .choose(&[0, 1, 13, 24, 25, 512, 1 << 61, u64::MAX / 8, u64::MAX])
@@ -319,8 +321,8 @@ impl<'a> Arguments<'a> {
         Action::Inspect(Syscall::Pageinfo, process, rest)
     }
 
-    /// A number between and beyond those of the contract. Only low halves that are no call's: a
-    /// kernel may look at nothing else.
+    /// Returns a number between and beyond those of the contract. Only low halves that are no
+    /// call's: a kernel may look at nothing else.
     pub fn unknown(&mut self) -> Action {
         let number =
             self.random
@@ -337,12 +339,12 @@ fn pad<const COUNT: usize>(given: [u64; COUNT]) -> [u64; ARGUMENTS] {
     all
 }
 
-/// A 32-bit argument as the register holds it.
+/// Returns a 32-bit argument as the register holds it.
 fn sign_extended(number: i32) -> u64 {
     i64::from(number) as u64
 }
 
-/// Whether every call must refuse an address.
+/// Returns whether every call must refuse an address.
 #[cfg(test)]
 pub fn must_be_refused(address: u64) -> bool {
     EDGES.contains(&address) || address >= USER_TOP

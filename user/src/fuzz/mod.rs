@@ -161,7 +161,7 @@ mod tests {
         core::iter::repeat_with(move || choose(&mut random, &around())).take(100_000)
     }
 
-    /// Where a call has the kernel write, if it does.
+    /// Returns where a call has the kernel write, if it does.
     fn destination(action: Action) -> Option<u64> {
         match action {
             Action::Call(Syscall::Read | Syscall::Fstat, [_, address, ..]) => Some(address),

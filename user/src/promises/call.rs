@@ -59,7 +59,7 @@ impl Call {
     /// How many things are held open at the same time.
     pub const HELD: usize = 3;
 
-    /// The bytes that a [`Call::Write`] with these fields writes.
+    /// Returns the bytes that a [`Call::Write`] with these fields writes.
     pub fn bytes(seed: u64, length: usize) -> Vec<u8> {
         let mut random = Random::new(seed);
         let mut bytes = Vec::with_capacity(length + 7);

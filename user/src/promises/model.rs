@@ -37,33 +37,33 @@ pub struct Model {
     next: u64,
 }
 
-/// The path of the directory that `path` is in; empty for the folder itself.
+/// Returns the path of the directory that `path` is in; empty for the folder itself.
 fn parent(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(parent, _)| parent)
 }
 
 impl Model {
-    /// How many names there are.
+    /// Returns how many names there are.
     pub fn len(&self) -> usize {
         self.names.len()
     }
 
-    /// Whether there are no names.
+    /// Returns whether there are no names.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
     }
 
-    /// The names in alphabetical order.
+    /// Returns the names in alphabetical order.
     pub fn paths(&self) -> impl Iterator<Item = &str> + Clone {
         self.names.keys().map(String::as_str)
     }
 
-    /// Whether `path` is a directory; the empty path is.
+    /// Returns whether `path` is a directory; the empty path is.
     pub fn is_directory(&self, path: &str) -> bool {
         path.is_empty() || self.names.get(path) == Some(&Node::Directory)
     }
 
-    /// The bytes of the file at `path`.
+    /// Returns the bytes of the file at `path`.
     pub fn file(&self, path: &str) -> Option<&[u8]> {
         match self.names.get(path) {
             Some(Node::File(number)) => self.contents.get(number).map(Vec::as_slice),
@@ -79,7 +79,7 @@ impl Model {
         self.names.keys().any(|path| parent(path) == directory)
     }
 
-    /// Whether a kernel must accept the call.
+    /// Returns whether a kernel must accept the call.
     pub fn accepts(&self, call: &Call) -> bool {
         match call {
             Call::Create(path) => self.is_vacant(path) || self.file(path).is_some(),

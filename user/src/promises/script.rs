@@ -66,7 +66,7 @@ pub struct Script {
 }
 
 impl Script {
-    /// The calls that `seed` determines.
+    /// Returns the calls that `seed` determines.
     pub fn new(seed: u64) -> Self {
         Self {
             random: Random::new(seed),
@@ -74,12 +74,12 @@ impl Script {
         }
     }
 
-    /// The state after the calls made so far.
+    /// Returns the state after the calls made so far.
     pub fn model(&self) -> &Model {
         &self.model
     }
 
-    /// The next call. It has not been made: see [`Script::made`].
+    /// Returns the next call. It has not been made: see [`Script::made`].
     pub fn next_call(&mut self) -> Call {
         let mut action = self.random.choose(&ACTIONS);
         let adds = matches!(
@@ -110,14 +110,14 @@ impl Script {
         self.model.apply(call);
     }
 
-    /// A path that exists; if there is none, one that does not.
+    /// Returns a path that exists; if there is none, one that does not.
     fn known_path(&mut self) -> String {
         let at = self.random.below(self.model.len() as u64) as usize;
         self.model.paths().nth(at).unwrap_or("nothing").to_owned()
     }
 
-    /// A name in a directory that exists, which may be taken; every other time in the folder
-    /// itself, so that it grows large.
+    /// Returns a name in a directory that exists, which may be taken; every other time in the
+    /// folder itself, so that it grows large.
     fn some_name(&mut self) -> String {
         let number = self.random.below(NAMES);
         if self.random.once_in(2) {
@@ -133,8 +133,8 @@ impl Script {
         }
     }
 
-    /// A write to some file (or to a directory, which must fail) at a place that depends on its
-    /// size.
+    /// Returns a write to some file (or to a directory, which must fail) at a place that depends on
+    /// its size.
     fn write(&mut self, place: impl FnOnce(&mut Random, usize) -> usize) -> Call {
         let path = self.known_path();
         let size = self.model.file(&path).map_or(0, <[u8]>::len);

@@ -23,7 +23,7 @@ pub(super) enum Token {
 }
 
 impl Token {
-    /// The token as messages show it.
+    /// Returns the token as messages show it.
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Word(_) => "word",
@@ -42,7 +42,7 @@ impl Token {
     }
 }
 
-/// The tokens of `line`.
+/// Returns the tokens of `line`.
 pub(super) fn tokens(line: &[u8]) -> Result<Vec<Token>, SyntaxError> {
     if line.contains(&0) {
         return Err(SyntaxError::Nul);

@@ -28,7 +28,7 @@ struct Parser {
 }
 
 impl Parser {
-    /// What stands where something else was needed.
+    /// Returns what stands where something else was needed.
     fn unexpected(&mut self) -> SyntaxError {
         let name = self.tokens.peek().map_or("end of line", Token::name);
         SyntaxError::Unexpected(name)
@@ -38,7 +38,7 @@ impl Parser {
         self.tokens.next_if_eq(token).is_some()
     }
 
-    /// A list, up to a `)` or the end.
+    /// Returns a list, up to a `)` or the end.
     fn list(&mut self) -> Result<List, SyntaxError> {
         let mut chains = Vec::new();
         loop {

@@ -80,7 +80,7 @@ pub fn start(body: impl FnOnce() -> Outcome) -> Outcome<Child> {
 }
 
 impl Child {
-    /// Its number.
+    /// Returns its number.
     pub fn pid(&self) -> Pid {
         self.pid
     }
@@ -163,7 +163,7 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// A closed gate.
+    /// Returns a closed gate.
     pub fn new() -> Result<Self> {
         let (read_end, write_end) = pipe()?;
         Ok(Self {

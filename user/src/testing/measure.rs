@@ -7,10 +7,10 @@ use crate::{Result, process};
 use abi::MemCounter;
 use core::fmt;
 
-/// How many pages a program can reserve now. Found with the calls of xv6 alone: the break grows in
-/// halving steps until it is refused. What the caller itself needs is made its own first: a page
-/// that it shares with its parent costs one more when either writes it, and whoever has reserved
-/// all there is could not pay for that.
+/// Returns how many pages a program can reserve now. Found with the calls of xv6 alone: the break
+/// grows in halving steps until it is refused. What the caller itself needs is made its own first:
+/// a page that it shares with its parent costs one more when either writes it, and whoever has
+/// reserved all there is could not pay for that.
 pub fn available_pages() -> Result<usize> {
     touch_own_pages();
     let mut region = Region::new(0, Promise::Eager)?;
@@ -65,8 +65,8 @@ impl Since {
         ))
     }
 
-    /// How many frames fewer are to be had or, where pages come from swap and go there, how many
-    /// more are promised or in use.
+    /// Returns how many frames fewer are to be had or, where pages come from swap and go there, how
+    /// many more are promised or in use.
     fn lost(&self) -> Result<i64> {
         if self.0[MemCounter::SwapSlots] == 0 {
             Ok(self.0.available() as i64 - SystemCounters::now()?.available() as i64)
@@ -88,7 +88,7 @@ pub struct Levels {
 }
 
 impl Levels {
-    /// The levels now.
+    /// Returns the levels now.
     pub fn now() -> Result<Self> {
         let counters = SystemCounters::now()?;
         let swaps = counters[MemCounter::SwapSlots] != 0;

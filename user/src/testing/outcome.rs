@@ -19,8 +19,8 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure described by `text`, cut where it is too long. Out of line: programs have many,
-    /// and their files an end.
+    /// Returns a failure described by `text`, cut where it is too long. Out of line: programs have
+    /// many, and their files an end.
     #[cold]
     #[inline(never)]
     pub fn new(text: fmt::Arguments) -> Self {
@@ -39,7 +39,8 @@ impl Failure {
         to.write_all(&[END])
     }
 
-    /// The failure that another process described through a pipe; `None` if it described none.
+    /// Returns the failure that another process described through a pipe; `None` if it described
+    /// none.
     pub fn receive(from: Fd) -> Option<Self> {
         let mut failure = Self {
             text: [0; 116],
@@ -55,7 +56,7 @@ impl Failure {
         (failure.used != 0).then_some(failure)
     }
 
-    /// The description.
+    /// Returns the description.
     pub fn bytes(&self) -> &[u8] {
         &self.text[..usize::from(self.used)]
     }

@@ -41,7 +41,7 @@ fn empty() -> Result<()> {
     Ok(())
 }
 
-/// The name of an entry of the current directory but `.` and `..`, with a NUL.
+/// Returns the name of an entry of the current directory but `.` and `..`, with a NUL.
 fn first_entry() -> Result<Option<[u8; NAME_MAX + 1]>> {
     let directory = Fd::open(c".", OpenFlags::READ_ONLY)?;
     let mut entry = [0; ENTRY];

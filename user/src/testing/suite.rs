@@ -40,8 +40,8 @@ pub struct Suite {
 }
 
 impl Suite {
-    /// Runs the tests that the arguments name, or all; the status to exit with: 1 if one has
-    /// failed, 2 if there is none of a name.
+    /// Runs the tests that the arguments name, or all. Returns the status to exit with: 1 if one
+    /// has failed, 2 if there is none of a name.
     pub fn run(&self, args: Args) -> i32 {
         let program = self.program;
         let names = args.skip(1);

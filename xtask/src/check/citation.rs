@@ -94,7 +94,7 @@ impl Patterns {
         problems
     }
 
-    /// Whether a link's file exists, and in it the heading that it names.
+    /// Returns whether a link's file exists, and in it the heading that it names.
     fn leads_somewhere(&self, root: &Path, from: &Text, link: &str) -> bool {
         let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
         let target = if path.is_empty() {

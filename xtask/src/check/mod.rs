@@ -37,7 +37,8 @@ pub const MODEL_CHECKERS: [&str; 2] = ["loom", "shuttle"];
 /// The rooms that have tests for them.
 pub const MODELLED: [&str; 4] = ["-p", "sync", "-p", "mm"];
 
-/// Runs every check whose name contains the filter, also after one has failed; 1 if any did.
+/// Runs every check whose name contains the filter, also after one has failed. Returns 1 if any
+/// did.
 pub fn run(workspace: &Workspace, filter: Option<&str>) -> Result<u8> {
     let wanted = |name: &str| filter.is_none_or(|part| name.contains(part));
     let (mut passed, mut failed) = (0, 0);
@@ -114,7 +115,8 @@ fn cargo_checks(workspace: &Workspace) -> Result<Vec<(&'static str, Command)>> {
     Ok(steps)
 }
 
-/// A cargo command for the rooms that run on the host, with the toolchain of the outer cargo.
+/// Returns a cargo command for the rooms that run on the host, with the toolchain of the outer
+/// cargo.
 pub fn host_cargo(workspace: &Workspace, subcommand: &[&str]) -> Command {
     let mut command = Command::new("cargo");
     forget_outer_cargo(&mut command, |name| name == "RUSTUP_TOOLCHAIN");
@@ -125,7 +127,8 @@ pub fn host_cargo(workspace: &Workspace, subcommand: &[&str]) -> Command {
     command
 }
 
-/// The same for a model checker, which has a target folder of its own: its cfg changes every crate.
+/// Returns the same for a model checker, which has a target folder of its own: its cfg changes
+/// every crate.
 pub fn modelled_cargo(workspace: &Workspace, checker: &str, subcommand: &[&str]) -> Command {
     let mut command = host_cargo(workspace, subcommand);
     command

@@ -128,7 +128,7 @@ fn comment(line: &str) -> Option<&str> {
 
 #[cfg(test)]
 impl Text {
-    /// A text that is in no tree.
+    /// Returns a text that is in no tree.
     pub fn new(path: &str, text: &str) -> Self {
         let path = PathBuf::from(path);
         Self {

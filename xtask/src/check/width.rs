@@ -31,7 +31,7 @@ pub fn problems(root: &Path) -> Vec<String> {
         .collect()
 }
 
-/// Whether a line is too wide. A table cannot be wrapped, nor can an address.
+/// Returns whether a line is too wide. A table cannot be wrapped, nor can an address.
 fn is_wide(prose: &Prose) -> bool {
     let text = prose.prose.trim_start_matches(['/', '!', '#', ' ']);
     let spared = text.starts_with('|') || text.contains("://");

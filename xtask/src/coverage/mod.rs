@@ -34,7 +34,7 @@ const ROOMS: [(&str, Option<u64>); 2] = [("mm", Some(95)), ("fs", None)];
 /// With counters and on a busy host.
 const LIMIT: Duration = Duration::from_secs(900);
 
-/// Measures and prints a line per file; 1 if a room has less than it must.
+/// Measures and prints a line per file. Returns 1 if a room has less than it must.
 pub fn run(workspace: &Workspace) -> Result<u8> {
     let tools = ensure_llvm_tools(workspace)?;
     let tests = build_tests(workspace)?;
@@ -93,7 +93,7 @@ fn count(workspace: &Workspace, tools: &LlvmTools, tests: &[PathBuf]) -> Result<
     Ok(merged)
 }
 
-/// What was counted, as text in the format of the lcov tools.
+/// Returns what was counted, as text in the format of the lcov tools.
 fn export(tools: &LlvmTools, tests: &[PathBuf], profile: &Path) -> Result<lcov::Counted> {
     let mut export = Command::new(&tools.cov);
     export

@@ -25,7 +25,7 @@ struct File {
 }
 
 impl Room {
-    /// The figures of the room `name` in the checkout at `root`.
+    /// Returns the figures of the room `name` in the checkout at `root`.
     pub fn new(
         name: &'static str,
         needed: Option<u64>,
@@ -65,7 +65,7 @@ impl Room {
         })
     }
 
-    /// Whether the tests run as many lines as they must.
+    /// Returns whether the tests run as many lines as they must.
     pub fn has_enough(&self) -> bool {
         let (lines, covered) = self.totals();
         self.needed

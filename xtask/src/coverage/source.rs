@@ -5,7 +5,8 @@
 
 use std::collections::BTreeSet;
 
-/// The numbers of the lines of modules that only tests have (`#[cfg(test)] mod tests { ... }`).
+/// Returns the numbers of the lines of modules that only tests have
+/// (`#[cfg(test)] mod tests { ... }`).
 pub fn test_lines(text: &str) -> BTreeSet<usize> {
     let mut found = BTreeSet::new();
     let mut lines = (1..).zip(text.lines()).peekable();
@@ -28,7 +29,7 @@ pub fn test_lines(text: &str) -> BTreeSet<usize> {
     found
 }
 
-/// Whether a path below a room's `src` is a file of tests alone.
+/// Returns whether a path below a room's `src` is a file of tests alone.
 pub fn is_test_file(path: &str) -> bool {
     path.split('/')
         .any(|part| matches!(part, "tests" | "tests.rs" | "testing"))

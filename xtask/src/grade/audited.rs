@@ -17,7 +17,8 @@ use crate::workspace::Workspace;
 /// A finding ends the machine long before.
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// Has our kernel, built with a mistake, run `cowtest` with its audit on; what the audit reports.
+/// Has our kernel, built with a mistake, run `cowtest` with its audit on. Returns what the audit
+/// reports.
 pub fn finding(workspace: &Workspace, kernel: &Path, image: &[u8], harts: u8) -> Result<String> {
     let mut machine = super::machine(kernel, harts)?;
     let path = image::write_temporary(workspace, image)?;

@@ -33,7 +33,7 @@ pub enum Stopped {
 }
 
 impl Stopped {
-    /// What that says about the test under way.
+    /// Returns what that says about the test under way.
     pub fn verdict(self) -> Verdict {
         match self {
             Self::Hung(last) => Verdict::Hung(last),
@@ -137,7 +137,8 @@ impl Guest {
         }
     }
 
-    /// The message of the kernel's panic, if there was one: xv6 says `panic: `, Cowslip `PANIC: `.
+    /// Returns the message of the kernel's panic, if there was one: xv6 says `panic: `, Cowslip
+    /// `PANIC: `.
     fn panic(&mut self) -> Option<String> {
         let begun = Regex::new(r"(?:panic|PANIC): ([^\r\n]*)").ok()?;
         let whole = Regex::new(r"(?:panic|PANIC): ([^\r\n]*)[\r\n]").ok()?;
@@ -153,7 +154,7 @@ impl Guest {
         Some(String::from_utf8_lossy(&found[1]).into_owned())
     }
 
-    /// What is known of a machine that runs no more.
+    /// Returns what is known of a machine that runs no more.
     fn gone(&mut self) -> Stopped {
         if let Some(message) = self.panic() {
             return Stopped::Gone(message);
@@ -168,7 +169,7 @@ impl Guest {
         Stopped::Gone(format!("{how}\n{}", self.last(0)))
     }
 
-    /// The last lines of what was printed after `from`.
+    /// Returns the last lines of what was printed after `from`.
     fn last(&self, from: usize) -> String {
         tail(&String::from_utf8_lossy(&self.vm.transcript()[from..]))
     }

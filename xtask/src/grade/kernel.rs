@@ -15,7 +15,7 @@ pub const RESET: u64 = 0x8000_0000;
 const HEADER: usize = 32;
 const RISCV: u16 = 243;
 
-/// The entry point of a riscv64 ELF file.
+/// Returns the entry point of a riscv64 ELF file.
 pub fn entry(path: &Path) -> Result<u64> {
     let mut header = [0; HEADER];
     File::open(path)

@@ -33,7 +33,7 @@ pub use self_test::passes;
 pub use stand_in::grade as stand_in;
 use suite::{COWTEST, USERTESTS};
 
-/// Grades what the arguments name; 0 if all is well, 1 if not.
+/// Grades what the arguments name. Returns 0 if all is well, 1 if not.
 pub fn run(workspace: &Workspace, arguments: &GradeArguments) -> Result<u8> {
     ensure_emulator()?;
     let toolchain = Toolchain::ensure(workspace)?;
@@ -68,7 +68,7 @@ pub fn run(workspace: &Workspace, arguments: &GradeArguments) -> Result<u8> {
     Ok(u8::from(!good))
 }
 
-/// The machine that xv6 expects.
+/// Returns the machine that xv6 expects.
 fn machine(kernel: &Path, harts: u8) -> Result<Machine> {
     let mut machine = Machine::new(kernel);
     machine.firmware = kernel::firmware(kernel::entry(kernel)?);

@@ -16,7 +16,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// A report on the kernel in a file.
+    /// Returns a report on the kernel in a file.
     pub fn new(path: &Path, entry: u64, json: bool) -> Self {
         Self {
             kernel: vec![
@@ -79,7 +79,7 @@ impl Report {
     }
 }
 
-/// A test as lines: how it went, and below that why.
+/// Returns a test as lines: how it went, and below that why.
 fn lines(graded: &Graded) -> Vec<String> {
     let Graded {
         suite,
@@ -118,7 +118,7 @@ fn lines(graded: &Graded) -> Vec<String> {
     lines
 }
 
-/// A test as JSON.
+/// Returns a test as JSON.
 fn object(graded: &Graded) -> Json {
     let text = |text: &str| Json::Text(text.to_owned());
     let mut members = vec![

@@ -25,7 +25,7 @@ const HARTS: u8 = 2;
 /// No test of ours is silent for so long, even on a busy host.
 const STALL: Duration = Duration::from_secs(40);
 
-/// Grades all of them; 1 if one did not do as it must.
+/// Grades all of them. Returns 1 if one did not do as it must.
 pub fn run(workspace: &Workspace, toolchain: &Toolchain, filter: Option<&str>) -> Result<u8> {
     ensure_cross_compiler()?;
     let begin = Instant::now();
@@ -86,7 +86,7 @@ pub fn run(workspace: &Workspace, toolchain: &Toolchain, filter: Option<&str>) -
     Ok(u8::from(stand_in.is_err() || !good || caught < all))
 }
 
-/// Whether one of our kernels passes a test of `cowtest`.
+/// Returns whether one of our kernels passes a test of `cowtest`.
 pub fn passes(workspace: &Workspace, kernel: &Path, image: &[u8], test: &str) -> Result<bool> {
     let machine = super::machine(kernel, HARTS)?;
     let graded = Grader::new(workspace, machine, image, STALL).run(
@@ -118,7 +118,7 @@ fn line(verdict: &Result<()>, name: &str, begin: Instant, how: &str) {
     }
 }
 
-/// What went wrong, by verdict, and how many tests passed.
+/// Returns what went wrong, by verdict, and how many tests passed.
 fn summary(graded: &[Graded]) -> String {
     let mut parts = Vec::new();
     for verdict in ["failed", "hung", "panicked"] {

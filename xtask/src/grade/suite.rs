@@ -22,12 +22,12 @@ pub const USERTESTS: Suite = Suite {
 const TAIL: usize = 12;
 
 impl Suite {
-    /// The shell line that makes it name its tests: there is none of this name.
+    /// Returns the shell line that makes it name its tests: there is none of this name.
     pub fn list_command(self) -> String {
         format!("{} ?", self.program)
     }
 
-    /// The tests it named: the lines that begin with two spaces.
+    /// Returns the tests it named: the lines that begin with two spaces.
     pub fn listed(self, printed: &str) -> Vec<String> {
         printed
             .lines()
@@ -38,15 +38,15 @@ impl Suite {
             .collect()
     }
 
-    /// The shell line that runs one test.
+    /// Returns the shell line that runs one test.
     pub fn command(self, test: &str) -> String {
         format!("{} {test}", self.program)
     }
 }
 
-/// How a test went, by what its program printed and whether its status was 0. The status counts;
-/// the line `TEST: OK`, `TEST: FAILED: why` or `TEST: skipped (why)` explains it, if no other hart
-/// printed into it.
+/// Returns how a test went, by what its program printed and whether its status was 0. The status
+/// counts; the line `TEST: OK`, `TEST: FAILED: why` or `TEST: skipped (why)` explains it, if no
+/// other hart printed into it.
 pub fn judge(test: &str, printed: &str, status_is_zero: bool) -> Verdict {
     let line = format!(
         r"(?:^|[\r\n])(?:\$ )?(?:test )?{}: (?:(OK)|FAILED: ([^\r\n]*)|skipped \(([^\r\n]*)\))",
@@ -75,7 +75,7 @@ pub fn judge(test: &str, printed: &str, status_is_zero: bool) -> Verdict {
     })
 }
 
-/// The last lines of a console.
+/// Returns the last lines of a console.
 pub fn tail(printed: &str) -> String {
     let clean = printed.replace('\r', "");
     let lines: Vec<_> = clean.trim_end().lines().collect();

@@ -53,7 +53,7 @@ impl Failure {
 }
 
 impl Verdict {
-    /// Its name, as JSON has it.
+    /// Returns its name, as JSON has it.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Passed => "passed",
@@ -64,7 +64,7 @@ impl Verdict {
         }
     }
 
-    /// Whether it speaks against the kernel.
+    /// Returns whether it speaks against the kernel.
     pub fn is_bad(&self) -> bool {
         !matches!(self, Self::Passed | Self::Skipped(_))
     }
@@ -86,7 +86,7 @@ pub struct Graded {
 /// The ways a test can go, by [`Verdict::name`].
 const NAMES: [&str; 5] = ["passed", "failed", "hung", "panicked", "skipped"];
 
-/// How many tests went each way.
+/// Returns how many tests went each way.
 pub fn tally(all: &[Graded]) -> [(&'static str, usize); NAMES.len()] {
     NAMES.map(|name| {
         let like = |graded: &&Graded| graded.verdict.name() == name;

@@ -156,12 +156,12 @@ impl Page {
         found.map_or(NOTHING, |(_, value)| value)
     }
 
-    /// Whether a row says something.
+    /// Returns whether a row says something.
     fn says(&self, key: &str) -> bool {
         self.row(key) != NOTHING
     }
 
-    /// What stands in backquotes in a row.
+    /// Returns what stands in backquotes in a row.
     fn names(&self, key: &str) -> Vec<String> {
         self.row(key)
             .split('`')

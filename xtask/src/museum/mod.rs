@@ -48,8 +48,8 @@ impl Exhibit {
     }
 }
 
-/// Shows the mistakes whose names contain the filter; 1 if a test is missing, or passes or fails
-/// where it must not.
+/// Shows the mistakes whose names contain the filter. Returns 1 if a test is missing, or passes or
+/// fails where it must not.
 pub fn run(workspace: &Workspace, filter: Option<&str>) -> Result<u8> {
     let mut mistakes = all(workspace.root())?;
     mistakes.retain(|mistake| filter.is_none_or(|part| mistake.name.contains(part)));

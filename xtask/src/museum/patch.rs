@@ -106,7 +106,7 @@ impl Patch {
     }
 }
 
-/// The path in a `+++` line, without the `b/` and the time that some tools add.
+/// Returns the path in a `+++` line, without the `b/` and the time that some tools add.
 fn path_of(name: &str) -> Result<PathBuf> {
     let name = name.split('\t').next().unwrap_or(name);
     let path = Path::new(name.strip_prefix("b/").unwrap_or(name));
@@ -117,7 +117,7 @@ fn path_of(name: &str) -> Result<PathBuf> {
     Ok(path.to_owned())
 }
 
-/// The index of the first line and the two lengths in `@@ -12,7 +12,9 @@`.
+/// Returns the index of the first line and the two lengths in `@@ -12,7 +12,9 @@`.
 fn ranges_of(header: &str) -> Option<(usize, usize, usize)> {
     let mut words = header.split(' ').skip(1);
     let range = |word: &str, sign: char| -> Option<(usize, usize)> {
@@ -130,7 +130,8 @@ fn ranges_of(header: &str) -> Option<(usize, usize, usize)> {
     Some((start.saturating_sub(1), old, new))
 }
 
-/// The mark of a hunk's line and its text. An editor may have taken the space of an empty line.
+/// Returns the mark of a hunk's line and its text. An editor may have taken the space of an empty
+/// line.
 fn marked(line: &str) -> Result<(Mark, &str)> {
     let mark = match line.chars().next() {
         None => return Ok((Mark::Context, "")),
@@ -143,7 +144,7 @@ fn marked(line: &str) -> Result<(Mark, &str)> {
 }
 
 impl Mark {
-    /// How many lines it stands for on the old and on the new side.
+    /// Returns how many lines it stands for on the old and on the new side.
     fn sides(self) -> (usize, usize) {
         match self {
             Self::Context => (1, 1),
@@ -193,7 +194,7 @@ impl FilePatch {
 }
 
 impl Hunk {
-    /// The line of the file by which a person finds the place.
+    /// Returns the line of the file by which a person finds the place.
     fn landmark(&self) -> &str {
         let of = |mark| self.lines.iter().find(move |line| line.mark == mark);
         of(Mark::Removed)
@@ -208,7 +209,7 @@ impl Hunk {
             .map_or("", |line| &line.text)
     }
 
-    /// How many lines of context stand at both ends.
+    /// Returns how many lines of context stand at both ends.
     fn context(&self) -> (usize, usize) {
         let context = |line: &&Line| line.mark == Mark::Context;
         let before = self.lines.iter().take_while(context).count();
@@ -216,7 +217,7 @@ impl Hunk {
         (before, after)
     }
 
-    /// The lines without some of the context at both ends.
+    /// Returns the lines without some of the context at both ends.
     fn without(&self, cut: (usize, usize)) -> &[Line] {
         &self.lines[cut.0..self.lines.len() - cut.1]
     }

@@ -61,7 +61,7 @@ impl Tests {
         Ok(Self { program })
     }
 
-    /// The names of the tests that are a mistake's own.
+    /// Returns the names of the tests that are a mistake's own.
     fn named_after(&self, mistake: &Mistake) -> Result<Vec<String>> {
         let listed = run_bounded(
             Command::new(&self.program).args(["--list", "--format", "terse"]),
@@ -71,7 +71,7 @@ impl Tests {
         Ok(named(&listed.output, mistake.number))
     }
 
-    /// Those of the tests that pass.
+    /// Returns those of the tests that pass.
     fn passing(&self, tests: &[String]) -> Result<Vec<String>> {
         let mut command = Command::new(&self.program);
         command
@@ -82,7 +82,7 @@ impl Tests {
     }
 }
 
-/// The tests, among those the harness lists, that are named after a mistake's number.
+/// Returns the tests, among those the harness lists, that are named after a mistake's number.
 fn named(list: &str, number: u8) -> Vec<String> {
     let prefix = format!("mistake_{number:02}_");
     list.lines()
@@ -96,7 +96,7 @@ fn named(list: &str, number: u8) -> Vec<String> {
         .collect()
 }
 
-/// The tests that ended with `ok`: not one that took the whole program with it.
+/// Returns the tests that ended with `ok`: not one that took the whole program with it.
 fn passed(output: &str) -> Vec<String> {
     output
         .lines()

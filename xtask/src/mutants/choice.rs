@@ -22,7 +22,8 @@ impl Shard {
         Ok(Self { index, count })
     }
 
-    /// The items of this part: every so many-th, so that no part has one file's mutants alone.
+    /// Returns the items of this part: every so many-th, so that no part has one file's mutants
+    /// alone.
     pub fn of(self, all: &[String]) -> Vec<String> {
         all.iter()
             .skip(self.index)

@@ -39,7 +39,7 @@ const RAN: [i32; 3] = [0, 2, 3];
 /// Its exit code if the tests fail without any mutant.
 const BASELINE_FAILED: i32 = 4;
 
-/// Makes the mutants the arguments ask for; 1 if too many live.
+/// Makes the mutants the arguments ask for. Returns 1 if too many live.
 pub fn run(workspace: &Workspace, arguments: &MutantsArguments) -> Result<u8> {
     let program = ensure_cargo_mutants(workspace)?;
     let all = list(workspace, &program)?;
@@ -61,7 +61,7 @@ pub fn run(workspace: &Workspace, arguments: &MutantsArguments) -> Result<u8> {
     Ok(u8::from(!tally.reaches(NEEDED)))
 }
 
-/// The names of all mutants that the settings leave in.
+/// Returns the names of all mutants that the settings leave in.
 fn list(workspace: &Workspace, program: &Path) -> Result<Vec<String>> {
     let mut command = Command::new(program);
     command
@@ -77,7 +77,7 @@ fn list(workspace: &Workspace, program: &Path) -> Result<Vec<String>> {
     Ok(listed.output.lines().map(str::to_owned).collect())
 }
 
-/// Makes the mutants; the folder with what came of them.
+/// Makes the mutants. Returns the folder with what came of them.
 fn make(workspace: &Workspace, program: &Path, chosen: &[String], jobs: u8) -> Result<PathBuf> {
     let output = workspace.target().join("mutants");
     std::fs::create_dir_all(&output)

@@ -49,7 +49,7 @@ impl Tally {
         self.caught + self.timeout
     }
 
-    /// Whether so many of a hundred viable mutants were noticed.
+    /// Returns whether so many of a hundred viable mutants were noticed.
     pub fn reaches(&self, percent: u64) -> bool {
         self.noticed() * 100 >= self.viable() * percent
     }

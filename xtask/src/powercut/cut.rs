@@ -110,7 +110,7 @@ fn ended(vm: &mut Vm) -> Result<()> {
     )
 }
 
-/// The last thing a console shows.
+/// Returns the last thing a console shows.
 pub fn last_line(console: &str) -> &str {
     console.trim_end().lines().last().unwrap_or_default()
 }

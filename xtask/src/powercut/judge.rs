@@ -82,7 +82,7 @@ pub fn cut_and_judge(site: &Site, plan: &Plan) -> Result<Findings, Failure> {
 }
 
 impl Fault {
-    /// The fault of one of the disks.
+    /// Returns the fault of one of the disks.
     fn on(self, which: &str) -> Self {
         let said = |text| format!("the disk {which}: {text}");
         match self {
@@ -93,7 +93,7 @@ impl Fault {
     }
 }
 
-/// What the disks must keep. A workload that complained is an error.
+/// Returns what the disks must keep. A workload that complained is an error.
 fn promised(plan: &Plan, remains: &Remains) -> Result<Option<Promised>> {
     let complaint = remains
         .console

@@ -25,7 +25,7 @@ pub enum InProgress {
 }
 
 impl Promised {
-    /// What the console of a guest promises.
+    /// Returns what the console of a guest promises.
     pub fn read(seed: u64, console: &str) -> Result<Self> {
         let line = Regex::new(&format!(r"(?m)^{DONE}([0-9]+)\r?\n"))?;
         let done = match line.captures_iter(console).last() {
@@ -49,7 +49,7 @@ impl Promised {
         }
     }
 
-    /// How many calls had returned.
+    /// Returns how many calls had returned.
     pub fn calls(&self) -> u64 {
         self.done
     }
@@ -83,8 +83,8 @@ impl Promised {
         }
     }
 
-    /// How many bytes of the call in progress, if it is a write, can be on the disk; of one by
-    /// stores, whole pages.
+    /// Returns how many bytes of the call in progress, if it is a write, can be on the disk; of one
+    /// by stores, whole pages.
     fn part_written(&self, found: &Tree) -> usize {
         let Call::Write {
             way,
@@ -152,7 +152,7 @@ mod tests {
 
     const SEED: u64 = 5;
 
-    /// The trees after each of the first calls of a seed.
+    /// Returns the trees after each of the first calls of a seed.
     fn trees(count: u64) -> Vec<Tree> {
         let tree = |done| Promised::new(SEED, done).before.tree();
         (0..=count).map(tree).collect()

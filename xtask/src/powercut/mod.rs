@@ -44,7 +44,7 @@ const AT_ONCE: usize = 2;
 /// A line of progress is printed after so many cuts.
 const PROGRESS: usize = 20;
 
-/// Makes the cuts the arguments ask for; 1 if any of them did harm.
+/// Makes the cuts the arguments ask for. Returns 1 if any of them did harm.
 pub fn run(workspace: &Workspace, arguments: &PowercutArguments) -> Result<u8> {
     ensure_emulator()?;
     let guests = build::guests(workspace, &Toolchain::ensure(workspace)?)?;
@@ -73,7 +73,7 @@ pub struct Site<'a> {
 }
 
 impl<'a> Site<'a> {
-    /// A machine with our kernel and a disk with our programs.
+    /// Returns a machine with our kernel and a disk with our programs.
     pub fn new(
         workspace: &'a Workspace,
         guests: &Guests,

@@ -110,7 +110,7 @@ impl Plan {
         }
     }
 
-    /// The shell line of the workload.
+    /// Returns the shell line of the workload.
     pub fn line(&self) -> String {
         match self.workload {
             Workload::Promises => format!("promises {}", self.seed),
@@ -120,7 +120,7 @@ impl Plan {
         }
     }
 
-    /// What the first output of the workload begins with.
+    /// Returns what the first output of the workload begins with.
     pub fn first_output(&self) -> String {
         match self.workload {
             Workload::Promises => promises::STARTED.to_owned(),

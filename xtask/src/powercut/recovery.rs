@@ -34,7 +34,7 @@ pub fn mount(disk: MemoryDisk) -> Result<FileSystem<MemoryDisk>> {
     FileSystem::mount(disk, CACHE_BLOCKS).context("it cannot be mounted")
 }
 
-/// Boots from a disk and powers off; what is on it then.
+/// Boots from a disk and powers off. Returns what is on it then.
 fn boot(site: &Site, disk: &[u8]) -> Result<MemoryDisk> {
     const SIGN: &str = "recovered";
     let path = image::write_temporary(site.workspace, disk)?;

@@ -40,22 +40,22 @@ impl Tally {
         self.failures.last().cloned()
     }
 
-    /// How many cuts have been made.
+    /// Returns how many cuts have been made.
     pub fn cuts(&self) -> usize {
         self.cuts
     }
 
-    /// A line for each cut that did harm.
+    /// Returns a line for each cut that did harm.
     pub fn failures(&self) -> &[String] {
         &self.failures
     }
 
-    /// Whether any cut did harm, or could not be made.
+    /// Returns whether any cut did harm, or could not be made.
     pub fn is_harmed(&self) -> bool {
         !self.failures.is_empty()
     }
 
-    /// What the cuts met that they must survive: figures that show what was tried.
+    /// Returns what the cuts met that they must survive: figures that show what was tried.
     pub fn circumstances(&self) -> String {
         let Findings {
             calls,
@@ -71,7 +71,7 @@ impl Tally {
         )
     }
 
-    /// The count in one line.
+    /// Returns the count in one line.
     pub fn summary(&self) -> String {
         let mut summary = format!(
             "powercut: {} cuts, {} lost promises, {} inconsistencies",

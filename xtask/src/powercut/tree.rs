@@ -71,7 +71,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// The inode at a path below the root, what it is, and its bytes.
+    /// Returns the inode at a path below the root, what it is, and its bytes.
     fn look(&mut self, path: &str) -> Result<(u32, FileKind, Vec<u8>)> {
         let full = format!("{}/{path}", self.root);
         let failed = || format!("cannot read {full}");

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-/// A folder of this project in the cache; it need not exist.
+/// Returns a folder of this project in the cache; it need not exist.
 pub fn folder(name: &str) -> Result<PathBuf> {
     let cache = cache(env::var_os("XDG_CACHE_HOME"), env::var_os("HOME"));
     let cache = cache.context("neither XDG_CACHE_HOME nor HOME names a folder")?;

@@ -8,12 +8,12 @@ use crate::process::run_bounded;
 
 const QUERY_LIMIT: Duration = Duration::from_secs(30);
 
-/// The folder a compiler is installed in.
+/// Returns the folder a compiler is installed in.
 pub fn sysroot(rustc: &str) -> Option<PathBuf> {
     ask(rustc, &["--print", "sysroot"]).map(|answer| PathBuf::from(answer.trim()))
 }
 
-/// A program that came with the compiler on PATH.
+/// Returns a program that came with the compiler on PATH.
 pub fn companion(name: &str) -> Option<PathBuf> {
     let path = sysroot("rustc")?
         .join("lib/rustlib")
@@ -23,17 +23,17 @@ pub fn companion(name: &str) -> Option<PathBuf> {
     path.exists().then_some(path)
 }
 
-/// The target it compiles for by itself.
+/// Returns the target it compiles for by itself.
 pub fn host() -> Option<String> {
     detail("host")
 }
 
-/// The major version of the LLVM in the compiler on PATH.
+/// Returns the major version of the LLVM in the compiler on PATH.
 pub fn llvm_major() -> Option<u32> {
     detail("LLVM version")?.split('.').next()?.parse().ok()
 }
 
-/// A line of what `rustc -vV` says.
+/// Returns a line of what `rustc -vV` says.
 fn detail(key: &str) -> Option<String> {
     find(&ask("rustc", &["-vV"])?, key).map(str::to_owned)
 }

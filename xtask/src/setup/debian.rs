@@ -72,7 +72,7 @@ pub fn ensure() -> Result<Compiler> {
 }
 
 impl Compiler {
-    /// A bare cargo command; what the linker wants is added to the flags.
+    /// Returns a bare cargo command; what the linker wants is added to the flags.
     pub fn cargo(&self, flags: &mut Vec<String>) -> Command {
         flags.push(format!("-Clinker={}", self.linker.display()));
         flags.push("-Clinker-flavor=ld.lld".to_owned());
@@ -94,7 +94,7 @@ impl Compiler {
         command.env("PATH", path);
     }
 
-    /// What makes cargo build the library too.
+    /// Returns what makes cargo build the library too.
     pub fn build_std_arguments(&self) -> [&'static str; 2] {
         [
             "-Zbuild-std=core,alloc,compiler_builtins",
@@ -116,7 +116,7 @@ impl Compiler {
     }
 }
 
-/// The version of Debian's compiler if all three parts are there and new enough.
+/// Returns the version of Debian's compiler if all three parts are there and new enough.
 fn compiler() -> Option<Version> {
     let version = Version::find(&version_line(RUSTC)?)?;
     let source = sysroot(RUSTC)?.join("lib/rustlib/src/rust/library/Cargo.lock");
@@ -147,7 +147,7 @@ fn new_enough(package: &str) -> bool {
         .is_some_and(|version| version >= NEEDED)
 }
 
-/// The linker of the rustc on PATH, or else a package's.
+/// Returns the linker of the rustc on PATH, or else a package's.
 fn find_linker() -> Option<PathBuf> {
     companion("rust-lld").or_else(|| {
         LINKERS

@@ -69,7 +69,7 @@ impl Shortfall {
         }
     }
 
-    /// Tells people; the exit code. What one command cures comes last, where it is seen.
+    /// Tells people. Returns the exit code. What one command cures comes last, where it is seen.
     fn tell(self) -> u8 {
         let complete = self.missing.is_none() && self.failures.is_empty();
         for failure in self.failures {

@@ -19,7 +19,8 @@ const VERSION: &str = "27.1.0";
 const LIMIT: Duration = Duration::from_secs(3600);
 const VERSION_LIMIT: Duration = Duration::from_secs(30);
 
-/// The program: the one on PATH, or else one of our own in the target folder, built if it is missing.
+/// Returns the program: the one on PATH, or else one of our own in the target folder, built if it
+/// is missing.
 pub fn ensure_cargo_mutants(workspace: &Workspace) -> Result<PathBuf> {
     if is_there(NAME) {
         return Ok(PathBuf::from(NAME));

@@ -29,12 +29,12 @@ const QUERY_LIMIT: Duration = Duration::from_secs(30);
 /// Options that have apt use the person's own lists, if [`refresh`] had to fetch some.
 static OWN_LISTS: OnceLock<Vec<String>> = OnceLock::new();
 
-/// The version of `package` that would be installed, if any.
+/// Returns the version of `package` that would be installed, if any.
 pub fn candidate(package: &str) -> Option<String> {
     parse_candidate(&policy(&[package])?)
 }
 
-/// What apt knows of packages or, without any, of its lists.
+/// Returns what apt knows of packages or, without any, of its lists.
 fn policy(packages: &[&str]) -> Option<String> {
     let mut query = Command::new("apt-cache");
     query
@@ -58,12 +58,13 @@ fn parse_candidate(policy: &str) -> Option<String> {
         .map(str::to_owned)
 }
 
-/// Whether apt knows of no archive at all, as in a new container.
+/// Returns whether apt knows of no archive at all, as in a new container.
 fn lists_are_empty() -> bool {
     policy(&[]).is_none_or(|policy| !policy.lines().any(names_archive))
 }
 
-/// Whether a line of the policy is one such as `500 http://... bookworm/main amd64 Packages`.
+/// Returns whether a line of the policy is one such as
+/// `500 http://... bookworm/main amd64 Packages`.
 fn names_archive(line: &str) -> bool {
     line.trim_end().ends_with(" Packages")
 }
@@ -165,7 +166,7 @@ pub fn download(packages: &[&str], archives: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Whether the system has apt.
+/// Returns whether the system has apt.
 fn is_there() -> bool {
     is_on_path("apt-get")
 }

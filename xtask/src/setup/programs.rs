@@ -42,13 +42,13 @@ fn ensure(program: &str, package: &str, why: &str) -> Result<String> {
     }
 }
 
-/// Whether one of the folders of PATH has a file of this name.
+/// Returns whether one of the folders of PATH has a file of this name.
 pub fn is_on_path(program: &str) -> bool {
     env::var_os("PATH")
         .is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(program).is_file()))
 }
 
-/// The first line a program prints when asked for its version; none if it cannot be run.
+/// Returns the first line a program prints when asked for its version; none if it cannot be run.
 pub fn version_line(program: impl AsRef<OsStr>) -> Option<String> {
     let asked = run_bounded(Command::new(program).arg("--version"), VERSION_LIMIT).ok()?;
     if !asked.success() {
@@ -67,7 +67,7 @@ pub struct Version {
 }
 
 impl Version {
-    /// The first `N.N` in a text such as `QEMU emulator version 7.2.22 (Debian ...)`.
+    /// Returns the first `N.N` in a text such as `QEMU emulator version 7.2.22 (Debian ...)`.
     pub fn find(text: &str) -> Option<Self> {
         text.split(|c: char| !(c.is_ascii_digit() || c == '.'))
             .find_map(|word| {

@@ -26,7 +26,7 @@ const EMULATOR_PACKAGES: [&str; 2] = ["qemu-system-riscv", "qemu-system-misc"];
 /// Which emulator [`ensure_emulator`] chose.
 static CHOSEN: OnceLock<PathBuf> = OnceLock::new();
 
-/// The emulator to start: what [`ensure_emulator`] chose, or its plain name before that.
+/// Returns the emulator to start: what [`ensure_emulator`] chose, or its plain name before that.
 pub fn emulator() -> &'static Path {
     CHOSEN.get().map_or(Path::new(EMULATOR), PathBuf::as_path)
 }

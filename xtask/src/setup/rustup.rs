@@ -44,7 +44,7 @@ pub fn forget_failure(workspace: &Workspace) {
     let _ = fs::remove_file(failure_note(workspace));
 }
 
-/// Whether there is a rustup.
+/// Returns whether there is a rustup.
 pub fn is_there() -> bool {
     is_on_path("rustup")
 }

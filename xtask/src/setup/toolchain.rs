@@ -76,7 +76,7 @@ impl Toolchain {
         }
     }
 
-    /// The same compiler with a target folder of its own, for builds with other settings.
+    /// Returns the same compiler with a target folder of its own, for builds with other settings.
     pub fn apart(&self, name: &str) -> Self {
         Self {
             route: self.route.clone(),
@@ -84,7 +84,7 @@ impl Toolchain {
         }
     }
 
-    /// A cargo command for the guest target. Its arguments, up to any `--`, are complete.
+    /// Returns a cargo command for the guest target. Its arguments, up to any `--`, are complete.
     pub fn cargo(&self, workspace: &Workspace, subcommand: &[&str]) -> Command {
         let mut flags: Vec<String> = COMMON_FLAGS.map(str::to_owned).to_vec();
         let mut command = match &self.route {
@@ -119,8 +119,9 @@ impl Toolchain {
     }
 }
 
-/// The error if no way leads to a compiler. Its last lines are the likeliest cure: with a rustup,
-/// to let that fetch the target, whether it failed now or a while ago; else what Debian's way needs.
+/// Returns the error if no way leads to a compiler. Its last lines are the likeliest cure: with a
+/// rustup, to let that fetch the target, whether it failed now or a while ago; else what Debian's
+/// way needs.
 fn no_compiler(reason: &str, rustup_is_there: bool, debian: Error) -> Error {
     if rustup_is_there {
         return anyhow!(
@@ -172,7 +173,7 @@ fn belongs_to_outer_cargo(name: &str) -> bool {
     EXACT.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// The release of the compiler on PATH if it has the guest target.
+/// Returns the release of the compiler on PATH if it has the guest target.
 fn installed() -> Result<Option<String>> {
     let asked = run_bounded(
         Command::new("rustc").args(["--print", "target-libdir", "--target", GUEST_TARGET]),

@@ -20,7 +20,7 @@ use crate::process::run_bounded;
 /// For unpacking one package; the largest has some 250 MB in it.
 const UNPACK_LIMIT: Duration = Duration::from_secs(120);
 
-/// The start script of what was unpacked, if it was.
+/// Returns the start script of what was unpacked, if it was.
 pub fn find(program: &str) -> Option<PathBuf> {
     let start = folder().ok()?.join(program);
     start.exists().then_some(start)
@@ -95,9 +95,9 @@ fn put_in_place(new: &Path, folder: &Path) -> Result<()> {
     }
 }
 
-/// A script that becomes the program, with the unpacked libraries before the system's, and the
-/// unpacked data before what was built into it: Debian 13's looks in fixed folders only. The script
-/// finds all of it beside itself, so no name of a folder needs quoting.
+/// Returns a script that becomes the program, with the unpacked libraries before the system's, and
+/// the unpacked data before what was built into it: Debian 13's looks in fixed folders only. The
+/// script finds all of it beside itself, so no name of a folder needs quoting.
 fn start_script(program: &str, architecture: &str) -> String {
     format!(
         r#"#!/bin/sh
@@ -110,7 +110,7 @@ exec "$system/usr/bin/{program}" -L "$system/usr/share/qemu" "$@"
     )
 }
 
-/// Where the emulator is unpacked.
+/// Returns where the emulator is unpacked.
 pub fn folder() -> Result<PathBuf> {
     cache::folder("emulator")
 }

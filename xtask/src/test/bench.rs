@@ -58,7 +58,7 @@ pub fn run(runner: &Runner, report: &Report) {
     report.note(table);
 }
 
-/// The figure in a line `bench PATH FIGURE instructions`.
+/// Returns the figure in a line `bench PATH FIGURE instructions`.
 fn figure(console: &str, path: &str) -> Option<u64> {
     let line = Regex::new(&format!(r"(?m)^bench {path} ([0-9]+) instructions$")).ok()?;
     line.captures(console)?[1].parse().ok()

@@ -91,12 +91,12 @@ pub enum DiskCheck {
 }
 
 impl Case {
-    /// A shell line that must end with status 0, on one hart and 128 MiB.
+    /// Returns a shell line that must end with status 0, on one hart and 128 MiB.
     pub fn line(name: impl Into<String>, line: impl Into<String>) -> Self {
         Self::new(name, Action::Line(line.into()), End::Status(0))
     }
 
-    /// A conversation with the shell.
+    /// Returns a conversation with the shell.
     pub fn talk(name: impl Into<String>, steps: Vec<Step>) -> Self {
         Self::new(name, Action::Talk(steps), End::Stopped)
     }

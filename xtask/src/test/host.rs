@@ -166,8 +166,8 @@ impl Suite {
         Ok(())
     }
 
-    /// Runs tests one after another and reports those that pass as they do; what came of each, and
-    /// what else was printed.
+    /// Runs tests one after another and reports those that pass as they do. Returns what came of
+    /// each, and what else was printed.
     fn run_tests(&self, chosen: &[String], report: &Report) -> Result<(Vec<TestResult>, String)> {
         let mut child = self
             .command()
@@ -250,7 +250,7 @@ fn test_line(line: &str) -> Option<(&str, bool)> {
     Some((test, verdict == "ok"))
 }
 
-/// The part of the output that explains one failure; all of it if there is none.
+/// Returns the part of the output that explains one failure; all of it if there is none.
 fn explanation(output: &str, test: &str) -> String {
     let head = format!("---- {test} stdout ----");
     let Some((_, after)) = output.split_once(&head) else {

@@ -70,7 +70,7 @@ const LIES: [(&str, Change); 16] = [
     }),
 ];
 
-/// The lying programs.
+/// Returns the lying programs.
 pub fn all() -> Vec<Extra> {
     LIES.iter()
         .map(|(name, change)| {
@@ -91,7 +91,7 @@ pub fn all() -> Vec<Extra> {
         .collect()
 }
 
-/// The names of those that exec must refuse.
+/// Returns the names of those that exec must refuse.
 pub fn names() -> impl Iterator<Item = &'static str> {
     LIES.iter().map(|(name, _)| *name)
 }
@@ -110,7 +110,7 @@ fn outside_entry() -> Extra {
     }
 }
 
-/// A program of one segment that exits with status 0.
+/// Returns a program of one segment that exits with status 0.
 fn honest() -> Vec<u8> {
     // li a0, 0; li a7, 2 (exit); ecall
     const CODE: [u32; 3] = [0x0000_0513, 0x0020_0893, 0x0000_0073];

@@ -37,13 +37,13 @@ const GRADE: &str = "guest grade: a stand-in kernel";
 pub struct Filter<'a>(Option<&'a str>);
 
 impl Filter<'_> {
-    /// Whether a test of this name is to run.
+    /// Returns whether a test of this name is to run.
     pub fn admits(&self, name: &str) -> bool {
         self.0.is_none_or(|part| name.contains(part))
     }
 }
 
-/// Runs the tests whose names contain the filter; 1 if any failed.
+/// Runs the tests whose names contain the filter. Returns 1 if any failed.
 pub fn run(workspace: &Workspace, filter: Option<&str>) -> Result<u8> {
     let filter = Filter(filter);
     ensure_emulator()?;

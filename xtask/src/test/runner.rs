@@ -40,7 +40,7 @@ pub struct Runner<'a> {
 }
 
 impl<'a> Runner<'a> {
-    /// A runner whose disks hold the programs of the guests and these files.
+    /// Returns a runner whose disks hold the programs of the guests and these files.
     pub fn new(workspace: &'a Workspace, guests: Guests, extras: Vec<Extra>) -> Self {
         Self {
             workspace,
@@ -155,7 +155,7 @@ impl<'a> Runner<'a> {
         Ok(image)
     }
 
-    /// The disk of a course, made when first asked for.
+    /// Returns the disk of a course, made when first asked for.
     fn course(&self, course: Course) -> Result<Arc<Vec<u8>>> {
         let mut courses = self.courses.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(image) = courses.get(&course) {
@@ -217,7 +217,7 @@ fn judge(case: &Case, outcome: Option<&Outcome>, console: &str) -> Result<()> {
     Ok(())
 }
 
-/// A console as a person sees it: without the firmware's greeting.
+/// Returns a console as a person sees it: without the firmware's greeting.
 fn shown(transcript: &[u8]) -> String {
     let mut curtain = Curtain::default();
     let mut shown = curtain.pass(transcript);
@@ -225,7 +225,7 @@ fn shown(transcript: &[u8]) -> String {
     String::from_utf8_lossy(&shown).replace('\r', "")
 }
 
-/// A pattern in which `^` and `$` mean lines.
+/// Returns a pattern in which `^` and `$` mean lines.
 fn multiline(pattern: &str) -> Result<Regex> {
     Ok(Regex::new(&format!("(?m){pattern}"))?)
 }

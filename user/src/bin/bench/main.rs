@@ -37,7 +37,7 @@ enum Counter {
 }
 
 impl Counter {
-    /// The `instret` register if programs may read it, which a child finds out.
+    /// Returns the `instret` register if programs may read it, which a child finds out.
     fn choose() -> Result<Self> {
         match process::fork()? {
             Fork::Child => {
@@ -59,7 +59,7 @@ impl Counter {
         }
     }
 
-    /// What `work` costs.
+    /// Returns what `work` costs.
     #[inline(always)]
     fn cost(self, work: impl FnOnce()) -> u64 {
         let start = self.now();
@@ -99,7 +99,7 @@ fn report(name: &str, value: u64) {
     println!("bench {name} {value} instructions");
 }
 
-/// The least of several tries.
+/// Returns the least of several tries.
 fn least(mut attempt: impl FnMut() -> Result<u64>) -> Result<u64> {
     let mut least = u64::MAX;
     for _ in 0..TRIES {
@@ -147,12 +147,13 @@ fn touch(region: &Region) {
     }
 }
 
-/// What each page of the first `work` costs more than one of the second, which finds all done.
+/// Returns what each page of the first `work` costs more than one of the second, which finds all
+/// done.
 fn per_page(first: u64, second: u64) -> u64 {
     first.saturating_sub(second) / PAGES as u64
 }
 
-/// What fork costs a process of this many resident pages until it returns, and with the
+/// Returns what fork costs a process of this many resident pages until it returns, and with the
 /// child's end and the wait for it.
 fn fork(counter: Counter, pages: usize) -> Result<(u64, u64)> {
     let region = Region::new(pages, Promise::Eager)?;

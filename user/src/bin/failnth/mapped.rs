@@ -66,7 +66,7 @@ fn remove(file: Fd) -> Result<()> {
     file::unlink(FILE)
 }
 
-/// What `read` finds first in it.
+/// Returns what `read` finds first in it.
 fn first_word() -> Result<u64> {
     let file = Fd::open(FILE, OpenFlags::READ_ONLY)?;
     let mut word = [0; size_of::<u64>()];

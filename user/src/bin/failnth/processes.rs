@@ -47,7 +47,7 @@ fn fork(trial: &Trial, mode: ForkMode) -> Outcome<Ended> {
     Ok(ended)
 }
 
-/// A child that exits with what `body` gives.
+/// Returns a child that exits with what `body` gives.
 fn child(body: impl FnOnce() -> i32) -> Result<Pid> {
     match process::fork()? {
         Fork::Parent(pid) => Ok(pid),

@@ -24,7 +24,7 @@ pub enum Ended {
 pub const DIFFERENT: i32 = 3;
 
 impl Ended {
-    /// How a process that exited with `status` had ended its try.
+    /// Returns how a process that exited with `status` had ended its try.
     pub fn from_status(status: i32) -> Option<Self> {
         [Self::Through, Self::Managed, Self::Refused]
             .into_iter()
@@ -45,12 +45,12 @@ impl Device {
         Ok(device)
     }
 
-    /// The device that a parent opened as this descriptor.
+    /// Returns the device that a parent opened as this descriptor.
     pub fn inherited(number: i32) -> Self {
         Self(Fd(number))
     }
 
-    /// The number of its descriptor, which an exec keeps.
+    /// Returns the number of its descriptor, which an exec keeps.
     pub fn number(self) -> i32 {
         self.0.0
     }
@@ -68,7 +68,7 @@ impl Device {
         self.0.write(&digits[start..]).map(drop)
     }
 
-    /// How many allocations are left before one fails; 0 if one has, or none will.
+    /// Returns how many allocations are left before one fails; 0 if one has, or none will.
     pub fn left(self) -> Result<u32> {
         let mut line = [0; 16];
         let count = self.0.read(&mut line)?;
@@ -84,12 +84,12 @@ pub struct Trial {
 }
 
 impl Trial {
-    /// The `nth` from when it begins, which is not 0.
+    /// Returns the `nth` from when it begins, which is not 0.
     pub fn new(device: Device, nth: u32) -> Self {
         Self { device, nth }
     }
 
-    /// What makes it fail.
+    /// Returns what makes it fail.
     pub fn device(&self) -> Device {
         self.device
     }
@@ -120,7 +120,7 @@ impl Trial {
     }
 }
 
-/// The number that the next descriptor will have.
+/// Returns the number that the next descriptor will have.
 fn lowest_descriptor() -> Result<i32> {
     let copy = Fd::OUTPUT.duplicate()?;
     copy.close()?;

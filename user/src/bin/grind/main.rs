@@ -41,7 +41,7 @@ enum Amount {
 }
 
 impl Amount {
-    /// What `text` says, from now on.
+    /// Returns what `text` says, from now on.
     fn parse(text: &CStr) -> Option<Self> {
         let text = text.to_str().ok()?;
         match text.strip_suffix('s') {

@@ -9,7 +9,7 @@ use user::{eprintln, file, process};
 /// A built-in command: the shell and the command's words, its name first; its status.
 pub type Builtin = fn(&Shell, &[CString]) -> i32;
 
-/// The built-in command of this name, if there is one.
+/// Returns the built-in command of this name, if there is one.
 pub fn named(name: &CStr) -> Option<Builtin> {
     match name.to_bytes() {
         b"cd" => Some(change_directory),

@@ -111,7 +111,7 @@ impl Shell {
         }
     }
 
-    /// Runs commands connected by pipes and waits for all; the status of the last.
+    /// Runs commands connected by pipes and waits for all. Returns the status of the last.
     fn run_connected(&mut self, commands: &[Command]) -> i32 {
         let mut pids = Vec::new();
         let mut input = None;
@@ -158,7 +158,7 @@ impl Shell {
         }
     }
 
-    /// Runs a command in this process, which was made for it; what it is to exit with.
+    /// Runs a command in this process, which was made for it. Returns what it is to exit with.
     fn run_here(&mut self, command: &Command) -> i32 {
         if redirect::apply(self, &command.redirections).is_err() {
             return FAILURE;
@@ -176,7 +176,7 @@ impl Shell {
         }
     }
 
-    /// The words of a command, expanded; `None` for a group.
+    /// Returns the words of a command, expanded; `None` for a group.
     fn words(&self, command: &Command) -> Option<Vec<CString>> {
         match &command.action {
             Action::Program(words) => Some(words.iter().map(|word| self.expand(word)).collect()),
@@ -184,7 +184,7 @@ impl Shell {
         }
     }
 
-    /// A word as programs see it.
+    /// Returns a word as programs see it.
     pub fn expand(&self, word: &Word) -> CString {
         let mut bytes = Vec::new();
         for piece in &word.0 {
@@ -199,7 +199,7 @@ impl Shell {
     }
 }
 
-/// The built-in command that `words` begin with, if there is one.
+/// Returns the built-in command that `words` begin with, if there is one.
 fn built_in(words: &[CString]) -> Option<(Builtin, &[CString])> {
     let builtin = builtin::named(words.first()?)?;
     Some((builtin, words))

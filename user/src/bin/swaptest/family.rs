@@ -80,7 +80,7 @@ pub fn family(machine: Machine) -> Outcome {
 /// Who wrote the pages that all share; a member that rewrites some is its number.
 const SHARED: u64 = 100;
 
-/// The pages that a member rewrites.
+/// Returns the pages that a member rewrites.
 fn fifth(pages: usize, member: usize) -> Range<usize> {
     pages * member / MEMBERS..pages * (member + 1) / MEMBERS
 }

@@ -31,7 +31,7 @@ impl Machine {
         })
     }
 
-    /// The machine, if it has `times` as much swap as RAM, or what it lacks.
+    /// Returns the machine, if it has `times` as much swap as RAM, or what it lacks.
     pub fn with_swap(self, times: usize) -> Result<Self, &'static str> {
         match self.slots {
             0 => Err("this machine has no disk to swap to"),
@@ -106,7 +106,7 @@ impl Left {
     }
 }
 
-/// The pages of all processes that began before this one, and of this one.
+/// Returns the pages of all processes that began before this one, and of this one.
 fn living_pages() -> u64 {
     let pages = |pid| {
         // Most numbers are of processes that have ended.

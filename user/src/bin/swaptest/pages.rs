@@ -12,13 +12,14 @@ use user::testing::outcome::{Outcome, ensure};
 
 const WORDS: usize = PAGE_SIZE / size_of::<u64>();
 
-/// Where in a page the words are that are written: the first, the last, and one that is elsewhere
-/// in each page, so that a page that came back in part, or from another one's slot, shows.
+/// Returns where in a page the words are that are written: the first, the last, and one that is
+/// elsewhere in each page, so that a page that came back in part, or from another one's slot,
+/// shows.
 fn places(page: usize) -> [usize; 3] {
     [0, 1 + page % (WORDS - 2), WORDS - 1]
 }
 
-/// What is written there.
+/// Returns what is written there.
 fn word(page: usize, writer: u64) -> u64 {
     writer << 32 | page as u64
 }
@@ -65,7 +66,7 @@ pub fn push_out(region: &Region, machine: Machine) -> Outcome {
     Ok(())
 }
 
-/// How many pages of the region are in swap for process `pid`, 0 for this one.
+/// Returns how many pages of the region are in swap for process `pid`, 0 for this one.
 pub fn swapped(region: &Region, pid: Pid) -> user::Result<usize> {
     let mut count = 0;
     let mut chunk = [PageInfo::default(); 64];

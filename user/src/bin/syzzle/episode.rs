@@ -160,7 +160,7 @@ impl Fuzzer {
         unsafe { arch::system_call(number, arguments) };
     }
 
-    /// The number of a process.
+    /// Returns the number of a process.
     fn find(&self, process: Process) -> Pid {
         match process {
             Process::Nobody(pid) => pid,

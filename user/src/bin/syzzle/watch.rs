@@ -29,7 +29,7 @@ impl Registrar {
         Self(fd)
     }
 
-    /// The descriptor, which must not be used otherwise.
+    /// Returns the descriptor, which must not be used otherwise.
     pub fn descriptor(self) -> Fd {
         self.0
     }
@@ -92,7 +92,7 @@ impl Watched {
     }
 }
 
-/// Keeps watch until the end is announced; how many processes were killed.
+/// Keeps watch until the end is announced. Returns how many processes were killed.
 pub fn keep(records: Fd) -> Result<u64> {
     let mut watched = Watched {
         ring: [(0, 0); WATCHED],

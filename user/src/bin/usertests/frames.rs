@@ -16,7 +16,7 @@ const PATIENCE: u32 = 100;
 pub struct Frames(u64);
 
 impl Frames {
-    /// Those free now.
+    /// Returns those free now.
     pub fn now() -> Self {
         Self(match SystemCounters::now() {
             Ok(counters) if counters[MemCounter::SwapSlots] == 0 => counters.available(),
@@ -46,7 +46,8 @@ impl Frames {
     }
 }
 
-/// How many pages a child can reserve. It tells by its status, which needs nothing but `wait`.
+/// Returns how many pages a child can reserve. It tells by its status, which needs nothing but
+/// `wait`.
 pub fn reservable() -> u64 {
     // Or what the child copies would depend on what this process happens to have written before.
     touch_own_pages();

@@ -32,12 +32,12 @@ pub fn probe() {
     LAZY_BREAK.store(lazy.is_ok(), Ordering::Relaxed);
 }
 
-/// Whether this kernel keeps Cowslip's counters, and so all of its contract.
+/// Returns whether this kernel keeps Cowslip's counters, and so all of its contract.
 pub fn has_counters() -> bool {
     COUNTERS.load(Ordering::Relaxed)
 }
 
-/// Whether `sbrk` knows the lazy mode.
+/// Returns whether `sbrk` knows the lazy mode.
 pub fn has_lazy_break() -> bool {
     LAZY_BREAK.load(Ordering::Relaxed)
 }

@@ -40,7 +40,7 @@ pub fn remember_stack_page(arguments: u64) {
     STACK_PAGE.store(page, Ordering::Relaxed);
 }
 
-/// The first address of the stack page that exec made.
+/// Returns the first address of the stack page that exec made.
 pub fn stack_page() -> u64 {
     STACK_PAGE.load(Ordering::Relaxed)
 }
@@ -55,13 +55,13 @@ impl Lie {
         Ok(Self(user::memory::current_break()? + beyond))
     }
 
-    /// An address at or past the end of the user half.
+    /// Returns an address at or past the end of the user half.
     pub const fn beyond_user_half(address: u64) -> Self {
         assert!(address >= abi::USER_TOP, "an address of the user half");
         Self(address)
     }
 
-    /// The address.
+    /// Returns the address.
     pub fn address(self) -> u64 {
         self.0
     }

@@ -71,7 +71,7 @@ enum How {
 }
 
 impl How {
-    /// A link for one in `period` numbers.
+    /// Returns a link for one in `period` numbers.
     fn every(period: usize, number: usize) -> Self {
         if number % period == 1 {
             Self::Link

@@ -75,7 +75,7 @@ impl Plan {
         Some(plan)
     }
 
-    /// The tests of this plan: one that was named is run even if it is slow.
+    /// Returns the tests of this plan: one that was named is run even if it is slow.
     fn tests(&self) -> impl Iterator<Item = &'static Test> {
         let slow = self.slow || self.only.is_some();
         let only = self.only;
@@ -113,7 +113,7 @@ fn run(args: Args) -> i32 {
     }
 }
 
-/// Runs the tests of `plan`; whether all passed.
+/// Runs the tests of `plan`. Returns whether all passed.
 fn run_all(plan: &Plan) -> bool {
     let mut failed: [Option<&CStr>; LISTED] = [None; LISTED];
     let mut failures = 0;
@@ -140,8 +140,8 @@ fn run_all(plan: &Plan) -> bool {
     false
 }
 
-/// Runs a test and says how it went; whether it passed. `frames` are those that were free before,
-/// and become those that are free afterwards.
+/// Runs a test and says how it went. Returns whether it passed. `frames` are those that were free
+/// before, and become those that are free afterwards.
 fn run_one(test: &Test, frames: &mut Frames) -> bool {
     let name = Lossy::from(test.name);
     // Names the test if it hangs; the line with the result takes its place.

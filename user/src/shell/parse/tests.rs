@@ -4,7 +4,8 @@ use super::*;
 use crate::shell::{Direction, Piece, Word};
 use std::string::String;
 
-/// The list in a form short enough to compare: pieces of a word are joined, `$?` is `STATUS`.
+/// Returns the list in a form short enough to compare: pieces of a word are joined, `$?` is
+/// `STATUS`.
 fn show(list: &List) -> String {
     let chains = list.0.iter().map(|chain| {
         let mut text = show_pipeline(&chain.first);

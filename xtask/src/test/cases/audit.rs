@@ -6,7 +6,7 @@ use crate::launch::AUDIT;
 /// A leak that the kernel is asked to have, as an audit tells it.
 const LEAK: &str = r"frame 0x[0-9a-f]+ \(a page table\) has a count of 1, but 0 refer to it$";
 
-/// The tests.
+/// Returns the tests.
 pub fn cases() -> Vec<Case> {
     let mut cases = vec![
         Case::line("audit: a leak is told", "audit")

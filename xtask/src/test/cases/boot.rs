@@ -2,7 +2,7 @@
 
 use super::super::case::Case;
 
-/// The tests.
+/// Returns the tests.
 pub fn cases() -> Vec<Case> {
     let sizes = [(1, 24), (1, 128), (2, 128), (4, 128), (8, 128), (4, 8192)];
     sizes

@@ -9,7 +9,7 @@ use super::super::talk::Step::{self, Pause, Prompt, See, Type};
 
 const CTRL_C: &str = "\x03";
 
-/// The tests.
+/// Returns the tests.
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for course in Course::ALL {

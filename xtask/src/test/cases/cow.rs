@@ -3,7 +3,7 @@
 use super::super::case::{Case, End};
 use crate::cli::Fork;
 
-/// The tests.
+/// Returns the tests.
 pub fn cases() -> Vec<Case> {
     let machines = [(1, 128), (2, 128), (4, 128), (1, 64), (4, 64), (2, 1024)];
     let mut cases: Vec<_> = machines

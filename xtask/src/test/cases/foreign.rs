@@ -3,7 +3,7 @@
 use super::super::case::{Case, End};
 use crate::launch::{LAZY_SBRK, stack_pages};
 
-/// The tests.
+/// Returns the tests.
 pub fn cases() -> Vec<Case> {
     let mut cases = vec![
         Case::line(

@@ -8,12 +8,12 @@ const VECTOR: &str = "rv64,v=true,vlen=128";
 /// The numbers of harts that each is run at.
 const HARTS: [u8; 3] = [1, 2, 4];
 
-/// The tests.
+/// Returns the tests.
 pub fn cases() -> Vec<Case> {
     HARTS.into_iter().flat_map(at).collect()
 }
 
-/// The tests at so many harts.
+/// Returns the tests at so many harts.
 fn at(harts: u8) -> Vec<Case> {
     let case = |subject: &str, line: &str| {
         let program = line.split(' ').next().unwrap_or(line);

@@ -3,7 +3,7 @@
 
 use super::super::case::Case;
 
-/// The tests.
+/// Returns the tests.
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for harts in [1, 2, 4] {

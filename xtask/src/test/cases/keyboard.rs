@@ -14,7 +14,7 @@ const CTRL_U_LINE: &str = "rm -everything\x15echo fresh\n";
 /// For a program to have been started and to be waiting.
 const SETTLE: Duration = Duration::from_millis(700);
 
-/// The tests.
+/// Returns the tests.
 pub fn cases() -> Vec<Case> {
     vec![
         Case::talk(

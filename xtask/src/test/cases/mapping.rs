@@ -5,7 +5,7 @@
 use super::super::case::Case;
 use crate::launch::AUDIT;
 
-/// The tests.
+/// Returns the tests.
 pub fn cases() -> Vec<Case> {
     let passes = |name: &str| {
         Case::line(format!("mmaptest: {name}"), "mmaptest")

@@ -5,7 +5,7 @@ use super::super::case::{Case, End};
 /// What the status of a killed program, -1, is told as.
 const KILLED: u8 = abi::EXIT_STATUS_MAX;
 
-/// The tests.
+/// Returns the tests.
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for harts in [1, 2, 4] {

@@ -5,7 +5,7 @@ use super::super::case::{Case, End};
 /// What a status above 120 is told as: 127, that of a command not found, is one.
 const TOO_LARGE: u8 = abi::EXIT_STATUS_MAX;
 
-/// The tests.
+/// Returns the tests.
 pub fn cases() -> Vec<Case> {
     vec![
         Case::line("pipes", "echo one two three | wc").shows(r"^ *1 +3 +14\b"),

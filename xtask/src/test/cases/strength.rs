@@ -5,7 +5,7 @@ use super::super::case::{Case, DiskContents};
 use super::super::talk::Step::{Prompt, See, Type};
 use crate::image::Geometry;
 
-/// The tests.
+/// Returns the tests.
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for harts in [1, 2, 4] {

@@ -2,7 +2,7 @@
 
 use super::super::case::{Case, DiskContents, End};
 
-/// The tests.
+/// Returns the tests.
 pub fn cases() -> Vec<Case> {
     let trial = |name: &str| {
         Case::line(format!("swap disk: {name}"), "echo alive")

@@ -4,7 +4,7 @@
 use super::super::case::Case;
 use crate::launch::AUDIT;
 
-/// The tests.
+/// Returns the tests.
 pub fn cases() -> Vec<Case> {
     let mut cases: Vec<_> = [1, 2, 4]
         .into_iter()

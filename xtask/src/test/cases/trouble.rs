@@ -9,7 +9,7 @@ use super::super::lies;
 /// What the status of a killed program, -1, is told as.
 const KILLED: u8 = abi::EXIT_STATUS_MAX;
 
-/// The tests.
+/// Returns the tests.
 pub fn cases() -> Vec<Case> {
     let mut cases = refusals();
     cases.extend([

@@ -52,7 +52,7 @@ fn emulator_ends(signal: Signal) -> Result<()> {
     Ok(())
 }
 
-/// A helper in a process group of its own, which Ctrl-C at the terminal does not reach.
+/// Returns a helper in a process group of its own, which Ctrl-C at the terminal does not reach.
 fn helper_ends(workspace: &Workspace) -> Result<()> {
     let fakes = Fakes::new(workspace)?;
     let told = fakes.file("pid");
@@ -110,7 +110,7 @@ fn nohup_is_kept() -> Result<()> {
     Ok(())
 }
 
-/// A run whose guest has greeted, and its emulator.
+/// Returns a run whose guest has greeted, and its emulator.
 fn guest() -> Result<(Child, Pid)> {
     let mut child = xtask(&["run", "--timeout", "120", "--exec", "sleep 100000"])?
         .stdin(Stdio::null())
@@ -149,7 +149,8 @@ fn pid(text: &str) -> Option<Pid> {
     Pid::from_raw(text.split_whitespace().next()?.parse().ok()?)
 }
 
-/// Whether a process is there and has not ended: an orphan may wait for its new parent to look.
+/// Returns whether a process is there and has not ended: an orphan may wait for its new parent to
+/// look.
 fn is_running(process: Pid) -> bool {
     let stat = format!("/proc/{}/stat", process.as_raw_pid());
     fs::read_to_string(stat).is_ok_and(|stat| {

@@ -17,7 +17,7 @@ pub struct Fakes {
 }
 
 impl Fakes {
-    /// An empty folder.
+    /// Returns an empty folder.
     pub fn new(workspace: &Workspace) -> Result<Self> {
         let folder = workspace.temporary("fakes");
         fs::create_dir(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
@@ -32,7 +32,7 @@ impl Fakes {
         Ok(())
     }
 
-    /// A file of the folder that a fake may write to.
+    /// Returns a file of the folder that a fake may write to.
     pub fn file(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }

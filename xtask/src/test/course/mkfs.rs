@@ -48,7 +48,7 @@ impl Shape {
     }
 }
 
-/// An image with these files in its root directory and a log of so many blocks, its header
+/// Returns an image with these files in its root directory and a log of so many blocks, its header
 /// included.
 pub fn image<'a>(
     log_blocks: usize,
@@ -155,7 +155,7 @@ impl Image {
         Ok(())
     }
 
-    /// The number of a file's block, which is provided if there is none.
+    /// Returns the number of a file's block, which is provided if there is none.
     fn block_at(&mut self, inode: usize, index: usize) -> Result<u32> {
         let direct = self.shape.direct();
         ensure!(index < direct + INDIRECT, "a file is too large");
@@ -179,7 +179,7 @@ impl Image {
         Ok(u32::from_le_bytes(number))
     }
 
-    /// The number of the next block nobody has.
+    /// Returns the number of the next block nobody has.
     fn allocate(&mut self) -> Result<u32> {
         let number = self.next_free;
         ensure!(

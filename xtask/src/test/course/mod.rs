@@ -31,7 +31,7 @@ impl Course {
     /// Both.
     pub const ALL: [Self; 2] = [Self::Of2022, Self::Of2025];
 
-    /// The year.
+    /// Returns the year.
     pub const fn year(self) -> u32 {
         match self {
             Self::Of2022 => 2022,
@@ -53,7 +53,7 @@ impl Course {
         }
     }
 
-    /// The course's disk.
+    /// Returns the course's disk.
     pub fn image(self, workspace: &Workspace) -> Result<Vec<u8>> {
         let folder = workspace.root().join("tests/course");
         let mut files = vec![("README".to_owned(), README.into())];
@@ -150,7 +150,7 @@ impl Wishes {
     }
 }
 
-/// The programs in a folder: names and sources.
+/// Returns the programs in a folder: names and sources.
 fn programs(folder: &Path) -> Result<Vec<(String, String)>> {
     let entries =
         fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;

@@ -79,7 +79,7 @@ impl Stranger {
         Ok(Self { child, to, from })
     }
 
-    /// Its number.
+    /// Returns its number.
     pub fn pid(&self) -> Pid {
         self.child.pid()
     }
