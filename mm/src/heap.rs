@@ -1,13 +1,13 @@
 //! Kernel objects: slabs of equal objects, one frame each, that grow and shrink with use.
 //!
-//! Sizes are powers of two from 16 bytes to half a page; a larger request gets whole frames. Free objects are linked
-//! through their own first words. A slab goes back to the frames when its last object does, so what an object
-//! cost is free again when it is gone.
+//! Sizes are powers of two from 16 bytes to half a page; a larger request gets whole frames. Free
+//! objects are linked through their own first words. A slab is freed together with its last object.
 //!
-//! Invariants: a slab is on its class's list exactly when it has a free object; `live` in its frame record counts the objects in use;
-//! an object's offset is a multiple of its size, so it is aligned to it.
+//! Invariants: a slab is on the list of its class exactly when it has a free object; `live` in its
+//! frame record counts the objects in use; an object's offset is a multiple of its size, which
+//! aligns it.
 //!
-//! Addresses are physical here; the kernel's allocator turns them into pointers.
+//! Addresses are physical here. The kernel's allocator turns them into pointers.
 
 use abi::PAGE_SIZE;
 use sync::LeafLock;
@@ -33,7 +33,7 @@ struct Class {
     partial: u32,
 }
 
-/// All sizes.
+/// The classes of all sizes.
 pub(crate) struct Heap {
     classes: [LeafLock<Class>; CLASSES],
 }
@@ -46,7 +46,7 @@ impl Heap {
     }
 }
 
-/// The class for a size and alignment, or `None` where frames are needed.
+/// Returns the class for a size and alignment, or `None` if whole frames are needed.
 fn class_of(size: usize, align: usize) -> Option<usize> {
     let size = size.max(align).max(SMALLEST).next_power_of_two();
     (size <= PAGE_SIZE / 2).then(|| (size / SMALLEST).trailing_zeros() as usize)
@@ -57,8 +57,9 @@ fn frames_of(size: usize) -> u64 {
 }
 
 impl<M: Machine> Memory<M> {
-    /// Memory for a kernel object, uninitialised. Up to a page it can be had while there is memory at
-    /// all; more only from memory that was never used, which is early in the boot.
+    /// Returns uninitialised memory for a kernel object. A request of up to a page succeeds as long
+    /// as there is memory at all. A larger one needs frames side by side, which only memory that
+    /// was never used has, early in the boot.
     ///
     /// Alignments above [`PAGE_SIZE`] are refused.
     pub fn allocate_object(&self, size: usize, align: usize) -> Result<PhysAddr, NoMemory> {
@@ -79,7 +80,7 @@ impl<M: Machine> Memory<M> {
         }
     }
 
-    /// Gives back what [`Memory::allocate_object`] gave for the same size and alignment.
+    /// Frees what [`Memory::allocate_object`] returned for this size and alignment.
     pub fn free_object(&self, address: PhysAddr, size: usize, align: usize) {
         match class_of(size, align) {
             Some(class) => self.free_small(class, address),
@@ -98,18 +99,20 @@ impl<M: Machine> Memory<M> {
         if let Some(address) = first {
             return Ok(address);
         }
-        // The frame is taken without the lock; if another hart brought one meanwhile, both serve.
+        // The frame is taken without the lock. If another hart brings a slab meanwhile, both are
+        // used.
         let mut tickets = self.budget.take(1, Claim::Program)?;
         let slab = self.allocate(Kind::Kernel, &mut tickets).into_reference();
         self.carve(slab, class);
         Ok(lock.with(|list| {
             self.link(list, slab);
-            // At once, or it might stay without any, and nobody would free it.
+            // The object is taken at once: a slab without any would stay, because nothing would
+            // free it.
             self.take_object(list, class)
         }))
     }
 
-    /// Takes an object of the first slab, which there is.
+    /// Takes an object of the first slab. There is one.
     fn take_object(&self, list: &mut Class, class: usize) -> PhysAddr {
         let slab = self.frames.frame(list.partial);
         let record = self.frames.record(slab);

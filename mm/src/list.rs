@@ -1,20 +1,21 @@
-//! Lists of shared objects that are searched from outside: families of spaces, mappings of files.
+//! Intrusive lists of shared objects: the members of a family, the mappings of a file.
 //!
-//! The links are in the objects, so joining a list needs no memory. A list holds a handle to each of its members, and what is
-//! in one was put there by [`List::join`] and leaves by [`List::leave`], once each.
+//! The links are in the objects, so joining a list needs no memory. A list holds a handle to each
+//! of its objects. An object is put into a list by [`List::join`] and removed by [`List::leave`],
+//! once each.
 //!
-//! Locks: a list's, then a member's links. Whatever a visitor takes comes after the list's.
+//! Locks: a list's, then an object's links. A visitor's locks come after the list's.
 
 use sync::{Counted, LeafLock};
 
-/// Neighbours in a list.
+/// The neighbours of an object in its list.
 pub(crate) struct Links<T> {
     next: Option<Counted<T>>,
     previous: Option<Counted<T>>,
 }
 
 impl<T> Links<T> {
-    /// Of an object that is in no list.
+    /// Returns the links of an object that is in no list.
     pub(crate) fn new() -> LeafLock<Self> {
         LeafLock::new(Self {
             next: None,
@@ -23,13 +24,13 @@ impl<T> Links<T> {
     }
 }
 
-/// What can be in a list.
+/// An object that can be in a list.
 pub(crate) trait Linked: Sized {
-    /// Its neighbours.
+    /// Returns the neighbours of the object.
     fn links(&self) -> &LeafLock<Links<Self>>;
 }
 
-/// A list, in no order.
+/// A list without an order.
 pub(crate) struct List<T> {
     first: LeafLock<Option<Counted<T>>>,
 }
@@ -41,7 +42,7 @@ impl<T: Linked> List<T> {
         }
     }
 
-    /// Puts an object that is in no list into this one.
+    /// Adds an object, which is in no list.
     pub(crate) fn join(&self, object: &Counted<T>) {
         self.first.with(|first| {
             let next = first.replace(object.clone());
@@ -53,9 +54,9 @@ impl<T: Linked> List<T> {
         });
     }
 
-    /// Takes an object out of the list it is in, which is this one.
+    /// Removes an object, which is in this list.
     pub(crate) fn leave(&self, object: &Counted<T>) {
-        // What is dropped inside are handles to objects that others hold too, so nothing is freed under the lock.
+        // The handles dropped here are not the last ones, so nothing is freed under the lock.
         self.first.with(|first| {
             let (next, previous) = object
                 .links()
@@ -70,7 +71,7 @@ impl<T: Linked> List<T> {
         });
     }
 
-    /// Takes one out, if there is any.
+    /// Removes and returns any object, or `None` if the list is empty.
     pub(crate) fn take_any(&self) -> Option<Counted<T>> {
         self.first.with(|first| {
             let taken = first.take()?;
@@ -83,7 +84,7 @@ impl<T: Linked> List<T> {
         })
     }
 
-    /// Visits all of them.
+    /// Visits all objects, under the lock of the list.
     pub(crate) fn for_each(&self, mut visit: impl FnMut(&Counted<T>)) {
         self.first.with(|first| {
             let mut at = first.clone();

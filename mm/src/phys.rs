@@ -1,8 +1,9 @@
-//! The one door to the bytes of frames: every unsafe block of this crate is here or in the frame
+//! The one door to the bytes of frames. Every unsafe block of this crate is here or in the frame
 //! table's use of it.
 //!
-//! Invariants relied on: [`Machine`]'s contract (a frame's pointer is valid and nobody outside uses it); an
-//! [`OwnedFrame`] is the only way to its frame; a frame of kind table or kernel objects is reached as atomic words only.
+//! Invariants relied on: the contract of [`Machine`], that a frame's pointer is valid and nobody
+//! outside uses it; an [`OwnedFrame`] is the only way to its frame; frames of tables and of kernel
+//! objects are reached as atomic words only.
 
 use core::mem::MaybeUninit;
 
@@ -14,7 +15,7 @@ use crate::frame::OwnedFrame;
 use crate::machine::Machine;
 use crate::pt::ENTRIES;
 
-/// The bytes of a frame its owner has to himself.
+/// Returns the bytes of an owned frame.
 pub(crate) fn owned_bytes<'a, M: Machine>(
     machine: &'a M,
     frame: &'a OwnedFrame<'_, M>,
@@ -24,7 +25,7 @@ pub(crate) fn owned_bytes<'a, M: Machine>(
     unsafe { &*machine.frame_address(frame.frame()).cast() }
 }
 
-/// The same, to change.
+/// Returns the bytes of an owned frame, to be changed.
 pub(crate) fn owned_bytes_mut<'a, M: Machine>(
     machine: &'a M,
     frame: &'a mut OwnedFrame<'_, M>,
@@ -33,8 +34,8 @@ pub(crate) fn owned_bytes_mut<'a, M: Machine>(
     unsafe { &mut *machine.frame_address(frame.frame()).cast() }
 }
 
-/// The bytes of the frame behind an entry of an address space that no hart uses and that is borrowed for as
-/// long (`_keeper`); the entry holds the only reference to the frame.
+/// Returns the bytes of a frame to which one entry of an address space refers and nothing else. No
+/// hart uses the space, and it is borrowed for as long (`_keeper`).
 pub(crate) fn unshared_bytes_mut<'a, M: Machine, K>(
     machine: &M,
     frame: FrameNo,
@@ -51,13 +52,14 @@ pub(crate) fn zero<M: Machine>(machine: &M, frame: &mut OwnedFrame<'_, M>) {
     unsafe { machine.zero_frame(frame.frame()) }
 }
 
-/// Fills a frame that has just been freed with a pattern, so that whoever still uses it is noticed.
+/// Fills a frame that is being freed with a pattern, so that a use after that is noticed.
 pub(crate) fn poison<M: Machine>(machine: &M, frame: FrameNo) {
     // SAFETY: its last reference is gone and it is not on a free list yet, so the frame is the caller's alone.
     unsafe { machine.frame_address(frame).write_bytes(0xa5, PAGE_SIZE) }
 }
 
-/// Copies a frame that is write-protected everywhere, or not mapped, or a file's, into an owned one.
+/// Copies a frame into an owned one. The source is write-protected everywhere, or not mapped, or a
+/// file's.
 pub(crate) fn copy<M: Machine>(machine: &M, from: FrameNo, to: &mut OwnedFrame<'_, M>) {
     // SAFETY: `to` is its owner's alone. `from` is shared and therefore writable in nobody's translation (R2), or the entry of
     // its sole owner was broken and flushed (R3), so nobody writes it; or it is a file's, which programs may write, and is what they
@@ -65,7 +67,8 @@ pub(crate) fn copy<M: Machine>(machine: &M, from: FrameNo, to: &mut OwnedFrame<'
     unsafe { machine.copy_frame(from, to.frame()) }
 }
 
-/// The bytes of a frame into which a swap slot or a page of a file is being read, for whoever reads (`_keeper`).
+/// Returns the bytes of a frame into which a swap slot or a page of a file is being read. `_keeper`
+/// is the read.
 pub(crate) fn incoming_bytes_mut<'a, M: Machine, K>(
     machine: &M,
     frame: FrameNo,
@@ -76,7 +79,8 @@ pub(crate) fn incoming_bytes_mut<'a, M: Machine, K>(
     unsafe { &mut *machine.frame_address(frame).cast() }
 }
 
-/// The bytes of a frame that is being written to a swap slot or a file, for whoever writes (`_keeper`).
+/// Returns the bytes of a frame that is being written to a swap slot or a file. `_keeper` is the
+/// write.
 pub(crate) fn outgoing_bytes<'a, M: Machine, K>(
     machine: &M,
     frame: FrameNo,
@@ -87,10 +91,10 @@ pub(crate) fn outgoing_bytes<'a, M: Machine, K>(
     unsafe { &*machine.frame_address(frame).cast() }
 }
 
-/// Copies from a frame that programs may be writing. The caller has a reference to it.
+/// Copies from a frame that programs may be writing. The caller holds a reference to it.
 ///
 /// # Panics
-/// If it has not so many bytes there.
+/// If the bytes reach beyond the end of the frame.
 pub(crate) fn read_shared<M: Machine>(machine: &M, frame: FrameNo, offset: usize, to: &mut [u8]) {
     assert!(offset + to.len() <= PAGE_SIZE, "a page has no such bytes");
     // SAFETY: valid by Machine's contract and the assertion; `to` is elsewhere, for frames of files are never borrowed. The kernel writes such
@@ -101,10 +105,10 @@ pub(crate) fn read_shared<M: Machine>(machine: &M, frame: FrameNo, offset: usize
     }
 }
 
-/// Copies to a frame that programs may be reading and writing, likewise.
+/// Copies to a frame that programs may be reading and writing. The caller holds a reference to it.
 ///
 /// # Panics
-/// If it has not so many bytes there.
+/// If the bytes reach beyond the end of the frame.
 pub(crate) fn write_shared<M: Machine>(machine: &M, frame: FrameNo, offset: usize, from: &[u8]) {
     assert!(offset + from.len() <= PAGE_SIZE, "a page has no such bytes");
     // SAFETY: as for `read_shared`.
@@ -114,14 +118,14 @@ pub(crate) fn write_shared<M: Machine>(machine: &M, frame: FrameNo, offset: usiz
     }
 }
 
-/// The words of a frame that is a page table.
+/// Returns the words of a page table.
 #[inline]
 pub(crate) fn table_words<M: Machine>(machine: &M, frame: FrameNo) -> &[AtomicWord; ENTRIES] {
     // SAFETY: valid by Machine's contract; tables are only ever reached as atomic words, by us and by the hardware.
     unsafe { &*machine.frame_address(frame).cast() }
 }
 
-/// One word of a frame of kernel objects, in an object that is free.
+/// Returns the first word of a free kernel object.
 pub(crate) fn free_object_word<M: Machine>(
     machine: &M,
     frame: FrameNo,
@@ -136,7 +140,7 @@ pub(crate) fn free_object_word<M: Machine>(
     unsafe { &*machine.frame_address(frame).add(offset).cast() }
 }
 
-/// The records of frames or slots, every one of which the caller has written.
+/// Returns the records of frames or slots, all of which the caller has written.
 pub(crate) fn assume_init<T>(records: &'static mut [MaybeUninit<T>]) -> &'static mut [T] {
     // SAFETY: the tables of frames and of slots write every record before they call this; MaybeUninit<T> has the layout of T.
     unsafe { &mut *(core::ptr::from_mut::<[MaybeUninit<T>]>(records) as *mut [T]) }

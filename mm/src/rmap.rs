@@ -1,15 +1,18 @@
 //! The reverse map: from a frame to every entry that maps it.
 //!
-//! Processes that are related by fork form a *family*. A private page keeps its address in all of them, so the family and the
-//! page number, which the record of a frame tells, lead to every entry that can map it: one walk in each member. (Linux keeps
-//! trees of areas for this, `anon_vma`, because its areas can move.)
+//! Processes that are related by fork form a *family*. A private page keeps its address in all of
+//! them. The record of a frame has the family and the page number, and these lead to every entry
+//! that can map the frame: one walk in each member. (Linux keeps trees of areas for this,
+//! `anon_vma`, because its areas can move.)
 //!
-//! A [`Member`] is an address space as others see it. It is in the list of its family from the moment its image is complete
-//! until it is dropped. What the reverse map does not find, a space that is being built or forked, cannot be evicted; whoever evicts
-//! compares the entries found with the frame's count.
+//! A [`Member`] is an address space as others see it. It is in the list of its family from the
+//! moment its image is complete until it is dropped. The reverse map does not find a space that is
+//! being built or forked, so the pages of such a space cannot be evicted: the evictor compares the
+//! entries it has found with the frame's count.
 //!
-//! Locks: a list's, then a member's [`Member::entries`]. The second keeps the tables from going away under a walk, and a fork
-//! from copying an entry that is just being replaced. Both are held for a walk, not for a fence or a transfer.
+//! Locks: a list's, then a member's [`Member::entries`]. The second keeps tables from being freed
+//! under a walk, and keeps fork from copying an entry that is just being replaced. Both are held
+//! for a walk, never for a fence or a transfer.
 
 use arrayvec::ArrayVec;
 use sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -22,18 +25,22 @@ use crate::memory::Memory;
 use crate::pt::{Entry, Format, Table, UserPage, Walk};
 use crate::space::{Stale, Users};
 
-/// What others need of an address space: its root, and the harts that must be told when an entry changes.
+/// An address space as others see it: its root, and the harts that must be told when an entry
+/// changes.
 pub(crate) struct Member {
     pub(crate) root: FrameNo,
     pub(crate) asid: Asid,
-    /// Its family's number. Numbers come again after 2^32; then a walk looks at some spaces in vain.
+    /// The number of its family. Numbers are used again after 2^32 families; a walk then looks at
+    /// some spaces in vain.
     pub(crate) family: u32,
     pub(crate) active: Users,
     pub(crate) stale: Stale,
     pub(crate) code_stale: Stale,
-    /// Held while somebody else walks its tables, while a table of it is freed, and while a table of it is forked.
+    /// Held while another thread walks the tables, while a table is freed, and while a table is
+    /// forked.
     pub(crate) entries: LeafLock<()>,
-    /// How often an entry was tightened by others, and how many of those its harts have forgotten.
+    /// Counts the entries that others have tightened, and how many of those all harts have
+    /// forgotten.
     tightened: AtomicU64,
     flushed: AtomicU64,
     links: LeafLock<Links<Member>>,
@@ -46,7 +53,7 @@ impl Linked for Member {
 }
 
 impl Member {
-    /// A space of a family that nobody sees yet.
+    /// Returns a member that is in no list yet.
     pub(crate) fn new(root: FrameNo, asid: Asid, family: u32) -> Self {
         Self {
             root,
@@ -62,7 +69,8 @@ impl Member {
         }
     }
 
-    /// Whether harts may still have rights that somebody else has taken from an entry, although the entry may be another one by now.
+    /// Returns whether a hart may still have a right that another thread has taken from an entry.
+    /// The entry may have changed again since.
     pub(crate) fn has_stale_rights(&self) -> bool {
         self.flushed.load(Ordering::Acquire) < self.tightened.load(Ordering::Relaxed)
     }
@@ -70,7 +78,7 @@ impl Member {
 
 const LISTS: usize = 64;
 
-/// All families. Each is in the list that its number says.
+/// All families. The list of a family follows from its number.
 pub(crate) struct Families {
     last: AtomicU32,
     lists: [List<Member>; LISTS],
@@ -84,7 +92,7 @@ impl Families {
         }
     }
 
-    /// The number of a new family.
+    /// Returns the number of a new family.
     pub(crate) fn found(&self) -> u32 {
         self.last.fetch_add(1, Ordering::Relaxed)
     }
@@ -93,12 +101,12 @@ impl Families {
         &self.lists[family as usize % LISTS]
     }
 
-    /// Lets others see a member.
+    /// Adds a member to its family: others find it from now on.
     pub(crate) fn join(&self, member: &Counted<Member>) {
         self.list(member.family).join(member);
     }
 
-    /// Hides a member that others see. Nobody walks its tables any more.
+    /// Removes a member from its family. When this returns, no other thread walks its tables.
     pub(crate) fn leave(&self, member: &Counted<Member>) {
         self.list(member.family).leave(member);
     }
@@ -119,18 +127,19 @@ pub(crate) struct Leaf<'a, 'm> {
 }
 
 impl Leaf<'_, '_> {
-    /// The entry of a page of this table, if it maps the frame.
+    /// Returns the entry of a page of this table, if it maps the frame.
     pub(crate) fn mapping<F: Format>(&self, page: UserPage, frame: FrameNo) -> Option<u64> {
         let word = self.table.get(F::index(page, 0));
         (F::decode(word, 0) == Entry::Page(frame)).then_some(word)
     }
 
-    /// Changes the entry of a page if nobody else has meanwhile; whether it did.
+    /// Replaces the entry of a page if it is still `old`. Returns whether it did.
     pub(crate) fn replace<F: Format>(&self, page: UserPage, old: u64, new: u64) -> bool {
         self.table.replace(F::index(page, 0), old, new)
     }
 
-    /// The same, to an entry that permits less; [`Memory::flush_families`] must follow.
+    /// Replaces the entry of a page by one that permits less, if it is still `old`. Returns whether
+    /// it did. [`Memory::flush_families`] must follow.
     pub(crate) fn tighten<F: Format>(&self, page: UserPage, old: u64, new: u64) -> bool {
         let replaced = self.replace::<F>(page, old, new);
         if replaced {
@@ -141,13 +150,15 @@ impl Leaf<'_, '_> {
 }
 
 impl Leaf<'_, '_> {
-    /// Takes the right to write from the entry of a page, whatever the hardware notes in it meanwhile, as long as it maps the frame;
-    /// [`Memory::flush_families`] must follow.
+    /// Removes the right to write from the entry of a page, as long as it maps the frame. Bits that
+    /// the hardware sets meanwhile are kept. [`Memory::flush_families`] must follow.
     pub(crate) fn protect<F: Format>(&self, page: UserPage, frame: FrameNo) {
         self.change::<F>(page, frame, |word| word & !F::WRITABLE);
     }
 
-    /// Makes it the entry of an evicted page, likewise; whether it mapped the frame until now, and its reference is the caller's.
+    /// Replaces the entry of a page by that of an evicted page, if it maps the frame. Returns
+    /// whether it did; the entry's reference to the frame is the caller's then.
+    /// [`Memory::flush_families`] must follow.
     pub(crate) fn remove<F: Format>(&self, page: UserPage, frame: FrameNo) -> bool {
         self.change::<F>(page, frame, |_| F::EVICTED)
     }
@@ -171,14 +182,15 @@ impl Leaf<'_, '_> {
     }
 }
 
-/// Most members that one fence is for. Others need another one.
+/// How many members one fence is for. More members need another fence.
 const MEMBERS: usize = 32;
 
-/// Members that were tightened, and how often when they were looked at.
+/// Members to be flushed, each with its count of tightened entries when it was added.
 type Tightened = ArrayVec<(Counted<Member>, u64), MEMBERS>;
 
 impl<M: Machine> Memory<M> {
-    /// Visits the leaf table of a page in every member of a family that has one. Inside, there are locks.
+    /// Visits the leaf table of a page in every member of a family that has one. The visitor runs
+    /// under the locks of the list and of the member.
     pub(crate) fn for_each_leaf(
         &self,
         family: u32,
@@ -194,18 +206,20 @@ impl<M: Machine> Memory<M> {
         });
     }
 
-    /// Has the next flush of a family be for all its members. The owner of a space notes nothing of what it does: it may have unmapped or
-    /// protected pages a moment ago, and tell its harts in a moment.
+    /// Marks every space of the family for the next flush, because owners do not record the entries
+    /// they change: an owner may have unmapped or protected a page a moment ago, and not fenced
+    /// yet.
     pub(crate) fn note_family(&self, family: u32) {
         self.families.for_each(family, |member| {
             member.tightened.fetch_add(1, Ordering::Relaxed);
         });
     }
 
-    /// Makes all harts forget what was tightened in these families, which are all different: one fence, whatever was in them.
+    /// Makes all harts forget what was tightened in these families, with as few fences as possible.
+    /// No family may occur twice.
     ///
-    /// When this returns, what the caller has tightened is forgotten, whoever saw to it: a member is passed over only after
-    /// somebody's fence has returned.
+    /// When this returns, every hart has forgotten what the caller has tightened. Another thread's
+    /// fence may have done it: a member is passed over only after such a fence has returned.
     pub(crate) fn flush_families(&self, families: impl Iterator<Item = u32>) {
         let mut tightened = Tightened::new();
         for family in families {
@@ -216,7 +230,7 @@ impl<M: Machine> Memory<M> {
         self.flush_tightened(&mut tightened);
     }
 
-    /// Adds the members of a family that are to be flushed, and says whether there was room for all.
+    /// Adds the members of a family that must be flushed. Returns whether there was room for all.
     fn gather_tightened(&self, family: u32, gathered: &mut Tightened) -> bool {
         let mut fits = true;
         self.families.for_each(family, |member| {
@@ -231,7 +245,7 @@ impl<M: Machine> Memory<M> {
     fn flush_tightened(&self, gathered: &mut Tightened) {
         self.shoot_down_together(gathered.iter().map(|(member, _)| &**member));
         for (member, tightened) in gathered.drain(..) {
-            // Somebody may have flushed later still.
+            // Another thread may have flushed more meanwhile.
             member.flushed.fetch_max(tightened, Ordering::Release);
         }
     }

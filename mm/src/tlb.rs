@@ -1,8 +1,8 @@
 //! Break, flush, make: the order in which rights shrink (R3), kept by types.
 //!
-//! Whoever takes something out of a page table gets it wrapped in a [`Broken`]: it may still be in use
-//! through stale translations. Only [`Broken::flush`], which makes every TLB forget, turns that into a
-//! [`Flushed`], and only from there can a frame be freed or its place be filled anew.
+//! What is taken out of a page table is wrapped in a [`Broken`], because stale translations may
+//! still use it. Only [`Broken::flush`], which makes every TLB forget, turns it into a [`Flushed`].
+//! Only from there can a frame be freed or its place be filled anew.
 //!
 //! The hand-shake with harts that switch spaces is in [`Context`].
 
@@ -20,7 +20,7 @@ pub(crate) enum Scope {
 }
 
 impl Scope {
-    /// What covers both.
+    /// Returns a scope that covers both.
     fn with(self, other: Self) -> Self {
         if self == other { self } else { Self::Space }
     }
@@ -44,7 +44,7 @@ impl<T> Broken<T> {
         Self { what, scope }
     }
 
-    /// Makes all harts forget.
+    /// Makes all harts forget `what`.
     #[inline]
     pub(crate) fn flush<M: Machine>(self, context: &Context<'_, M>) -> Flushed<T> {
         context.shoot_down(self.scope);
@@ -53,27 +53,27 @@ impl<T> Broken<T> {
 }
 
 impl<T> Flushed<T> {
-    /// What nobody translates to any more.
+    /// Returns what no hart translates to any more.
     #[inline]
     pub(crate) fn into_inner(self) -> T {
         self.0
     }
 }
 
-/// What an entry refers to.
+/// What a removed entry referred to.
 #[derive(Clone, Copy)]
 pub(crate) enum Referent {
     /// A page or a lower table.
     Frame(FrameNo),
-    /// A lower table whose place is kept.
+    /// A lower table that was lent: its frame is freed, its place stays reserved.
     Lent(FrameNo),
     /// A page in swap.
     Slot(SlotNo),
-    /// Nothing, but it was more a moment ago.
+    /// Nothing: the entry permits less, and must be flushed for that.
     Nothing,
 }
 
-/// References a batch holds before it is flushed: one fence for so many.
+/// How many references a batch holds before it is flushed with one fence.
 const BATCH: usize = 64;
 
 /// Collects the references of broken entries and drops them in batches, one fence each.
@@ -98,7 +98,7 @@ impl<'c, 'm, M: Machine> Batch<'c, 'm, M> {
         }
     }
 
-    /// A reference taken out of an entry within `scope`.
+    /// Adds a reference that was taken out of an entry within `scope`.
     pub(crate) fn push(&mut self, referent: Referent, scope: Scope) {
         if self.count == BATCH {
             self.flush();
@@ -108,7 +108,7 @@ impl<'c, 'm, M: Machine> Batch<'c, 'm, M> {
         self.scope = Some(self.scope.map_or(scope, |before| before.with(scope)));
     }
 
-    /// Flushes and drops what is left.
+    /// Flushes and drops the references that are left.
     pub(crate) fn finish(mut self) {
         self.flush();
     }

@@ -1,17 +1,19 @@
-//! What harts need of an address space: its root, its identifier, and who uses it.
+//! An address space as harts need it: its root, its identifier, and the harts that use it.
 //!
-//! Two masks keep TLBs honest: `active` has the harts whose root is this one now, `stale` those that must
-//! forget before they use it next; why that is enough stands in [`super::handshake`].
+//! Two masks keep TLBs coherent. `active` has the harts whose root is this one now; `stale` has the
+//! harts that must forget before they use it next. Why that is enough stands in
+//! [`super::handshake`].
 //!
-//! - A hart that enters does so in `active`, then looks at `stale`, fences if it must, and loads the root; leaving it loads
-//!   the kernel's root and then leaves `active`.
-//! - A shoot-down (after the entry was changed) notes all others in `stale`, then sends fences to those in `active`.
+//! - A hart that enters is added to `active`, then looks at `stale`, fences if it must, and loads
+//!   the root. A hart that leaves loads the kernel's root and is then removed from `active`.
+//! - A shootdown, after the entry was changed, adds all other harts to `stale` and sends fences to
+//!   those in `active`.
 //!
-//! Identifiers are reused: a new context begins with every hart in `stale`. So a space that is torn down while no
-//! hart uses it needs no fence at all. When there are more spaces than identifiers, the surplus ones share
-//! number 0 and are fenced whenever they are entered.
+//! Identifiers are reused: a new context begins with every hart in `stale`. So a space that is torn
+//! down while no hart uses it needs no fence. If there are more spaces than identifiers, the
+//! surplus ones share number 0 and are fenced whenever they are entered.
 //!
-//! The same masks, a second time, carry instruction fences: code that was written must not be fetched stale (`code_stale`).
+//! A second pair of masks (`code_stale`) does so for instruction fences, after code was written.
 
 use abi::MemCounter;
 use sync::atomic::Ordering;
@@ -32,7 +34,7 @@ pub struct Context<'m, M: Machine> {
 }
 
 impl<'m, M: Machine> Context<'m, M> {
-    /// A context with an empty user half, in a family that there is or in a new one.
+    /// Returns a context with an empty user half, in this family or in a new one.
     pub(crate) fn new(
         memory: &'m Memory<M>,
         claim: Claim,
@@ -91,7 +93,7 @@ impl<'m, M: Machine> Context<'m, M> {
         self.member.active.leave(HartSet::one(machine.hart()));
     }
 
-    /// Whether some hart translates with this space now.
+    /// Returns whether some hart translates with this space now.
     pub(crate) fn is_active(&self) -> bool {
         !self.member.active.now().is_empty()
     }
@@ -102,7 +104,7 @@ impl<'m, M: Machine> Context<'m, M> {
         self.member.shoot_down(self.memory, scope);
     }
 
-    /// Makes this hart see that a translation it has gained rights (R4), if it uses the space.
+    /// Makes this hart see that an entry permits more (R4), if the hart uses the space.
     #[inline]
     pub(crate) fn loosen(&self, scope: Scope) {
         let _interrupts = InterruptsOff::new();
@@ -137,7 +139,7 @@ impl Member {
         memory.fence(me, active, self.fence(scope));
     }
 
-    /// Notes that all harts must forget something, `me` being this one; those that must right now.
+    /// Marks all harts but `me` as stale. Returns the active ones, which must be fenced now.
     #[inline]
     fn tell<M: Machine>(&self, memory: &Memory<M>, me: HartSet) -> HartSet {
         let active = self.stale.tell(memory.harts.without(me), &self.active);
@@ -162,8 +164,8 @@ impl Member {
 }
 
 impl<M: Machine> Memory<M> {
-    /// Makes all harts forget translations that have been changed already, of all these spaces: with one fence, for each hart that is
-    /// told must stop for it.
+    /// Makes all harts forget translations of these spaces that have been changed already. One
+    /// fence is used for all, because each hart that gets one must stop for it.
     pub(crate) fn shoot_down_together<'a>(&self, members: impl Iterator<Item = &'a Member>) {
         // As for one.
         let _interrupts = InterruptsOff::new();
@@ -182,7 +184,7 @@ impl<M: Machine> Memory<M> {
         }
     }
 
-    /// Makes some harts forget, of which `me` may be one.
+    /// Fences these harts, of which `me` may be one.
     #[inline]
     fn fence(&self, me: HartSet, harts: HartSet, fence: Fence) {
         let others = harts.without(me);
@@ -205,7 +207,7 @@ impl<M: Machine> Drop for Context<'_, M> {
     }
 }
 
-/// The address-space identifiers that are in use, one bit each.
+/// The address-space identifiers, one bit each: set if in use.
 pub(crate) struct Asids {
     state: LeafLock<AsidState>,
 }
@@ -219,10 +221,10 @@ struct AsidState {
 impl Asids {
     const MOST: usize = 1 << 16;
 
-    /// The identifier of those for which none was left, and of the kernel's own root.
+    /// The identifier of the kernel's root, and of spaces for which no other was left.
     pub(crate) const SHARED: Asid = Asid(0);
 
-    /// All below `count` are free but for [`Asids::SHARED`].
+    /// Returns identifiers below `count`, all free but [`Asids::SHARED`].
     pub(crate) fn new(count: usize) -> Self {
         let mut used = [0; Self::MOST / 64];
         used[0] = 1;

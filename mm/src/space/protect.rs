@@ -1,8 +1,9 @@
 //! Changing what a program may do with its pages.
 //!
-//! Invariants: it succeeds for all of the range or changes nothing (R5). Rights that are taken away are flushed before the call
-//! returns (R3). The right to write is given back by the next fault, which knows whether the page is shared: so a page that was
-//! made read-only before a fork does not become writable through its sharer (mistake 4).
+//! Invariants: the call succeeds for all of the range or changes nothing (R5). Rights that are
+//! taken away are flushed before the call returns (R3). The right to write is given by the next
+//! fault, which knows whether the page is shared: so a page that was made read-only before a fork
+//! does not become writable through its sharer (mistake 4).
 
 use super::area::Area;
 use super::{AddressSpace, MapError};
@@ -12,7 +13,8 @@ use crate::pt::{Entry, Format, Permissions, UserRange};
 use crate::tlb::{Broken, Scope};
 
 impl<M: Machine> AddressSpace<'_, M> {
-    /// Gives pages, all of which must be mapped, other permissions; none at all keeps what is in them.
+    /// Changes the permissions of pages, all of which must be mapped. Pages without any permission
+    /// keep their contents.
     pub fn protect(&mut self, pages: PageRange, permissions: Permissions) -> Result<(), MapError> {
         let pages = self.mappable(pages, true)?;
         if !self.areas.cover(*pages) || !self.may_protect(*pages, permissions) {
@@ -35,7 +37,7 @@ impl<M: Machine> AddressSpace<'_, M> {
         Ok(())
     }
 
-    /// Whether nothing gives a right to write a file that the mapping must not write.
+    /// Returns whether no file would become writable that its mapping must not write.
     fn may_protect(&self, pages: PageRange, permissions: Permissions) -> bool {
         let forbids = |area: &Area| {
             let map = area.file().map(|mapped| mapped.map());
@@ -44,7 +46,7 @@ impl<M: Machine> AddressSpace<'_, M> {
         !permissions.contains(Permissions::WRITE) || !self.areas.within(pages).any(forbids)
     }
 
-    /// Changes the entries of (part of) an area.
+    /// Changes the entries of an area or of a part of it.
     fn protect_piece(&self, pages: UserRange, permissions: Permissions) {
         self.for_each_leaf(pages, |table, index, _| {
             loop {

@@ -1,5 +1,5 @@
-//! Who acts next when a program, or the kernel for it, has touched a page that the hardware refuses: the answer of
-//! [`AddressSpace::resolve`](super::AddressSpace::resolve), which never waits itself (R8).
+//! The answer of [`AddressSpace::resolve`](super::AddressSpace::resolve) to a fault of a program,
+//! or of the kernel on its behalf: who acts next. `resolve` itself never waits (R8).
 
 use core::fmt;
 
@@ -7,7 +7,7 @@ use crate::file::FileRead;
 use crate::machine::Machine;
 use crate::swap::{PageWait, SwapIn};
 
-/// What was tried.
+/// The access that was tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// A load.
@@ -21,19 +21,19 @@ pub enum Access {
 /// Who acts next.
 #[must_use]
 pub enum Resolution<'m, M: Machine> {
-    /// The toucher: try again, it will work.
+    /// The program: its access succeeds now.
     Done,
-    /// The kernel, which then resolves again (R8).
+    /// The kernel: it waits, and then resolves again (R8).
     Wait(Wait<'m, M>),
-    /// The kernel: the program may not do this.
+    /// The kernel: the access is not permitted.
     Denied,
-    /// The kernel: there is no memory for it (R7).
+    /// The kernel: there is no memory for the page (R7).
     NoMemory,
-    /// The kernel: the page is in swap or in a file, and the device does not give it back.
+    /// The kernel: the device failed to give back a page that is in swap or in a file.
     Lost,
 }
 
-/// Two answers are equal if the same party acts next, in the same way. No wait is equal to another.
+/// Equal if the same party acts next in the same way. A wait is equal to nothing.
 impl<M: Machine> PartialEq for Resolution<'_, M> {
     fn eq(&self, other: &Self) -> bool {
         matches!(
@@ -49,15 +49,15 @@ impl<M: Machine> PartialEq for Resolution<'_, M> {
 /// What must happen before a fault can be resolved.
 #[must_use]
 pub enum Wait<'m, M: Machine> {
-    /// Somebody reads the page.
+    /// The page is being read by another thread.
     Page(PageWait<'m, M>),
-    /// The caller is to read it from swap.
+    /// The caller reads the page from swap.
     Read(SwapIn<'m, M>),
-    /// The caller is to read it from its file. If the file has no such page, the answer is [`Resolution::Denied`]; if it cannot be
-    /// read, [`Resolution::Lost`].
+    /// The caller reads the page from its file. If the file has no such page, the answer is
+    /// [`Resolution::Denied`]; if it cannot be read, [`Resolution::Lost`].
     File(FileRead<'m, M>),
-    /// No frame is free: the caller is to reclaim one ([`crate::Memory::reclaim`]). If there is none to be had, the
-    /// answer is [`Resolution::NoMemory`].
+    /// No frame is free: the caller reclaims some ([`crate::Memory::reclaim`]). If none can be
+    /// reclaimed, the answer is [`Resolution::NoMemory`].
     Frames,
 }
 

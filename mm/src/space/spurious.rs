@@ -1,14 +1,15 @@
 //! Faults that nothing in the tables explains.
 //!
-//! A hart may remember what is no longer so: that nothing was there, or that less was permitted. The answer is a fence (R4).
+//! A hart may remember what is not true any more: that there was no entry, or that it permitted
+//! less. The answer is a fence (R4).
 
 use crate::addr::PageNo;
 use crate::tlb::Scope;
 
-/// Faults on translations that were good already, one after the other on one page.
+/// Successive faults on one page whose entry was good already.
 ///
-/// A few are normal (another hart was faster, a TLB is stale). A fault that nothing here can
-/// cure would come back for ever, so there is an end to it.
+/// A few are normal: another hart was faster, or a TLB is stale. A fault that nothing here can cure
+/// would come back for ever, so their number is limited.
 #[derive(Default)]
 pub(super) struct Spurious {
     page: Option<PageNo>,
@@ -18,8 +19,9 @@ pub(super) struct Spurious {
 impl Spurious {
     const MOST: u32 = 100;
 
-    /// What the fault that is being noted needs fenced. A second one on the same page: what is stale may be a
-    /// pointer to a table, or that there was none, which a fence of the page does not cover.
+    /// Returns what must be fenced for the next fault on a page. For the second one in a row that
+    /// is the whole space: a pointer to a table, or its absence, may be stale, which a fence of the
+    /// page does not cover.
     pub(super) fn scope(&self, page: PageNo) -> Scope {
         if self.page == Some(page) {
             Scope::Space
@@ -28,7 +30,7 @@ impl Spurious {
         }
     }
 
-    /// Counts a fault; whether another try may help.
+    /// Counts a fault. Returns whether another try may help.
     pub(super) fn note(&mut self, page: PageNo) -> bool {
         if self.page != Some(page) {
             *self = Self {

@@ -1,7 +1,19 @@
 //! The swap cache: which frame has the same contents as which slot.
 //!
-//! Everything here happens under the lock of [`super::slots`], but for what it frees: a frame is given back after the
-//! lock has been released. See the invariants of [`super`].
+//! The count of a cached frame is the sum of
+//!
+//! - the table entries that map it,
+//! - one for the cache itself,
+//! - one for each thread that waits for the page ([`super::PageWait`]); an evictor that has isolated
+//!   the page ([`super::eviction`]) is one of these,
+//! - one while a transfer reads or writes it.
+//!
+//! `waiters` in the frame record says how many of these are waiters, so `count - 1 - waiters` is
+//! the number of entries while nothing is transferred. Every decision below (free it, take it out
+//! of the cache, let its owner write it) compares those numbers, under the lock, at one moment.
+//!
+//! Everything here happens under the lock of [`super::slots`], except that frames are given back
+//! after the lock has been released. The invariants are those of [`super`].
 
 use super::slots::Free;
 use crate::addr::{FrameNo, SlotNo};
@@ -9,27 +21,29 @@ use crate::frame::Cached;
 use crate::machine::Machine;
 use crate::memory::Memory;
 
-/// What the cache has for a slot.
+/// The answer of a look-up.
 pub(crate) enum Lookup {
-    /// This frame; the caller has got a reference.
+    /// The frame with the contents of the slot. The caller has got a reference to it.
     Here(FrameNo),
-    /// This frame, into which the slot is being read; the caller waits for it ([`super::PageWait`]).
+    /// The frame into which the slot is being read. The caller has got a reference and waits
+    /// ([`super::PageWait`]).
     Coming(FrameNo),
-    /// The device failed.
+    /// The device failed to read the slot.
     Failed,
-    /// Nothing.
+    /// The slot is not in the cache.
     Missing,
 }
 
-/// A frame that has left the cache without a reference, to be given back after the lock.
+/// A frame that has left the cache with its last reference. It is given back after the lock has
+/// been released.
 pub(super) struct Freed {
     frame: FrameNo,
-    /// Nobody refers to the slot either: the page is gone, and so is the need for its place.
+    /// The slot was freed as well. The page is gone, so its place is free.
     with_place: bool,
 }
 
 impl<M: Machine> Memory<M> {
-    /// Gives up a reference to a slot.
+    /// Drops a reference to a slot.
     pub(crate) fn drop_slot(&self, slot: SlotNo) {
         let (left, freed) = self.slots.locked(|free| {
             let left = self.drop_slot_reference(free, slot);
@@ -41,7 +55,8 @@ impl<M: Machine> Memory<M> {
         self.give_back_cached(freed);
     }
 
-    /// One reference is left to a frame that is in the swap cache: if it is the cache's, the page may be nobody's.
+    /// Frees a cached frame if its last reference is the cache's and nothing refers to its slot.
+    /// Called when only one reference is left.
     #[cold]
     pub(crate) fn settle_frame(&self, frame: FrameNo) {
         let freed = self.slots.locked(|free| {
@@ -51,8 +66,9 @@ impl<M: Machine> Memory<M> {
         self.give_back_cached(freed);
     }
 
-    /// Takes the frame of a slot out of the cache and frees it, if nobody wants it there: no other reference to the frame is left, and
-    /// either none to the slot or nothing was read.
+    /// Removes the frame of a slot from the cache if nothing needs it there: no other reference to
+    /// the frame is left, and either no other reference to the slot or the read has failed. The
+    /// caller gives the frame back.
     pub(super) fn settle(&self, free: &mut Free, slot: SlotNo) -> Option<Freed> {
         let record = self.slots.record(slot);
         let frame = self.frames.frame(record.frame()?);
@@ -63,7 +79,8 @@ impl<M: Machine> Memory<M> {
         self.detach_sole(free, slot, frame)
     }
 
-    /// Takes a frame out of the cache if the cache's is its only reference, which it loses.
+    /// Removes a frame from the cache if the cache's reference is its only one, and drops that. The
+    /// caller gives the frame back.
     pub(super) fn detach_sole(
         &self,
         free: &mut Free,
@@ -76,8 +93,8 @@ impl<M: Machine> Memory<M> {
         })
     }
 
-    /// Makes frame and slot forget each other. The cache's reference to the slot goes, that to the frame becomes the caller's.
-    /// Whether the slot is free now.
+    /// Separates a frame from its slot. Drops the cache's reference to the slot; the cache's
+    /// reference to the frame becomes the caller's. Returns whether the slot is free now.
     fn detach(&self, free: &mut Free, slot: SlotNo, frame: FrameNo) -> bool {
         self.frames.record(frame).set_slot(None);
         self.slots.record(slot).set_frame(None);
@@ -99,9 +116,10 @@ impl<M: Machine> Memory<M> {
         }
     }
 
-    /// Puts a frame into the cache that the caller wants to read a slot into and that nobody else knows; whether it did. The
-    /// reference becomes the cache's, and the read gets another. The slot is in use, not cached and, if the caller has no reference to
-    /// it, may have become free.
+    /// Adds a new frame to the cache, into which the caller will read the slot. Returns whether it
+    /// did: another thread may have cached the slot, or freed it if the caller holds no reference
+    /// to it. The caller's reference to the frame becomes the cache's, and the read gets a further
+    /// one.
     pub(super) fn cache_for_read(&self, slot: SlotNo, frame: FrameNo) -> bool {
         self.slots.locked(|_| {
             let record = self.slots.record(slot);
@@ -123,7 +141,7 @@ impl<M: Machine> Memory<M> {
         self.slots.record(slot).set_frame(Some(index));
     }
 
-    /// The frame that has what a slot has. The caller has a reference to the slot.
+    /// Returns what the cache has for a slot, to which the caller holds a reference.
     pub(crate) fn look_up(&self, slot: SlotNo) -> Lookup {
         self.slots.locked(|_| {
             let Some(index) = self.slots.record(slot).frame() else {
@@ -146,8 +164,9 @@ impl<M: Machine> Memory<M> {
         })
     }
 
-    /// If a frame has what a slot has, and nothing is being done about it, calls `map` with the frame, which replaces the caller's
-    /// reference to the slot by one to the frame. Whether it did. Nothing else is locked or freed inside.
+    /// Maps the frame of a slot by `map` if it is in the cache and no transfer is under way. The
+    /// caller's reference to the slot is replaced by one to the frame. Returns whether it did.
+    /// `map` runs under the lock and neither locks nor frees anything.
     pub(crate) fn use_cached(&self, slot: SlotNo, map: impl FnOnce(FrameNo)) -> bool {
         let slot_record = self.slots.record(slot);
         if slot_record.frame().is_none() {
@@ -164,25 +183,27 @@ impl<M: Machine> Memory<M> {
             }
             record.add_reference();
             map(frame);
-            // The cache has another.
+            // The cache's reference to the slot is left.
             slot_record.drop_one_of_many();
             self.leave_cache_if_short(free, frame);
             true
         })
     }
 
-    /// Takes a frame out of the cache for the caller, whose entry is the only one that maps it, and whom therefore nobody minds to
-    /// write it; whether it did.
+    /// Removes the frame from the swap cache if the caller's entry is its only mapping, so that it
+    /// may be written in place. Returns whether it did.
     pub(crate) fn take_out_of_cache(&self, frame: FrameNo) -> bool {
         self.slots.locked(|free| {
             let record = self.frames.record(frame);
-            // The cache's reference and the entry's; those who wait for the page do not look at it.
+            // The cache's reference and the entry's. Waiters are subtracted, because they do not
+            // look at the contents.
             let sole = record.count() == 2 + record.waiters();
             sole && self.leave_cache(free, frame)
         })
     }
 
-    /// Takes a frame that is in use out of the cache, if others need its slot more and nobody else refers to it.
+    /// Removes a mapped frame from the cache if free slots are scarce and no entry refers to its
+    /// slot.
     pub(crate) fn give_up_slot_if_short(&self, frame: FrameNo) {
         self.slots
             .locked(|free| self.leave_cache_if_short(free, frame));
@@ -194,7 +215,8 @@ impl<M: Machine> Memory<M> {
         }
     }
 
-    /// If no entry refers to the slot, and no transfer is under way.
+    /// Removes a frame from the cache if no entry refers to its slot and no transfer is under way.
+    /// Returns whether it did.
     pub(super) fn leave_cache(&self, free: &mut Free, frame: FrameNo) -> bool {
         let record = self.frames.record(frame);
         let Some(slot) = record.slot() else {
@@ -204,7 +226,7 @@ impl<M: Machine> Memory<M> {
         let leaves = at_rest && self.slots.record(slot).count() == 1 && record.count() > 1;
         if leaves {
             self.detach(free, slot, frame);
-            // The caller knows of another one.
+            // Not the last: the count was above 1.
             record.drop_reference();
         }
         leaves

@@ -1,4 +1,9 @@
-//! A page on its way into the swap cache and out of memory: it is seized, [`crate::reclaim`] replaces its entries, it is let go of.
+//! Eviction, the part of the swap cache: a page is isolated, [`crate::reclaim`] replaces its
+//! entries by its slot, and the page is put back or its frame is freed.
+//!
+//! An evictor isolates a page by taking a reference to its frame and one to its slot, and by
+//! counting as a waiter. The frame can then be neither freed nor leave the cache, and its owner can
+//! tell the evictor's reference from a sharer's (see [`super::cache`] for the sum).
 //!
 //! Everything here happens under the lock of [`super::slots`], as in [`super::cache`].
 
@@ -11,23 +16,25 @@ use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::space::Wait;
 
-/// What has become of a page that was seized for its eviction.
+/// What has become of an isolated page.
 pub(crate) enum Released {
-    /// It is in use again.
+    /// A program uses it again, so it stays.
     Used,
     /// Its frame is free.
     Free,
-    /// It is to be written, for which it has got a reference.
+    /// It must be written to its slot. The write has got a reference.
     Write,
 }
 
 impl<M: Machine> Memory<M> {
-    /// Seizes a page that is to be evicted, if it is this one still, is at rest, and is referred to by so many entries and nothing
-    /// else. The answer is its slot: the one with which it is in the cache, or a new one; none if all are taken. The caller gets a reference to
-    /// the frame and one to the slot, so that the frame stays in the cache.
+    /// Isolates a page for eviction, if it still belongs to `owner`, no transfer is under way, and
+    /// exactly `entries` table entries refer to it and nothing else does. Returns its slot: the one
+    /// that it has in the cache, or a new one. Returns `None` if the page does not qualify or no
+    /// slot is free.
     ///
-    /// Until [`Memory::release`] it counts as one who waits for the page. So whoever finds too many references to a frame of his own can
-    /// tell that it is only on its way out: see [`Memory::wait_for_eviction`].
+    /// Until [`Memory::release`] the evictor counts as a waiter. An owner that finds too many
+    /// references to its frame can so tell that the page is only being evicted: see
+    /// [`Memory::wait_for_eviction`].
     pub(crate) fn seize(
         &self,
         frame: FrameNo,
@@ -61,25 +68,25 @@ impl<M: Machine> Memory<M> {
             Some(Some(slot))
         })?;
         if seized.is_none() {
-            // It became something else in between.
+            // The frame became another page in between.
             self.drop_reference(frame);
         }
         seized
     }
 
-    /// Lets go of a page that was seized. What has become of it.
+    /// Ends the isolation of a page. Returns what has become of it.
     pub(crate) fn release(&self, frame: FrameNo, slot: SlotNo) -> Released {
         let record = self.frames.record(frame);
         let (released, freed) = self.slots.locked(|free| {
             record.change_waiters(-1);
-            // Neither is the last: the cache has one to each.
+            // Neither is the last one, because the cache holds a reference to both.
             record.drop_reference();
             self.drop_slot_reference(free, slot);
             if let Some(freed) = self.settle(free, slot) {
                 return (Released::Free, Some(freed));
             }
             match record.cached() {
-                // One that somebody has mapped again is not worth the write.
+                // A page that is mapped again is not worth the write.
                 Cached::Dirty if record.is_sole() => {
                     record.set_cached(Cached::Writing);
                     record.add_reference();
@@ -98,8 +105,10 @@ impl<M: Machine> Memory<M> {
         released
     }
 
-    /// What the owner of a page can wait for who has found further references to its frame, and no memory for a copy, if they are
-    /// those of its eviction. While the page is only seized, that is to reclaim frames, in turn with whoever has seized it.
+    /// If the extra references to `frame` are the evictor's, returns what the faulting owner should
+    /// wait for; otherwise `None`. Called when the frame looked shared and there was no memory to
+    /// copy it. While the page is only isolated, the owner waits for frames, that is, it reclaims
+    /// some in turn with the evictor.
     pub(crate) fn wait_for_eviction(&self, frame: FrameNo) -> Option<Wait<'_, M>> {
         let record = self.frames.record(frame);
         self.slots.locked(|_| {
@@ -110,13 +119,13 @@ impl<M: Machine> Memory<M> {
                     record.change_waiters(1);
                     Some(Wait::Page(PageWait::new(self, frame)))
                 }
-                // The cache's reference to the slot, and that of whoever has seized it.
+                // The cache's reference to the slot, and the evictor's.
                 _ => (record.waiters() != 0 && slot.count() > 1).then_some(Wait::Frames),
             }
         })
     }
 
-    /// Frees a frame that nothing but the cache refers to and that the device has too; whether it did.
+    /// Frees a clean frame if the cache's reference is its only one. Returns whether it did.
     pub(crate) fn drop_clean(&self, frame: FrameNo) -> bool {
         let freed = self.slots.locked(|free| {
             let record = self.frames.record(frame);

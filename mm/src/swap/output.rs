@@ -1,4 +1,4 @@
-//! Pages on their way out.
+//! Pages that the kernel is to write to the swap device.
 
 use abi::{MemCounter, PAGE_SIZE};
 use arrayvec::ArrayVec;
@@ -10,10 +10,10 @@ use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::reclaim::ROUND;
 
-/// Neighbouring slots to be written.
+/// A write to neighbouring slots, which the kernel is to do.
 ///
-/// Whoever gets one writes [`SwapOut::bytes`] to [`SwapOut::count`] slots, beginning with [`SwapOut::first`], and ends it with
-/// [`SwapOut::finish`]. One that is dropped has failed.
+/// The kernel writes [`SwapOut::bytes`] to [`SwapOut::count`] slots from [`SwapOut::first`] on, and
+/// then calls [`SwapOut::finish`]. A write that is dropped counts as failed.
 #[must_use = "the pages are not free before they are written"]
 pub struct SwapOut<'m, M: Machine> {
     memory: &'m Memory<M>,
@@ -21,16 +21,17 @@ pub struct SwapOut<'m, M: Machine> {
     count: usize,
 }
 
-/// What is to be written after a round of eviction, in pieces of neighbouring slots. What is not asked for has failed.
+/// The writes that a round of eviction has left to do, each to neighbouring slots. Writes that are
+/// not taken out count as failed.
 #[must_use = "the pages are not free before they are written"]
 pub struct SwapOuts<'m, M: Machine> {
     memory: &'m Memory<M>,
-    /// The last first.
+    /// The slots, the last one first.
     slots: ArrayVec<u32, ROUND>,
 }
 
 impl<'m, M: Machine> SwapOuts<'m, M> {
-    /// Nothing.
+    /// Returns an empty set of writes.
     pub(crate) fn new(memory: &'m Memory<M>) -> Self {
         Self {
             memory,
@@ -38,23 +39,24 @@ impl<'m, M: Machine> SwapOuts<'m, M> {
         }
     }
 
-    /// Adds a page that is to be written, says [`Memory::release`]. [`SwapOuts::sort`] must follow.
+    /// Adds a page for which [`Memory::release`] has said that it must be written.
+    /// [`SwapOuts::sort`] must follow the last one.
     pub(crate) fn push(&mut self, slot: SlotNo) {
-        // There is a record for each in RAM, so they are not too many for that.
+        // There is a record for each slot in RAM, so their number fits.
         self.slots.push(slot.0 as u32);
     }
 
-    /// Finds neighbours.
+    /// Sorts the slots, so that neighbours are written together.
     pub(crate) fn sort(&mut self) {
         self.slots.sort_unstable_by(|one, other| other.cmp(one));
     }
 
-    /// Whether there is nothing left.
+    /// Returns whether nothing is left to write.
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()
     }
 
-    /// How many pages.
+    /// Returns how many pages are left to write.
     pub fn pages(&self) -> usize {
         self.slots.len()
     }
@@ -85,32 +87,33 @@ impl<M: Machine> Drop for SwapOuts<'_, M> {
 }
 
 impl<'m, M: Machine> SwapOut<'m, M> {
-    /// The first slot.
+    /// Returns the first slot.
     pub fn first(&self) -> SlotNo {
         self.first
     }
 
-    /// How many slots.
+    /// Returns how many slots are written.
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// The frames to write, in the order of the slots. Nobody writes them until [`SwapOut::finish`].
+    /// Returns the frames to write, in the order of the slots. They do not change before
+    /// [`SwapOut::finish`].
     pub fn frames(&self) -> impl Iterator<Item = FrameNo> {
         self.memory.frames_in_transfer(self.first, self.count)
     }
 
-    /// The contents for the slot of this index.
+    /// Returns the contents for the slot of this index.
     ///
     /// # Panics
-    /// If there are not so many.
+    /// If the index is [`SwapOut::count`] or more.
     pub fn bytes(&self, index: usize) -> &[u8; PAGE_SIZE] {
         let frame = self.frames().nth(index).expect("there are not so many");
         crate::phys::outgoing_bytes(&self.memory.machine, frame, self)
     }
 
-    /// Says how it went. What was written and is not in use again is freed, and so counted in the answer; what was not
-    /// written stays.
+    /// Ends the write. After a success, frames that are not in use again are freed; returns how
+    /// many. After a failure, all pages stay in memory.
     pub fn finish(mut self, result: Result<(), TransferError>) -> u64 {
         self.end(result)
     }

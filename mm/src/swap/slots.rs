@@ -1,7 +1,8 @@
-//! The slots of the swap device: what is known about each, and which are free.
+//! The slots of the swap device: a record for each, and which are free.
 //!
-//! Invariant: a slot is free, which [`FreeSlots`] knows, exactly when its count is 0. It leaves 0 and reaches it under the lock of [`Slots`]; in
-//! between, whoever has a reference makes another without it.
+//! Invariant: a slot is free, which [`FreeSlots`] knows, exactly when its count is 0. The count
+//! leaves 0 and reaches 0 under the lock of [`Slots`]. In between, the holder of a reference makes
+//! another one without the lock.
 
 use core::mem::MaybeUninit;
 
@@ -11,14 +12,14 @@ use sync::atomic::{AtomicU32, Ordering};
 use super::free::FreeSlots;
 use crate::addr::SlotNo;
 
-/// What is known about one slot, in 12 bytes.
+/// The record of a slot, in 12 bytes.
 #[repr(C)]
 pub struct SlotRecord {
-    /// Table entries that refer to it, and one for the cache.
+    /// The table entries that refer to the slot, and one for the cache.
     count: AtomicU32,
-    /// One more than the index of the frame that has the same contents, or 0.
+    /// The index of the frame with the same contents, plus 1; 0 if there is none.
     frame: AtomicU32,
-    /// Referrers that an audit has met.
+    /// The referrers that an audit has met.
     pub(crate) met: AtomicU32,
 }
 
@@ -31,12 +32,12 @@ impl SlotRecord {
         }
     }
 
-    /// How many references there are.
+    /// Returns the number of references.
     pub(crate) fn count(&self) -> u32 {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// A further reference, for somebody who holds one.
+    /// Adds a reference. The caller holds one.
     pub(crate) fn add_reference(&self) {
         let before = self.count.fetch_add(1, Ordering::Relaxed);
         assert!(
@@ -45,7 +46,7 @@ impl SlotRecord {
         );
     }
 
-    /// Gives up a reference of which the caller knows that it is not the last.
+    /// Drops a reference that is known not to be the last.
     pub(crate) fn drop_one_of_many(&self) {
         let before = self.count.fetch_sub(1, Ordering::Relaxed);
         debug_assert!(
@@ -54,12 +55,12 @@ impl SlotRecord {
         );
     }
 
-    /// The index of the frame with the same contents.
+    /// Returns the index of the frame with the same contents.
     pub(crate) fn frame(&self) -> Option<u32> {
         self.frame.load(Ordering::Relaxed).checked_sub(1)
     }
 
-    /// Sets or clears that.
+    /// Sets or clears the frame with the same contents.
     pub(super) fn set_frame(&self, index: Option<u32>) {
         let stored = index.map_or(0, |index| index + 1);
         self.frame.store(stored, Ordering::Relaxed);
@@ -72,11 +73,12 @@ pub(crate) struct Slots {
     free: LeafLock<Free>,
 }
 
-/// What the lock of the cache protects, besides the cache.
+/// What the lock protects besides the cache: the free slots.
 pub(super) type Free = FreeSlots<&'static mut [u64]>;
 
 impl Slots {
-    /// A record for each slot of the device, and the words that say which are free; all are.
+    /// Returns the slots of a device, all of them free, with a record each in `records` and a bit
+    /// each in `free`.
     ///
     /// # Panics
     /// If `free` has fewer words than [`words_for`](super::words_for) says.
@@ -97,27 +99,27 @@ impl Slots {
         }
     }
 
-    /// How many there are.
+    /// Returns how many slots the device has.
     pub(crate) fn len(&self) -> u64 {
         self.records.len() as u64
     }
 
-    /// How many are free.
+    /// Returns how many slots are free.
     pub(crate) fn free(&self) -> u64 {
         self.free.with(|free| free.count())
     }
 
-    /// Whether a slot is held to be free.
+    /// Returns whether a slot is among the free ones.
     pub(crate) fn is_free(&self, slot: SlotNo) -> bool {
         self.free.with(|free| free.has(slot.0 as usize))
     }
 
-    /// Every slot's record.
+    /// Returns every slot with its record.
     pub(crate) fn all(&self) -> impl Iterator<Item = (SlotNo, &SlotRecord)> {
         (0..).map(SlotNo).zip(self.records)
     }
 
-    /// The record of a slot.
+    /// Returns the record of a slot.
     ///
     /// # Panics
     /// If there is no such slot: an entry is corrupt.
@@ -125,7 +127,7 @@ impl Slots {
         &self.records[slot.0 as usize]
     }
 
-    /// The record of the slot behind this one, if there is one.
+    /// Returns the next slot with its record, if there is one.
     pub(super) fn after(&self, slot: SlotNo) -> Option<(SlotNo, &SlotRecord)> {
         let next = SlotNo(slot.0 + 1);
         Some((next, self.records.get(next.0 as usize)?))
@@ -136,7 +138,7 @@ impl Slots {
         self.free.with(body)
     }
 
-    /// A free slot, with one reference.
+    /// Takes a free slot and gives it one reference. Returns `None` if none is free.
     pub(super) fn take(&self, free: &mut Free) -> Option<SlotNo> {
         let index = free.take()?;
         let before = self.records[index].count.swap(1, Ordering::Relaxed);
@@ -144,7 +146,7 @@ impl Slots {
         Some(SlotNo(index as u64))
     }
 
-    /// Gives up a reference; how many are left. With the last, the slot is free.
+    /// Drops a reference. Returns how many are left. With the last one, the slot is free.
     pub(super) fn drop_reference(&self, free: &mut Free, slot: SlotNo) -> u32 {
         let before = self.record(slot).count.fetch_sub(1, Ordering::Relaxed);
         assert!(before != 0, "a reference was dropped to a slot without any");

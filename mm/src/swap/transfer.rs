@@ -1,4 +1,4 @@
-//! Pages that are being transferred, and those who wait for them.
+//! Pages that are being read or written, and the threads that wait for them.
 //!
 //! Everything here happens under the lock of [`super::slots`], as in [`super::cache`].
 
@@ -9,7 +9,7 @@ use crate::machine::Machine;
 use crate::memory::Memory;
 
 impl<M: Machine> Memory<M> {
-    /// Says how a transfer went that the caller began.
+    /// Ends a transfer that the caller began.
     pub(super) fn end_transfer(&self, frame: FrameNo, from: Cached, to: Cached) {
         let record = self.frames.record(frame);
         self.slots.locked(|_| {
@@ -21,14 +21,15 @@ impl<M: Machine> Memory<M> {
         });
     }
 
-    /// The frame of a slot that the caller transfers: it stays in the cache until that has ended.
+    /// Returns the frame of a slot that the caller transfers. It stays in the cache until the
+    /// transfer has ended.
     pub(super) fn frame_in_transfer(&self, slot: SlotNo) -> FrameNo {
         let index = self.slots.record(slot).frame();
         self.frames
             .frame(index.expect("a slot in transfer is cached"))
     }
 
-    /// The frames of `count` slots that the caller transfers.
+    /// Returns the frames of `count` slots that the caller transfers.
     pub(super) fn frames_in_transfer(
         &self,
         first: SlotNo,
@@ -37,15 +38,16 @@ impl<M: Machine> Memory<M> {
         (first.0..first.0 + count as u64).map(|slot| self.frame_in_transfer(SlotNo(slot)))
     }
 
-    /// Whether a page that somebody waits for is still being read or written.
+    /// Returns whether a page is still being read or written. The caller waits for it and so holds
+    /// a reference.
     pub(super) fn is_in_transfer(&self, frame: FrameNo) -> bool {
         let record = self.frames.record(frame);
         let cached = record.slot().is_some() || record.kind() == Kind::File;
         cached && matches!(record.cached(), Cached::Reading | Cached::Writing)
     }
 
-    /// Before somebody writes a shared page: if it is in the cache, its slot has something else from now on. If it is being
-    /// written out, that must end first.
+    /// Prepares for a write to a shared page: if the page is in the cache, its slot is out of date
+    /// from now on. If the page is being written out, returns what to wait for first.
     pub(crate) fn dirty_in_cache(&self, frame: FrameNo) -> Option<PageWait<'_, M>> {
         let record = self.frames.record(frame);
         record.slot()?;
@@ -64,7 +66,7 @@ impl<M: Machine> Memory<M> {
         })
     }
 
-    /// Lets go of a page that was waited for.
+    /// Ends a wait for a page.
     pub(super) fn stop_waiting(&self, frame: FrameNo) {
         let record = self.frames.record(frame);
         match record.kind() {
@@ -74,7 +76,7 @@ impl<M: Machine> Memory<M> {
         self.drop_reference(frame);
     }
 
-    /// The one who reads a page waits for it too.
+    /// Makes the thread that reads a page one of its waiters.
     pub(super) fn wait_too(&self, frame: FrameNo) {
         let record = self.frames.record(frame);
         record.add_reference();
