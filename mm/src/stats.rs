@@ -1,7 +1,7 @@
 //! The counters of `memstat`, kept per hart so that counting never meets another hart.
 //!
-//! Invariant: only the sum over all harts means something; a frame taken on one hart and freed on
-//! another makes one part negative.
+//! Invariant: only the sum over all harts means something. A frame that is taken on one hart and
+//! freed on another makes one part negative.
 
 use core::array::from_fn;
 
@@ -10,14 +10,14 @@ use sync::atomic::{AtomicI64, Ordering};
 
 use crate::machine::HARTS_MAX;
 
-/// Levels that only the kernel reads, after those of the ABI.
+/// The index of a level that only the kernel reads, after those of the interface.
 const PROMISED: usize = abi::MEM_COUNTERS;
 const COUNTERS: usize = PROMISED + 1;
 
 #[repr(align(64))]
 struct HartCounters([AtomicI64; COUNTERS]);
 
-/// All counters.
+/// The counters of all harts.
 pub(crate) struct Stats {
     harts: [HartCounters; HARTS_MAX],
 }
@@ -35,17 +35,17 @@ impl Stats {
         self.harts[hart].0[counter as usize].fetch_add(by, Ordering::Relaxed);
     }
 
-    /// Adds to the pages that were promised.
+    /// Adds to the number of promised pages.
     pub(crate) fn promise(&self, hart: usize, by: i64) {
         self.harts[hart].0[PROMISED].fetch_add(by, Ordering::Relaxed);
     }
 
-    /// The pages that are promised now.
+    /// Returns the number of promised pages.
     pub(crate) fn promised(&self) -> u64 {
         self.sum(PROMISED)
     }
 
-    /// A counter's value.
+    /// Returns the value of a counter.
     pub(crate) fn get(&self, counter: MemCounter) -> u64 {
         self.sum(counter as usize)
     }

@@ -1,34 +1,34 @@
-//! What an audit can find.
+//! The findings of an audit.
 
 use core::fmt;
 
 use crate::addr::{FrameNo, PageNo, SlotNo};
 use crate::frame::Kind;
 
-/// Something that is not as it should be.
+/// A record that does not agree with what was counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finding {
-    /// A frame has another number of references than referrers.
+    /// A frame's count is not its number of referrers.
     Count {
         /// The frame.
         frame: FrameNo,
-        /// What it is used for.
+        /// What the frame is used for.
         kind: &'static str,
         /// What its record says.
         recorded: u32,
         /// How many entries, roots and owners there are.
         found: u32,
     },
-    /// A swap slot has another number of references than referrers.
+    /// A slot's count is not its number of referrers.
     Slot {
         /// The slot.
         slot: SlotNo,
         /// What its record says.
         recorded: u32,
-        /// How many entries there are, and the cache.
+        /// How many entries and caches refer to it.
         found: u32,
     },
-    /// A frame and a slot are in the swap cache together, and one of them does not know.
+    /// A frame and a slot are in the swap cache together, and one of them does not name the other.
     Cache {
         /// The frame.
         frame: FrameNo,
@@ -56,11 +56,11 @@ pub enum Finding {
         /// The first page it is for.
         page: PageNo,
     },
-    /// A total that somebody keeps is wrong.
+    /// A total is wrong.
     Total {
-        /// Which.
+        /// Which total.
         what: &'static str,
-        /// What is kept.
+        /// What the record says.
         kept: u64,
         /// What was counted.
         found: u64,
@@ -119,7 +119,7 @@ impl fmt::Display for Finding {
 }
 
 impl Finding {
-    /// The frame it is about.
+    /// Returns the frame that the finding is about.
     pub fn frame(&self) -> Option<FrameNo> {
         match *self {
             Self::Count { frame, .. }
@@ -130,8 +130,9 @@ impl Finding {
         }
     }
 
-    /// Whether it may be gone at the next look although address spaces stand still: a thread that is half-way through taking
-    /// a frame or giving it back has it in no list and in no total, and its record is behind.
+    /// Returns whether the finding may be gone at the next audit although address spaces stand
+    /// still. A thread that is half-way through taking or freeing a frame has it in no list and in
+    /// no total, and its record is behind.
     pub fn may_pass(&self) -> bool {
         match *self {
             Self::Count { kind, .. } => kind == Kind::Kernel.name(),
@@ -145,7 +146,7 @@ impl Finding {
     }
 }
 
-/// Compares a total that is kept with what was counted.
+/// Compares a total with what was counted.
 pub(super) fn total(what: &'static str, kept: u64, found: u64) -> Result<(), Finding> {
     if kept == found {
         Ok(())

@@ -1,13 +1,22 @@
-//! Recounting everything from the roots, and comparing it with what the records say.
+//! Recounts everything from the roots and compares it with the records.
 //!
-//! The audit is the definition of R1 and R2 in executable form: it knows nothing of how the counts came about. It
-//! must run while nothing else does (in a test, in a simulation, in a kernel that stands still), and one at a time: it
-//! counts in the frame records, so it needs no memory, and a machine that has none left can be audited too.
+//! The audit is the definition of R1 and R2 in executable form: it does not know how the counts
+//! came about. It runs while nothing else does (in a test, in a simulation, in a kernel at a
+//! standstill), and one at a time. It counts in the frame records, so it needs no memory and works
+//! when none is left.
 //!
-//! Checked: every entry lies in an area and permits no more than it; a page that can be written has one reference
-//! and carries the mark (R2); every count is the number of referrers (R1); `live` in each table and the totals kept by each
-//! space are right; the tree of its areas is whole and in order; tables exist only where areas are; the lists hold each free frame once, and no other; cached frames and slots
-//! name each other; a page of a file is in the cache, is what its area maps, and is writable only if it is dirty and shared; the budget knows the free frames, and every place is taken, promised or left.
+//! Checked are:
+//!
+//! - every entry lies in an area and permits no more than the area does;
+//! - a page that can be written has one reference and carries the mark (R2);
+//! - every count is the number of referrers (R1);
+//! - `live` in each table, and the totals that each space keeps, are right;
+//! - the tree of the areas is whole and in order, and tables exist only where areas are;
+//! - the free lists hold each free frame once, and no other frame;
+//! - cached frames and slots name each other;
+//! - a page of a file is in the cache, is what its area maps, and is writable only if it is dirty and
+//!   shared;
+//! - the budget knows the free frames, and every place is taken, promised or free.
 
 mod finding;
 
@@ -23,13 +32,13 @@ use crate::memory::Memory;
 use crate::pt::{ENTRIES, Entry, Format, Table, UserRange};
 use crate::space::AddressSpace;
 
-/// An audit under way.
+/// An audit in progress.
 struct Audit<'a, M: Machine> {
     memory: &'a Memory<M>,
 }
 
 impl<M: Machine> Memory<M> {
-    /// Compares the books with what `spaces`, all there are, really refer to.
+    /// Compares the records with what `spaces`, which are all there are, refer to.
     ///
     /// # Errors
     /// The first thing found.
@@ -69,7 +78,7 @@ impl<M: Machine> Memory<M> {
 }
 
 impl<M: Machine> Audit<'_, M> {
-    /// Counts a referrer; how many have been met.
+    /// Counts a referrer of a frame. Returns how many have been met.
     fn note(&self, frame: FrameNo) -> u32 {
         tick(&self.memory.frames.record(frame).met)
     }
@@ -154,7 +163,7 @@ impl<M: Machine> Audit<'_, M> {
         self.note(frame);
         in_area(space, page)?;
         let record = self.memory.frames.record(frame);
-        // Those who wait for a page have not looked at it.
+        // Waiters do not look at the contents.
         let references = record.count() - record.waiters();
         let may_write = word & M::Format::MAY_WRITE != 0;
         let shared = word & M::Format::SHARED != 0;
@@ -174,7 +183,8 @@ impl<M: Machine> Audit<'_, M> {
         Ok(())
     }
 
-    /// Whether an entry for a page of a file, which must be that of its area, may be writable.
+    /// Returns whether an entry for a page of a file may be writable. The page must be the one that
+    /// the area maps there.
     fn may_write_file(
         &self,
         space: &AddressSpace<'_, M>,
@@ -191,7 +201,8 @@ impl<M: Machine> Audit<'_, M> {
         }
     }
 
-    /// Counts what the objects refer to that a space shares and that have not been met; the places they keep.
+    /// Counts what the shared objects of a space refer to, unless they have been met. Returns the
+    /// places that they keep.
     fn objects(&self, space: &AddressSpace<'_, M>) -> u64 {
         let mut promised = 0;
         for object in space.shared_objects() {
@@ -223,12 +234,12 @@ impl<M: Machine> Audit<'_, M> {
         }
     }
 
-    /// Compares all counts; which frames are in use.
+    /// Compares the counts of all frames. Returns which frames are in use.
     fn frames(&self) -> Result<Used, Finding> {
         let mut used = Used::default();
         for (frame, record) in self.memory.frames.all() {
             let (kind, recorded) = (record.kind(), record.count());
-            // The owner of a kernel frame is not to be found from the roots.
+            // The owner of a kernel frame cannot be found from the roots.
             let mut found = record.met.load(Ordering::Relaxed) + u32::from(kind == Kind::Kernel);
             found += match kind {
                 Kind::Anonymous => record.waiters() + self.cache(frame, record)?,
@@ -249,7 +260,7 @@ impl<M: Machine> Audit<'_, M> {
         Ok(used)
     }
 
-    /// The references that the swap cache and a transfer have to a page.
+    /// Returns how many references the swap cache and a transfer have to a frame.
     fn cache(&self, frame: FrameNo, record: &FrameRecord) -> Result<u32, Finding> {
         let Some(slot) = record.slot() else {
             return Ok(0);
@@ -260,7 +271,7 @@ impl<M: Machine> Audit<'_, M> {
         Ok(1 + in_transfer(record))
     }
 
-    /// Compares the counts of the slots; how many are in use without a frame beside them.
+    /// Compares the counts of all slots. Returns how many are in use without a frame.
     fn slots(&self) -> Result<u64, Finding> {
         let mut alone = 0;
         for (slot, record) in self.memory.slots.all() {
@@ -287,7 +298,7 @@ impl<M: Machine> Audit<'_, M> {
         Ok(alone)
     }
 
-    /// Looks at every listed frame; how many there are.
+    /// Counts the frames in the free lists.
     fn free_lists(&self) -> Result<u64, Finding> {
         let memory = self.memory;
         let mut listed = 0;
@@ -309,12 +320,12 @@ impl<M: Machine> Audit<'_, M> {
     }
 }
 
-/// The reference that a transfer has to a cached page.
+/// Returns how many references a transfer has to a cached frame.
 fn in_transfer(record: &FrameRecord) -> u32 {
     u32::from(matches!(record.cached(), Cached::Reading | Cached::Writing))
 }
 
-/// Counts one more. Nobody else does (see above), so a load and a store will do.
+/// Adds one. Nothing else counts at the same time, so a load and a store will do. Returns the sum.
 fn tick(met: &AtomicU32) -> u32 {
     let count = met.load(Ordering::Relaxed) + 1;
     met.store(count, Ordering::Relaxed);
@@ -330,7 +341,7 @@ fn in_area<M: Machine>(space: &AddressSpace<'_, M>, page: PageNo) -> Result<(), 
 }
 
 impl<M: Machine> AddressSpace<'_, M> {
-    /// A page that `frame` is mapped at, for telling who refers to it.
+    /// Returns a page at which `frame` is mapped, for messages.
     pub fn page_of(&self, frame: FrameNo) -> Option<PageNo> {
         let mut found = None;
         self.for_each_leaf(UserRange::all::<M::Format>(), |table, index, page| {
@@ -346,11 +357,11 @@ impl<M: Machine> AddressSpace<'_, M> {
 #[derive(Default)]
 struct Used {
     all: u64,
-    /// Those that have places: all but the page cache's.
+    /// The frames with places: all but those of the page cache.
     placed: u64,
 }
 
-/// What is below a root.
+/// What was counted below a root.
 #[derive(Default)]
 struct Counted {
     tables: u64,

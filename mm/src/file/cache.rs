@@ -1,7 +1,7 @@
-//! The cache proper: from a page of a file to its frame, and what state it is in.
+//! The look-up of the page cache: from a page of a file to its frame and the state it is in.
 //!
-//! Everything here is decided under the lock of the page's chain; a frame is given back after that has been released. See the
-//! invariants of [`super`].
+//! Everything here is decided under the lock of the page's chain. A frame is given back after that
+//! lock has been released. The invariants are those of [`super`].
 
 use abi::MemCounter;
 use sync::LeafLock;
@@ -15,17 +15,18 @@ use crate::frame::{Cached, FrameRecord, Kind};
 use crate::machine::Machine;
 use crate::memory::Memory;
 
-/// Locks for all chains, each for the heads it divides.
+/// How many locks protect the chains. Each protects the chains whose heads it divides.
 const LOCKS: usize = 64;
 
-/// What there is of the page cache beside the frame table.
+/// The parts of the page cache that are not in the frame table.
 pub(crate) struct FileCache {
     chains: [LeafLock<()>; LOCKS],
     pub(super) sightings: Sightings,
     pub(crate) cuts: Cuts,
 }
 
-/// Counts truncations, for those whose entries a truncation cannot see yet: whoever shows them later asks whether there was one.
+/// Counts truncations. A truncation cannot see entries that are not published yet; their owner asks
+/// afterwards whether there was one.
 pub(crate) struct Cuts {
     begun: AtomicU64,
     done: AtomicU64,
@@ -40,12 +41,13 @@ impl Cuts {
         self.done.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// How many are over.
+    /// Returns how many truncations are over.
     pub(crate) fn so_far(&self) -> u64 {
         self.done.load(Ordering::SeqCst)
     }
 
-    /// Whether one was under way when so many were over, or has begun since.
+    /// Returns whether a truncation was under way when `over` of them were over, or has begun
+    /// since.
     pub(crate) fn any_since(&self, over: u64) -> bool {
         self.begun.load(Ordering::SeqCst) != over
     }
@@ -64,18 +66,19 @@ impl FileCache {
     }
 }
 
-/// What the cache has of a page.
+/// The answer of a look-up.
 pub(crate) enum Lookup {
-    /// This frame; the caller has got a reference.
+    /// The frame of the page. The caller has got a reference to it.
     Here(FrameNo),
-    /// This frame, which is being read; the caller waits for it ([`crate::swap::PageWait`]).
+    /// The frame into which the page is being read. The caller has got a reference and waits
+    /// ([`crate::swap::PageWait`]).
     Coming(FrameNo),
-    /// Nothing.
+    /// The page is not in the cache.
     Missing,
 }
 
 impl FrameRecord {
-    /// The page of a file that the frame has, or had.
+    /// Returns the page of a file that the frame holds, or held.
     pub(crate) fn file_page(&self) -> FilePage {
         let (file, index) = self.owner();
         FilePage {
@@ -86,7 +89,7 @@ impl FrameRecord {
 }
 
 impl<M: Machine> Memory<M> {
-    /// The index of the record that heads the chain of a page.
+    /// Returns the index of the record that heads the chain of a page.
     fn head_of(&self, page: FilePage) -> u32 {
         // Pages of one file are neighbours, files begin apart (multiplicative hashing; Knuth, The Art of Computer Programming, 6.4).
         let hash = page
@@ -103,7 +106,8 @@ impl<M: Machine> Memory<M> {
         lock.with(|()| body(head))
     }
 
-    /// Has `body` look at a page's record under the lock of its chain.
+    /// Runs `body` on the frame of a page under the lock of its chain. Returns `None` if the page
+    /// is not cached.
     fn with_cached<R>(
         &self,
         page: FilePage,
@@ -116,7 +120,7 @@ impl<M: Machine> Memory<M> {
         })
     }
 
-    /// The frames of a chain. Its lock is held.
+    /// Returns the frames of a chain, whose lock is held.
     fn chain(&self, head: u32) -> impl Iterator<Item = (FrameNo, &FrameRecord)> {
         let mut next = self.frames.at(head).anchor.load(Ordering::Relaxed);
         core::iter::from_fn(move || {
@@ -127,7 +131,7 @@ impl<M: Machine> Memory<M> {
         })
     }
 
-    /// What the cache has of a page.
+    /// Returns what the cache has of a page.
     pub(crate) fn look_up_file(&self, page: FilePage) -> Lookup {
         let found = self.with_cached(page, |frame, record| {
             record.add_reference();
@@ -141,13 +145,14 @@ impl<M: Machine> Memory<M> {
         found.unwrap_or(Lookup::Missing)
     }
 
-    /// The page in a frame, if it is cached and not in transfer; with a reference for the caller. Nobody gets one to a frame that is something else.
+    /// Returns the page of a frame, with a reference for the caller, if the frame is cached and not
+    /// being transferred. No reference is ever taken to a frame that is something else.
     pub(crate) fn pin_if_at_rest(&self, frame: FrameNo) -> Option<FilePage> {
         let record = self.frames.record(frame);
         if record.kind() != Kind::File {
             return None;
         }
-        // It may have become something else, until it is found in a chain.
+        // The frame may become something else until it is found in a chain.
         let page = record.file_page();
         let pinned = self.with_cached(page, |found, record| {
             let at_rest = matches!(record.cached(), Cached::Clean | Cached::Dirty);
@@ -160,7 +165,8 @@ impl<M: Machine> Memory<M> {
         (pinned == Some(true)).then_some(page)
     }
 
-    /// Puts a frame that is to be read into the cache, if the page is not there; with a reference for the one who reads.
+    /// Adds a new frame for a page to the cache, into which the caller will read it; the caller
+    /// gets a reference. Returns `None` if the page is cached already.
     pub(super) fn cache_for_file_read(
         &self,
         page: FilePage,
@@ -190,7 +196,8 @@ impl<M: Machine> Memory<M> {
         Ok(cached.then_some(frame))
     }
 
-    /// Takes a frame out of its chain, whose lock is held. The cache's reference becomes the caller's.
+    /// Removes a frame from its chain, whose lock is held. The cache's reference becomes the
+    /// caller's.
     fn unchain(&self, head: u32, frame: FrameNo) {
         let own = self.frames.index(frame) + 1;
         let mut link = &self.frames.at(head).anchor;
@@ -210,7 +217,7 @@ impl<M: Machine> Memory<M> {
         }
     }
 
-    /// Says how the read of a frame ended, which is in the cache still. If not well, it leaves it.
+    /// Ends the read of a frame. If the read failed, the frame leaves the cache.
     pub(super) fn end_file_read(&self, frame: FrameNo, well: bool) {
         let record = self.frames.record(frame);
         self.locked_chain(record.file_page(), |head| {
@@ -225,7 +232,7 @@ impl<M: Machine> Memory<M> {
         }
     }
 
-    /// Says how the write of a frame ended. It may have left the cache meanwhile.
+    /// Ends the write of a frame, which may have left the cache meanwhile.
     pub(super) fn end_file_write(&self, frame: FrameNo, well: bool) {
         let record = self.frames.record(frame);
         self.locked_chain(record.file_page(), |_| {
@@ -235,7 +242,8 @@ impl<M: Machine> Memory<M> {
         });
     }
 
-    /// Takes a page out of the cache and frees it, if it is as on the device and nobody refers to it but the cache; whether it did.
+    /// Removes a page from the cache and frees its frame, if the page is clean and only the cache
+    /// refers to it. Returns whether it did.
     pub(crate) fn drop_clean_file_page(&self, page: FilePage) -> bool {
         let sole =
             |record: &FrameRecord| record.cached() == Cached::Clean && record.drop_sole_reference();
@@ -253,8 +261,9 @@ impl<M: Machine> Memory<M> {
         freed.is_some()
     }
 
-    /// Takes a page out of the cache, whoever refers to it; the frame, with the reference the cache had. One that is being read stays: its
-    /// reader will see that it is gone.
+    /// Removes a page from the cache, whatever else refers to it. Returns its frame with the
+    /// reference that the cache had. A page that is being read stays, and its reader will see that
+    /// it is gone.
     pub(super) fn uncache_file_page(&self, page: FilePage) -> Option<FrameNo> {
         self.locked_chain(page, |head| {
             let (frame, _) = self.chain(head).find(|(_, record)| {
@@ -265,7 +274,8 @@ impl<M: Machine> Memory<M> {
         })
     }
 
-    /// Says that a dirty page is being written back, if it is one; its frame. The write gets a reference.
+    /// Begins the write-back of a page, if it is dirty. Returns its frame, to which the write has
+    /// got a reference.
     pub(super) fn begin_file_write(&self, page: FilePage) -> Option<FrameNo> {
         self.with_cached(page, |frame, record| {
             let dirty = record.cached() == Cached::Dirty;
@@ -277,7 +287,7 @@ impl<M: Machine> Memory<M> {
         })?
     }
 
-    /// Before somebody writes a mapped page: what it has become.
+    /// Makes a mapped page dirty, before an entry gets the right to write it.
     pub(crate) fn dirty_file_page(&self, frame: FrameNo) -> Dirtied {
         let record = self.frames.record(frame);
         self.locked_chain(record.file_page(), |_| match record.cached() {
@@ -295,20 +305,20 @@ impl<M: Machine> Memory<M> {
         })
     }
 
-    /// One who waited for a page of a file does so no longer.
+    /// Ends a wait for a page of a file.
     pub(crate) fn stop_waiting_for_file(&self, frame: FrameNo) {
         let record = self.frames.record(frame);
         self.locked_chain(record.file_page(), |_| record.change_waiters(-1));
     }
 
-    /// The one who reads a page waits for it too.
+    /// Makes the thread that reads a page one of its waiters.
     pub(super) fn wait_for_file_too(&self, frame: FrameNo) {
         let record = self.frames.record(frame);
         record.add_reference();
         self.locked_chain(record.file_page(), |_| record.change_waiters(1));
     }
 
-    /// Visits every frame in the cache. Nobody else does anything meanwhile.
+    /// Visits every cached frame, while nothing else runs.
     pub(crate) fn for_each_cached_page(&self, mut visit: impl FnMut(FrameNo)) {
         for head in 0..self.frames.len() as u32 {
             for (frame, record) in self.chain(head) {
@@ -319,13 +329,13 @@ impl<M: Machine> Memory<M> {
     }
 }
 
-/// What [`Memory::dirty_file_page`] has come to.
+/// The answer of [`Memory::dirty_file_page`].
 pub(crate) enum Dirtied {
     /// The page is dirty.
     Now,
-    /// It is being written back; the caller waits for it.
+    /// The page is being written back. The caller waits for it.
     Later,
-    /// It is not the file's any more.
+    /// The page does not belong to the file any more.
     Never,
 }
 

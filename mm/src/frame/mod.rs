@@ -3,9 +3,9 @@
 //! Invariants:
 //! - a frame's count is the number of references to it: table entries, roots and owners in the kernel (R1); it
 //!   is on a free list exactly when the count is 0;
-//! - whoever takes a frame holds a ticket for it ([`crate::commit`]), so [`allocator`] always finds one;
-//! - the count of a shared frame is raised only by somebody who holds a reference, or by one step from what is not 0, so it
-//!   never rises from 0.
+//! - allocation takes a ticket ([`crate::commit`]), so [`allocator`] always finds a frame;
+//! - a count is raised only by the holder of a reference, or by one step from a value that is not
+//!   0, so it never rises from 0.
 //!
 //! Neighbours: [`crate::phys`] reaches the bytes; [`crate::commit`] decides who may take a frame.
 

@@ -1,4 +1,4 @@
-//! A frame that somebody has to himself.
+//! Frames with exactly one owner.
 
 use core::mem::ManuallyDrop;
 
@@ -7,7 +7,8 @@ use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::phys;
 
-/// A frame with one reference, and this is it: nobody else can reach the bytes. Dropping it frees it.
+/// The only reference to a frame. Nothing else can reach the frame's bytes. Dropping it frees the
+/// frame.
 pub struct OwnedFrame<'m, M: Machine> {
     memory: &'m Memory<M>,
     frame: FrameNo,
@@ -20,33 +21,33 @@ impl<'m, M: Machine> OwnedFrame<'m, M> {
         Self { memory, frame }
     }
 
-    /// Which frame it is.
+    /// Returns the frame.
     pub fn frame(&self) -> FrameNo {
         self.frame
     }
 
-    /// Its bytes.
+    /// Returns the bytes of the frame.
     pub fn bytes(&self) -> &[u8; abi::PAGE_SIZE] {
         phys::owned_bytes(&self.memory.machine, self)
     }
 
-    /// Its bytes, to change.
+    /// Returns the bytes of the frame, to be changed.
     pub fn bytes_mut(&mut self) -> &mut [u8; abi::PAGE_SIZE] {
         phys::owned_bytes_mut(&self.memory.machine, self)
     }
 
-    /// Fills it with zeros.
+    /// Fills the frame with zeros.
     pub(crate) fn zero(&mut self) {
         phys::zero(&self.memory.machine, self);
     }
 
-    /// Fills it with what another frame holds.
+    /// Copies another frame into this one.
     pub(crate) fn copy_from(&mut self, from: FrameNo) {
         phys::copy(&self.memory.machine, from, self);
     }
 
-    /// Hands the reference on, to a table entry or a kernel mapping. It comes back by
-    /// [`Memory::reclaim_kernel_frame`] or by the entry's removal.
+    /// Turns this into a plain reference, for a table entry or a kernel mapping. It comes back by
+    /// [`Memory::reclaim_kernel_frame`] or when the entry is removed.
     pub fn into_reference(self) -> FrameNo {
         ManuallyDrop::new(self).frame
     }

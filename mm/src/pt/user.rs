@@ -4,8 +4,9 @@
 //! address at all. The index of an entry is a few bits of it, so a walk towards an unchecked page would end at some other
 //! page's entry, or in the kernel's tables.
 //!
-//! Invariant: a [`UserPage`] lies below [`Format::USER_TOP`], and a [`UserRange`] ends there at the latest. Both come to be in
-//! this file alone, by a check against the format or as part of a range that was checked.
+//! Invariant: a [`UserPage`] lies below [`Format::USER_TOP`], and a [`UserRange`] ends there at the
+//! latest. Both are made in this file alone, by a check against the format or as a part of a range
+//! that was checked.
 
 use core::ops::Deref;
 
@@ -17,7 +18,7 @@ use crate::addr::{PageNo, PageRange};
 pub struct UserPage(PageNo);
 
 impl UserPage {
-    /// The page, if it is of the user half.
+    /// Returns the page, if it is in the user half.
     #[inline]
     pub fn new<F: Format>(page: PageNo) -> Option<Self> {
         (page < F::USER_TOP.page()).then_some(Self(page))
@@ -43,44 +44,44 @@ impl UserRange {
         end: PageNo(0),
     });
 
-    /// The pages, if all of them are of the user half.
+    /// Returns the pages, if all of them are in the user half.
     pub fn new<F: Format>(pages: PageRange) -> Option<Self> {
         let inside = pages.start <= pages.end && pages.end <= F::USER_TOP.page();
         inside.then_some(Self(pages))
     }
 
-    /// The whole user half.
+    /// Returns the whole user half.
     pub fn all<F: Format>() -> Self {
         Self(PageRange::new(PageNo(0), F::USER_TOP.page()))
     }
 
-    /// The one page.
+    /// Returns the range of one page.
     pub fn one(page: UserPage) -> Self {
         Self(PageRange::one(page.0))
     }
 
-    /// The page, if it is in the range.
+    /// Returns the page, if it is in the range.
     #[inline]
     pub fn page(self, page: PageNo) -> Option<UserPage> {
         self.contains(page).then_some(UserPage(page))
     }
 
-    /// What is also in `other`.
+    /// Returns the part that is in `other` too.
     pub fn intersect(self, other: PageRange) -> Self {
         Self(self.0.intersect(other))
     }
 
-    /// What lies below `page`.
+    /// Returns the part below `page`.
     pub fn below(self, page: PageNo) -> Self {
         self.intersect(PageRange::new(PageNo(0), page))
     }
 
-    /// What does not lie below `page`.
+    /// Returns the part from `page` on.
     pub fn from(self, page: PageNo) -> Self {
         self.intersect(PageRange::new(page, self.end))
     }
 
-    /// Both ranges and what lies between them.
+    /// Returns both ranges and what lies between them.
     pub fn join(self, other: Self) -> Self {
         let (start, end) = (self.start.min(other.start), self.end.max(other.end));
         Self(PageRange::new(start, end))

@@ -23,29 +23,30 @@ pub(crate) struct Table<'m> {
 }
 
 impl<'m> Table<'m> {
-    /// The frame it is.
+    /// Returns the frame that the table is in.
     pub(crate) fn frame(self) -> FrameNo {
         self.frame
     }
 
-    /// The word at an index.
+    /// Returns the word at an index.
     #[inline]
     pub(crate) fn get(self, index: usize) -> u64 {
         self.words[index].load(Ordering::Acquire)
     }
 
-    /// All words.
+    /// Returns all words.
     pub(crate) fn words(self) -> &'m [AtomicWord; ENTRIES] {
         self.words
     }
 
-    /// How many entries are not empty.
+    /// Returns how many entries are not empty.
     #[inline]
     pub(crate) fn live(self) -> usize {
         usize::from(self.record.live.load(Ordering::Relaxed))
     }
 
-    /// Fills an empty entry. Release: the hardware that finds the entry finds what it points to.
+    /// Fills an empty entry. The store releases: hardware that finds the entry finds what it points
+    /// to.
     #[inline]
     pub(crate) fn fill(self, index: usize, word: u64) {
         debug_assert_eq!(
@@ -59,14 +60,15 @@ impl<'m> Table<'m> {
             .store(self.live() as u16 + 1, Ordering::Relaxed);
     }
 
-    /// Fills as many entries as the caller has written, all of which were empty: see [`Table::words`].
+    /// Counts entries that the caller has filled through [`Table::words`]; all were empty.
     pub(crate) fn note_filled(self, entries: usize) {
         self.record
             .live
             .store((self.live() + entries) as u16, Ordering::Relaxed);
     }
 
-    /// Empties an entry; what it held, the hardware's bits included. The translation may live on in TLBs.
+    /// Empties an entry. Returns what it held, with the bits that the hardware set. The translation
+    /// may live on in TLBs.
     #[inline]
     pub(crate) fn take(self, index: usize) -> u64 {
         let word = self.words[index].swap(0, Ordering::AcqRel);
@@ -78,7 +80,7 @@ impl<'m> Table<'m> {
         word
     }
 
-    /// Replaces a live entry by another one, if it still is what it was; whether it was.
+    /// Replaces a live entry by another one, if it is still `old`. Returns whether it did.
     #[inline]
     pub(crate) fn replace(self, index: usize, old: u64, new: u64) -> bool {
         debug_assert!(old != 0 && new != 0, "a live entry stays live");
@@ -87,7 +89,8 @@ impl<'m> Table<'m> {
             .is_ok()
     }
 
-    /// Empties an entry if it still is what it was; whether it was. The translation may live on in TLBs.
+    /// Empties an entry, if it is still `old`. Returns whether it did. The translation may live on
+    /// in TLBs.
     #[inline]
     pub(crate) fn take_if(self, index: usize, old: u64) -> bool {
         let taken = self.words[index]
@@ -104,19 +107,19 @@ impl<'m> Table<'m> {
 
 /// Where a walk ended.
 pub(crate) enum Walk<'m> {
-    /// At the leaf table, with the index of the page's entry.
+    /// At the leaf table, at this index.
     Leaf(Table<'m>, usize),
     /// At an empty entry of `table`, which is of `level` (above 0).
     Missing {
-        /// The lowest table there is.
+        /// The lowest table on the way to the page.
         table: Table<'m>,
-        /// Its level.
+        /// The level of that table.
         level: usize,
     },
 }
 
 impl Walk<'_> {
-    /// How many tables the page lacks.
+    /// Returns how many tables are missing on the way to the page.
     pub(crate) fn missing(&self) -> u64 {
         match self {
             Self::Leaf(..) => 0,
@@ -126,7 +129,7 @@ impl Walk<'_> {
 }
 
 impl<M: Machine> Memory<M> {
-    /// The table in a frame.
+    /// Returns the table in a frame.
     #[inline]
     pub(crate) fn table(&self, frame: FrameNo) -> Table<'_> {
         Table {
@@ -142,7 +145,7 @@ impl<M: Machine> Memory<M> {
         self.walk_to(root, page, 0)
     }
 
-    /// The same, to the table of level `lowest`, which stands for the leaf table in the answer.
+    /// Walks from a root to the table of level `lowest`, which the answer calls the leaf.
     #[inline]
     pub(crate) fn walk_to(&self, root: FrameNo, page: UserPage, lowest: usize) -> Walk<'_> {
         let mut table = self.table(root);
@@ -155,8 +158,8 @@ impl<M: Machine> Memory<M> {
         Walk::Leaf(table, M::Format::index(page, lowest))
     }
 
-    /// Makes the tables that are missing after a walk ended at `table` of `level`: one ticket for each
-    /// level. Returns the leaf table.
+    /// Adds the tables that are missing after a walk that ended at `table` of `level`. Each takes
+    /// one ticket. Returns the leaf table.
     pub(crate) fn extend<'m>(
         &'m self,
         mut table: Table<'m>,

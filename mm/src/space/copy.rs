@@ -1,9 +1,9 @@
 //! How the kernel reads and writes the memory of the program it serves.
 //!
-//! The copy goes through the translation the hart has loaded, with the program's rights, so the kernel can do no
-//! more than the program could; where the hardware refuses, the same [`resolve`](super::AddressSpace::resolve)
-//! answers that answers the program (R6). The closure locks the space for that alone, and waits where it must: the copy itself
-//! runs without a lock (R9).
+//! The copy goes through the translation that the hart has loaded, with the program's rights, so
+//! the kernel can do no more than the program could. Where the hardware refuses, the same
+//! [`resolve`](super::AddressSpace::resolve) answers as for the program (R6). The closure locks the
+//! space for that alone, and waits where it must; the copy itself runs without a lock (R9).
 
 use crate::addr::VirtAddr;
 use crate::machine::Machine;
@@ -12,25 +12,25 @@ use crate::space::Access;
 /// A copy that stopped half-way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CopyError {
-    /// Bytes copied before it did.
+    /// How many bytes were copied.
     pub copied: usize,
-    /// Why.
+    /// Why the copy stopped.
     pub why: CopyFailure,
 }
 
 /// Why a copy stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CopyFailure {
-    /// The program may not touch the address.
+    /// The access is not permitted.
     Denied,
     /// There is no memory for the page.
     NoMemory,
-    /// The page was in swap, and the device does not give it back.
+    /// The device failed to give back the page.
     Lost,
 }
 
-/// Times that one byte may fault although the fault was resolved: a page can be taken away again between
-/// the two, but not for ever.
+/// How often one byte may fault although each fault was resolved. A page can be taken away again
+/// between a fault and the next try, but not for ever.
 const TRIES: u32 = 1000;
 
 /// Copies from the program at `from`.

@@ -1,12 +1,15 @@
 //! Fork: a second address space that cannot be told from the first.
 //!
-//! [`ForkMode::Eager`] copies every page that is present, as xv6 does. [`ForkMode::CopyOnWrite`] copies the entries and shares the
-//! pages: the write right goes from both entries, the copy-on-write mark stays, so that a page forked twice is still known as
-//! one that may become writable, and a page of text never is. Pages of objects and files stay shared, by both. Pages in swap are shared by their slots in either mode.
+//! [`ForkMode::Eager`] copies every page that is present, as xv6 does. [`ForkMode::CopyOnWrite`]
+//! copies the entries and shares the pages: both entries lose the right to write and keep the
+//! copy-on-write mark. So a page that was forked twice is still known as one that may become
+//! writable, and a page of text never is. Pages of objects and files stay shared in both modes, and
+//! pages in swap are shared by their slots.
 //!
-//! Invariants: all tickets are taken before anything is touched, so a fork that fails has changed nothing
-//! (R5). The parent's stale write rights are flushed, on every hart that runs one of its threads, before the child
-//! is handed out (R3); until then both see writes to the same frame, which nobody can tell from writes before the fork.
+//! Invariants: all tickets are taken before anything is changed, so a fork that fails has changed
+//! nothing (R5). The parent's stale rights to write are flushed, on every hart that runs one of its
+//! threads, before the child is returned (R3). Until then both see writes to the same frame, which
+//! nobody can tell from writes before the fork.
 
 use abi::{ForkMode, MemCounter};
 use sync::atomic::Ordering;
@@ -21,25 +24,25 @@ use crate::pt::{ENTRIES, Entry, Format, Table, UserRange};
 use crate::rmap::Member;
 use crate::tlb::{Broken, Scope};
 
-/// One fork under way.
+/// A fork in progress.
 struct Fork<'f, 'm, M: Machine> {
     memory: &'m Memory<M>,
     parent: &'f Member,
     family: u32,
     tickets: Tickets<'f>,
     mode: ForkMode,
-    /// Page entries copied.
+    /// The number of page entries copied.
     entries: u64,
-    /// The parent lost a write right.
+    /// An entry of the parent lost its right to write.
     tightened: bool,
 }
 
 impl<'m, M: Machine> AddressSpace<'m, M> {
-    /// The child's address space.
+    /// Returns the child's address space.
     pub fn fork(&mut self, mode: ForkMode) -> Result<Self, NoMemory> {
         let memory = self.memory;
         let pages = match mode {
-            // Those in swap need none, but who knows which they are in a moment.
+            // Pages in swap need no frame, but which these are may change at any moment.
             ForkMode::Eager => self.pages,
             ForkMode::CopyOnWrite => 0,
         };
@@ -78,7 +81,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             M::Format::KERNEL_ROOT,
             PageNo(0),
         );
-        // Some hart may still write a page that was evicted a moment ago, and that may even be back, read-only.
+        // A hart may still write a page that was evicted a moment ago, and that may even be back,
+        // read-only.
         let tightened = fork.tightened || self.context.member().has_stale_rights();
         if tightened {
             Broken::new((), Scope::Space)
@@ -87,7 +91,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         }
         child.publish();
         if memory.files.cuts.any_since(cuts) {
-            // What was cut off a file while nobody saw the child's entries.
+            // Removes what was cut off a file before the child's entries could be found.
             child.forget_gone(UserRange::all::<M::Format>());
         }
         memory.count(MemCounter::Forks, 1);
@@ -99,14 +103,15 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     }
 }
 
-/// The child's entry for a page of an object or a file. Without the right to write: a write-back of the page must see whoever has that, and
-/// may not see the child yet.
+/// Returns the child's entry for a page of an object or a file, without the right to write: a
+/// write-back must find every entry that has it, and cannot find the child's yet.
 fn of_shared<F: Format>(word: u64) -> u64 {
     word & !F::WRITABLE
 }
 
 impl<M: Machine> Fork<'_, '_, M> {
-    /// Copies what is below the first `entries` entries of a table of `level` (above 0) that begins at `base`.
+    /// Copies everything below the first `entries` entries of a table of `level` (above 0), which
+    /// begins at `base`.
     fn upper(
         &mut self,
         from: Table<'_>,
@@ -119,7 +124,7 @@ impl<M: Machine> Fork<'_, '_, M> {
             Entry::Table(lower) => Some((index, lower)),
             _ => None,
         };
-        // What follows the last one is not looked at.
+        // Stops after the last live entry: the rest of the table is empty.
         for (index, lower) in (0..entries).filter_map(lower).take(from.live()) {
             let source = self.memory.table(lower);
             let target = self.memory.allocate_table(&mut self.tickets);
@@ -129,7 +134,8 @@ impl<M: Machine> Fork<'_, '_, M> {
             } else {
                 match self.mode {
                     ForkMode::Eager => self.copy_pages(source, target, base),
-                    // Nobody evicts a page between the look at its entry and the reference to its frame.
+                    // The lock keeps eviction from replacing an entry between its decoding and the
+                    // reference to its frame.
                     ForkMode::CopyOnWrite => {
                         let entries = &self.parent.entries;
                         entries.with(|()| self.share_pages(source, target));
@@ -173,7 +179,7 @@ impl<M: Machine> Fork<'_, '_, M> {
         }
     }
 
-    /// A further reference to a page in swap.
+    /// Adds a reference to a page in swap.
     fn share_slot(&self, slot: SlotNo) {
         self.memory.slots.record(slot).add_reference();
     }
@@ -185,7 +191,7 @@ impl<M: Machine> Fork<'_, '_, M> {
                 let word = from.get(index);
                 let entry = M::Format::decode(word, 0);
                 if let Entry::Page(frame) = entry {
-                    // Evicted while it is copied, it stays where it is.
+                    // If it is evicted while it is copied, the frame stays.
                     self.memory.frames.record(frame).add_reference();
                 }
                 (word, entry)
@@ -204,7 +210,7 @@ impl<M: Machine> Fork<'_, '_, M> {
         }
     }
 
-    /// Copies a page and gives up the reference to it.
+    /// Copies a page and drops the reference to it. Returns the entry for the copy.
     fn copy_page(&mut self, word: u64, frame: FrameNo, page: PageNo) -> u64 {
         let mut copy = self.memory.allocate(Kind::Anonymous, &mut self.tickets);
         copy.copy_from(frame);

@@ -1,4 +1,4 @@
-//! Looking at an address space: `pageinfo` and `procstat`.
+//! What `pageinfo` and `procstat` tell of an address space.
 
 use abi::{PAGE_SIZE, PROC_COUNTERS, PageInfo, ProcCounter};
 
@@ -11,7 +11,7 @@ use crate::memory::Memory;
 use crate::pt::{Entry, Format, UserPage, UserRange, Walk};
 
 impl<M: Machine> AddressSpace<'_, M> {
-    /// The frame of a page, if it is present.
+    /// Returns the frame of a page, if it is present.
     pub(super) fn page_frame(&self, page: UserPage) -> Option<FrameNo> {
         match self.walk(page) {
             Walk::Leaf(table, index) => match M::Format::decode(table.get(index), 0) {
@@ -22,14 +22,15 @@ impl<M: Machine> AddressSpace<'_, M> {
         }
     }
 
-    /// What `pageinfo` tells of a page; 0 for one that was never touched or is not the user's.
+    /// Returns what `pageinfo` tells of a page: 0 if it was never touched or is not in the user
+    /// half.
     pub fn page_info(&self, page: PageNo) -> PageInfo {
         let mut info = [PageInfo(0)];
         self.page_infos(page, &mut info);
         info[0]
     }
 
-    /// The same of as many pages as there is room for, from one on.
+    /// Fills `infos` with what `pageinfo` tells of the pages from `first` on.
     pub fn page_infos(&self, first: PageNo, infos: &mut [PageInfo]) {
         infos.fill(PageInfo(0));
         let end = PageNo(first.0.saturating_add(infos.len() as u64));
@@ -55,7 +56,7 @@ impl<M: Machine> AddressSpace<'_, M> {
         })
     }
 
-    /// The counters of `procstat`.
+    /// Returns the counters of `procstat`.
     pub fn usage(&self) -> [u64; PROC_COUNTERS] {
         let mut out = self.faults;
         let (mut unique, mut shared, mut private) = (0, 0, 0);
@@ -90,22 +91,22 @@ impl<M: Machine> AddressSpace<'_, M> {
         out
     }
 
-    /// Page tables below the root, by the space's own count.
+    /// Returns the space's own count of page tables below the root.
     pub(crate) fn tables_below_root(&self) -> u64 {
         self.tables
     }
 
-    /// Pages present or swapped out, by the space's own count.
+    /// Returns the space's own count of pages that are present or swapped out.
     pub(crate) fn touched_pages(&self) -> u64 {
         self.pages
     }
 
-    /// How many areas it has: by the count that is kept, and by a look at each.
+    /// Returns the number of areas twice: as it is kept, and as counted now.
     pub(crate) fn area_count(&self) -> (u64, u64) {
         self.areas.count()
     }
 
-    /// The objects its areas map; one several times if several do.
+    /// Returns the objects that the areas map. One that several areas map comes several times.
     pub(crate) fn shared_objects(&self) -> impl Iterator<Item = &Shared> {
         self.areas.iter().filter_map(|area| match &area.backing {
             Backing::Object(object) => Some(&**object),
@@ -113,19 +114,19 @@ impl<M: Machine> AddressSpace<'_, M> {
         })
     }
 
-    /// Which page of a file is mapped at a page, and whether shared.
+    /// Returns which page of a file is mapped at a page, and whether it is shared.
     pub(crate) fn file_page_at(&self, page: PageNo) -> Option<(FilePage, bool)> {
         let area = self.areas.find(page)?;
         let mapped = area.file()?;
         Some((mapped.file_page(page), mapped.map().shared))
     }
 
-    /// Whether some area has a page of the range.
+    /// Returns whether some area has a page of the range.
     pub(crate) fn has_area_in(&self, pages: PageRange) -> bool {
         self.areas.overlaps(pages)
     }
 
-    /// Places the areas keep for pages that were never touched.
+    /// Returns how many places the areas keep for pages that were never touched.
     pub(crate) fn unkept_promises(&self) -> u64 {
         let charged = self
             .areas
@@ -136,7 +137,7 @@ impl<M: Machine> AddressSpace<'_, M> {
             .sum()
     }
 
-    /// How many of the pages are the process's own and have used what was promised for them.
+    /// Returns how many of the pages are private and have used what was promised for them.
     pub(super) fn own_pages(&self, pages: UserRange) -> u64 {
         let mut own = 0;
         self.for_each_leaf(pages, |table, index, _| {
@@ -146,7 +147,8 @@ impl<M: Machine> AddressSpace<'_, M> {
     }
 }
 
-/// Whether an entry has a page, in a frame or in swap, that does not belong to an object or a file.
+/// Returns whether an entry has a page, in a frame or in swap, that belongs to no object and no
+/// file.
 pub(super) fn is_own<F: Format>(word: u64) -> bool {
     match F::decode(word, 0) {
         Entry::Page(_) => word & F::SHARED == 0,
@@ -156,10 +158,12 @@ pub(super) fn is_own<F: Format>(word: u64) -> bool {
 }
 
 impl<M: Machine> Memory<M> {
-    /// How many entries like `word` map the frame of a page; more, while somebody does something to it.
+    /// Returns how many entries like `word` map the frame of a page. The number is too large while
+    /// the page is transferred or evicted.
     fn mappers(&self, frame: FrameNo, word: u64) -> u32 {
         let record = self.frames.record(frame);
-        // The swap cache does not map it, nor does the object or the page cache that a shared page belongs to.
+        // The swap cache does not map the frame, nor does the object or the page cache that a
+        // shared page belongs to.
         let others = u32::from(record.slot().is_some()) + u32::from(word & M::Format::SHARED != 0);
         record.count().saturating_sub(others)
     }
