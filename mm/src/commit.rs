@@ -20,6 +20,8 @@
 
 use sync::atomic::{AtomicU64, Ordering};
 
+use crate::reclaim::Patience;
+
 /// There is no memory for this claimant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoMemory {
@@ -204,8 +206,8 @@ impl Budget {
 
     /// The right to a frame for a page that has its place: it was promised, or comes back from swap.
     #[inline]
-    pub(crate) fn take_for_placed_page(&self) -> Result<Tickets<'_>, NoMemory> {
-        self.take_without_place(self.kept())
+    pub(crate) fn take_for_placed_page(&self, patience: Patience) -> Result<Tickets<'_>, NoMemory> {
+        self.take_without_place(patience.floor_for_placed(self.kept()))
     }
 
     /// The right to a frame without a place, if so many others are left: for a page that has its place, or one of the page cache.
@@ -330,7 +332,7 @@ mod tests {
             Err(NoMemory::Places)
         );
         let tickets: Vec<_> = (0..1000 - 16)
-            .map(|_| budget.take_for_placed_page().unwrap())
+            .map(|_| budget.take_for_placed_page(Patience::default()).unwrap())
             .collect();
         let nothing = budget.take_for_page(1).map(drop);
         assert_eq!(nothing, Err(NoMemory::Frames), "a place, but no frame");

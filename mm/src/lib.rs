@@ -47,4 +47,4 @@ pub use commit::{Need, NoMemory, Shortage};
 pub use frame::{FrameRecord, OwnedFrame};
 pub use machine::Machine;
 pub use memory::{Layout, Memory};
-pub use reclaim::{ROUND, Reclaimed};
+pub use reclaim::{NoFrame, ROUND, Reclaimed, Retry, Round};

@@ -76,8 +76,18 @@ impl<M: Machine> Drop for FileRead<'_, M> {
 #[must_use = "somebody may wait for the page"]
 pub struct WriteBack<'m, M: Machine> {
     memory: &'m Memory<M>,
+    page: FilePage,
     frame: FrameNo,
-    well: bool,
+    purpose: Purpose,
+}
+
+/// What becomes of a page once its file has it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// It stays in the cache, and where it is mapped.
+    Save,
+    /// It goes, unless somebody has touched it meanwhile.
+    Evict,
 }
 
 impl<M: Machine> WriteBack<'_, M> {
@@ -86,16 +96,24 @@ impl<M: Machine> WriteBack<'_, M> {
         phys::outgoing_bytes(&self.memory.machine, self.frame, self)
     }
 
-    /// Says how it went.
-    pub fn finish(mut self, result: Result<(), TransferError>) {
-        self.well = result.is_ok();
+    /// Says how it went. Returns how many frames are free for it.
+    pub fn finish(self, result: Result<(), TransferError>) -> u64 {
+        let freed = self.end(result.is_ok());
+        core::mem::forget(self);
+        freed
+    }
+
+    fn end(&self, well: bool) -> u64 {
+        self.memory.end_file_write(self.frame, well);
+        self.memory.drop_reference(self.frame);
+        let evicts = well && self.purpose == Purpose::Evict;
+        (evicts && self.memory.drop_clean_file_page(self.page)).into()
     }
 }
 
 impl<M: Machine> Drop for WriteBack<'_, M> {
     fn drop(&mut self) {
-        self.memory.end_file_write(self.frame, self.well);
-        self.memory.drop_reference(self.frame);
+        self.end(false);
     }
 }
 
@@ -155,8 +173,29 @@ impl<M: Machine> Memory<M> {
         self.flush_file(page.file);
         Some(WriteBack {
             memory: self,
+            page,
             frame,
-            well: false,
+            purpose: Purpose::Save,
+        })
+    }
+
+    /// The same for a page whose frame is wanted: it is unmapped before it is written, and free at the end. If it stayed mapped, a
+    /// program that is faster than the disk would have it dirty again before anybody could take it.
+    pub fn write_back_to_evict(&self, page: FilePage) -> Option<WriteBack<'_, M>> {
+        let frame = self.begin_file_write(page)?;
+        let mut entries = 0;
+        self.for_each_file_mapping(page, frame, |leaf, at, _| {
+            entries += u32::from(leaf.remove::<M::Format>(at, frame));
+        });
+        self.flush_file(page.file);
+        for _ in 0..entries {
+            self.drop_reference(frame);
+        }
+        Some(WriteBack {
+            memory: self,
+            page,
+            frame,
+            purpose: Purpose::Evict,
         })
     }
 

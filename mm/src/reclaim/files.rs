@@ -2,7 +2,7 @@
 
 use arrayvec::ArrayVec;
 
-use super::{DIRTY_MOST, ROUND};
+use super::{DIRTY_MOST, ROUND, Spare};
 use crate::addr::FrameNo;
 use crate::file::FilePage;
 use crate::frame::Cached;
@@ -10,11 +10,13 @@ use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::pt::Format;
 
-/// A page that no entry maps any more, but that stale translations may reach until those who had it are flushed.
+/// A page that no entry maps any more, but that stale translations may reach until those who had it
+/// are flushed.
 struct Unmapped {
     frame: FrameNo,
     page: FilePage,
-    /// References that are to be dropped: those of the entries, and one that was taken for the look.
+    /// References that are to be dropped: those of the entries, and one that was taken for the
+    /// look.
     references: u32,
 }
 
@@ -48,12 +50,13 @@ impl FileRound {
 }
 
 impl<M: Machine> Memory<M> {
-    /// Unmaps the page in a frame if it is a file's and may go, or notes that it must be written back first.
-    pub(super) fn consider_file(&self, frame: FrameNo, round: &mut FileRound) {
+    /// Unmaps the page in a frame if it is a file's and may go, or notes that it must be written
+    /// back first.
+    pub(super) fn consider_file(&self, frame: FrameNo, spare: Spare, round: &mut FileRound) {
         let Some(page) = self.pin_if_at_rest(frame) else {
             return;
         };
-        match self.unmap_unused_file(frame, page, round) {
+        match self.unmap_unused_file(frame, page, spare, round) {
             Some(unmapped) => round.unmapped.push(unmapped),
             None => self.drop_reference(frame),
         }
@@ -63,6 +66,7 @@ impl<M: Machine> Memory<M> {
         &self,
         frame: FrameNo,
         page: FilePage,
+        spare: Spare,
         round: &mut FileRound,
     ) -> Option<Unmapped> {
         let record = self.frames.record(frame);
@@ -78,7 +82,7 @@ impl<M: Machine> Memory<M> {
             }
         });
         // The caller's and the cache's.
-        if used || record.count() != entries + 2 {
+        if used && spare == Spare::Used || record.count() != entries + 2 {
             return None;
         }
         if record.cached() == Cached::Dirty {
@@ -105,7 +109,8 @@ impl<M: Machine> Memory<M> {
         let mut flushed = None;
         for unmapped in &round.unmapped {
             let file = unmapped.page.file;
-            // Neighbours in memory are mostly of one file; a page that had no entry is in nobody's TLB.
+            // Neighbours in memory are mostly of one file; a page that had no entry is in nobody's
+            // TLB.
             if unmapped.references > 1 && flushed.replace(file) != Some(file) {
                 self.flush_file(file);
             }

@@ -1,12 +1,12 @@
 //! One round of eviction: pages that are looked at, unmapped and flushed together.
 //!
-//! They are put in the order of their families and addresses first. So pages that lie together in memory get slots that lie together,
-//! however their frames lie, and come back with one read; and those of one leaf table are looked at and unmapped with one walk in
-//! each member of their family.
+//! They are put in the order of their families and addresses first. So pages that lie together in
+//! memory get slots that lie together, however their frames lie, and come back with one read; and
+//! those of one leaf table are looked at and unmapped with one walk in each member of their family.
 
 use arrayvec::ArrayVec;
 
-use super::ROUND;
+use super::{ROUND, Spare};
 use crate::addr::{FrameNo, SlotNo};
 use crate::machine::Machine;
 use crate::memory::Memory;
@@ -29,11 +29,13 @@ pub(super) struct Candidate {
     used: bool,
 }
 
-/// The pages of a round. Those that have been seized have a reference to their frame and one to their slot.
-pub(super) type Round = ArrayVec<Candidate, ROUND>;
+/// The pages of a round. Those that have been seized have a reference to their frame and one to
+/// their slot.
+pub(super) type Candidates = ArrayVec<Candidate, ROUND>;
 
-/// Puts pages in the order of their families and addresses, in place (Shell, "A High-Speed Sorting Procedure", 1959; the gaps are
-/// Ciura's): the standard library's sort takes some kilobytes of stack.
+/// Puts pages in the order of their families and addresses, in place (Shell, "A High-Speed Sorting
+/// Procedure", 1959; the gaps are Ciura's): the standard library's sort takes some kilobytes of
+/// stack.
 fn sort(pages: &mut [Candidate]) {
     let key = |page: &Candidate| (page.family, page.page.0);
     for gap in [23, 10, 4, 1] {
@@ -48,7 +50,8 @@ fn sort(pages: &mut [Candidate]) {
 }
 
 impl<M: Machine> Memory<M> {
-    /// The page in a frame, if it is one and at rest. It may be another one, or none, at any moment.
+    /// The page in a frame, if it is one and at rest. It may be another one, or none, at any
+    /// moment.
     pub(super) fn candidate(&self, frame: FrameNo) -> Option<Candidate> {
         let record = self.frames.record(frame);
         let (family, page) = record.owner();
@@ -64,9 +67,9 @@ impl<M: Machine> Memory<M> {
         })
     }
 
-    /// Keeps the pages, from the one of this index on, that were not used and all references to which are found. It is noted of none
-    /// any more that it was used.
-    pub(super) fn keep_unused(&self, round: &mut Round, from: usize) {
+    /// Keeps the pages, from the one of this index on, that were not used and all references to
+    /// which are found. It is noted of none any more that it was used.
+    pub(super) fn keep_unused(&self, round: &mut Candidates, from: usize, spare: Spare) {
         let looked_at = &mut round[from..];
         sort(looked_at);
         self.for_each_entry(looked_at, |leaf, page, word| {
@@ -81,23 +84,25 @@ impl<M: Machine> Memory<M> {
         let mut index = 0;
         round.retain(|page| {
             index += 1;
-            index <= from || self.can_go(page, slots)
+            index <= from || self.can_go(page, spare, slots)
         });
     }
 
     /// Whether a page that was looked at can go. It must have a slot, unless there are `slots`.
-    fn can_go(&self, page: &Candidate, slots: bool) -> bool {
+    fn can_go(&self, page: &Candidate, spare: Spare, slots: bool) -> bool {
         let record = self.frames.record(page.frame);
         let cached = record.slot().is_some();
         if page.used && cached {
             self.give_up_slot_if_short(page.frame);
         }
         let all_found = record.count() == page.entries + u32::from(cached);
-        !page.used && all_found && (cached || slots)
+        let spared = page.used && spare == Spare::Used;
+        !spared && all_found && (cached || slots)
     }
 
-    /// Seizes the pages and replaces their entries by slots. Pages that are not what they were, or for which no slot is left, are let go.
-    pub(super) fn unmap_round(&self, round: &mut Round) {
+    /// Seizes the pages and replaces their entries by slots. Pages that are not what they were, or
+    /// for which no slot is left, are let go.
+    pub(super) fn unmap_round(&self, round: &mut Candidates) {
         // Those that were found when the hand had come further are not in order yet.
         sort(round);
         round.retain(|page| {
@@ -146,13 +151,14 @@ impl<M: Machine> Memory<M> {
     }
 
     /// Makes every hart forget the pages, which are in order.
-    pub(super) fn flush_round(&self, round: &Round) {
+    pub(super) fn flush_round(&self, round: &Candidates) {
         let families = round.chunk_by(|one, next| one.family == next.family);
         self.flush_families(families.map(|pages| pages[0].family));
     }
 
-    /// Lets go of the pages, which no translation reaches any more. How many frames are free, and what is to be written.
-    pub(super) fn finish_round(&self, round: &Round) -> (u64, SwapOuts<'_, M>) {
+    /// Lets go of the pages, which no translation reaches any more. How many frames are free, and
+    /// what is to be written.
+    pub(super) fn finish_round(&self, round: &Candidates) -> (u64, SwapOuts<'_, M>) {
         let mut freed = 0;
         let mut writes = SwapOuts::new(self);
         for page in round {

@@ -61,10 +61,16 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
                 // What was noted of it stays.
                 Ok(Attempt::Spurious) => return Resolution::Done,
                 Ok(Attempt::Denied) => return Resolution::Denied,
-                Ok(Attempt::Resolved) => break Resolution::Done,
+                Ok(Attempt::Resolved) => {
+                    self.patience.settle();
+                    break Resolution::Done;
+                }
                 Ok(Attempt::Wait(wait)) => break Resolution::Wait(wait),
                 Ok(Attempt::Lost) => break Resolution::Lost,
-                Err(NoMemory::Frames) => break Resolution::Wait(Wait::Frames),
+                Err(NoMemory::Frames) => {
+                    self.patience.wait();
+                    break Resolution::Wait(Wait::Frames);
+                }
                 Err(NoMemory::Places) => break Resolution::NoMemory,
             }
         };
@@ -228,7 +234,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         let memory = self.memory;
         let walk = self.walk(page);
         let mut tickets = match area.promise {
-            Promise::Charged => memory.budget.take_for_placed_page()?,
+            Promise::Charged => memory.budget.take_for_placed_page(self.patience)?,
             Promise::Lazy => memory.take_page_tickets(1 + walk.missing())?,
         };
         let table = match walk {
@@ -253,7 +259,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     /// The right to a frame for the process's own copy of a page of a file.
     pub(super) fn tickets_for_copy(&self, area: &Area) -> Result<Tickets<'m>, NoMemory> {
         match area.promise {
-            Promise::Charged => self.memory.budget.take_for_placed_page(),
+            Promise::Charged => self.memory.budget.take_for_placed_page(self.patience),
             Promise::Lazy => self.memory.take_page_tickets(1),
         }
     }

@@ -107,7 +107,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
                 return Ok(Attempt::Wait(Wait::Page(PageWait::new(memory, frame))));
             }
             Lookup::Missing => {
-                let read = FileRead::begin(memory, file_page, memory.budget.kept())?;
+                let floor = self.patience.floor_for_file(memory.budget.kept());
+                let read = FileRead::begin(memory, file_page, floor)?;
                 return Ok(read.map_or(Attempt::Again, |read| Attempt::Wait(Wait::File(read))));
             }
         };

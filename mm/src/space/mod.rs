@@ -48,6 +48,7 @@ use crate::commit::{Claim, NoMemory};
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::pt::{Permissions, UserPage, Walk};
+use crate::reclaim::Patience;
 
 /// Whether an area's pages are paid for before they are touched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +76,8 @@ pub struct AddressSpace<'m, M: Machine> {
     /// Others see it: see [`crate::rmap`].
     published: bool,
     faults: [u64; PROC_COUNTERS],
+    /// What its faults have waited for frames.
+    patience: Patience,
     spurious: spurious::Spurious,
     ahead: swap_in::ReadAhead,
 }
@@ -102,6 +105,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             pages: 0,
             published: false,
             faults: [0; PROC_COUNTERS],
+            patience: Patience::default(),
             spurious: spurious::Spurious::default(),
             ahead: swap_in::ReadAhead::new(),
         })

@@ -27,6 +27,7 @@ use crate::frame::Kind;
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::pt::{ENTRIES, Entry, Format, Permissions, Table, UserPage, UserRange, Walk};
+use crate::reclaim::Patience;
 use crate::rmap::Member;
 use crate::swap::{Lookup, PageWait, READ_AHEAD, SwapIn};
 use crate::tlb::Scope;
@@ -142,8 +143,13 @@ impl<M: Machine> Memory<M> {
     }
 
     /// Puts a zeroed frame where an object has nothing; a reference to it, or none if somebody else was faster.
-    fn fill_object(&self, object: &Shared, page: UserPage) -> Result<Option<FrameNo>, NoMemory> {
-        let mut tickets = self.budget.take_for_placed_page()?;
+    fn fill_object(
+        &self,
+        object: &Shared,
+        page: UserPage,
+        patience: Patience,
+    ) -> Result<Option<FrameNo>, NoMemory> {
+        let mut tickets = self.budget.take_for_placed_page(patience)?;
         let mut frame = self.allocate(Kind::Anonymous, &mut tickets);
         frame.zero();
         let frame = frame.into_reference();
@@ -244,7 +250,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         let memory = self.memory;
         let frame = match memory.look_into_object(object, page) {
             Had::Frame(frame) => frame,
-            Had::Nothing => match memory.fill_object(object, page)? {
+            Had::Nothing => match memory.fill_object(object, page, self.patience)? {
                 Some(frame) => {
                     self.note_fault(ProcCounter::ZeroFaults, MemCounter::ZeroFaults);
                     frame
@@ -302,7 +308,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             }
             Lookup::Coming(frame) => Ok(Attempt::Wait(Wait::Page(PageWait::new(memory, frame)))),
             Lookup::Failed => Ok(Attempt::Lost),
-            Lookup::Missing => SwapIn::begin(memory, slot, READ_AHEAD)
+            Lookup::Missing => SwapIn::begin(memory, slot, READ_AHEAD, self.patience)
                 .map(|read| read.map_or(Attempt::Again, |read| Attempt::Wait(Wait::Read(read)))),
         };
         memory.drop_slot(slot);

@@ -67,7 +67,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             }
             Lookup::Failed => return Ok(Attempt::Lost),
             Lookup::Missing => {
-                let read = SwapIn::begin(memory, slot, window)?;
+                let read = SwapIn::begin(memory, slot, window, self.patience)?;
                 return Ok(read.map_or(Attempt::Again, |read| Attempt::Wait(Wait::Read(read))));
             }
         };

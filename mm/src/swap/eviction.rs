@@ -147,6 +147,7 @@ mod tests {
     use super::*;
     use crate::commit::Claim;
     use crate::frame::Kind;
+    use crate::reclaim::Patience;
     use crate::swap::{SwapIn, SwapOuts};
     use crate::testing::{FakeMachine, audit, free_frames, memory_with_swap};
 
@@ -221,8 +222,9 @@ mod tests {
             assert_eq!(write.finish(Ok(())), 1);
         }
         // Of those who want to read it, one does.
-        let read = SwapIn::begin(memory, slot, 1).unwrap().unwrap();
-        assert!(SwapIn::begin(memory, slot, 1).unwrap().is_none());
+        let begin = || SwapIn::begin(memory, slot, 1, Patience::default()).unwrap();
+        let read = begin().unwrap();
+        assert!(begin().is_none());
         drop(read);
         memory.drop_slot(slot);
         assert_eq!(free_frames(memory), 100);

@@ -7,6 +7,7 @@ use crate::addr::{FrameNo, SlotNo};
 use crate::frame::{Cached, Kind};
 use crate::machine::Machine;
 use crate::memory::Memory;
+use crate::reclaim::Patience;
 
 /// How many slots are read at once: the one that is wanted and those behind it, which were probably swapped out with it.
 pub(crate) const READ_AHEAD: usize = 8;
@@ -41,9 +42,10 @@ impl<'m, M: Machine> SwapIn<'m, M> {
         memory: &'m Memory<M>,
         slot: SlotNo,
         window: usize,
+        patience: Patience,
     ) -> Result<Option<Self>, crate::NoMemory> {
         memory.may_allocate()?;
-        if !memory.prepare_to_read(slot)? {
+        if !memory.prepare_to_read(slot, patience)? {
             return Ok(None);
         }
         let mut read = Self {
@@ -54,7 +56,7 @@ impl<'m, M: Machine> SwapIn<'m, M> {
         };
         while read.count < window.min(CLUSTER)
             && let Some(next) = read.next()
-            && memory.prepare_to_read(next) == Ok(true)
+            && memory.prepare_to_read(next, Patience::default()) == Ok(true)
         {
             read.count += 1;
         }
@@ -76,7 +78,9 @@ impl<'m, M: Machine> SwapIn<'m, M> {
     pub fn behind(&mut self) -> Option<Self> {
         let window = core::mem::take(&mut self.behind);
         let next = self.next().filter(|_| window != 0)?;
-        Self::begin(self.memory, next, window).ok().flatten()
+        Self::begin(self.memory, next, window, Patience::default())
+            .ok()
+            .flatten()
     }
 
     /// The first slot.
@@ -182,8 +186,8 @@ impl<M: Machine> Drop for PageWait<'_, M> {
 
 impl<M: Machine> Memory<M> {
     /// Puts a frame into the cache for a slot to be read into; false if the slot is cached already, or nobody's any more.
-    fn prepare_to_read(&self, slot: SlotNo) -> Result<bool, crate::NoMemory> {
-        let mut tickets = self.budget.take_for_placed_page()?;
+    fn prepare_to_read(&self, slot: SlotNo, patience: Patience) -> Result<bool, crate::NoMemory> {
+        let mut tickets = self.budget.take_for_placed_page(patience)?;
         let frame = self
             .allocate(Kind::Anonymous, &mut tickets)
             .into_reference();

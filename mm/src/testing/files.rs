@@ -9,7 +9,7 @@ use abi::PAGE_SIZE;
 use shuttle::sync::Mutex;
 
 use super::FakeMachine;
-use crate::file::{FileNo, FilePage, FileRead};
+use crate::file::{FileNo, FilePage, FileRead, WriteBack};
 use crate::memory::Memory;
 use crate::space::copy::CopyFailure;
 use crate::swap::{PageWait, TransferError};
@@ -113,17 +113,25 @@ pub fn truncate(memory: &Mem, file: FileNo, length: usize) {
 
 /// Writes a page back if it is dirty; whether it is not any more.
 pub fn write_back(memory: &Mem, page: FilePage) -> bool {
+    write(memory, page, memory.write_back(page)).is_some()
+}
+
+/// Writes a page back that is to go; how many frames that made free, unless it failed.
+pub fn evict_file_page(memory: &Mem, page: FilePage) -> Option<u64> {
+    write(memory, page, memory.write_back_to_evict(page))
+}
+
+fn write(memory: &Mem, page: FilePage, write: Option<WriteBack<'_, FakeMachine>>) -> Option<u64> {
     let mut state = memory.machine().files.0.lock().unwrap();
-    let Some(write) = memory.write_back(page) else {
-        return true;
+    let Some(write) = write else {
+        return Some(0);
     };
     if state.broken {
         write.finish(Err(TransferError));
-        return false;
+        return None;
     }
     let on_disk = state.page(page);
     let length = on_disk.len();
     on_disk.copy_from_slice(&write.bytes()[..length]);
-    write.finish(Ok(()));
-    true
+    Some(write.finish(Ok(())))
 }

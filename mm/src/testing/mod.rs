@@ -1,4 +1,5 @@
-//! What the unit tests work with: a memory system on a pretended machine, and programs that read and write.
+//! What the unit tests work with: a memory system on a pretended machine, and programs that read
+//! and write.
 
 mod disk;
 mod files;
@@ -8,7 +9,7 @@ use std::mem::MaybeUninit;
 
 use abi::MemCounter;
 
-pub use self::files::{read_file, truncate, write_back, write_file};
+pub use self::files::{evict_file_page, read_file, truncate, write_back, write_file};
 use self::machine::{BASE, HARTS};
 pub use self::machine::{FakeMachine, at_fence, fail_nth, looks, on_hart};
 use crate::addr::{FrameNo, FrameRange, PageNo, PageRange, VirtAddr};
@@ -16,7 +17,7 @@ use crate::frame::FrameRecord;
 use crate::machine::Machine;
 use crate::memory::{Layout, Memory};
 use crate::pt::{Format, Sv39, Table, UserPage, UserRange};
-use crate::reclaim::Reclaimed;
+use crate::reclaim::{NoFrame, Reclaimed, Retry, Round};
 use crate::space::copy::{self, CopyError, CopyFailure};
 use crate::space::{Access, AddressSpace, Resolution, Wait};
 use crate::swap::{SwapOut, words_for};
@@ -43,7 +44,8 @@ pub fn memory_with_swap(frames: u64, slots: usize) -> &'static Memory<FakeMachin
     unsafe { &*memory }
 }
 
-/// Lends a memory to one of thousands of executions. When `body` returns, it has joined its threads and dropped its spaces.
+/// Lends a memory to one of thousands of executions. When `body` returns, it has joined its threads
+/// and dropped its spaces.
 #[cfg(shuttle)]
 pub fn with_memory(frames: u64, body: impl FnOnce(&'static Memory<FakeMachine>)) {
     let (memory, records) = build(frames, 0);
@@ -152,13 +154,15 @@ pub fn settle(space: &mut Space, address: VirtAddr, access: Access) -> Result<()
     settle_by(memory, || space.resolve(address, access))
 }
 
-/// Resolves a fault, with the part of the kernel: what must be read is read, and what must be evicted is written.
+/// Resolves a fault, with the part of the kernel: what must be read is read, and what must be
+/// evicted is written.
 pub fn settle_by(
     memory: &'static Memory<FakeMachine>,
     mut resolve: impl FnMut() -> Resolution<'static, FakeMachine>,
 ) -> Result<(), CopyFailure> {
     // Held until the fault has been tried again.
     let mut page = None;
+    let mut retry = Retry::new();
     loop {
         let wait = match resolve() {
             Resolution::Done => return Ok(()),
@@ -176,26 +180,42 @@ pub fn settle_by(
             }
             Wait::File(read) => drop(page.replace(memory.machine().files.fetch(read)?)),
             Wait::Read(read) => drop(page.replace(memory.machine().disk.read(read))),
-            Wait::Frames if make_free(memory, 4) == 0 => return Err(CopyFailure::NoMemory),
-            Wait::Frames => {}
+            Wait::Frames => retry
+                .after(reclaim_round(memory, 4))
+                .map_err(|NoFrame| CopyFailure::NoMemory)?,
         }
     }
 }
 
 /// Makes about so many frames free; how many it were.
 pub fn make_free(memory: &Memory<FakeMachine>, wanted: u64) -> u64 {
+    reclaim_round(memory, wanted).freed
+}
+
+/// A round of reclaim, as the kernel's pager does it.
+pub fn reclaim_round(memory: &Memory<FakeMachine>, wanted: u64) -> Round {
     let Reclaimed {
         freed,
         writes,
         dirty,
     } = memory.reclaim(wanted);
-    let written = writes.map(|write| memory.machine().disk.write(write));
-    let freed = freed + written.sum::<u64>();
-    let written = dirty.into_iter();
-    if written.filter(|&page| write_back(memory, page)).count() > 0 && freed == 0 {
-        return make_free(memory, wanted);
+    let mut round = Round {
+        freed,
+        ..Round::default()
+    };
+    for write in writes {
+        let pages = write.count() as u64;
+        let freed = memory.machine().disk.write(write);
+        // A disk that is broken frees none.
+        round.add(Round::of_write(
+            pages,
+            (freed != 0).then_some(freed).ok_or(()),
+        ));
     }
-    freed
+    for page in dirty {
+        round.add(Round::of_write(1, evict_file_page(memory, page).ok_or(())));
+    }
+    round
 }
 
 /// Evicts pages until none is left that can be, without writing any. The writes.

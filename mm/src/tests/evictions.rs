@@ -86,9 +86,9 @@ fn a_page_that_is_used_again_while_it_is_evicted_is_not_written() {
 }
 
 #[test]
-fn the_clock_goes_round_twice_before_nothing_is_to_be_had() {
+fn the_clock_goes_round_three_times_before_nothing_is_to_be_had() {
     let memory = memory_with_swap(50, 10);
-    for turns in [0, 2, 4] {
+    for turns in [0, 3, 6] {
         assert_eq!(memory.turns_of_clock(), turns);
         assert_eq!(make_free(memory, 1), 0);
     }

@@ -1,6 +1,6 @@
 //! What the memory system promises, on the pretended machine.
 //!
-//! `faults`, `forks`, `promises`, `counters`, `fences`, `effort`, `protect`, `shared`, `swap`, `evictions`, `ahead`, `shortage`,
+//! `faults`, `forks`, `promises`, `counters`, `fences`, `effort`, `protect`, `shared`, `swap`, `evictions`, `ahead`, `shortage`, `busy`,
 //! `files`, `idle`, `places` and `allegations` state one rule each test; `failures` makes every allocation fail in turn; `audits` checks the checker; `model` runs random
 //! programs against a plain map from addresses to contents, and `fuzz` those that a fuzzer chooses; `interleavings` has several
 //! harts act at once; `museum` has a test for each mistake of the known mistakes (docs/rules.md).
@@ -8,6 +8,7 @@
 mod ahead;
 mod allegations;
 mod audits;
+mod busy;
 mod counters;
 mod effort;
 mod evictions;
