@@ -10,8 +10,9 @@ use std::rc::Rc;
 use abi::{MemCounter, PAGE_SIZE};
 use mm::file::{FileNo, FilePage, FileRead, WriteBack};
 use mm::swap::{PageWait, TransferError};
+use mm::{Memory, Round};
 
-use super::swap::{Bytes, Transfer};
+use super::swap::{Bytes, Luck, Transfer};
 use super::{Divergence, Process, World};
 use crate::file::{FILES, File, PAGES};
 use crate::machine::{SimMachine, WORD};
@@ -41,6 +42,9 @@ impl Files {
         Self { all, pages }
     }
 }
+
+/// One of the ways in which `mm` begins to write a page back.
+type Begin<'m> = fn(&'m Memory<SimMachine>, FilePage) -> Option<WriteBack<'m, SimMachine>>;
 
 /// A page on its way to the disk.
 pub(super) struct Leaving<'m> {
@@ -209,39 +213,61 @@ impl<'m> World<'m> {
     /// Begins to write a page back if it is dirty. Returns whether it did. The end comes now or
     /// later.
     pub(super) fn write_back(&self, page: FilePage) -> bool {
+        let chance = self.memory.machine().chance(8);
+        self.begin_write_back(page, Memory::write_back)
+            .map(|leaving| match chance {
+                0..3 => self.begin_transfer(Transfer::ToFile(leaving)),
+                _ => drop(self.end_write_back(leaving, chance == 3)),
+            })
+            .is_some()
+    }
+
+    /// The same for a page that is to go, for a round of reclaim.
+    pub(super) fn evict(&self, page: FilePage, luck: Luck) -> Round {
+        let chance = self.memory.machine().chance(8);
+        let Some(leaving) = self.begin_write_back(page, Memory::write_back_to_evict) else {
+            return Round::default();
+        };
+        match chance {
+            0..3 if luck == Luck::Any => {
+                self.begin_transfer(Transfer::ToFile(leaving));
+                Round::of_others()
+            }
+            _ => self.end_write_back(leaving, luck == Luck::Any && chance == 3),
+        }
+    }
+
+    fn begin_write_back(&self, page: FilePage, begin: Begin<'m>) -> Option<Leaving<'m>> {
         let file = self.file(page.file);
         if file.is_being_cut() {
-            return false;
+            return None;
         }
         file.note_writes(1);
-        let Some(write) = self.memory.write_back(page) else {
+        let Some(write) = begin(self.memory, page) else {
             file.note_writes(-1);
-            return false;
+            return None;
         };
         let bytes = Box::new(*write.bytes());
         self.check_words(page, &bytes, "written back");
-        let leaving = Leaving { page, write, bytes };
-        match self.memory.machine().chance(8) {
-            0..3 => self.begin_transfer(Transfer::ToFile(leaving)),
-            chance => self.end_write_back(leaving, chance == 3),
-        }
-        true
+        Some(Leaving { page, write, bytes })
     }
 
-    pub(super) fn end_write_back(&self, leaving: Leaving<'m>, fails: bool) {
+    pub(super) fn end_write_back(&self, leaving: Leaving<'m>, fails: bool) -> Round {
         let Leaving { page, write, bytes } = leaving;
         let Stored { model, disk } = self.stored(page.file);
         if *write.bytes() != *bytes {
             self.diverge(|| format!("{page:?} changed while it was written back"));
         }
-        if fails {
+        let result = if fails {
             write.finish(Err(TransferError));
+            Err(())
         } else {
             disk.borrow_mut()[page.index as usize] = *bytes;
-            write.finish(Ok(()));
             self.count(|tally| tally.files.written += 1);
-        }
+            Ok(write.finish(Ok(())))
+        };
         model.note_writes(-1);
+        Round::of_write(1, result)
     }
 
     /// Writes everything back, well.
@@ -263,7 +289,7 @@ impl<'m> World<'m> {
         }
         self.write_all_back();
         let cached = || self.memory.stats()[MemCounter::FileCache as usize];
-        while self.reclaim(u64::MAX) {
+        while self.reclaim(u64::MAX, Luck::Good).made_progress() {
             self.finish_transfers();
         }
         if cached() != 0 {

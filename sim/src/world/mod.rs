@@ -33,7 +33,7 @@ use crate::model::{Model, Page, SLOTS, Words, permits};
 use crate::step::{Action, Place, Step};
 use crate::walker::Touch;
 use files::Files;
-use swap::Device;
+use swap::{Device, Luck};
 pub use tally::Tally;
 
 /// Most processes there are.
@@ -355,7 +355,7 @@ impl<'m> World<'m> {
             Action::File(action) => self.act_on_files(process, action),
             Action::Objects(size, count) => self.objects(size, count),
             Action::Reclaim(wanted) => {
-                self.reclaim(wanted);
+                let _ = self.reclaim(wanted, Luck::Any);
             }
             Action::Transfer(index, fails) => self.end_transfer(index, fails),
             Action::LendTables => self.lend_tables(process),

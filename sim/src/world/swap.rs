@@ -1,17 +1,19 @@
-//! The swap device and the part of the kernel: transfers that end late, in any order, or badly; those of files too ([`super::files`]).
+//! The swap device and the part of the kernel: transfers that end late, in any order, or badly;
+//! those of files too ([`super::files`]).
 //!
-//! Invariants: a token is taken out of its list before anything is done with it, because other harts act meanwhile; what is being
-//! written does not change before the write has ended, which is compared.
+//! Invariants: a token is taken out of its list before anything is done with it, because other
+//! harts act meanwhile; what is being written does not change before the write has ended, which is
+//! compared.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use abi::PAGE_SIZE;
-use mm::Reclaimed;
 use mm::addr::VirtAddr;
 use mm::file::FileRead;
 use mm::space::{Access, Resolution, Wait};
 use mm::swap::{PageWait, SwapIn, SwapOut, TransferError};
+use mm::{Reclaimed, Retry, Round};
 
 use super::files::Leaving;
 use super::{Space, World};
@@ -45,6 +47,15 @@ pub(super) struct Device<'m> {
     waiting: RefCell<Vec<PageWait<'m, SimMachine>>>,
     /// A read has failed, so that a page may be lost.
     failed: Cell<bool>,
+}
+
+/// How devices take what they are told to write.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Luck {
+    /// Now or later, well or badly.
+    Any,
+    /// Well.
+    Good,
 }
 
 /// Most programs that wait at a time.
@@ -87,17 +98,24 @@ impl<'m> World<'m> {
         }
     }
 
-    /// Makes frames free. Returns whether there were any to be had.
+    /// Makes frames free as the kernel's pager does. Returns whether it makes sense to try again. What
+    /// `mm` itself finds must be enough: nothing is done for it here but to write what it says.
     fn make_room(&self, wanted: u64) -> bool {
-        let progress = self.reclaim(wanted);
-        self.end_all_writes();
-        if progress {
-            return true;
+        let mut retry = Retry::new();
+        let mut luck = Luck::Any;
+        loop {
+            let round = self.reclaim(wanted, luck);
+            self.end_all_writes();
+            if round.made_progress() {
+                return true;
+            }
+            if retry.after(round).is_err() {
+                return false;
+            }
+            // What is under way and who waits may hold the last ones.
+            self.finish_transfers();
+            luck = Luck::Good;
         }
-        // What is under way and who waits may hold the last ones.
-        self.finish_transfers();
-        self.write_all_back();
-        self.reclaim(wanted)
     }
 
     pub(super) fn begin_transfer(&self, transfer: Transfer<'m>) {
@@ -112,14 +130,17 @@ impl<'m> World<'m> {
         drop(gone);
     }
 
-    /// Reclaims so many frames; the writes begin, but for some. Whether there was anything to be had.
-    pub(super) fn reclaim(&self, wanted: u64) -> bool {
+    /// Reclaims so many frames; the writes begin, but for some of files, unless all are to go well.
+    pub(super) fn reclaim(&self, wanted: u64, luck: Luck) -> Round {
         let Reclaimed {
             freed,
             writes,
             dirty,
         } = self.memory.reclaim(wanted);
-        let mut progress = freed != 0 || !writes.is_empty();
+        let mut round = Round {
+            freed,
+            ..Round::default()
+        };
         for write in writes {
             let pages = (0..write.count())
                 .map(|index| *write.bytes(index))
@@ -127,12 +148,13 @@ impl<'m> World<'m> {
             self.begin_transfer(Transfer::Out(write, pages));
         }
         for page in dirty {
-            if self.memory.machine().chance(8) != 0 {
-                progress |= self.write_back(page);
+            if luck == Luck::Good || self.memory.machine().chance(8) != 0 {
+                round.add(self.evict(page, luck));
             }
         }
         let transfers = self.device.transfers.borrow();
-        progress || transfers.iter().any(Transfer::is_write)
+        round.others |= transfers.iter().any(Transfer::is_write);
+        round
     }
 
     /// Ends all writes, well.
@@ -176,7 +198,7 @@ impl<'m> World<'m> {
             Transfer::FromFile(read) => {
                 self.end_file_read(read);
             }
-            Transfer::ToFile(leaving) => self.end_write_back(leaving, fails),
+            Transfer::ToFile(leaving) => drop(self.end_write_back(leaving, fails)),
         }
     }
 
