@@ -1,19 +1,21 @@
 //! Files through the page cache: what `read`, `write`, `exec` and `mmap` have in common.
 //!
-//! `mm` keeps the pages and says what must be moved; the file system knows where it lies. Contents move between the two only
-//! here and only under the file system's lock, so the cache and a file never disagree for anybody who asks:
-//! a read finds what the last write or store left, a page that is being fetched is what the file has when it is finished, and a page that
-//! is written back is the file's still.
+//! `mm` keeps the pages and says what must be moved; the file system knows where it lies. Contents
+//! move between the two only here and only under the file system's lock, so the cache and a file
+//! never disagree for anybody who asks: a read finds what the last write or store left, a page that
+//! is being fetched is what the file has when it is finished, and a page that is written back is
+//! the file's still.
 //!
-//! Invariants: a mapping keeps a reference to its inode from before it is made until [`release_departed`]; the caller is
-//! inside the gate of [`standstill`](crate::process), so that an audit finds no page half-way.
+//! Invariants: a mapping keeps a reference to its inode from before it is made until
+//! [`release_departed`]; the caller is inside the gate of [`standstill`](crate::process), so that
+//! an audit finds no page half-way.
 //!
 //! Neighbours: [`super::system`] is the lock; [`crate::process`] waits, evicts and maps.
 
 use abi::{FileKind, PAGE_SIZE};
 use fs::layout::MAX_FILE_SIZE;
 use fs::{FileSystem, FsError, InodeNo};
-use mm::file::{FileNo, FilePage, FileRead, PinnedPage};
+use mm::file::{FileNo, FilePage, FileRead, PinnedPage, WriteBack};
 use mm::space::copy::CopyFailure;
 use mm::swap::{PageWait, TransferError};
 use sync::{Held, Level};
@@ -128,16 +130,29 @@ pub fn fetch<L: Level>(
 /// Writes a page back if it is dirty.
 pub fn write_back<L: Level>(page: FilePage, held: &mut Held<L>) -> Result<(), FsError> {
     system::with(held, |fs| {
-        let Some(write) = memory().write_back(page) else {
-            return Ok(());
-        };
-        let result = fs.write_page(inode_of(page), page.index, write.bytes());
-        write.finish(match result {
-            Ok(_) => Ok(()),
-            Err(_) => Err(TransferError),
-        });
-        result.map(drop)
+        write(fs, page, memory().write_back(page)).map(drop)
     })
+}
+
+/// Writes a page back if it is dirty, and frees its frame unless somebody has touched it meanwhile;
+/// how many frames are free for it.
+pub fn evict<L: Level>(page: FilePage, held: &mut Held<L>) -> Result<u64, FsError> {
+    system::with(held, |fs| {
+        write(fs, page, memory().write_back_to_evict(page))
+    })
+}
+
+fn write(
+    fs: &mut FileSystem<Disk>,
+    page: FilePage,
+    write: Option<WriteBack<'static, Machine>>,
+) -> Result<u64, FsError> {
+    let Some(write) = write else {
+        return Ok(0);
+    };
+    let result = fs.write_page(inode_of(page), page.index, write.bytes());
+    let freed = write.finish(result.as_ref().map(drop).map_err(|_| TransferError));
+    result.map(|_| freed)
 }
 
 /// Writes everything back, before the power goes. What fails has been reported.
@@ -149,7 +164,8 @@ pub fn write_all_back<L: Level>(held: &mut Held<L>) {
     }
 }
 
-/// An inode's bytes have been given back: the cache forgets them. The file system calls this, so its lock is held.
+/// An inode's bytes have been given back: the cache forgets them. The file system calls this, so
+/// its lock is held.
 pub fn forget(inode: InodeNo) {
     memory().cut_file(file_of(inode), 0..FILE_PAGES_MOST);
 }

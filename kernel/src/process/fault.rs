@@ -4,12 +4,12 @@
 //! finds on the way back; the line that says why is printed where the mark is set.
 
 use abi::FAILURE;
+use mm::Retry;
 use mm::addr::VirtAddr;
 use mm::space::copy::CopyFailure;
 use mm::space::{Access, Resolution};
 use sync::{Held, level};
 
-use super::pager::Hope;
 use super::{Caller, Current, Space, current, exit, pager, scheduler};
 use crate::arch::{Machine, UserRegisters};
 use crate::memory::memory;
@@ -91,9 +91,8 @@ fn resolve_once(
     }
 }
 
-/// How often a fault may have to wait. Others may take what was made ready for it, but not for ever.
-const WAITS: u32 = 1000;
-
+/// Waits and has the fault tried again for as long as [`Retry`] allows. Every wait ends: a disk answers, and a round of reclaim is
+/// short.
 #[cold]
 fn settle_waiting(
     thread: &Current,
@@ -103,8 +102,8 @@ fn settle_waiting(
 ) -> Result<(), CopyFailure> {
     // Held until the fault has been tried again.
     let mut page = None;
-    let mut hope = Hope::More;
-    for _ in 0..WAITS {
+    let mut retry = Retry::new();
+    loop {
         let wait = match resolution {
             Resolution::Done => return Ok(()),
             Resolution::Denied => return Err(CopyFailure::Denied),
@@ -113,10 +112,9 @@ fn settle_waiting(
             Resolution::Wait(wait) => wait,
         };
         drop(page);
-        page = pager::wait(wait, &mut hope, held)?;
+        page = pager::wait(wait, &mut retry, held)?;
         resolution = resolve_once(thread, held, resolve);
     }
-    Err(CopyFailure::NoMemory)
 }
 
 /// A program did something else that it cannot go on after.

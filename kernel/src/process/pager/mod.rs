@@ -1,11 +1,14 @@
-//! The kernel's part in paging: `mm` decides what goes and what comes, this transfers it, and whoever must wait waits here.
+//! The kernel's part in paging: `mm` decides what goes and what comes, this transfers it, and
+//! whoever must wait waits here.
 //!
-//! Frames run short in the background first: the *pager*, a thread of the kernel's own, is woken when few are left and evicts until
-//! there is a reserve. A fault that finds none evicts for itself ([`relieve`]). Pages come in in the thread that needs them.
+//! Frames run short in the background first: the *pager*, a thread of the kernel's own, is woken
+//! when few are left and evicts until there is a reserve. A fault that finds none evicts for itself
+//! ([`relieve`]), and [`mm::Retry`], which states who may be told that there is no memory and after
+//! what, says whether to try again. Pages come in in the thread that needs them.
 //!
-//! Invariants: everything here happens inside the gate of [`standstill`], so that an audit never meets a page half-way
-//! out; a token of `mm` outlives the transfer that it stands for.
-//! Neighbours: [`super::fault`] waits; [`transfer`] has [`crate::device::block::swap`], the disk, do it.
+//! Invariants: everything here happens inside the gate of [`standstill`], so that an audit never
+//! meets a page half-way out; a token of `mm` outlives the transfer that it stands for. Neighbours:
+//! [`super::fault`] waits; [`transfer`] has [`crate::device::block::swap`], the disk, do it.
 
 mod transfer;
 
@@ -13,7 +16,7 @@ use abi::ForkMode;
 use mm::space::Wait;
 use mm::space::copy::CopyFailure;
 use mm::swap::{PageWait, SwapIn};
-use mm::{Reclaimed, Shortage};
+use mm::{NoFrame, Reclaimed, Retry, Round, Shortage};
 use sync::atomic::{AtomicU64, Ordering};
 use sync::{Counted, Held, Interruptible, SleepLock, Ticket, WaitQueue, level};
 
@@ -25,45 +28,38 @@ use crate::file::{Files, cached};
 use crate::memory::memory;
 use transfer::Writes;
 
-/// Whoever wants to make frames free goes on with so many that others have made free meanwhile.
-const ENOUGH: u64 = 32;
+/// A round that had to wait for its turn does nothing if so many frames were made free meanwhile.
+const FREED_MEANWHILE: u64 = 32;
 
-/// How often the disk may fail to write in a row before there is no memory. Each time other pages are tried.
-const FAILURES: u32 = 8;
-
-/// A page has come, or could not be read.
+/// A page has come, or could not be read; or one of a file has been written back, so that it can be
+/// stored to.
 static ARRIVED: WaitQueue = WaitQueue::new();
 /// A write has ended.
 static WRITTEN: WaitQueue = WaitQueue::new();
-/// Pages that are being written. More only under the lock of [`CHOICE`].
-static LEAVING: AtomicU64 = AtomicU64::new(0);
-/// Whoever chooses what goes does so alone: harts that walk the same families at once would only wait for each other, spinning. Inside is
-/// in which turn of the clock idle page tables were last lent.
-static CHOICE: SleepLock<level::Reclaim, u64> = SleepLock::new(0);
+/// Pages that a round has chosen and that are not written yet. More only under the lock of
+/// [`TURN`].
+static ON_THEIR_WAY_OUT: AtomicU64 = AtomicU64::new(0);
+/// Whoever chooses what goes does so alone: harts that walk the same families at once would only
+/// wait for each other, spinning. Inside is in which turn of the clock idle page tables were last
+/// lent.
+static TURN: SleepLock<level::Reclaim, u64> = SleepLock::new(0);
 /// Frames run short.
 static SHORT: WaitQueue = WaitQueue::new();
 
-/// Whether it makes sense to try again what found no frame.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Hope {
-    /// Frames were made free, or may have been.
-    More,
-    /// Nothing was left to be evicted. But somebody may have made frames free since the last try, so there is one more.
-    LastTry,
-}
-
-/// Does what a fault waits for. The page, if it is one, is to be held until the fault has been tried again. `hope` is the fault's own.
+/// Does what a fault waits for. The page, if it is one, is to be held until the fault has been
+/// tried again. `retry` is the fault's own.
 ///
 /// # Errors
-/// There is no frame and none can be made free, or no such page of a file, or it cannot be read.
+/// There is no frame and none can be made free ([`Retry`]), or no such page of a file, or it cannot
+/// be read.
 pub fn wait(
     wait: Wait<'static, Machine>,
-    hope: &mut Hope,
+    retry: &mut Retry,
     held: &mut Held<level::Nothing>,
 ) -> Result<Option<PageWait<'static, Machine>>, CopyFailure> {
     if !matches!(wait, Wait::Frames) {
         // There was a frame.
-        *hope = Hope::More;
+        *retry = Retry::new();
     }
     match wait {
         Wait::Read(read) => Ok(Some(fetch(read, standstill::pass(held).held()))),
@@ -83,9 +79,11 @@ pub fn wait(
                 let _ = ARRIVED.wait(ticket, Interruptible::No, held);
             }
         }
-        Wait::Frames if *hope == Hope::LastTry => Err(CopyFailure::NoMemory),
         Wait::Frames => {
-            *hope = relieve(standstill::pass(held).held());
+            let round = relieve(standstill::pass(held).held());
+            retry
+                .after(round)
+                .map_err(|NoFrame| CopyFailure::NoMemory)?;
             Ok(None)
         }
     }
@@ -109,61 +107,63 @@ pub fn retry<T, E: Shortage>(
     held: &mut Held<level::Standstill>,
     mut attempt: impl FnMut(&mut Held<level::Standstill>) -> Result<T, E>,
 ) -> Result<T, E> {
-    let mut hope = Hope::More;
+    let mut retry = Retry::new();
     loop {
-        match attempt(held) {
-            Err(error) if error.is_of_frames() && hope == Hope::More => hope = relieve(held),
-            result => return result,
+        let result = attempt(held);
+        let short = result.as_ref().is_err_and(Shortage::is_of_frames);
+        if !short || retry.after(relieve(held)).is_err() {
+            return result;
         }
     }
 }
 
-/// Makes some frames free, if there are any to be had.
-fn relieve(held: &mut Held<level::Standstill>) -> Hope {
-    let mut writes = Writes::new();
-    for _ in 0..FAILURES {
-        match choose(held) {
-            Choice::Free => return Hope::More,
-            Choice::Write(work) => {
-                if write(work, &mut writes, held) + writes.end_all(held) != 0 {
-                    return Hope::More;
-                }
-                // The disk fails, or all were in use again: others may be luckier.
-            }
-            Choice::Wait(ticket) => {
+/// Does a round of reclaim for somebody who waits for it.
+fn relieve(held: &mut Held<level::Standstill>) -> Round {
+    match choose(held) {
+        Chosen::Pages(work) => {
+            let mut writes = Writes::new();
+            let mut round = write(work, &mut writes, held);
+            round.add(writes.end_all(held));
+            round
+        }
+        Chosen::Others(ticket) => {
+            if let Some(ticket) = ticket {
                 let _ = WRITTEN.wait(ticket, Interruptible::No, held);
-                return Hope::More;
             }
-            Choice::Nothing => break,
+            Round::of_others()
         }
+        Chosen::Nothing => Round::default(),
     }
-    Hope::LastTry
 }
 
-/// Makes frames free until there is a reserve, or nothing is left to be evicted. While some pages are being written, the next are chosen.
+/// Makes frames free until there is a reserve, or nobody can. While some pages are being written,
+/// the next are chosen.
 fn keep_reserve(held: &mut Held<level::Standstill>) {
     let mut writes = Writes::new();
-    let mut in_vain = 0;
-    while in_vain < FAILURES {
-        let freed = if memory().frames_wanted() <= writes.pages() {
+    let mut retry = Retry::new();
+    loop {
+        let round = if memory().frames_wanted() <= writes.pages() {
             if writes.is_empty() {
                 return;
             }
             writes.end_oldest(held)
         } else {
             match choose(held) {
-                Choice::Free => continue,
-                Choice::Write(work) => write(work, &mut writes, held),
+                Chosen::Pages(work) => write(work, &mut writes, held),
                 // The only writes may be its own.
-                Choice::Wait(_) if !writes.is_empty() => writes.end_oldest(held),
-                Choice::Wait(ticket) => {
+                Chosen::Others(Some(_)) if !writes.is_empty() => writes.end_oldest(held),
+                Chosen::Others(Some(ticket)) => {
                     let _ = WRITTEN.wait(ticket, Interruptible::No, held);
-                    continue;
+                    Round::of_others()
                 }
-                Choice::Nothing => break,
+                Chosen::Others(None) => Round::of_others(),
+                Chosen::Nothing => break,
             }
         };
-        in_vain = if freed == 0 { in_vain + 1 } else { 0 };
+        // Transfers that have only begun say nothing yet.
+        if round != Round::default() && retry.after(round).is_err() {
+            break;
+        }
     }
     writes.end_all(held);
 }
@@ -173,44 +173,39 @@ fn keep_reserve(held: &mut Held<level::Standstill>) {
     clippy::large_enum_variant,
     reason = "where frames run short, there is none for a box"
 )]
-enum Choice {
-    /// Nothing: some are free now.
-    Free,
-    /// This is to be written.
-    Write(Reclaimed<'static, Machine>),
-    /// Writes are under way, and nothing else is to be had: one is to end, or has ended since this.
-    Wait(Ticket),
-    /// Nothing can be done.
+enum Chosen {
+    /// These pages go, if any must be written, and some frames may be free already.
+    Pages(Reclaimed<'static, Machine>),
+    /// Others have made frames free, or will when a write of theirs ends: one that has not ended
+    /// when this ticket was drawn.
+    Others(Option<Ticket>),
+    /// Nothing can go.
     Nothing,
 }
 
 /// Has `mm` choose what goes, unless somebody has made room while that was being waited for.
-fn choose(held: &mut Held<level::Standstill>) -> Choice {
+fn choose(held: &mut Held<level::Standstill>) -> Chosen {
     let before = memory().frames_wanted();
-    let mut alone = CHOICE.lock(held);
-    let (lent_in, held) = alone.parts();
-    if memory().frames_wanted() + ENOUGH <= before {
-        return Choice::Free;
+    let mut turn = TURN.lock(held);
+    let (lent_in, held) = turn.parts();
+    if memory().frames_wanted() + FREED_MEANWHILE <= before {
+        return Chosen::Others(None);
     }
-    // Whatever is being written is counted: that is done under the lock, too.
     let ticket = WRITTEN.ticket();
-    let under_way = LEAVING.load(Ordering::SeqCst) != 0;
+    let others_write = ON_THEIR_WAY_OUT.load(Ordering::SeqCst) != 0;
     let mut work = memory().reclaim(mm::ROUND as u64);
-    let leaving = work.writes.pages() + work.dirty.len();
-    let turn = memory().turns_of_clock();
-    if turn != *lent_in || work.freed == 0 && leaving == 0 {
-        *lent_in = turn;
+    let clock = memory().turns_of_clock();
+    if clock != *lent_in || work.freed == 0 && work.leaving() == 0 {
+        *lent_in = clock;
         work.freed += lend_idle_tables(held);
     }
-    if leaving != 0 {
-        LEAVING.fetch_add(leaving as u64, Ordering::SeqCst);
-        Choice::Write(work)
-    } else if work.freed != 0 {
-        Choice::Free
-    } else if under_way {
-        Choice::Wait(ticket)
+    ON_THEIR_WAY_OUT.fetch_add(work.leaving(), Ordering::SeqCst);
+    if work.freed != 0 || work.leaving() != 0 {
+        Chosen::Pages(work)
+    } else if others_write {
+        Chosen::Others(Some(ticket))
     } else {
-        Choice::Nothing
+        Chosen::Nothing
     }
 }
 
@@ -227,29 +222,34 @@ fn lend_idle_tables(held: &mut Held<level::Reclaim>) -> u64 {
     freed
 }
 
-/// Begins to write what a round has come to, which has been counted as leaving; how many frames are free for it, and for earlier writes
-/// that ended meanwhile.
+/// Writes what a round has chosen: pages of files at once, others behind earlier writes, some of
+/// which may end meanwhile.
 fn write(
     work: Reclaimed<'static, Machine>,
     writes: &mut Writes,
     held: &mut Held<level::Standstill>,
-) -> u64 {
-    let mut freed = work.freed + writes.begin(work.writes, held);
+) -> Round {
+    let mut round = Round {
+        freed: work.freed,
+        ..Round::default()
+    };
+    round.add(writes.begin(work.writes, held));
     if !work.dirty.is_empty() {
         // Whoever has the file system may be waiting for them.
-        freed += writes.end_all(held);
+        round.add(writes.end_all(held));
     }
     for page in work.dirty {
-        // What cannot be written has been told to people, and is tried again.
-        let _ = cached::write_back(page, held);
+        // An error has been told to people.
+        let result = cached::evict(page, held).map_err(drop);
+        round.add(Round::of_write(1, result));
         note_ended(1);
     }
-    freed
+    round
 }
 
 /// Says that so many pages are being written no longer.
 fn note_ended(pages: u64) {
-    LEAVING.fetch_sub(pages, Ordering::SeqCst);
+    ON_THEIR_WAY_OUT.fetch_sub(pages, Ordering::SeqCst);
     WRITTEN.wake_all();
     // Somebody may want to store to a shared page that was being written.
     ARRIVED.wake_all();

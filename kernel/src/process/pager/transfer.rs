@@ -1,9 +1,11 @@
 //! Pages on their way between frames and the swap disk, by the tokens of `mm` that stand for them.
 //!
-//! Several transfers are on their way at once, so that the disk need not wait for the hart, nor the hart for the disk. Whoever has some
-//! and finds no room for another waits for the oldest of them ([`Room::find`]); only who has none waits for room ([`Room::wait`]).
+//! Several transfers are on their way at once, so that the disk need not wait for the hart, nor the
+//! hart for the disk. Whoever has some and finds no room for another waits for the oldest of them
+//! ([`Room::find`]); only who has none waits for room ([`Room::wait`]).
 
 use arrayvec::ArrayVec;
+use mm::Round;
 use mm::addr::{FrameNo, SlotNo};
 use mm::swap::{PageWait, SwapIn, SwapOut, SwapOuts, TransferError};
 use sync::{Held, level};
@@ -19,7 +21,8 @@ const AT_ONCE: usize = 4;
 type Frames = ArrayVec<FrameNo, TRANSFER_PAGES>;
 type Submitted = Result<Transfer, swap::TransferError>;
 
-/// Writes on their way, the oldest first. Those that are dropped are waited for, and their pages stay.
+/// Writes on their way, the oldest first. Those that are dropped are waited for, and their pages
+/// stay.
 pub struct Writes(ArrayVec<Write, AT_ONCE>);
 
 impl Writes {
@@ -38,16 +41,16 @@ impl Writes {
         self.0.iter().map(|write| write.token.count() as u64).sum()
     }
 
-    /// Begins to write pages; how many frames those that ended meanwhile made free.
+    /// Begins to write pages; what came of those that ended meanwhile.
     pub fn begin(
         &mut self,
         writes: SwapOuts<'static, Machine>,
         held: &mut Held<level::Standstill>,
-    ) -> u64 {
-        let mut freed = 0;
+    ) -> Round {
+        let mut round = Round::default();
         for token in writes {
             if self.0.is_full() {
-                freed += self.end_oldest(held);
+                round.add(self.end_oldest(held));
             }
             let room = loop {
                 if let Some(room) = Room::find(held) {
@@ -56,21 +59,26 @@ impl Writes {
                 if self.0.is_empty() {
                     break Room::wait(held);
                 }
-                freed += self.end_oldest(held);
+                round.add(self.end_oldest(held));
             };
             self.0.push(Write::begin(token, room, held));
         }
-        freed
+        round
     }
 
-    /// Waits for the oldest; how many frames it made free.
-    pub fn end_oldest(&mut self, held: &mut Held<level::Standstill>) -> u64 {
-        self.0.pop_at(0).map_or(0, |write| write.end(held))
+    /// Waits for the oldest; what came of it.
+    pub fn end_oldest(&mut self, held: &mut Held<level::Standstill>) -> Round {
+        let oldest = self.0.pop_at(0);
+        oldest.map_or(Round::default(), |write| write.end(held))
     }
 
-    /// Waits for all; how many frames they made free.
-    pub fn end_all(&mut self, held: &mut Held<level::Standstill>) -> u64 {
-        self.0.drain(..).map(|write| write.end(held)).sum()
+    /// Waits for all; what came of them.
+    pub fn end_all(&mut self, held: &mut Held<level::Standstill>) -> Round {
+        let mut round = Round::default();
+        for write in self.0.drain(..) {
+            round.add(write.end(held));
+        }
+        round
     }
 }
 
@@ -89,19 +97,23 @@ impl Write {
     ) -> Self {
         let SlotNo(first) = token.first();
         let frames: Frames = token.frames().collect();
-        // SAFETY: the token keeps the frames, and keeps them unwritten, and is kept longer than the transfer.
+        // SAFETY: the token keeps the frames, and keeps them unwritten, and is kept longer than the
+        // transfer.
         let transfer = unsafe { room.submit(Direction::Out, first, &frames, held) };
         Self { transfer, token }
     }
 
-    /// Waits for its end; how many frames it made free.
-    fn end(self, held: &mut Held<level::Standstill>) -> u64 {
+    /// Waits for its end; what came of it.
+    fn end(self, held: &mut Held<level::Standstill>) -> Round {
         let Self { transfer, token } = self;
-        let count = token.count();
-        let result = transfer.and_then(|transfer| transfer.wait(held));
-        let freed = token.finish(result.map_err(tell));
-        note_ended(count as u64);
-        freed
+        let pages = token.count() as u64;
+        let result = transfer
+            .and_then(|transfer| transfer.wait(held))
+            .map_err(tell);
+        let well = result.is_ok();
+        let freed = token.finish(result);
+        note_ended(pages);
+        Round::of_write(pages, if well { Ok(freed) } else { Err(()) })
     }
 }
 
@@ -120,7 +132,8 @@ impl Read {
     ) -> Self {
         let SlotNo(first) = token.first();
         let frames: Frames = token.frames().collect();
-        // SAFETY: the token keeps the frames, unseen, until it is finished, and is kept longer than the transfer.
+        // SAFETY: the token keeps the frames, unseen, until it is finished, and is kept longer than
+        // the transfer.
         let transfer = unsafe { room.submit(Direction::In, first, &frames, held) };
         Self { transfer, token }
     }
@@ -177,7 +190,8 @@ fn read_singly(
         }
         let SlotNo(first) = token.first();
         let frames: Frames = token.frames().collect();
-        // SAFETY: the token keeps the frames, unseen, until it is finished, and the transfer is waited for here.
+        // SAFETY: the token keeps the frames, unseen, until it is finished, and the transfer is
+        // waited for here.
         let result = unsafe { Room::wait(held).submit(Direction::In, first, &frames, held) };
         result
             .and_then(|transfer| transfer.wait(held))
