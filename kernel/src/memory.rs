@@ -18,7 +18,7 @@ static MEMORY: Once<Memory<Machine>> = Once::new();
 /// A frame of the kernel's own.
 pub type Frame = OwnedFrame<'static, Machine>;
 
-/// The memory system.
+/// Returns the memory system.
 #[inline]
 pub fn memory() -> &'static Memory<Machine> {
     match MEMORY.get() {
@@ -27,8 +27,8 @@ pub fn memory() -> &'static Memory<Machine> {
     }
 }
 
-/// Makes the memory system, of all frames that are left and so many slots of swap. Called once by the boot hart, with the kernel's
-/// tables in force.
+/// Makes the memory system, of all frames that are left and so many slots of swap. Called once by
+/// the boot hart, with the kernel's tables in force.
 pub fn initialize(ram: Region, slots: u64, mut early: EarlyFrames, kernel_root: FrameNo) {
     let end = PhysAddr(ram.start + ram.size).frame();
     let all = FrameRange::new(PhysAddr(ram.start).frame(), end);
@@ -51,12 +51,13 @@ pub fn initialize(ram: Region, slots: u64, mut early: EarlyFrames, kernel_root: 
 /// Memory for so many records.
 fn take_table<T>(early: &mut EarlyFrames, count: usize) -> &'static mut [MaybeUninit<T>] {
     let table = early.take((count * size_of::<T>()).div_ceil(PAGE_SIZE));
-    // SAFETY: fresh memory, as much as the slice is long, that is never given back; a page is aligned enough.
+    // SAFETY: fresh memory, as much as the slice is long, that is never given back; a page is
+    // aligned enough.
     unsafe { core::slice::from_raw_parts_mut(table.cast(), count) }
 }
 
-/// Every slot has a record in RAM, and a bit that says whether it is free. Refuses a swap disk whose
-/// records would take more of it than they are worth.
+/// Every slot has a record in RAM, and a bit that says whether it is free. Refuses a swap disk
+/// whose records would take more of it than they are worth.
 fn check_swap(ram: Region, slots: u64) {
     /// Slots to a word of those that say which are free.
     const GROUP: u64 = u64::BITS as u64;
@@ -80,7 +81,8 @@ struct KernelHeap;
 #[global_allocator]
 static HEAP: KernelHeap = KernelHeap;
 
-// SAFETY: the heap of the memory system keeps the contract: blocks are distinct, aligned and as large as asked for, or null.
+// SAFETY: the heap of the memory system keeps the contract: blocks are distinct, aligned and as
+// large as asked for, or null.
 unsafe impl GlobalAlloc for KernelHeap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let object = memory().allocate_object(layout.size(), layout.align());

@@ -1,11 +1,13 @@
-//! Memory that a program speaks of.
+//! Addresses of memory that a program passes to the kernel.
 //!
-//! An address in a system call is an *allegation*: that there is memory, that it is the program's, that it is as long as said.
-//! Nothing is checked in advance, because nothing stays checked. A [`UserSlice`] can only be handed to the copy functions
-//! here, which go through the hardware's translation of the calling process and `mm`'s fault handling (rule R6).
+//! An address in a system call is an *allegation*: that there is memory, that it is the program's,
+//! and that it is as long as it says (R12). Nothing is checked in advance, because nothing stays
+//! checked. A [`UserSlice`] can only be handed to the copy functions here, which go through the
+//! hardware's translation of the calling process and `mm`'s fault handling (R6).
 //!
-//! Invariant: no lock is held during a copy (rule R9): both functions borrow the token of a thread that holds nothing.
-//! Neighbours: [`crate::syscall`] makes the slices, [`crate::file`] moves file data through them, `mm::space::copy` does the work.
+//! Invariant: no lock is held during a copy (R9), because the copy functions borrow the token of a
+//! thread that holds nothing. Neighbours: [`crate::syscall`] makes the slices, [`crate::file`]
+//! moves file data through them, `mm::space::copy` does the work.
 
 use abi::PATH_MAX;
 use mm::addr::VirtAddr;
@@ -14,27 +16,27 @@ use mm::space::copy::{CopyError, CopyFailure, copy_in, copy_out};
 use crate::memory::memory;
 use crate::process::{Caller, out_of_memory, page_lost, resolve};
 
-/// Bytes that a program alleges to have at an address.
+/// An address and a length that a program has passed.
 #[derive(Clone, Copy, Debug)]
 pub struct UserSlice {
     address: u64,
     length: usize,
 }
 
-/// The allegation was false. The bytes before the first bad one have been copied.
+/// The memory is not as the program says. The bytes before the first bad one have been copied.
 #[derive(Clone, Copy, Debug)]
 pub struct BadAddress {
-    /// How many those are.
+    /// How many bytes have been copied.
     pub copied: usize,
 }
 
 impl UserSlice {
-    /// `length` bytes from `address` on.
+    /// Returns `length` bytes from `address` on.
     pub const fn new(address: u64, length: usize) -> Self {
         Self { address, length }
     }
 
-    /// How many bytes it alleges to have.
+    /// Returns the length.
     pub const fn len(self) -> usize {
         self.length
     }
@@ -67,7 +69,8 @@ impl UserSlice {
     }
 }
 
-/// A page the program has a right to but that no memory is left for, or that is lost, ends the program, as if it had touched it itself (R7).
+/// Ends the program if it has a right to the page, but no memory is left for it or the page is
+/// lost: as if the program had touched it itself (R7).
 fn judge(result: Result<(), CopyError>, caller: &Caller) -> Result<(), BadAddress> {
     result.map_err(|CopyError { copied, why }| {
         match why {
@@ -79,10 +82,12 @@ fn judge(result: Result<(), CopyError>, caller: &Caller) -> Result<(), BadAddres
     })
 }
 
-/// How much of a string is read at a time: a divisor of the page size, so that no page is touched that holds nothing of it.
+/// How much of a string is read at a time. It divides the page size, so no page is touched that
+/// holds nothing of the string.
 const STEP: u64 = 64;
 
-/// Copies a string up to its NUL into `to`; its length without the NUL. Fails if there is no NUL within `to`.
+/// Copies a string up to its NUL into `to`. Returns its length without the NUL. Fails if `to` is
+/// too short.
 pub fn read_string(address: u64, to: &mut [u8], caller: &mut Caller) -> Result<usize, BadAddress> {
     let mut copied = 0;
     while copied < to.len() {
@@ -105,14 +110,14 @@ pub struct Path {
 }
 
 impl Path {
-    /// Copies the path at `address`; fails if it is longer than [`PATH_MAX`] with its NUL.
+    /// Copies the path at `address`. Fails if it is longer than [`PATH_MAX`] with its NUL.
     pub fn read(address: u64, caller: &mut Caller) -> Result<Self, BadAddress> {
         let mut bytes = [0; PATH_MAX];
         let length = read_string(address, &mut bytes, caller)?;
         Ok(Self { bytes, length })
     }
 
-    /// The path without its NUL.
+    /// Returns the path without its NUL.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes[..self.length]
     }

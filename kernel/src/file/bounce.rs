@@ -1,4 +1,4 @@
-//! Where file data waits between the file system and a program.
+//! Buffers for data on its way between the file system and a program.
 
 use core::ops::{Deref, DerefMut};
 
@@ -7,17 +7,18 @@ use mm::{Need, OwnedFrame};
 use crate::arch::Machine;
 use crate::memory::memory;
 
-/// Bytes that fit on the kernel stack beside everything else.
+/// The size of a buffer on the kernel stack.
 pub const SMALL: usize = 512;
 
-/// A buffer: a page for large transfers; for small ones, or if there is no page, a piece of the stack.
+/// A buffer: a page for large transfers; a piece of the stack for small ones, or if no page is
+/// free.
 pub struct Bounce {
     small: [u8; SMALL],
     page: Option<OwnedFrame<'static, Machine>>,
 }
 
 impl Bounce {
-    /// A buffer for a transfer of `length` bytes, in as many steps as it takes.
+    /// Returns a buffer for a transfer of `length` bytes, in as many steps as it takes.
     pub fn for_length(length: usize) -> Self {
         Self {
             small: [0; SMALL],

@@ -1,8 +1,9 @@
 //! A process's table of descriptors.
 //!
-//! The table grows by groups of 64, each a box of 512 bytes that is allocated fallibly, up to [`OPEN_MAX`]; all but the first
-//! go with their last descriptor. A descriptor is free, reserved (a call that will open something has it, but there is nothing to read yet) or open. Reserving comes
-//! first, so that a call fails for want of a descriptor before it has made or truncated a file.
+//! The table grows by groups of 64, each a box of 512 bytes that is allocated fallibly, up to
+//! [`OPEN_MAX`]. All groups but the first are freed with their last descriptor. A descriptor is
+//! free, reserved (for a call that is about to open a file) or open. Reserving comes first, so that
+//! a call fails for want of a descriptor before it has made or truncated a file.
 
 use alloc::boxed::Box;
 
@@ -24,20 +25,20 @@ pub struct Descriptors {
     groups: [Option<Box<Slots>>; GROUPS],
 }
 
-/// A descriptor that nobody else gets: to be opened with [`Descriptors::open`] or given back with
+/// A reserved descriptor, to be opened with [`Descriptors::open`] or given back with
 /// [`Descriptors::cancel`].
 #[must_use]
 pub struct Reserved(usize);
 
 impl Reserved {
-    /// The number, as the program knows it.
+    /// Returns the number, as the program knows it.
     pub fn number(&self) -> i32 {
         self.0 as i32
     }
 }
 
 impl Descriptors {
-    /// An empty table.
+    /// Returns an empty table.
     pub const fn new() -> Self {
         Self {
             used: [0; GROUPS],
@@ -45,7 +46,7 @@ impl Descriptors {
         }
     }
 
-    /// Reserves the lowest free descriptor; `None` if there is none or no memory for it.
+    /// Reserves the lowest free descriptor. Returns `None` if there is none, or no memory for it.
     pub fn reserve(&mut self) -> Option<Reserved> {
         let group = self.used.iter().position(|&used| used != u64::MAX)?;
         self.provide(group).ok()?;
@@ -54,7 +55,7 @@ impl Descriptors {
         Some(Reserved(group * GROUP + bit))
     }
 
-    /// Opens a reserved descriptor; its number.
+    /// Opens a reserved descriptor. Returns its number.
     pub fn open(&mut self, reserved: Reserved, file: FileHandle) -> i32 {
         let Reserved(number) = reserved;
         if let Some(slots) = &mut self.groups[number / GROUP] {
@@ -68,13 +69,13 @@ impl Descriptors {
         self.set_free(reserved.0);
     }
 
-    /// The open file a program calls `number`.
+    /// Returns the open file that a program calls `number`.
     pub fn get(&self, number: i32) -> Option<&FileHandle> {
         let number = usize::try_from(number).ok()?;
         self.groups.get(number / GROUP)?.as_ref()?[number % GROUP].as_ref()
     }
 
-    /// Takes the open file out that a program calls `number`.
+    /// Removes and returns the open file that a program calls `number`.
     pub fn take(&mut self, number: i32) -> Option<FileHandle> {
         let number = usize::try_from(number).ok()?;
         let slots = self.groups.get_mut(number / GROUP)?.as_mut()?;
@@ -83,13 +84,13 @@ impl Descriptors {
         Some(file)
     }
 
-    /// The open files, each as often as it has descriptors.
+    /// Returns the open files, each as often as it has descriptors.
     pub fn into_files(self) -> impl Iterator<Item = FileHandle> {
         let groups = self.groups.into_iter().flatten();
         groups.flat_map(|slots| *slots).flatten()
     }
 
-    /// A table with the same open files. Descriptors that are only reserved are free in it.
+    /// Returns a table with the same open files. Descriptors that are only reserved are free in it.
     pub fn duplicate(&self) -> Result<Self, NoMemory> {
         let mut copy = Self::new();
         // All that can fail comes before the first file is shared.
@@ -116,7 +117,8 @@ impl Descriptors {
     fn set_free(&mut self, number: usize) {
         let group = number / GROUP;
         self.used[group] &= !(1 << (number % GROUP));
-        // The first stays: a program that closes its one descriptor and opens another must get it.
+        // The first group stays: a program that closes its only descriptor and opens another must
+        // get it.
         if group > 0 && self.used[group] == 0 {
             self.groups[group] = None;
         }

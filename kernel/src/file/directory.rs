@@ -11,7 +11,7 @@ use super::system;
 pub struct Directory(Counted<InodeNo>);
 
 impl Directory {
-    /// Takes over a reference to `inode`; gives it back if there is no memory.
+    /// Takes over a reference to `inode`. Drops it if there is no memory.
     pub fn try_new(inode: InodeNo, held: &mut Held<level::Nothing>) -> Result<Self, NoMemory> {
         match Counted::try_new(inode) {
             Ok(counted) => Ok(Self(counted)),
@@ -22,12 +22,12 @@ impl Directory {
         }
     }
 
-    /// The inode.
+    /// Returns the inode.
     pub fn inode(&self) -> InodeNo {
         *self.0
     }
 
-    /// Gives the handle up, and with the last one the inode.
+    /// Drops the handle, and with the last one the reference to the inode.
     pub fn release(self, held: &mut Held<level::Nothing>) {
         if let Some(inode) = self.0.into_inner() {
             system::release(inode, held);

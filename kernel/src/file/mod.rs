@@ -1,17 +1,19 @@
 //! Files as processes see them: descriptors, open files, pipes, the current directory.
 //!
-//! A *descriptor* is a number in a process's table ([`Descriptors`]). It leads to an *open file* ([`OpenFile`]), which descriptors of several
-//! processes share after `dup` and `fork`, offset included. An open file is a reference to an inode, an end of a
-//! pipe, or a device ([`device`]).
+//! A *descriptor* is a number in a process's table ([`Descriptors`]). It leads to an *open file*
+//! ([`OpenFile`]), which several descriptors share after `dup` and `fork`, offset included. An open
+//! file is a reference to an inode, an end of a pipe, or a device ([`device`]).
 //!
-//! **Giving up.** The last reference to an inode may have to write to the disk, which sleeps. So nothing of this is given up by
-//! being dropped: handles are passed to [`close`] or [`Directory::release`] with the token of a thread that holds no
-//! lock, and where a table is emptied it is emptied under its lock and closed after it.
+//! **Closing.** The last reference to an inode may have to write to the disk, which sleeps. So none
+//! of this is closed by being dropped: handles are passed to [`close`] or [`Directory::release`]
+//! with the token of a thread that holds no lock. A table is emptied under its lock, and its files
+//! are closed after that.
 //!
-//! **Locks**: the descriptor table and the inside of a pipe are of level `Object`, the offset of an open file is of level `Offset`, and
-//! the whole file system ([`system`]) is behind one sleep lock of level `Files`. A copy to or from a program takes the level `Space`, which
-//! is outer to them all; so data passes through a [`bounce::Bounce`] buffer, never straight from the
-//! file system to a program.
+//! **Locks**: the descriptor table and the inside of a pipe are of level `Object`, the offset of an
+//! open file is of level `Offset`, and the file system ([`system`]) is behind one sleep lock of
+//! level `Files`. A copy to or from a program takes the level `Space`, which comes before all of
+//! them. So data passes through a [`bounce::Bounce`] buffer, never straight from the file system to
+//! a program.
 //!
 //! Neighbours: [`crate::syscall`] calls this; `fs` knows the disk; [`crate::console`] the terminal.
 
@@ -34,16 +36,16 @@ pub use directory::Directory;
 pub use open_file::{OpenFile, close};
 pub use pipe::Pipe;
 
-/// What a process has to do with files.
+/// The files of a process.
 pub struct Files {
     /// Its descriptors.
     pub descriptors: Descriptors,
-    /// Where its relative paths begin. `None` before its first program and after its last.
+    /// The current directory. `None` before the first program of the process and after its last.
     pub directory: Option<Directory>,
 }
 
 impl Files {
-    /// No descriptors and no directory.
+    /// Returns files without descriptors and without a directory.
     pub const fn new() -> Self {
         Self {
             descriptors: Descriptors::new(),
@@ -51,7 +53,7 @@ impl Files {
         }
     }
 
-    /// The same open files and directory for a child.
+    /// Returns the same open files and directory, for a child.
     pub fn duplicate(&self) -> Result<Self, NoMemory> {
         Ok(Self {
             descriptors: self.descriptors.duplicate()?,
@@ -59,7 +61,7 @@ impl Files {
         })
     }
 
-    /// Everything, to be closed where sleeping is allowed; nothing remains.
+    /// Takes everything out, to be closed where sleeping is allowed.
     pub fn take(&mut self) -> Self {
         mem::replace(self, Self::new())
     }

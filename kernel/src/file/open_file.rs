@@ -32,8 +32,8 @@ enum Object {
 }
 
 impl OpenFile {
-    /// Opens `inode`, which `fs` has opened with these flags, and takes over the reference. Fails for a device
-    /// that this kernel does not have, and gives the reference back then.
+    /// Opens `inode`, which `fs` has opened with these flags, and takes over the reference to it.
+    /// Fails for a device that this kernel does not have, and drops the reference then.
     pub fn open(
         room: Vacant<Self>,
         inode: InodeNo,
@@ -66,7 +66,7 @@ impl OpenFile {
         }
     }
 
-    /// The reading end of a pipe.
+    /// Returns the reading end of a pipe.
     pub fn reader(pipe: Counted<Pipe>) -> Self {
         Self {
             object: Object::Reader(pipe),
@@ -74,7 +74,7 @@ impl OpenFile {
         }
     }
 
-    /// The writing end of a pipe.
+    /// Returns the writing end of a pipe.
     pub fn writer(pipe: Counted<Pipe>) -> Self {
         Self {
             object: Object::Writer(pipe),
@@ -82,11 +82,11 @@ impl OpenFile {
         }
     }
 
-    /// Reads into the caller's memory; how many bytes, 0 at the end. If the memory turns bad half-way, what was
-    /// read before stays there and the offset has moved on.
+    /// Reads into the caller's memory. Returns how many bytes, 0 at the end of the file. If the
+    /// memory turns bad half-way, what was read before stays there, and the offset has moved on.
     ///
-    /// A read of 0 bytes answers 0 at once, here for every kind of file, so that no kind waits for what nobody wants or
-    /// uses it up. The same goes for writes.
+    /// A read of 0 bytes returns 0 at once, here for every kind of file, so that no kind waits for
+    /// input that nobody wants. The same holds for writes.
     pub fn read(&self, to: UserSlice, caller: &mut Caller) -> Result<usize, Failed> {
         if !self.flags.readable() {
             return Err(Failed);
@@ -102,8 +102,8 @@ impl OpenFile {
         }
     }
 
-    /// Writes all of the caller's bytes; how many those are. If the memory turns bad or the disk full half-way, what
-    /// came before has been written, but the answer is a failure.
+    /// Writes all of the caller's bytes. Returns their number. If the memory turns bad or the disk
+    /// full half-way, the first part has been written and the call fails.
     pub fn write(&self, from: UserSlice, caller: &mut Caller) -> Result<usize, Failed> {
         if !self.flags.writable() {
             return Err(Failed);
@@ -119,7 +119,8 @@ impl OpenFile {
         }
     }
 
-    /// The inode of a plain file that can be read, with a reference for whoever maps it, and whether it can be written.
+    /// Returns the inode of a plain file that can be read, with a reference for its mapping, and
+    /// whether it can be written.
     pub fn for_mapping(&self, held: &mut Held<level::Nothing>) -> Result<(InodeNo, bool), Failed> {
         let Object::Inode { inode, .. } = self.object else {
             return Err(Failed);
@@ -148,7 +149,7 @@ impl OpenFile {
     }
 }
 
-/// Gives a handle up; with the last one, the file is closed.
+/// Drops a handle. With the last one, the file is closed.
 pub fn close(file: FileHandle, held: &mut Held<level::Nothing>) {
     match file.into_inner().map(|file| file.object) {
         None => {}

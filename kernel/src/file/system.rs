@@ -1,7 +1,8 @@
 //! The one file system and its lock.
 //!
-//! `fs` does one operation at a time on a plain value, so one sleep lock around it is all the concurrency there is, and an
-//! operation is a transaction that is on the disk when the lock is free again.
+//! `fs` does one operation at a time on a plain value, so one sleep lock around it is all the
+//! concurrency there is. When the lock is free again, the operation is on the disk as one
+//! transaction.
 
 use abi::MemCounter;
 use fs::{FileSystem, FsError, InodeNo, MountError};
@@ -16,13 +17,13 @@ static FILES: SleepLock<level::Files, Option<FileSystem<Disk>>> = SleepLock::new
 
 const MOUNTED: &str = "programs run after the disk was mounted";
 
-/// Blocks of metadata that are kept: about 1 per mille of memory, within bounds. They are taken once, so that what is free
-/// does not depend on which files were used before.
+/// One block of metadata is cached for so many frames of memory, within bounds. The blocks are
+/// taken once, so that free memory does not depend on which files were used before.
 const CACHE_SHARE: u64 = 256;
 const CACHE_MIN: u64 = 32;
 const CACHE_MAX: u64 = 512;
 
-/// Mounts the disk, recovering it if need be. To be called once, from a thread.
+/// Mounts the disk, and recovers it if need be. Called once, from a thread.
 pub fn mount(disk: Disk, held: &mut Held<level::Nothing>) -> Result<(), MountError> {
     let frames = memory().stats()[MemCounter::Frames as usize];
     let blocks = (frames / CACHE_SHARE).clamp(CACHE_MIN, CACHE_MAX);
@@ -32,7 +33,7 @@ pub fn mount(disk: Disk, held: &mut Held<level::Nothing>) -> Result<(), MountErr
     Ok(())
 }
 
-/// Does one operation, or several as one where nobody may come between them.
+/// Runs one operation, or several between which no other may come.
 pub fn with<L: Level, R>(
     held: &mut Held<L>,
     operation: impl FnOnce(&mut FileSystem<Disk>) -> Result<R, FsError>,
@@ -42,7 +43,7 @@ pub fn with<L: Level, R>(
     operation(files).inspect_err(report)
 }
 
-/// Does one operation that begins at the caller's current directory.
+/// Runs one operation that begins at the caller's current directory.
 pub fn in_directory<R>(
     caller: &mut Caller,
     operation: impl FnOnce(&mut FileSystem<Disk>, InodeNo) -> Result<R, FsError>,
@@ -60,26 +61,26 @@ pub fn in_directory<R>(
     result
 }
 
-/// Makes everything durable before the power goes.
+/// Makes everything durable, before the power goes.
 pub fn sync(held: &mut Held<level::Nothing>) {
     cached::write_all_back(held);
     // `with` has reported what the user should know.
     let _ = with(held, FileSystem::sync);
 }
 
-/// Takes one more reference to an inode that has one.
+/// Adds a reference to an inode that has one.
 pub fn retain<L: Level>(inode: InodeNo, held: &mut Held<L>) {
     let mut files = FILES.lock(held);
     files.as_mut().expect(MOUNTED).retain(inode);
 }
 
-/// Gives a reference to an inode back. If that fails, the inode is reclaimed at the next mount.
+/// Drops a reference to an inode. If that fails, the inode is reclaimed at the next mount.
 pub fn release<L: Level>(inode: InodeNo, held: &mut Held<L>) {
     // `with` has reported what the user should know.
     let _ = with(held, |fs| fs.release(inode));
 }
 
-/// Tells the user of errors that are the disk's fault and not the program's.
+/// Reports errors that are the disk's fault and not the program's.
 fn report(error: &FsError) {
     match error {
         FsError::Device(_) | FsError::Stopped | FsError::Corrupt { .. } => {

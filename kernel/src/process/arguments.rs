@@ -1,7 +1,7 @@
 //! The arguments of a program on their way from the old image to the new one.
 //!
-//! They are collected in a page of the kernel's, because the old image may be the only place they are in, and then laid out in
-//! the new stack page.
+//! The arguments are collected in a page of the kernel's, because they may be in the old image
+//! only, and are then laid out in the new stack page.
 
 use abi::ARG_MAX;
 use kernel_logic::stack_page;
@@ -35,7 +35,7 @@ pub struct Placed {
 pub enum Refused {
     /// More than [`ARG_MAX`] of them, or more bytes than the stack page has.
     TooMuch,
-    /// They are not where the program says.
+    /// The program passed a bad address.
     BadAddress,
     /// There is no memory to collect them in.
     NoMemory,
@@ -63,7 +63,7 @@ impl Arguments {
         })
     }
 
-    /// The kernel's own.
+    /// Returns arguments of the kernel's own.
     pub fn from_kernel(arguments: &[&str]) -> Result<Self, Refused> {
         let mut collected = Self::new()?;
         for argument in arguments {
@@ -77,7 +77,7 @@ impl Arguments {
         Ok(collected)
     }
 
-    /// Those of the vector at `vector` in the caller's memory, which ends with 0.
+    /// Returns the arguments of the vector at `vector` in the caller's memory, which ends with 0.
     pub fn from_user(vector: u64, caller: &mut Caller) -> Result<Self, Refused> {
         let mut collected = Self::new()?;
         let vector = UserSlice::new(vector, (ARG_MAX + 1) * POINTER);
@@ -93,7 +93,7 @@ impl Arguments {
         Err(Refused::TooMuch)
     }
 
-    /// Adds one string, which `fill` writes with its NUL; it answers the length without.
+    /// Adds one string, which `fill` writes with its NUL; it returns the length without.
     fn push(
         &mut self,
         fill: impl FnOnce(&mut [u8]) -> Result<usize, Refused>,
@@ -105,7 +105,8 @@ impl Arguments {
         Ok(())
     }
 
-    /// Lays them out in the stack page at `address`; `None` if they do not fit together with their vector.
+    /// Lays the arguments out in the stack page at `address`. Returns `None` if they do not fit
+    /// together with their vector.
     pub fn place(&self, page: &mut [u8], address: u64) -> Option<Placed> {
         let strings = &self.strings.bytes()[..self.used];
         let vector = stack_page::fill(page, address, strings, &self.starts[..self.count])?;

@@ -1,10 +1,10 @@
-//! Who asks for something: the thread that runs, and what it holds.
+//! The thread that makes a system call or faults, and the locks it holds.
 
 use sync::{Held, level};
 
 use super::{Current, Process};
 
-/// A thread that came from user mode and holds no lock. Made once, where the trap arrives.
+/// A thread that came from user mode and holds no lock. It is made once, where the trap arrives.
 pub struct Caller {
     /// The thread.
     pub thread: Current,
@@ -13,7 +13,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// The process the thread belongs to.
+    /// Returns the process the thread belongs to.
     pub fn process(&self) -> &Process {
         &self.thread.process
     }

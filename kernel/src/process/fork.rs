@@ -1,7 +1,7 @@
 //! Fork: a second process like the caller.
 //!
-//! Everything that can fail comes first and is undone by dropping it; taking the child into the tree cannot fail. Files
-//! are shared last, because giving them up again may sleep, which dropping must not.
+//! Everything that can fail comes first and is undone by dropping it. Adding the child to the tree
+//! cannot fail. Files are shared last, because closing them may sleep, which dropping must not.
 
 use abi::CHILDREN_MAX;
 use mm::NoMemory;
@@ -12,12 +12,13 @@ use super::{Caller, Pid, Process, Thread, before_user, current, pager, scheduler
 use crate::arch::{self, UserRegisters};
 use crate::file::Files;
 
-/// Makes a child of the caller, which goes on from `registers` with a result of 0; its pid. With
-/// [`CHILDREN_MAX`] unreaped children, too, the answer is that there is no memory for another.
+/// Makes a child of the caller, which continues from `registers` with the result 0. Returns its
+/// pid. A parent with [`CHILDREN_MAX`] unreaped children gets the answer that there is no memory.
 pub fn fork(caller: &mut Caller, registers: &UserRegisters) -> Result<Pid, NoMemory> {
     let Caller { thread, held } = caller;
     let process = &thread.process;
-    // Stays true without the lock: only this thread gives this process children (init gets orphans, but never refuses them).
+    // Stays true without the lock: only this thread gives this process children (init gets orphans,
+    // but never refuses them).
     if TREE.lock(held).children(process) >= CHILDREN_MAX {
         return Err(NoMemory::Places);
     }
@@ -42,7 +43,8 @@ pub fn fork(caller: &mut Caller, registers: &UserRegisters) -> Result<Pid, NoMem
     let pid = {
         let mut tree = TREE.lock(held);
         process.inherit_background(&child);
-        // A kill that came during the fork is the child's too; one that comes later finds it in the tree.
+        // A kill that came during the fork is the child's too; one that comes later finds it in the
+        // tree.
         if process.is_killed() {
             child.mark_killed();
         }
@@ -52,7 +54,7 @@ pub fn fork(caller: &mut Caller, registers: &UserRegisters) -> Result<Pid, NoMem
     Ok(pid)
 }
 
-/// Where the child's thread begins.
+/// The entry of the child's thread.
 extern "C" fn begin(_: usize) -> ! {
     scheduler::arrive();
     let thread = current().expect("a thread is running");

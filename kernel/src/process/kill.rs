@@ -1,4 +1,4 @@
-//! Killing: a process is marked, its waits that a kill may end are ended, and it ends itself on its way back to
+//! Kill: the process is marked, its interruptible waits end, and it ends itself on its way back to
 //! user mode.
 
 use sync::{Held, Level, level};
@@ -6,7 +6,8 @@ use sync::{Held, Level, level};
 use super::tree::{TREE, Tree};
 use super::{INIT, Pid, Process, scheduler};
 
-/// Kills the process `pid`; whether there is one. Init is nobody's to kill: nothing runs without it.
+/// Kills the process `pid`. Returns whether there is one. Init cannot be killed, because nothing
+/// runs without it.
 pub fn kill<L: Level>(pid: Pid, held: &mut Held<L>) -> bool {
     let mut tree = TREE.lock(held);
     let (tree, held) = tree.parts();

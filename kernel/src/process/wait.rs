@@ -1,7 +1,7 @@
 //! Waiting for a child to end.
 //!
-//! Looking at the ended child and reaping it are two steps, because the status is written to user memory in between, and a child
-//! whose status cannot be delivered stays to be waited for again.
+//! Looking at the ended child and reaping it are two steps, because the status is written to user
+//! memory in between. A child whose status cannot be delivered stays to be waited for again.
 
 use sync::{Held, Interruptible, Wake, level};
 
@@ -17,7 +17,8 @@ pub struct Ended {
     pub status: i32,
 }
 
-/// Waits until a child of `process`, the caller's, has ended. `None` if there is no child or the caller has been killed.
+/// Waits until a child of `process`, the caller's, has ended. Returns `None` if there is no child
+/// or the caller has been killed.
 pub fn ended_child(process: &Process, held: &mut Held<level::Nothing>) -> Option<Ended> {
     loop {
         let ticket = process.child_ended.ticket();
@@ -35,7 +36,7 @@ pub fn ended_child(process: &Process, held: &mut Held<level::Nothing>) -> Option
     }
 }
 
-/// Forgets the ended child `pid`; whether there was one.
+/// Forgets the ended child `pid`. Returns whether there was one.
 pub fn reap(process: &Process, pid: Pid, held: &mut Held<level::Nothing>) -> bool {
     let child = TREE.lock(held).reap(process, pid);
     child.is_some()

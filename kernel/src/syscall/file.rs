@@ -9,7 +9,8 @@ use crate::memory::memory;
 use crate::process::Caller;
 use crate::user_memory::{Path, UserSlice};
 
-/// Does something with the open file a program calls `fd`. The handle keeps the file open meanwhile.
+/// Runs `body` on the open file that a program calls `fd`. The handle keeps the file open
+/// meanwhile.
 fn with_file<R>(
     caller: &mut Caller,
     fd: i32,
@@ -80,7 +81,8 @@ pub fn open(call: &mut Call, path: u64, flags: i32) -> Answer {
     settle(caller, reserved, file)
 }
 
-/// The memory comes first: without it no file must have been made or truncated. Nor must that be done to a program while it runs.
+/// Opens a file. Memory is allocated first, because without it no file must have been made or
+/// truncated. Nor must a program's file be truncated while it runs.
 fn open_file(caller: &mut Caller, path: &Path, flags: OpenFlags) -> Result<FileHandle, Failed> {
     let room = Vacant::try_new()?;
     let path = path.bytes();
@@ -112,7 +114,7 @@ pub fn dup(call: &mut Call, fd: i32) -> Answer {
 
 pub fn pipe(call: &mut Call, ends: u64) -> Answer {
     let caller = &mut call.caller;
-    // Until it is open, a pipe may simply be dropped: nobody waits for its ends.
+    // A pipe that is not open yet may be dropped: nothing waits for its ends.
     let pipe = Counted::try_new(Pipe::try_new()?)?;
     let reader = Counted::try_new(OpenFile::reader(pipe.clone()))?;
     let writer = Counted::try_new(OpenFile::writer(pipe))?;
@@ -162,7 +164,7 @@ pub fn fstat(call: &mut Call, fd: i32, stat: u64) -> Answer {
     Ok(0)
 }
 
-/// The C layout of [`Stat`].
+/// Returns the C layout of [`Stat`].
 fn stat_bytes(stat: &Stat) -> [u8; size_of::<Stat>()] {
     let mut bytes = [0; size_of::<Stat>()];
     bytes[0..4].copy_from_slice(&stat.device.to_ne_bytes());

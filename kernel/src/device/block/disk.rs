@@ -1,8 +1,8 @@
 //! The file system's disk.
 //!
-//! The data goes through a page that belongs to the order's place, so a caller's buffer may be anywhere (a kernel stack is not
-//! in the direct map) and the device never holds an address of borrowed memory. The page is used by whoever has
-//! claimed the place.
+//! Data goes through a page that belongs to the order's slot. So a caller's buffer may be anywhere
+//! (a kernel stack is not in the direct map), and the device never holds an address of borrowed
+//! memory. The page belongs to the claimant of the slot.
 
 use abi::{BLOCK_SIZE, PAGE_SIZE};
 use fs::{BlockDevice, DeviceError};
@@ -25,7 +25,7 @@ pub struct Disk {
     can_flush: bool,
 }
 
-/// The disk that [`super::find`] has found.
+/// Returns the disk that [`super::find`] has found.
 pub fn disk() -> Disk {
     let disk = FILES.describe(|device| Disk {
         blocks: u32::try_from(device.sectors() / SECTORS_PER_BLOCK).unwrap_or(u32::MAX),
@@ -70,7 +70,7 @@ fn request(sector: u64, data: Data<'_>) -> Result<(), DeviceError> {
 }
 
 impl Disk {
-    /// The sector where `length` bytes from block `first` on begin, if the disk has them.
+    /// Returns the sector where `length` bytes from block `first` on begin, if the disk has them.
     fn sector(&self, first: u32, length: usize) -> Result<u64, DeviceError> {
         let end = first as usize + length / BLOCK_SIZE;
         if length.is_multiple_of(BLOCK_SIZE) && end <= self.blocks as usize {

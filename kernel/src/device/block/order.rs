@@ -1,7 +1,8 @@
-//! What is asked of a block device: its layout in memory (VIRTIO 1.2, section 5.2.6).
+//! A request to a block device, as it lies in memory (VIRTIO 1.2, section 5.2.6).
 //!
-//! An order is a header and a status, which are the driver's ([`Control`]), and data in up to [`SEGMENTS`] pieces, which may be
-//! anywhere in the direct map. Whose the memory is at what time is the business of [`super::device`] and [`super::port`].
+//! An order is a header and a status, which are the driver's ([`Control`]), and data in up to
+//! [`SEGMENTS`] pieces anywhere in the direct map. [`super::device`] and [`super::port`] say whose
+//! the memory is at what time.
 
 use core::{array, slice};
 
@@ -12,20 +13,20 @@ use mm::addr::{FrameNo, PhysAddr};
 use super::super::dma::Shared;
 use crate::arch;
 
-/// What the device counts in, in bytes.
+/// The unit that the device counts in, in bytes.
 pub const SECTOR_SIZE: usize = 512;
-/// Most pieces of memory that the data of an order may consist of.
+/// How many pieces of memory the data of an order may have.
 pub const SEGMENTS: usize = 32;
-/// What is asked of the device, with its number in an order's header.
+/// The operation, with its number in the header.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
-    /// From the device into memory.
+    /// Copies from the device into memory.
     Read = 0,
-    /// From memory to the device.
+    /// Copies from memory to the device.
     Write = 1,
-    /// Everything written so far is to be durable.
+    /// Makes everything durable that was written so far.
     Flush = 4,
-    /// The serial number, into memory.
+    /// Copies the serial number into memory.
     Identify = 8,
 }
 
@@ -37,7 +38,7 @@ pub struct Segment {
 }
 
 impl Segment {
-    /// A whole frame.
+    /// Returns a whole frame.
     pub const fn frame(frame: FrameNo) -> Self {
         Self {
             start: frame.address(),
@@ -45,7 +46,7 @@ impl Segment {
         }
     }
 
-    /// The first `length` bytes, at least one, of memory in the kernel's image.
+    /// Returns the first `length` bytes, at least one, of memory in the kernel's image.
     pub fn within<T>(memory: &'static Shared<T>, length: usize) -> Self {
         assert!((1..=size_of::<T>()).contains(&length));
         let start = arch::to_physical(memory.get().cast());
@@ -60,7 +61,8 @@ impl Segment {
     }
 }
 
-/// A request: what is to be done, from which sector on (0 where that means nothing), and with which memory, piece after piece.
+/// A request: what is to be done, from which sector on (0 where that means nothing), and with which
+/// memory, piece after piece.
 #[derive(Clone, Copy)]
 pub struct Order {
     operation: Operation,
@@ -69,7 +71,7 @@ pub struct Order {
 }
 
 impl Order {
-    /// A request without data.
+    /// Returns a request without data.
     pub const fn without_data(operation: Operation, sector: u64) -> Self {
         Self {
             operation,
@@ -78,7 +80,7 @@ impl Order {
         }
     }
 
-    /// A request with data in at most [`SEGMENTS`] pieces.
+    /// Returns a request with data in at most [`SEGMENTS`] pieces.
     pub fn new(operation: Operation, sector: u64, data: impl IntoIterator<Item = Segment>) -> Self {
         let mut order = Self::without_data(operation, sector);
         for segment in data {
@@ -89,7 +91,7 @@ impl Order {
     }
 }
 
-/// What the device sees of an order besides its data.
+/// The part of an order that is not data.
 #[repr(C)]
 pub struct Control {
     header: [u8; 16],
@@ -97,7 +99,7 @@ pub struct Control {
 }
 
 impl Control {
-    /// Nothing yet.
+    /// A header of no order.
     pub const EMPTY: Self = Self {
         header: [0; 16],
         status: STATUS_NONE,
@@ -110,7 +112,7 @@ impl Control {
         self.status = STATUS_NONE;
     }
 
-    /// Whether the device has answered that all went well.
+    /// Returns whether the device has answered that all went well.
     pub fn is_ok(&self) -> bool {
         self.status == STATUS_OK
     }

@@ -1,12 +1,14 @@
-//! A device that several threads use at once.
+//! A block device that several threads use at once.
 //!
-//! A thread claims one of a few places, submits an order in it, waits for the answer and gives the place up: [`Claim`], then
-//! [`Pending`]. Invariants: places and device are touched under the lock; the memory an order names is the device's
-//! while its place is [`Place::Submitted`], and no value that stands for it goes away before that has ended: dropping
-//! a [`Pending`] waits. A place that has been claimed becomes free only by its claimant, so nobody waits for a place who has one: threads that
-//! do could wait for each other.
+//! A thread claims one of a few slots of the queue, submits an order in it, waits for the answer
+//! and gives the slot up: [`Claim`], then [`Pending`].
 //!
-//! Threads sleep until the interrupt; before there is a scheduler the same loop polls.
+//! Invariants: slots and device are touched under the lock. The memory that an order names is the
+//! device's while its slot is [`Place::Submitted`], and no value that stands for it goes away
+//! before that has ended: dropping a [`Pending`] waits. Only its claimant frees a claimed slot, so
+//! a thread that has one must not wait for another: two such threads could wait for each other.
+//!
+//! Threads sleep until the interrupt. Before there is a scheduler, the same loop polls.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -18,14 +20,14 @@ use super::super::dma::Shared;
 use super::device::{Device, QUEUE_SIZE};
 use super::order::{Control, Operation, Order, SEGMENTS};
 
-/// Orders that can be on their way at once.
+/// How many orders can be on their way at once.
 pub const PLACES: usize = QUEUE_SIZE / (SEGMENTS + 2);
 
-/// Where an order stands.
+/// The state of a slot.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     Free,
-    /// Somebody's who has claimed it, with the answer to the last order if there was one.
+    /// Claimed by a thread, with the answer to its last order if there was one.
     Claimed(Result<(), DeviceError>),
     Submitted {
         token: u16,
@@ -35,22 +37,22 @@ enum Place {
 struct Driver {
     device: Device,
     places: [Place; PLACES],
-    /// What was submitted, for each place.
+    /// The order that was submitted in each slot.
     orders: [Order; PLACES],
 }
 
-/// A place to plug a device in. Lives in the kernel's image, where devices reach it.
+/// A port that a device can be plugged into. It lies in the kernel's image, where devices reach it.
 pub struct Port {
     driver: SpinLock<level::Device, Option<Driver>>,
-    /// Woken when an order has been answered and when a place is free.
+    /// Woken when an order has been answered, and when a slot is free.
     progress: WaitQueue,
     controls: [Shared<Control>; PLACES],
-    /// The device's; 0 if there is no device.
+    /// The device's interrupt; 0 if there is no device.
     interrupt: AtomicU32,
 }
 
 impl Port {
-    /// Without a device.
+    /// Returns a port without a device.
     pub const fn new() -> Self {
         Self {
             driver: SpinLock::new(None),
@@ -60,7 +62,7 @@ impl Port {
         }
     }
 
-    /// Puts a device in.
+    /// Plugs a device in.
     pub fn open(&self, device: Device, interrupt: u32) {
         const NOTHING: Order = Order::without_data(Operation::Flush, 0);
         *self.driver.lock(&mut Held::<Sleeping>::claim()) = Some(Driver {
@@ -71,12 +73,12 @@ impl Port {
         self.interrupt.store(interrupt, Ordering::Release);
     }
 
-    /// The number of the device's interrupt; `None` if there is no device.
+    /// Returns the number of the device's interrupt, or `None` if there is no device.
     pub fn interrupt_number(&self) -> Option<u32> {
         Some(self.interrupt.load(Ordering::Acquire)).filter(|&number| number != 0)
     }
 
-    /// What is to be known of the device, if there is one.
+    /// Runs `body` on the device, if there is one.
     pub fn describe<R>(&self, body: impl FnOnce(&Device) -> R) -> Option<R> {
         let mut held = Held::<Sleeping>::claim();
         let driver = self.driver.lock(&mut held);
@@ -92,13 +94,14 @@ impl Port {
         self.progress.wake_all();
     }
 
-    /// Waits for a free place. Whoever has a claim already uses [`try_claim`](Self::try_claim).
+    /// Waits for a free slot and claims it. A thread that has a claim already uses
+    /// [`try_claim`](Self::try_claim).
     pub fn claim(&'static self, held: &mut Held<Sleeping>) -> Claim {
         let place = self.wait_until(held, Driver::claim);
         Claim { port: self, place }
     }
 
-    /// A free place, if there is one.
+    /// Claims a free slot, if there is one.
     pub fn try_claim(&'static self, held: &mut Held<Sleeping>) -> Option<Claim> {
         let place = self.with(held, Driver::claim)?;
         Some(Claim { port: self, place })
@@ -111,7 +114,7 @@ impl Port {
         }
     }
 
-    /// Asks again after every progress until there is an answer.
+    /// Asks again after every progress, until there is an answer.
     fn wait_until<R>(
         &'static self,
         held: &mut Held<Sleeping>,
@@ -140,7 +143,7 @@ impl Driver {
         Some(free)
     }
 
-    /// Takes every answer there is.
+    /// Takes all answers that the device has given.
     fn reap(&mut self, controls: &'static [Shared<Control>; PLACES]) {
         while let Some(token) = self.device.used() {
             let asked = Place::Submitted { token };
@@ -155,14 +158,14 @@ impl Driver {
     }
 }
 
-/// A place of one's own. Dropping it gives it up.
+/// A claimed slot. Dropping it frees the slot.
 pub struct Claim {
     port: &'static Port,
     place: usize,
 }
 
 impl Claim {
-    /// Which of the [`PLACES`] it is.
+    /// Returns which of the [`PLACES`] it is.
     pub fn place(&self) -> usize {
         self.place
     }
@@ -170,13 +173,14 @@ impl Claim {
     /// Sends an order.
     ///
     /// # Safety
-    /// The memory of the order's data is the caller's to give. It is the device's until [`Pending::wait`] has returned or the
-    /// [`Pending`] has been dropped; for ever if it is forgotten.
+    /// The memory of the order's data is the caller's to give. It is the device's until
+    /// [`Pending::wait`] has returned or the [`Pending`] has been dropped; for ever if it is
+    /// forgotten.
     pub unsafe fn submit(self, order: Order, held: &mut Held<Sleeping>) -> Pending {
         let control = self.port.controls[self.place].get();
         self.port.with(held, |driver| {
-            // SAFETY: the data by the caller's promise; the place, with its control, is ours and no order is on its way in it.
-            // Both stay as they are until `reap` takes them back.
+            // SAFETY: the data by the caller's promise; the place, with its control, is ours and no
+            // order is on its way in it. Both stay as they are until `reap` takes them back.
             let added = unsafe { driver.device.add(control, &order) };
             driver.orders[self.place] = order;
             driver.places[self.place] = match added {
@@ -190,7 +194,7 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        // Whoever has a claim waits for a disk and so holds no spin lock.
+        // The claimant waits for a disk and so holds no spin lock.
         let mut held = Held::<Sleeping>::claim();
         self.port
             .with(&mut held, |driver| driver.places[self.place] = Place::Free);
@@ -218,7 +222,7 @@ impl Pending {
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        // As for a claim. Whoever wanted to know the answer has asked for it.
+        // As for a claim. A caller that needs the answer has called `wait`.
         let _ = self.wait(&mut Held::claim());
     }
 }

@@ -1,11 +1,12 @@
 //! The swap disk, as slots of a page each: whole frames go out and come in, in place.
 //!
-//! A transfer is of up to [`TRANSFER_PAGES`] frames, wherever they are, and as many consecutive slots. Several can be
-//! on their way; two that overlap keep the disk busy, so a sequence is fastest if the next is submitted before the last
-//! is waited for.
+//! A transfer is of up to [`TRANSFER_PAGES`] frames, which may lie anywhere, and as many
+//! consecutive slots. Several can be on their way. Two that overlap in time keep the disk busy, so
+//! a sequence is fastest if the next is submitted before the last is waited for.
 //!
-//! A transfer that fails tells nothing of the single pages, and the emulator may do neighbouring transfers as one and let them
-//! fail together: after an error of any, no slot of it has known contents, nor has any frame it was to fill.
+//! A transfer that fails says nothing about single pages. The emulator may also join neighbouring
+//! transfers and let them fail together. So after an error the contents of all its slots are
+//! unknown, and so are those of all frames that it was to fill.
 
 use core::fmt;
 
@@ -19,13 +20,14 @@ use super::order::{Operation, Order, SECTOR_SIZE, SEGMENTS, Segment};
 use super::port::{Claim, Pending};
 use crate::println;
 
-/// Most pages of a transfer.
+/// How many pages a transfer may have.
 pub const TRANSFER_PAGES: usize = SEGMENTS;
-/// More slots than this, 4 GiB, are not used: the memory system has a record for each.
+/// The number of slots that are used at most, 4 GiB, because the memory system has a record for
+/// each.
 const PAGES_MAX: u64 = (4 << 30) / PAGE_SIZE as u64;
 const SECTORS_PER_PAGE: u64 = (PAGE_SIZE / SECTOR_SIZE) as u64;
 
-/// Which way pages go.
+/// The direction of a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// From frames to the disk.
@@ -34,7 +36,7 @@ pub enum Direction {
     In,
 }
 
-/// A transfer that has not been done, or not wholly.
+/// A transfer failed, wholly or in part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TransferError {
     direction: Direction,
@@ -58,7 +60,8 @@ impl fmt::Display for TransferError {
 
 impl core::error::Error for TransferError {}
 
-/// Whether pages can be swapped to a device; says so if not, or not to all of it. Called once for each device that is meant for it.
+/// Returns whether pages can be swapped to a device. Prints why not, or that only a part is used.
+/// Called once for each device that is meant for swap.
 pub(super) fn accepts(device: &Device) -> bool {
     let takes = device.segments_max();
     if takes < TRANSFER_PAGES {
@@ -73,7 +76,8 @@ pub(super) fn accepts(device: &Device) -> bool {
     true
 }
 
-/// How many slots there are; 0 without a swap disk. Known as soon as the disks have been found, before there is memory to allocate.
+/// Returns the number of slots, 0 without a swap disk. It is known as soon as the disks have been
+/// found, before there is memory to allocate.
 pub fn pages() -> u64 {
     let sectors = SWAP.describe(Device::sectors).unwrap_or(0);
     (sectors / SECTORS_PER_PAGE).min(PAGES_MAX)
@@ -86,17 +90,18 @@ pub struct Transfer {
     failure: TransferError,
 }
 
-/// Room for a transfer.
+/// The right to submit one transfer.
 pub struct Room(Claim);
 
 impl Room {
-    /// Room, if there is any at once. For threads that keep several transfers on the way: if there is none, wait for the oldest of them.
+    /// Returns room if there is any at once. Threads that keep several transfers on the way use
+    /// this; if there is none, they wait for the oldest of their own.
     pub fn find<L: Level>(held: &mut Held<L>) -> Option<Self> {
         SWAP.try_claim(held.as_if()).map(Self)
     }
 
-    /// Room. Sleeps while too many others are on their way, so it is for threads that have none of their own on the way: two of
-    /// them could wait for each other's.
+    /// Sleeps until there is room. Only threads without a transfer on the way may do that: two
+    /// others could wait for each other.
     pub fn wait<L: Level>(held: &mut Held<L>) -> Self {
         Self(SWAP.claim(held.as_if()))
     }
@@ -110,8 +115,9 @@ impl Room {
     /// If there are no frames, or more than [`TRANSFER_PAGES`].
     ///
     /// # Safety
-    /// The frames are the device's until [`Transfer::wait`] has returned or the [`Transfer`] has been dropped (for ever if it is
-    /// forgotten): they stay allocated, nobody writes to them, and if they are to be filled nobody reads them.
+    /// The frames are the device's until [`Transfer::wait`] has returned or the [`Transfer`] has
+    /// been dropped (for ever if it is forgotten): they stay allocated, nobody writes to them, and
+    /// if they are to be filled nobody reads them.
     pub unsafe fn submit<L: Level>(
         self,
         direction: Direction,
@@ -125,7 +131,7 @@ impl Room {
     }
 }
 
-/// A transfer that has been looked over.
+/// A transfer that has been checked.
 struct Plan {
     order: Order,
     failure: TransferError,
@@ -153,7 +159,7 @@ impl Plan {
         Ok(Self { order, failure })
     }
 
-    /// Hands the order in.
+    /// Submits the order.
     ///
     /// # Safety
     /// As for [`Room::submit`].
@@ -166,7 +172,7 @@ impl Plan {
 }
 
 impl Transfer {
-    /// Sleeps until it is done. The frames are the caller's again, whatever the answer.
+    /// Sleeps until the transfer is done. The frames are the caller's again, whatever the answer.
     pub fn wait<L: Level>(mut self, held: &mut Held<L>) -> Result<(), TransferError> {
         let answer = self.pending.wait(held.as_if());
         answer.map_err(|_| self.failure)

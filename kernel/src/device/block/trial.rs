@@ -1,9 +1,11 @@
 //! A trial of the swap disk (`test=swapdisk`): everything that was on it is lost.
 //!
-//! First every slot is written with contents of its own and read back, in transfers of other lengths than it was written with,
-//! so that a page which went to the wrong slot, or into the wrong frame, shows. A transfer that fails is tried once more. Then
-//! the first slots are read in as many transfers at once as there may be. At last the disk is measured, without a look at the contents: written
-//! and read two transfers at a time, which is the most that it can do, and read one transfer at a time, as `dd` does with some block size.
+//! First every slot is written with contents of its own and read back, in transfers of other
+//! lengths than it was written with, so that a page which went to the wrong slot, or into the wrong
+//! frame, shows. A transfer that fails is tried once more. Then the first slots are read in as many
+//! transfers at once as there may be. At last the disk is measured, without a look at the contents:
+//! written and read two transfers at a time, which is the most that it can do, and read one
+//! transfer at a time, as `dd` does with some block size.
 
 use alloc::vec::Vec;
 use core::array;
@@ -110,7 +112,8 @@ fn check<L: Level>(pages: u64, batch: &mut Batch, held: &mut Held<L>) -> Result<
     Ok(())
 }
 
-/// Reads the first slots again, each in a transfer of its own, as many at once as there is room for.
+/// Reads the first slots again, each in a transfer of its own, as many at once as there is room
+/// for.
 fn crowd<L: Level>(pages: u64, batch: &mut Batch, held: &mut Held<L>) -> Result<(), Failure> {
     batch.frames.iter_mut().for_each(|frame| fill(frame, pages));
     let mut transfers = [const { None::<Transfer> }; TRANSFER_PAGES];
@@ -120,7 +123,8 @@ fn crowd<L: Level>(pages: u64, batch: &mut Batch, held: &mut Held<L>) -> Result<
             break;
         };
         let frame = batch.frames[started].frame();
-        // SAFETY: the frame is the batch's own, and nobody touches it before all transfers have been waited for.
+        // SAFETY: the frame is the batch's own, and nobody touches it before all transfers have
+        // been waited for.
         *transfer = Some(unsafe { room.submit(Direction::In, slot, &[frame], held) }?);
         started += 1;
     }
@@ -132,7 +136,8 @@ fn crowd<L: Level>(pages: u64, batch: &mut Batch, held: &mut Held<L>) -> Result<
     batch.compare(0, started)
 }
 
-/// The disk in parts of these lengths by turns: the first slot and the number of pages of each.
+/// Returns the disk in parts of these lengths by turns: the first slot and the number of pages of
+/// each.
 fn parts(pages: u64, lengths: RangeInclusive<usize>) -> impl Iterator<Item = (u64, usize)> {
     let mut next = 0;
     lengths.cycle().map_while(move |length| {
@@ -143,8 +148,8 @@ fn parts(pages: u64, lengths: RangeInclusive<usize>) -> impl Iterator<Item = (u6
     })
 }
 
-/// Pages per second in transfers of this length, as many at a time as there are batches for. Nobody else uses the disk yet, so there is
-/// room for all.
+/// Pages per second in transfers of this length, as many at a time as there are batches for. Nobody
+/// else uses the disk yet, so there is room for all.
 fn measure<L: Level>(
     direction: Direction,
     pages: u64,
@@ -159,8 +164,9 @@ fn measure<L: Level>(
         if let Some(transfer) = on_their_way[turn].take() {
             transfer.wait(held)?;
         }
-        // SAFETY: the last transfer of this batch has been waited for, and nobody touches the batches while they are
-        // borrowed here, which is longer than `on_their_way` has the new one.
+        // SAFETY: the last transfer of this batch has been waited for, and nobody touches the
+        // batches while they are borrowed here, which is longer than `on_their_way` has the new
+        // one.
         let submitted = unsafe { batches[turn].submit(direction, first, count, held) };
         on_their_way[turn] = Some(submitted?);
     }
@@ -191,7 +197,8 @@ impl Batch {
     /// Starts a transfer of the first `count` frames.
     ///
     /// # Safety
-    /// The batch is not touched before the transfer has been waited for or dropped, which happens before the batch is.
+    /// The batch is not touched before the transfer has been waited for or dropped, which happens
+    /// before the batch is.
     unsafe fn submit<L: Level>(
         &self,
         direction: Direction,
@@ -224,7 +231,8 @@ impl Batch {
         })
     }
 
-    /// Whether the first `count` frames hold what the slots from `first` on were written with.
+    /// Returns whether the first `count` frames hold what the slots from `first` on were written
+    /// with.
     fn compare(&self, first: u64, count: usize) -> Result<(), Failure> {
         let mut slots = (first..).zip(&self.frames[..count]);
         match slots.find(|&(slot, frame)| !is_filled(frame, slot)) {
@@ -234,7 +242,8 @@ impl Batch {
     }
 }
 
-/// What the words of a slot are written with: each is different from every other of the disk.
+/// Returns what the words of a slot are written with: each is different from every other of the
+/// disk.
 fn contents(slot: u64) -> impl Iterator<Item = u64> {
     let first = slot * WORDS as u64;
     first..first + WORDS as u64

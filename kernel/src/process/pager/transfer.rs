@@ -41,7 +41,7 @@ impl Writes {
         self.0.iter().map(|write| write.token.count() as u64).sum()
     }
 
-    /// Begins to write pages; what came of those that ended meanwhile.
+    /// Begins to write pages. Returns what came of the writes that ended meanwhile.
     pub fn begin(
         &mut self,
         writes: SwapOuts<'static, Machine>,
@@ -66,13 +66,13 @@ impl Writes {
         round
     }
 
-    /// Waits for the oldest; what came of it.
+    /// Waits for the oldest write. Returns what came of it.
     pub fn end_oldest(&mut self, held: &mut Held<level::Standstill>) -> Round {
         let oldest = self.0.pop_at(0);
         oldest.map_or(Round::default(), |write| write.end(held))
     }
 
-    /// Waits for all; what came of them.
+    /// Waits for all writes. Returns what came of them.
     pub fn end_all(&mut self, held: &mut Held<level::Standstill>) -> Round {
         let mut round = Round::default();
         for write in self.0.drain(..) {
@@ -103,7 +103,7 @@ impl Write {
         Self { transfer, token }
     }
 
-    /// Waits for its end; what came of it.
+    /// Waits for its end. Returns what came of it.
     fn end(self, held: &mut Held<level::Standstill>) -> Round {
         let Self { transfer, token } = self;
         let pages = token.count() as u64;

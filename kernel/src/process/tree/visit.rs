@@ -1,4 +1,4 @@
-//! Going through the processes.
+//! Visits to all processes of the tree.
 
 use core::iter::successors;
 
@@ -8,7 +8,7 @@ use super::super::{Pid, Process};
 use super::{CHAINS, Life, Tree, chain};
 
 impl Tree {
-    /// The living processes, by chain.
+    /// Returns the living processes, chain by chain.
     pub fn alive(&self) -> impl Iterator<Item = &Counted<Process>> {
         (0..CHAINS).flat_map(|chain| self.alive_in(chain))
     }
@@ -19,8 +19,8 @@ impl Tree {
         all.filter(|process| self.life(process) == Life::Alive)
     }
 
-    /// The first living process, or the one after that with the pid `after`: for going through all of them when the lock is
-    /// given up in between.
+    /// Returns the first living process, or the next one after the pid `after`. With it a caller
+    /// visits all of them although it releases the lock in between.
     pub fn next_alive(&self, after: Option<Pid>) -> Option<&Counted<Process>> {
         let place = |pid: Pid| (chain(pid), pid);
         (after.map_or(0, chain)..CHAINS).find_map(|chain| {
@@ -30,7 +30,7 @@ impl Tree {
         })
     }
 
-    /// The process at a place in the table of pids, for going through all of them.
+    /// Returns the process at a place in the table of pids, for visiting all of them.
     pub fn at(&self, chain: usize, position: usize) -> Option<&Counted<Process>> {
         let mut at = self.by_pid.get(chain)?.as_ref();
         for _ in 0..position {
