@@ -9,6 +9,11 @@
 
 #![cfg_attr(not(test), no_std)]
 
+#[cfg(all(feature = "cargo-xtask", not(target_os = "none")))]
+compile_error!(
+    "the programs run on Cowslip, not on this host: build and boot both with `cargo xtask run`"
+);
+
 extern crate alloc;
 
 pub mod fuzz;

@@ -53,7 +53,7 @@ pub enum Command {
     /// Kill the emulator while programs write, and judge what is left on the disk
     Powercut(PowercutArguments),
     /// Formatting, lints and documentation of all rooms, width of comments, citations, the museum
-    Check(TestArguments),
+    Check(CheckArguments),
     /// Boot under a debugger: gdb attached to a halted machine, with symbols
     Gdb(GdbArguments),
     /// Test somebody's xv6 kernel with our cowtest and usertests
@@ -169,6 +169,17 @@ pub struct RunArguments {
 #[derive(Args)]
 pub struct TestArguments {
     /// Run only the tests whose name contains this
+    pub filter: Option<String>,
+}
+
+/// Arguments of `check`.
+#[derive(Args)]
+pub struct CheckArguments {
+    /// Only compile, and print what the compiler finds as cargo's JSON, for an editor
+    #[arg(long, conflicts_with = "filter")]
+    pub editor: bool,
+
+    /// Run only the checks whose name contains this
     pub filter: Option<String>,
 }
 

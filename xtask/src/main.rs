@@ -69,6 +69,7 @@ fn dispatch(command: Command) -> Result<u8> {
         Command::Run(arguments) => launch::run(&workspace, arguments),
         Command::Test(arguments) => test::run(&workspace, arguments.filter.as_deref()),
         Command::Powercut(arguments) => powercut::run(&workspace, &arguments),
+        Command::Check(arguments) if arguments.editor => check::for_editor(&workspace),
         Command::Check(arguments) => check::run(&workspace, arguments.filter.as_deref()),
         Command::Gdb(arguments) => gdb::run(&workspace, arguments),
         Command::Grade(arguments) => grade::run(&workspace, &arguments),

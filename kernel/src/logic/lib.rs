@@ -6,6 +6,12 @@
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
+// Here and not in the binary, whose many other errors on a host would hide it.
+#[cfg(all(feature = "cargo-xtask", not(target_os = "none")))]
+compile_error!(
+    "the kernel runs on a bare machine, not on this host: build and boot it with `cargo xtask run`"
+);
+
 pub mod board;
 pub mod command_line;
 pub mod elf;

@@ -4,6 +4,7 @@
 //! and that the patches of the museum apply.
 
 mod citation;
+mod editor;
 mod text;
 mod width;
 
@@ -12,6 +13,8 @@ use std::process::Command;
 use std::time::Instant;
 
 use anyhow::Result;
+
+pub use editor::for_editor;
 
 use crate::museum;
 use crate::process::run_inherited;
@@ -36,6 +39,9 @@ pub const MODEL_CHECKERS: [&str; 2] = ["loom", "shuttle"];
 
 /// The rooms that have tests for them.
 pub const MODELLED: [&str; 4] = ["-p", "sync", "-p", "mm"];
+
+/// The rooms that run in the emulator.
+const GUESTS: [&str; 4] = ["-p", "kernel", "-p", "user"];
 
 /// Runs every check whose name contains the filter, also after one has failed. Returns 1 if any
 /// did.
@@ -71,17 +77,16 @@ pub fn run(workspace: &Workspace, filter: Option<&str>) -> Result<u8> {
 fn cargo_checks(workspace: &Workspace) -> Result<Vec<(&'static str, Command)>> {
     let toolchain = Toolchain::ensure(workspace)?;
     toolchain.ensure_clippy()?;
-    let guests = ["-p", "kernel", "-p", "user"];
     let deny = ["--", "-D", "warnings"];
 
     let mut guest_lints = toolchain.cargo(workspace, &["clippy", "--release", "--lib", "--bins"]);
-    guest_lints.args(guests).args(deny);
+    guest_lints.args(GUESTS).args(deny);
     let mut guest_docs = toolchain.cargo(
         workspace,
         &["doc", "--release", "--no-deps", "--document-private-items"],
     );
     guest_docs
-        .args(guests)
+        .args(GUESTS)
         .env("RUSTDOCFLAGS", DOCUMENTATION_FLAGS);
     let mut host_docs = host_cargo(workspace, &["doc", "--no-deps", "--document-private-items"]);
     host_docs.env("RUSTDOCFLAGS", DOCUMENTATION_FLAGS);
@@ -91,18 +96,13 @@ fn cargo_checks(workspace: &Workspace) -> Result<Vec<(&'static str, Command)>> {
             "formatting",
             host_cargo(workspace, &["fmt", "--all", "--check"]),
         ),
-        ("lints, host rooms", {
-            let mut lints = host_cargo(workspace, &["clippy", "--all-targets"]);
+        ("lints, on the host", {
+            // The guests' libraries and their tests are among it, their binaries are not.
+            let mut lints = host_cargo(workspace, &["clippy", "--workspace", "--all-targets"]);
             lints.args(deny);
             lints
         }),
         ("lints, guests", guest_lints),
-        ("lints, tests of the guests' libraries", {
-            let what = ["clippy", "-p", "user", "-p", "kernel", "--lib", "--tests"];
-            let mut lints = host_cargo(workspace, &what);
-            lints.args(deny);
-            lints
-        }),
         ("documentation, host rooms", host_docs),
         ("documentation, guests", guest_docs),
     ];

@@ -20,6 +20,9 @@ pub const GUEST_TARGET: &str = "riscv64imac-unknown-none-elf";
 
 const QUERY_LIMIT: Duration = Duration::from_secs(30);
 
+/// What lets cargo build the binaries of the kernel and of the programs: see their manifests.
+const GUEST_FEATURE: &str = "cargo-xtask";
+
 /// Frame pointers are what a kernel panic's backtrace is found by.
 const COMMON_FLAGS: [&str; 1] = ["-Cforce-frame-pointers=yes"];
 
@@ -101,6 +104,7 @@ impl Toolchain {
         command
             .current_dir(workspace.root())
             .args(subcommand)
+            .args(["--features", GUEST_FEATURE])
             .args(["--target", GUEST_TARGET, "--target-dir"])
             .arg(&self.folder)
             .env("CARGO_ENCODED_RUSTFLAGS", flags.join(FLAG_SEPARATOR));

@@ -1,0 +1,23 @@
+//! What an editor shows of the rooms: the compiler's messages, from each room's own target.
+
+use anyhow::Result;
+
+use super::{GUESTS, host_cargo};
+use crate::process::run_inherited;
+use crate::setup::Toolchain;
+use crate::workspace::Workspace;
+
+/// Has cargo print what the compiler finds as JSON: in all rooms on the host, then in the guests
+/// for their target. Goes on after errors, because they are what the editor wants to know. Returns 1 if
+/// there were any.
+pub fn for_editor(workspace: &Workspace) -> Result<u8> {
+    let toolchain = Toolchain::ensure(workspace)?;
+    let host = host_cargo(workspace, &["check", "--workspace", "--all-targets"]);
+    let mut guests = toolchain.cargo(workspace, &["check", "--release", "--lib", "--bins"]);
+    guests.args(GUESTS);
+    let mut failed = false;
+    for mut check in [host, guests] {
+        failed |= !run_inherited(check.arg("--message-format=json"))?.success();
+    }
+    Ok(u8::from(failed))
+}
