@@ -8,6 +8,7 @@ use crate::build::{self, Guests};
 use crate::cli::{MachineArguments, RunArguments};
 use crate::console;
 use crate::exec;
+use crate::host_error;
 use crate::image::{self, Extra, Geometry};
 use crate::qemu::{Clock, Console, Disk, Keep, Machine, free_port};
 use crate::setup::{Toolchain, ensure_emulator};
@@ -47,6 +48,7 @@ pub fn run(workspace: &Workspace, arguments: RunArguments) -> Result<u8> {
             machine.kernel.display()
         );
     }
+    host_error::tell(&mut machine)?;
     let kernel = machine.kernel.clone();
     let deadline = |arguments: &RunArguments| {
         arguments

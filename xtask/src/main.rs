@@ -18,6 +18,7 @@ mod exec;
 mod gdb;
 mod grade;
 mod guard;
+mod host_error;
 mod image;
 mod launch;
 mod museum;

@@ -35,6 +35,8 @@ pub struct Machine {
     pub clock: Clock,
     /// Where a debugger may attach, as QEMU's `-gdb` has it; the machine waits for it.
     pub debugger: Option<String>,
+    /// The abstract socket that events go to: see [`crate::host_error`].
+    pub events: Option<String>,
 }
 
 /// What runs before the kernel.
@@ -64,6 +66,10 @@ pub struct Disk {
     /// What its contents are worth.
     pub keep: Keep,
 }
+
+/// Has a disk tell the guest of the host's errors. By default the emulator stops the whole machine
+/// when the host's file system is full, without a word.
+pub const REPORT_ERRORS: &str = "rerror=report,werror=report";
 
 /// What the contents of a disk image are worth after the run.
 #[derive(Clone, PartialEq, Eq)]
@@ -126,6 +132,7 @@ impl Machine {
             line: None,
             clock: Clock::Time,
             debugger: None,
+            events: None,
         }
     }
 
@@ -163,10 +170,8 @@ impl Machine {
         if let Some(disk) = &self.disk {
             disk.attach(&mut command);
             // The first of the machine's slots, the only one where xv6 looks.
-            command.args([
-                "-device",
-                "virtio-blk-device,drive=x0,bus=virtio-mmio-bus.0",
-            ]);
+            let device = "virtio-blk-device,drive=x0,bus=virtio-mmio-bus.0";
+            command.args(["-device", &format!("{device},{REPORT_ERRORS}")]);
         }
         if let Some(swap) = &self.swap {
             swap.attach(&mut command);
@@ -177,6 +182,11 @@ impl Machine {
         }
         if self.clock == Clock::Instructions {
             command.args(["-icount", "shift=0,sleep=off"]);
+        }
+        if let Some(socket) = &self.events {
+            let socket = format!("socket,id=events,abstract=on,path={socket}");
+            command.args(["-chardev", &socket]);
+            command.args(["-mon", "chardev=events,mode=control"]);
         }
         if let Some(debugger) = &self.debugger {
             command.args(["-S", "-gdb", debugger]);

@@ -11,11 +11,14 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::cli::{Memory, SwapArguments};
-use crate::qemu::quoted;
+use crate::qemu::{REPORT_ERRORS, quoted};
 use crate::workspace::Workspace;
 
 /// How the kernel recognises it.
 const SERIAL: &str = "cowslip-swap";
+
+/// What the emulator calls it, without and with faults.
+pub const NODES: [&str; 2] = ["swap", "faulty-swap"];
 
 /// Sectors, QEMU's unit for faults, of a page.
 const SECTORS_PER_PAGE: u64 = abi::PAGE_SIZE as u64 / 512;
@@ -67,19 +70,21 @@ impl Swap {
     /// Adds the disk to a command line.
     pub fn attach(&self, command: &mut Command) {
         let path = quoted(&self.path);
-        let file = format!("driver=file,node-name=swap,filename={path},cache.no-flush=on");
+        let [plain, faulty] = NODES;
+        let file = format!("driver=file,node-name={plain},filename={path},cache.no-flush=on");
         command.args(["-blockdev", &file]);
-        let mut drive = "swap";
+        let mut drive = plain;
         if !self.faults.is_empty() {
-            let mut faulty = "driver=blkdebug,node-name=faulty-swap,image=swap".to_owned();
+            let mut debugged = format!("driver=blkdebug,node-name={faulty},image={plain}");
             for (number, fault) in self.faults.iter().enumerate() {
-                faulty.push_str(&fault.rule(number));
+                debugged.push_str(&fault.rule(number));
             }
-            command.args(["-blockdev", &faulty]);
-            drive = "faulty-swap";
+            command.args(["-blockdev", &debugged]);
+            drive = faulty;
         }
-        let device =
-            format!("virtio-blk-device,drive={drive},serial={SERIAL},bus=virtio-mmio-bus.1");
+        let device = format!(
+            "virtio-blk-device,drive={drive},serial={SERIAL},bus=virtio-mmio-bus.1,{REPORT_ERRORS}"
+        );
         command.args(["-device", &device]);
     }
 }

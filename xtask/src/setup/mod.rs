@@ -58,8 +58,13 @@ impl Shortfall {
     /// Notes a step that failed.
     fn unless(&mut self, step: Result<()>) {
         let Err(error) = step else { return };
+        let said = error.to_string();
         match error.downcast::<Missing>() {
             Ok(missing) => {
+                // Why it did not go without installing.
+                if said != missing.to_string() {
+                    self.failures.push(Error::msg(said));
+                }
                 self.missing = Some(match self.missing.take() {
                     Some(earlier) => earlier.and(missing),
                     None => missing,

@@ -5,8 +5,10 @@
 //! ([`fakes`]), and caches are folders of the run. Neighbour: tests/setup has the scripts for
 //! what takes another system, or more than a suite may do.
 
+mod emulator;
 mod endings;
 mod fakes;
+mod full_disk;
 
 use std::time::Instant;
 
@@ -21,7 +23,8 @@ type Test = (&'static str, fn(&Workspace) -> Result<()>);
 
 /// Runs the tests.
 pub fn run(workspace: &Workspace, filter: &Filter, report: &Report) {
-    for (name, test) in endings::TESTS {
+    let tests = [&endings::TESTS[..], &emulator::TESTS, &full_disk::TESTS];
+    for (name, test) in tests.concat() {
         let name = format!("command {name}");
         if filter.admits(&name) {
             let begin = Instant::now();
