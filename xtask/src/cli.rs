@@ -56,6 +56,11 @@ pub enum Command {
     Check(CheckArguments),
     /// Boot under a debugger: gdb attached to a halted machine, with symbols
     Gdb(GdbArguments),
+    /// Run a kernel on a machine of our own that is out to break it
+    ///
+    /// Ours, or anybody's for QEMU's `virt` board. The same seed gives the same run. Exits with 0,
+    /// or with 1 if a sanitizer found something.
+    Emu(EmuArguments),
     /// Test somebody's xv6 kernel with our cowtest and usertests
     ///
     /// Boots the kernel with our disk image, runs every test and reports on each. Exits with 0 if
@@ -233,6 +238,78 @@ pub struct GradeArguments {
     /// Run only the tests whose name (`cowtest simple`) contains this; with --self-test, the
     /// mistakes
     pub filter: Option<String>,
+}
+
+/// Arguments of `emu`.
+#[derive(Args, Clone)]
+pub struct EmuArguments {
+    /// The kernel instead of ours: an ELF file; in machine mode if it begins at 0x80000000
+    #[arg(long, value_name = "FILE")]
+    pub kernel: Option<PathBuf>,
+
+    /// The disk image instead of ours; it is not changed
+    #[arg(long, value_name = "FILE")]
+    pub image: Option<PathBuf>,
+
+    /// How many harts the machine has (1 to 8)
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=8))]
+    pub smp: u8,
+
+    /// How much memory it has, with K, M or G
+    #[arg(long, value_name = "SIZE", default_value = "128M", value_parser = Memory::parse)]
+    pub mem: Memory,
+
+    /// Decide by this seed; switches all adversity on unless --adversity says otherwise
+    #[arg(long, value_name = "S")]
+    pub seed: Option<u64>,
+
+    /// Try every seed from A up to B and shrink the first failure
+    #[arg(long, value_name = "A..B", value_parser = crate::emulate::Seeds::parse, conflicts_with_all = ["seed", "gdb"])]
+    pub seeds: Option<crate::emulate::Seeds>,
+
+    /// What the machine may do: turns, tlb, fetch, stores, sc, devices, ad-trap; all, none
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub adversity: Option<Vec<String>>,
+
+    /// What is watched: translations, races, stuck, kernel; all
+    #[arg(long, value_name = "LIST", value_delimiter = ',', num_args = 0..=1, default_missing_value = "all")]
+    pub sanitize: Vec<String>,
+
+    /// Run this shell line, then end
+    #[arg(long, value_name = "LINE", value_parser = shell_line)]
+    pub exec: Option<String>,
+
+    /// Stop after so many million instructions (exit code 124)
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    pub limit: u64,
+
+    /// Add a disk to swap to, of this size
+    #[arg(long, value_name = "SIZE", value_parser = Memory::parse_swap)]
+    pub swap: Option<Memory>,
+
+    /// Hand this word to the kernel, for example fork=eager
+    #[arg(long, value_name = "WORD")]
+    pub option: Vec<String>,
+
+    /// Let the disks speak the legacy virtio protocol
+    #[arg(long)]
+    pub legacy: bool,
+
+    /// Let the kernel choose Sv48
+    #[arg(long)]
+    pub sv48: bool,
+
+    /// Wait for a debugger that can run backwards; how to attach one is printed
+    #[arg(long)]
+    pub gdb: bool,
+
+    /// Write every turn of a hart to this file
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
+
+    /// Say how fast the machine was
+    #[arg(long)]
+    pub speed: bool,
 }
 
 /// Arguments of `mutants`.

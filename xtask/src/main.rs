@@ -13,6 +13,7 @@ mod check;
 mod cli;
 mod console;
 mod coverage;
+mod emulate;
 mod ending;
 mod exec;
 mod gdb;
@@ -73,6 +74,7 @@ fn dispatch(command: Command) -> Result<u8> {
         Command::Check(arguments) if arguments.editor => check::for_editor(&workspace),
         Command::Check(arguments) => check::run(&workspace, arguments.filter.as_deref()),
         Command::Gdb(arguments) => gdb::run(&workspace, arguments),
+        Command::Emu(arguments) => emulate::run(&workspace, &arguments),
         Command::Grade(arguments) => grade::run(&workspace, &arguments),
         Command::Oracle(arguments) => oracle::run(&workspace, &arguments.arguments),
         Command::Coverage => coverage::run(&workspace),

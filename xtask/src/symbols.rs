@@ -35,7 +35,8 @@ pub fn backtrace(workspace: &Workspace, kernel: &Path, addresses: &[u64]) -> Vec
         .collect()
 }
 
-fn places(loader: &Loader, address: u64, workspace: &Workspace) -> Vec<String> {
+/// The functions at an address, the innermost inlined one first, with their source lines.
+pub fn places(loader: &Loader, address: u64, workspace: &Workspace) -> Vec<String> {
     let mut places = Vec::new();
     let Ok(mut frames) = loader.find_frames(address) else {
         return places;

@@ -1,0 +1,179 @@
+//! The A extension (Volume I, chapter "A" Extension for Atomic Instructions).
+//!
+//! A reservation ends with the turn of its hart, so no other hart runs between `lr` and the `sc`
+//! that succeeds. That is exact, and an early end is always allowed.
+
+use super::memory::Use;
+use super::{Cpu, Done};
+use crate::decode::Fields;
+use crate::hart::trap::{Trap, cause};
+use crate::mmu::{Access, translate};
+use crate::sanitize::race;
+
+const ACQUIRE: u32 = 1 << 26;
+const RELEASE: u32 = 1 << 25;
+const LR: u32 = 2;
+const SC: u32 = 3;
+/// How often `sc` fails for no reason.
+const SPURIOUS: u64 = 16;
+
+impl Cpu<'_> {
+    /// Executes an atomic instruction.
+    pub fn atomic<const WATCH: bool>(&mut self, word: u32) -> Done {
+        let f = Fields(word);
+        let size = 1 << f.funct3();
+        let address = self.hart.x[f.rs1()];
+        let operation = word >> 27;
+        let access = if operation == LR {
+            Access::Load
+        } else {
+            Access::Store
+        };
+        if !address.is_multiple_of(size as u64) {
+            let code = if operation == LR {
+                cause::LOAD_MISALIGNED
+            } else {
+                cause::STORE_MISALIGNED
+            };
+            return Err(Trap::new(code, address));
+        }
+        if operation == LR && f.rs2() != 0 {
+            return Err(Trap::illegal(word));
+        }
+        let physical = translate(self.hart, self.board, address, access)?;
+        let Some(offset) = self.board.ram.offset(physical, size) else {
+            return Err(access.access_fault(address));
+        };
+        if WATCH {
+            // An atomic that is no release may overtake waiting stores to other places.
+            if word & RELEASE != 0 || self.hart.stores.overlaps(offset, size) {
+                self.drain();
+            }
+            race::atomic(
+                self.hart,
+                self.board,
+                offset,
+                size,
+                word & ACQUIRE != 0,
+                word & RELEASE != 0,
+            );
+            if operation == LR {
+                race::access(self.hart, self.board, offset, size, Use::Atomic);
+            }
+        }
+        let old = self.board.ram.read(offset, size);
+        let old = if size == 4 {
+            super::integer::word(old)
+        } else {
+            old
+        };
+        let operand = self.hart.x[f.rs2()];
+        match operation {
+            LR => {
+                self.hart.reservation = Some(physical);
+                self.hart.set(f.rd(), old);
+                return Ok(());
+            }
+            SC => {
+                let kept = self.hart.reservation.take() == Some(physical);
+                let spurious =
+                    self.board.adversity.conditionals && self.board.state.rng.one_in(SPURIOUS);
+                let stored = kept && !spurious;
+                if stored {
+                    self.atomic_write::<WATCH>(offset, size, operand);
+                }
+                self.hart.set(f.rd(), (!stored).into());
+            }
+            _ => {
+                let Some(new) = combine(operation, size, old, operand) else {
+                    return Err(Trap::illegal(word));
+                };
+                self.board
+                    .state
+                    .sanitizer
+                    .lock_word(self.hart, offset, old, new);
+                self.atomic_write::<WATCH>(offset, size, new);
+                self.hart.set(f.rd(), old);
+            }
+        }
+        self.board.point(self.hart, 4);
+        Ok(())
+    }
+
+    fn atomic_write<const WATCH: bool>(&mut self, offset: usize, size: usize, value: u64) {
+        if WATCH {
+            race::access(self.hart, self.board, offset, size, Use::Atomic);
+        }
+        self.write(offset, size, value);
+    }
+
+    /// `fence`: earlier stores become visible if it orders them, and the turn may end.
+    pub fn fence(&mut self, word: u32) {
+        const READ: u32 = 2;
+        const WRITE: u32 = 1;
+        let (before, after) = (word >> 24 & 15, word >> 20 & 15);
+        if before & WRITE != 0 {
+            self.drain();
+        }
+        race::fence(
+            self.hart,
+            self.board,
+            before & READ != 0 && after & (READ | WRITE) != 0,
+            after & WRITE != 0,
+        );
+        self.board.point(self.hart, 4);
+    }
+
+    /// `fence.i`.
+    pub fn fence_i(&mut self) {
+        self.drain();
+        self.hart.code.fence();
+        self.hart.fast.forget_code();
+    }
+}
+
+/// What an atomic operation leaves in memory.
+fn combine(operation: u32, size: usize, old: u64, operand: u64) -> Option<u64> {
+    let operand = if size == 4 {
+        super::integer::word(operand)
+    } else {
+        operand
+    };
+    let narrow = |value: u64| {
+        if size == 4 {
+            value & 0xffff_ffff
+        } else {
+            value
+        }
+    };
+    Some(match operation {
+        0x00 => old.wrapping_add(operand),
+        0x01 => operand,
+        0x04 => old ^ operand,
+        0x08 => old | operand,
+        0x0c => old & operand,
+        0x10 => (old as i64).min(operand as i64) as u64,
+        0x14 => (old as i64).max(operand as i64) as u64,
+        0x18 => narrow(old).min(narrow(operand)),
+        0x1c => narrow(old).max(narrow(operand)),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operations_compare_as_their_names_say() {
+        let minus = u64::MAX;
+        assert_eq!(combine(0x10, 8, minus, 1), Some(minus));
+        assert_eq!(combine(0x18, 8, minus, 1), Some(1));
+        assert_eq!(
+            combine(0x1c, 4, super::super::integer::word(0x8000_0000), 1),
+            Some(0x8000_0000)
+        );
+        assert_eq!(combine(0x14, 4, 1, 0xffff_ffff), Some(1));
+        assert_eq!(combine(0x1f, 8, 0, 0), None);
+    }
+}

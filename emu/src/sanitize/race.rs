@@ -1,0 +1,375 @@
+//! The race detector: two harts, one byte of kernel memory, at least one store, no order between
+//! them.
+//!
+//! Vector clocks in the manner of FastTrack (Flanagan, Freund 2009), with a few accesses remembered
+//! per eight bytes as ThreadSanitizer does. Order comes from atomics with `aq` and `rl`, from plain
+//! stores right after a fence (a release) and loads followed by one (an acquire), and from
+//! interrupts that harts send each other. Programs' own accesses are not looked at.
+//!
+//! Machine code does not say which accesses the source means to be atomic. A store right after a
+//! release fence, and a load right before an acquire fence, count as such: that is how compilers
+//! translate them. The inner workings of a lock ([`LOCK_FUNCTIONS`]) may look at the lock's owner.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::{Kind, Report, Scene, stack};
+use crate::HARTS_MAX;
+use crate::board::Board;
+use crate::decode::{self, Kind as OpKind};
+use crate::exec::Use;
+use crate::hart::{Hart, Mode, Place};
+use crate::ram::PAGE;
+use crate::symbols::Symbols;
+
+type Clock = [u32; HARTS_MAX];
+
+/// Functions in which a lock reads or writes its own fields without order.
+pub const LOCK_FUNCTIONS: [&str; 6] = [
+    "acquire", "release", "holding", "initlock", "push_off", "pop_off",
+];
+/// Accesses remembered per eight bytes.
+const CELLS: usize = 4;
+const GRANULE: usize = 8;
+/// Instructions after a fence in which a store counts as the release that the fence is for.
+const RELEASE_REACH: u64 = 6;
+/// Instructions after a load in which a fence makes it an acquire.
+const ACQUIRE_REACH: usize = 8;
+
+#[derive(Clone, Copy, Default)]
+struct Cell {
+    clock: u32,
+    hart: u8,
+    mask: u8,
+    store: bool,
+    atomic: bool,
+    pc: u64,
+    ra: u64,
+    step: u64,
+}
+
+/// The state of the detector.
+#[derive(Clone)]
+pub struct Races {
+    clocks: [Clock; HARTS_MAX],
+    /// Each hart's clock at its last release fence, and the step of that fence.
+    released: [(Clock, u64); HARTS_MAX],
+    /// What the next acquire fence of a hart will learn.
+    read: [Clock; HARTS_MAX],
+    /// What was published at a place.
+    published: BTreeMap<usize, Clock>,
+    /// What comes with an interrupt to a hart.
+    sent: [Clock; HARTS_MAX],
+    shadow: BTreeMap<usize, Arc<Vec<[Cell; CELLS]>>>,
+    exempt: Vec<(u64, u64)>,
+}
+
+fn join(into: &mut Clock, from: &Clock) {
+    for (mine, theirs) in into.iter_mut().zip(from) {
+        *mine = (*mine).max(*theirs);
+    }
+}
+
+impl Races {
+    /// A detector before the first instruction.
+    pub fn new(symbols: &Symbols) -> Self {
+        let mut clocks = [[0; HARTS_MAX]; HARTS_MAX];
+        for (hart, clock) in clocks.iter_mut().enumerate() {
+            clock[hart] = 1;
+        }
+        let exempt = LOCK_FUNCTIONS
+            .iter()
+            .filter_map(|name| symbols.named(name))
+            .map(|symbol| (symbol.address, symbol.address + symbol.size))
+            .collect();
+        Self {
+            clocks,
+            released: [([0; HARTS_MAX], 0); HARTS_MAX],
+            read: [[0; HARTS_MAX]; HARTS_MAX],
+            published: BTreeMap::new(),
+            sent: [[0; HARTS_MAX]; HARTS_MAX],
+            shadow: BTreeMap::new(),
+            exempt,
+        }
+    }
+
+    fn publish(&mut self, hart: usize, place: usize, clock: Clock) {
+        join(self.published.entry(place).or_default(), &clock);
+        self.clocks[hart][hart] += 1;
+    }
+
+    fn is_exempt(&self, pc: u64) -> bool {
+        self.exempt
+            .iter()
+            .any(|&(start, end)| (start..end).contains(&pc))
+    }
+
+    /// Remembers an access; returns an earlier one that it races with.
+    fn remember(&mut self, offset: usize, size: usize, new: Cell) -> Option<Cell> {
+        let known = self.clocks[usize::from(new.hart)];
+        let page = self
+            .shadow
+            .entry(offset / PAGE)
+            .or_insert_with(|| Arc::new(vec![[Cell::default(); CELLS]; PAGE / GRANULE]));
+        let cells = &mut Arc::make_mut(page)[offset % PAGE / GRANULE];
+        let mut mask = 0;
+        for byte in 0..size {
+            mask |= 1 << ((offset + byte) % GRANULE);
+        }
+        let new = Cell { mask, ..new };
+        let race = cells.iter().copied().find(|old| {
+            old.mask & mask != 0
+                && old.hart != new.hart
+                && (old.store || new.store)
+                && !(old.atomic && new.atomic)
+                && old.clock > known[usize::from(old.hart)]
+        });
+        let same = cells.iter().position(|old| {
+            old.hart == new.hart
+                && old.mask == mask
+                && old.store == new.store
+                && old.atomic == new.atomic
+        });
+        // What is ordered before the new store need not be remembered any more.
+        let stale = cells.iter().position(|old| {
+            old.mask == 0
+                || new.store && old.mask & !mask == 0 && old.clock <= known[usize::from(old.hart)]
+        });
+        let at = same.or(stale).unwrap_or(new.clock as usize % CELLS);
+        cells[at] = new;
+        race
+    }
+}
+
+/// A hart accesses RAM. For the detector alone: nothing changes for the kernel.
+pub(crate) fn access(hart: &Hart, board: &mut Board, offset: usize, size: usize, how: Use) {
+    if hart.mode == Mode::User {
+        return;
+    }
+    let step = board.state.steps;
+    let Some(races) = &mut board.state.sanitizer.races else {
+        return;
+    };
+    let place = offset / GRANULE;
+    let after_fence = step - races.released[hart.id].1 <= RELEASE_REACH;
+    let released = how == Use::Store && after_fence && races.released[hart.id].1 != 0;
+    if how == Use::Load
+        && let Some(clock) = races.published.get(&place)
+    {
+        let clock = *clock;
+        join(&mut races.read[hart.id], &clock);
+    }
+    if races.is_exempt(hart.pc) && how != Use::Atomic && !released {
+        return;
+    }
+    let new = Cell {
+        clock: races.clocks[hart.id][hart.id],
+        hart: hart.id as u8,
+        mask: 0,
+        store: how != Use::Load,
+        atomic: how == Use::Atomic || released,
+        pc: hart.pc,
+        ra: hart.x[1],
+        step,
+    };
+    let race = races.remember(offset, size, new);
+    if released {
+        let clock = races.released[hart.id].0;
+        races.publish(hart.id, place, clock);
+    }
+    if let Some(old) = race {
+        report(hart, board, offset, old, new);
+    }
+}
+
+/// An atomic instruction orders what its bits say.
+pub(crate) fn atomic(
+    hart: &Hart,
+    board: &mut Board,
+    offset: usize,
+    _size: usize,
+    acquire: bool,
+    release: bool,
+) {
+    let Some(races) = &mut board.state.sanitizer.races else {
+        return;
+    };
+    let place = offset / GRANULE;
+    let found = races.published.get(&place).copied().unwrap_or_default();
+    if acquire {
+        join(&mut races.clocks[hart.id], &found);
+    } else {
+        join(&mut races.read[hart.id], &found);
+    }
+    let clock = if release {
+        races.clocks[hart.id]
+    } else {
+        races.released[hart.id].0
+    };
+    races.publish(hart.id, place, clock);
+}
+
+/// A fence orders earlier loads (`acquires`) and later stores (`releases`).
+pub(crate) fn fence(hart: &Hart, board: &mut Board, acquires: bool, releases: bool) {
+    let step = board.state.steps;
+    let Some(races) = &mut board.state.sanitizer.races else {
+        return;
+    };
+    if acquires {
+        let read = races.read[hart.id];
+        join(&mut races.clocks[hart.id], &read);
+    }
+    if releases {
+        races.released[hart.id] = (races.clocks[hart.id], step);
+        races.clocks[hart.id][hart.id] += 1;
+    }
+}
+
+/// A hart sends another an interrupt, or starts it.
+pub(crate) fn signal(board: &mut Board, from: usize, to: usize) {
+    if let Some(races) = &mut board.state.sanitizer.races {
+        let clock = races.clocks[from];
+        join(&mut races.sent[to], &clock);
+        races.clocks[from][from] += 1;
+    }
+}
+
+/// A hart receives what was sent.
+pub(crate) fn receive(board: &mut Board, hart: usize) {
+    if let Some(races) = &mut board.state.sanitizer.races {
+        let clock = races.sent[hart];
+        join(&mut races.clocks[hart], &clock);
+    }
+}
+
+/// A hart takes an interrupt.
+pub(crate) fn interrupted(hart: &Hart, board: &mut Board, number: u64) {
+    const SOFTWARE: [u64; 2] = [1, 3];
+    if SOFTWARE.contains(&number) {
+        receive(board, hart.id);
+    }
+}
+
+fn report(hart: &Hart, board: &mut Board, offset: usize, old: Cell, new: Cell) {
+    let key = (old.pc.min(new.pc), old.pc.max(new.pc));
+    if board.state.sanitizer.is_filed(Kind::Race, key) {
+        return;
+    }
+    let is_meant = |cell: &Cell| cell.atomic || !cell.store && acquires(board, hart, cell.pc);
+    if is_meant(&old) && is_meant(&new) {
+        return;
+    }
+    let address = board.ram.base() + offset as u64;
+    let what = |cell: &Cell, order: &str| -> String {
+        let verb = match (cell.atomic, cell.store) {
+            (true, _) => "changes it atomically",
+            (false, true) => "writes it",
+            (false, false) => "reads it",
+        };
+        format!("{order} hart {} {verb}", cell.hart)
+    };
+    let earlier = Place {
+        hart: old.hart,
+        pc: old.pc,
+        ra: old.ra,
+        fp: 0,
+        step: old.step,
+    };
+    let mut before = vec![old.pc, old.ra];
+    before.dedup();
+    let report = Report {
+        kind: Kind::Race,
+        headline: format!(
+            "harts {} and {} use the same byte at {address:#x} and nothing orders them",
+            old.hart, new.hart
+        ),
+        scenes: vec![
+            Scene {
+                what: what(&new, "now"),
+                place: Some(hart.place(board.state.steps)),
+                stack: stack::walk(board, hart),
+            },
+            Scene {
+                what: what(&old, "before"),
+                place: Some(earlier),
+                stack: before,
+            },
+        ],
+        missing: "a lock that both hold, or an acquire in the lock they do hold".into(),
+    };
+    board.state.sanitizer.file(key, report);
+}
+
+/// Whether the load at an address is soon followed by a fence that makes it an acquire.
+fn acquires(board: &Board, hart: &Hart, pc: u64) -> bool {
+    use crate::mmu::walk::peek_physical;
+    let satp = if hart.mode == Mode::Machine {
+        0
+    } else {
+        hart.csr.satp
+    };
+    let mut at = pc;
+    for _ in 0..ACQUIRE_REACH {
+        let half = |address: u64| {
+            let offset = board.ram.offset(peek_physical(board, satp, address)?, 2)?;
+            Some(board.ram.read(offset, 2) as u32)
+        };
+        let (Some(low), Some(high)) = (half(at), half(at.wrapping_add(2))) else {
+            return false;
+        };
+        let op = decode::decode(low | high << 16);
+        if op.kind == OpKind::Fence && op.imm >> 25 & 1 != 0 {
+            return true;
+        }
+        if matches!(op.kind, OpKind::Jal | OpKind::Jalr) {
+            return false;
+        }
+        at = at.wrapping_add(op.len());
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cell(hart: u8, store: bool, clock: u32) -> Cell {
+        Cell {
+            hart,
+            store,
+            clock,
+            ..Cell::default()
+        }
+    }
+
+    #[test]
+    fn unordered_stores_race_and_ordered_ones_do_not() {
+        let mut races = Races::new(&Symbols::default());
+        assert!(races.remember(64, 4, cell(0, true, 1)).is_none());
+        assert!(
+            races.remember(68, 4, cell(1, true, 1)).is_none(),
+            "other bytes"
+        );
+        assert!(races.remember(66, 1, cell(1, false, 1)).is_some());
+        races.clocks[1][0] = 1;
+        assert!(
+            races.remember(64, 4, cell(1, true, 1)).is_none(),
+            "hart 1 knows of it"
+        );
+    }
+
+    #[test]
+    fn a_release_and_an_acquire_carry_the_clock() {
+        let mut races = Races::new(&Symbols::default());
+        let clock = races.clocks[0];
+        races.publish(0, 5, clock);
+        assert_eq!(races.clocks[0][0], 2);
+        let found = races.published[&5];
+        join(&mut races.clocks[1], &found);
+        assert_eq!(races.clocks[1][0], 1);
+    }
+}

@@ -1,0 +1,426 @@
+//! The sanitizer for translations.
+//!
+//! A store to a page-table entry is compared with what harts have cached of it. What an entry lost
+//! (mapping, or rights) is marked in the cache ([`crate::mmu::tlb::Entry::lost`]), with the store
+//! that took it; a fence removes the entry and the mark. A use of a lost right is a mistake if
+//! nothing excuses it:
+//!
+//! - the hart that changed the entry uses it: no fence came between, in program order;
+//! - or the process on whose behalf the entry was changed has gone back to user mode, so the change
+//!   counts as done, and this hart was never told;
+//! - or the frame has been written since by somebody else: it has another use.
+//!
+//! Until then another hart may use what it remembers: the one that changed the entry may be about
+//! to send the fence. Gained rights and accessed bits are no loss.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::report::rights;
+use super::{Kind, Report, Sanitizer, Scene, stack};
+use crate::board::Board;
+use crate::hart::{Hart, Mode, Place};
+use crate::mmu::tlb::{Content, Entry};
+use crate::mmu::walk::{Geometry, peek};
+use crate::mmu::{Access, pte};
+use crate::ram::{PAGE, TABLE, WATCHED};
+
+/// Changes that are remembered.
+const CHANGES: usize = 8192;
+/// Frames and roots that are remembered; beyond, the record starts anew.
+const REMEMBERED: usize = 4096;
+const RIGHTS: u64 = pte::R | pte::W | pte::X;
+
+/// A store that took something from an entry that harts have cached.
+#[derive(Clone)]
+struct Change {
+    place: Place,
+    stack: Vec<u64>,
+    /// `satp` of the process on whose behalf it was.
+    root: u64,
+}
+
+/// The record.
+#[derive(Clone, Default)]
+pub struct Translations {
+    changes: VecDeque<Change>,
+    /// The number of the first one that is remembered.
+    first: u32,
+    /// The step at which a process last went back to user mode, by its `satp`.
+    returns: BTreeMap<u64, u64>,
+    /// Frames that stale translations lead to, and who has written them since.
+    frames: BTreeMap<usize, Option<Place>>,
+    /// The access under way goes through a stale translation.
+    through_stale: bool,
+}
+
+impl Translations {
+    fn change(&self, number: u32) -> Option<&Change> {
+        self.changes.get(number.checked_sub(self.first)? as usize)
+    }
+}
+
+impl Board {
+    /// `sfence.vma`, by the hart itself or for it.
+    pub(crate) fn fence_translations(
+        &mut self,
+        hart: &mut Hart,
+        address: Option<u64>,
+        asid: Option<u64>,
+    ) {
+        match address {
+            None => hart.fast.forget_translated(),
+            Some(address) => hart.fast.forget_page(address),
+        }
+        if self.keeps_translations {
+            hart.tlb.forget(address, asid);
+        }
+    }
+
+    /// After a write to `satp`. A kind machine forgets everything with it, as QEMU does.
+    pub(crate) fn rooted(&mut self, hart: &mut Hart) {
+        if self.keeps_translations && !self.adversity.translations {
+            hart.tlb.forget_all();
+        }
+        self.point(hart, 4);
+    }
+
+    /// After a return from a trap.
+    pub(crate) fn returned(&mut self, hart: &Hart) {
+        let sanitizer = &mut self.state.sanitizer;
+        if sanitizer.watch.translations && self.harts > 1 && hart.mode == Mode::User {
+            let returns = &mut sanitizer.translations.returns;
+            if returns.len() >= REMEMBERED {
+                returns.clear();
+            }
+            returns.insert(hart.csr.satp, self.state.steps);
+        }
+    }
+
+    /// A hart stored to an address in a page of tables. Returns whether it has cached that entry.
+    pub(crate) fn entry_stored(&mut self, hart: &mut Hart, address: u64, place: Place) -> bool {
+        let next = {
+            let record = &self.state.sanitizer.translations;
+            record.first + record.changes.len() as u32
+        };
+        let known = self.judge_entries(hart, address, next);
+        self.state.notes.entries.push((address, next));
+        // Whether another hart has it is known only later, so with others every change is kept.
+        if self.state.sanitizer.watch.translations && (known || self.harts > 1) {
+            let stack = stack::walk(self, hart);
+            let record = &mut self.state.sanitizer.translations;
+            if record.changes.len() >= CHANGES {
+                record.changes.pop_front();
+                record.first += 1;
+            }
+            record.changes.push_back(Change {
+                place,
+                stack,
+                root: hart.user_root,
+            });
+        }
+        known
+    }
+
+    /// Compares what a hart has cached of an entry with the tables.
+    pub(crate) fn judge_entries(&mut self, hart: &mut Hart, address: u64, cause: u32) -> bool {
+        let satp = hart.csr.satp;
+        let mut frames: Vec<u64> = Vec::new();
+        let judged = hart.tlb.judge(address, cause, |entry| {
+            let lost = lost(self, satp, entry);
+            if entry.content == Content::Leaf && lost & (pte::R | pte::X) != 0 {
+                frames.push((entry.pte & pte::PPN) << 2);
+            }
+            lost
+        });
+        if judged.changed {
+            hart.fast.forget_translated();
+        }
+        if judged.lost && self.state.sanitizer.watch.translations {
+            for frame in frames {
+                self.watch_frame(hart, frame);
+            }
+        }
+        judged.known
+    }
+
+    fn watch_frame(&mut self, hart: &mut Hart, frame: u64) {
+        let Some(offset) = self.ram.offset(frame, PAGE) else {
+            return;
+        };
+        let frames = &mut self.state.sanitizer.translations.frames;
+        if frames.len() >= REMEMBERED {
+            frames.clear();
+        }
+        frames.insert(offset / PAGE, None);
+        if self.ram.set_flags(offset, WATCHED) {
+            hart.fast.forget_writable();
+        }
+    }
+
+    /// A store to a frame that a stale translation leads to.
+    pub(crate) fn watched_stored(&mut self, hart: &Hart, offset: usize, place: Place) {
+        let record = &mut self.state.sanitizer.translations;
+        if record.through_stale {
+            record.through_stale = false;
+            return;
+        }
+        match record.frames.get_mut(&(offset / PAGE)) {
+            Some(writer) => {
+                if writer.is_none() && hart.mode != Mode::User {
+                    *writer = Some(place);
+                }
+            }
+            None => self.ram.clear_flags(offset, WATCHED),
+        }
+    }
+
+    /// The pages of a former table are plain memory again.
+    pub(crate) fn forget_table(&mut self, page: u64) {
+        if let Some(offset) = self.ram.offset(page, PAGE) {
+            self.ram.clear_flags(offset, TABLE);
+        }
+    }
+
+    /// The page holds no code any more.
+    pub(crate) fn forget_code(&mut self, page: u32) {
+        let offset = page as usize * PAGE;
+        if offset < self.ram.len() {
+            self.ram.clear_flags(offset, crate::ram::CODE);
+        }
+    }
+
+    /// An access uses a right that the tables have taken back.
+    pub(crate) fn stale_use(
+        &mut self,
+        hart: &Hart,
+        entry: &Entry,
+        address: u64,
+        physical: u64,
+        access: Access,
+    ) {
+        if !self.state.sanitizer.watch.translations {
+            return;
+        }
+        self.state.sanitizer.translations.through_stale = access == Access::Store;
+        let now = peek(self, hart.csr.satp, address).unwrap_or((0, 0, 0));
+        let geometry = Geometry::of(hart.csr.satp);
+        let same_frame = geometry.physical(now.0, now.1, address) == physical;
+        if now.0 & access.right() != 0 && same_frame {
+            return;
+        }
+        let frame = self
+            .ram
+            .offset(physical & !0xfff, PAGE)
+            .map(|offset| offset / PAGE);
+        let record = &self.state.sanitizer.translations;
+        let writer = frame.and_then(|frame| record.frames.get(&frame).copied().flatten());
+        let Some(change) = record.change(entry.cause).cloned() else {
+            return;
+        };
+        let same_hart = usize::from(change.place.hart) == hart.id;
+        let done = record
+            .returns
+            .get(&change.root)
+            .is_some_and(|&step| step > change.place.step);
+        if !same_hart && !done && writer.is_none() {
+            return;
+        }
+        let kind = if writer.is_some() {
+            Kind::ReusedFrame
+        } else {
+            Kind::StaleTranslation
+        };
+        let key = (change.place.pc, hart.id as u64 & 0);
+        if self.state.sanitizer.is_filed(kind, key) {
+            return;
+        }
+        let verb = match access {
+            Access::Load => "reads",
+            Access::Store => "writes",
+            Access::Fetch => "executes",
+        };
+        let whose = if hart.mode == Mode::User {
+            "a program"
+        } else {
+            "the kernel"
+        };
+        let mut scenes = vec![
+            Scene {
+                what: format!(
+                    "{whose} {verb} {address:#x} under satp {:#x} and reaches frame {:#x} with \
+                     rights {}",
+                    hart.csr.satp,
+                    physical & !0xfff,
+                    rights(entry.pte)
+                ),
+                place: Some(hart.place(self.state.steps)),
+                stack: stack::walk(self, hart),
+            },
+            changed(&change, self.state.steps, now.0),
+        ];
+        if let Some(writer) = writer {
+            scenes.push(Scene {
+                what: "since then the frame has been written for another use".into(),
+                place: (writer.hart != u8::MAX).then_some(writer),
+                stack: if writer.hart == u8::MAX {
+                    Vec::new()
+                } else {
+                    vec![writer.pc, writer.ra]
+                },
+            });
+        }
+        let report = Report {
+            kind,
+            headline: headline(kind, hart, verb, address),
+            scenes,
+            missing: missing(same_hart, hart.id, change.place.hart),
+        };
+        self.state.sanitizer.file(key, report);
+    }
+
+    /// A walk goes on from a cached pointer that the tables have taken back.
+    pub(crate) fn stale_walk(&mut self, hart: &Hart, entry: &Entry, address: u64) {
+        if !self.state.sanitizer.watch.translations {
+            return;
+        }
+        let record = &self.state.sanitizer.translations;
+        let Some(change) = record.change(entry.cause).cloned() else {
+            return;
+        };
+        let same_hart = usize::from(change.place.hart) == hart.id;
+        let done = record
+            .returns
+            .get(&change.root)
+            .is_some_and(|&step| step > change.place.step);
+        if !same_hart && !done {
+            return;
+        }
+        let key = (change.place.pc, 1);
+        let now = self
+            .ram
+            .offset(entry.pte_address, 8)
+            .map_or(0, |at| self.ram.read(at, 8));
+        let report = Report {
+            kind: Kind::StaleTable,
+            headline: format!(
+                "hart {} walks for {address:#x} through a page table that is no longer in use",
+                hart.id
+            ),
+            scenes: vec![
+                Scene {
+                    what: format!(
+                        "the walk goes through the table at {:#x}",
+                        (entry.pte & pte::PPN) << 2
+                    ),
+                    place: Some(hart.place(self.state.steps)),
+                    stack: stack::walk(self, hart),
+                },
+                changed(&change, self.state.steps, now),
+            ],
+            missing: missing(same_hart, hart.id, change.place.hart),
+        };
+        self.state.sanitizer.file(key, report);
+    }
+}
+
+impl Sanitizer {
+    /// A device wrote to a frame that a stale translation leads to.
+    pub(crate) fn device_wrote(&mut self, offset: usize, place: Place) {
+        if let Some(writer) = self.translations.frames.get_mut(&(offset / PAGE)) {
+            writer.get_or_insert(place);
+        }
+    }
+}
+
+fn headline(kind: Kind, hart: &Hart, verb: &str, address: u64) -> String {
+    match kind {
+        Kind::ReusedFrame => format!(
+            "hart {} {verb} {address:#x} in a frame that was freed and has another use",
+            hart.id
+        ),
+        _ => format!(
+            "hart {} {verb} {address:#x} through a translation that the page table no longer gives",
+            hart.id
+        ),
+    }
+}
+
+fn changed(change: &Change, now: u64, entry: u64) -> Scene {
+    Scene {
+        what: format!(
+            "the entry was changed {} instructions ago; the page table now gives {}",
+            now - change.place.step,
+            rights(entry)
+        ),
+        place: Some(change.place),
+        stack: change.stack.clone(),
+    }
+}
+
+fn missing(same_hart: bool, user: usize, changer: u8) -> String {
+    if same_hart {
+        format!("an sfence.vma on hart {user} after the entry was changed and before the access")
+    } else {
+        format!(
+            "an sfence.vma on hart {user}: hart {changer} changed the entry, and nobody made hart \
+             {user} forget the old one"
+        )
+    }
+}
+
+/// The rights that a cached entry has and the tables no longer give.
+fn lost(board: &Board, satp: u64, entry: &Entry) -> u64 {
+    let table = |level: u8| peek_level(board, entry.satp, entry.address(), level);
+    match entry.content {
+        Content::Free | Content::Absent => 0,
+        Content::Pointer => {
+            let same = table(entry.level) == Some((entry.pte & pte::PPN, entry.pte_address));
+            if same { 0 } else { pte::V }
+        }
+        Content::Leaf => {
+            let had = entry.pte & RIGHTS;
+            // A global entry counts under every root; the present one decides.
+            let satp = if entry.global && satp >> 60 != 0 {
+                satp
+            } else {
+                entry.satp
+            };
+            let Some((now, level, _)) = peek(board, satp, entry.address()) else {
+                return had;
+            };
+            let geometry = Geometry::of(satp);
+            let address = entry.address();
+            let moved = geometry.physical(now, level, address)
+                != geometry.physical(entry.pte, entry.level, address);
+            let user = (now ^ entry.pte) & pte::U != 0;
+            if now & pte::V == 0 || moved || user {
+                had
+            } else {
+                had & !now
+            }
+        }
+    }
+}
+
+/// The pointer that the tables hold for an address at a level, and where.
+fn peek_level(board: &Board, satp: u64, address: u64, level: u8) -> Option<(u64, u64)> {
+    let mut table = (satp & ((1 << 44) - 1)) << 12;
+    let mut at = Geometry::of(satp).levels - 1;
+    loop {
+        let pte_address = table + 8 * (address >> (12 + 9 * u32::from(at)) & 511);
+        let value = board.ram.read(board.ram.offset(pte_address, 8)?, 8);
+        let pointer = value & pte::V != 0 && value & RIGHTS == 0;
+        if at == level {
+            return pointer.then_some((value & pte::PPN, pte_address));
+        }
+        if !pointer || at == 0 {
+            return None;
+        }
+        table = (value & pte::PPN) << 2;
+        at -= 1;
+    }
+}

@@ -1,0 +1,21 @@
+//! `cargo xtask emu`: kernels on the machine of our own.
+//!
+//! Neighbours: `emu` is the machine; [`setup`] turns arguments into one; [`run`](mod@run) drives
+//! it; [`reports`] prints findings with source lines.
+
+mod reports;
+mod run;
+mod setup;
+
+use anyhow::Result;
+
+use crate::cli::EmuArguments;
+use crate::workspace::Workspace;
+
+pub use setup::Seeds;
+
+/// Runs what the arguments describe; the exit code says how it ended.
+pub fn run(workspace: &Workspace, arguments: &EmuArguments) -> Result<u8> {
+    let subject = setup::Subject::read(workspace, arguments)?;
+    run::once(workspace, arguments, &subject)
+}

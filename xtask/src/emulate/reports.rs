@@ -1,0 +1,88 @@
+//! Findings as text, with functions and source lines.
+
+use std::path::Path;
+
+use addr2line::Loader;
+use emu::Machine;
+use emu::sanitize::{Kind, Report};
+
+use crate::symbols;
+use crate::workspace::Workspace;
+
+/// Prints what a machine found.
+pub struct Printer<'a> {
+    workspace: &'a Workspace,
+    loader: Option<Loader>,
+}
+
+impl<'a> Printer<'a> {
+    /// A printer with the symbols of a kernel.
+    pub fn new(workspace: &'a Workspace, kernel: &Path) -> Self {
+        Self {
+            workspace,
+            loader: Loader::new(kernel).ok(),
+        }
+    }
+
+    /// The lines for one address of a backtrace.
+    fn lines(&self, address: u64, is_return: bool) -> Vec<String> {
+        // A return address is one instruction past the call, which may be another line's.
+        let at = address.saturating_sub(u64::from(is_return));
+        let places = self
+            .loader
+            .as_ref()
+            .map(|loader| symbols::places(loader, at, self.workspace))
+            .unwrap_or_default();
+        if places.is_empty() {
+            vec![format!("{address:#x}")]
+        } else {
+            places
+        }
+    }
+
+    /// A report as text.
+    pub fn text(&self, report: &Report) -> String {
+        report.render(&mut |address, is_return| self.lines(address, is_return))
+    }
+
+    /// Whether the source means both accesses of a race to be atomic: machine code does not tell a
+    /// relaxed atomic load from a plain one, but the function it was inlined from does.
+    pub fn is_meant(&self, report: &Report) -> bool {
+        const ATOMIC: [&str; 3] = ["core::sync::atomic", "read_volatile", "write_volatile"];
+        report.kind == Kind::Race
+            && report.scenes.iter().all(|scene| {
+                scene.stack.first().is_some_and(|&pc| {
+                    self.lines(pc, false)
+                        .iter()
+                        .any(|line| ATOMIC.iter().any(|name| line.contains(name)))
+                })
+            })
+    }
+
+    /// Prints every finding on standard error; returns how many there were.
+    pub fn print(&self, machine: &Machine) -> usize {
+        let mut count = 0;
+        for report in machine.reports() {
+            if !self.is_meant(report) {
+                eprint!("\n{}", self.text(report));
+                count += 1;
+            }
+        }
+        count
+    }
+
+    /// Prints where every hart is.
+    pub fn print_harts(&self, machine: &Machine) {
+        for hart in machine.harts() {
+            eprintln!(
+                "  hart {} ({:?} mode, {:?}):",
+                hart.id, hart.mode, hart.activity
+            );
+            for (depth, &address) in machine.stack(hart.id).iter().enumerate() {
+                for line in self.lines(address, depth > 0) {
+                    eprintln!("      {line}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! One run: the console, the shell line, and how it ended.
+
+use std::io::{self, Read, Write};
+use std::sync::mpsc::{self, Receiver, TryRecvError};
+use std::thread;
+use std::time::Instant;
+
+use anyhow::Result;
+use emu::session::{self, Waited};
+use emu::{Machine, Stop};
+
+use super::reports::Printer;
+use super::setup::{Subject, began};
+use crate::cli::EmuArguments;
+use crate::outcome::{EXIT_TIMEOUT, EXIT_TROUBLE};
+use crate::workspace::Workspace;
+
+/// Steps between two looks at the keyboard.
+const LOOK: u64 = 200_000;
+/// Exit code: a sanitizer found something.
+pub const EXIT_FOUND: u8 = 1;
+
+/// Runs a machine with the console on the standard streams.
+pub fn once(workspace: &Workspace, arguments: &EmuArguments, subject: &Subject) -> Result<u8> {
+    let config = subject.config(arguments, arguments.seed)?;
+    let mut machine = subject.boot(arguments, &config)?;
+    if arguments.speed {
+        eprintln!("xtask: {} harts, {}", config.harts, began(&machine));
+    }
+    let mut screen = Screen::default();
+    let limit = arguments.limit.saturating_mul(1_000_000);
+    let began = Instant::now();
+    let ended = match &arguments.exec {
+        Some(line) if !subject.ours => typed(&mut machine, line, limit, &mut screen),
+        Some(_) => unattended(&mut machine, limit, &mut screen),
+        None => attended(&mut machine, limit, &mut screen),
+    };
+    screen.show(&machine);
+    if arguments.speed {
+        let seconds = began.elapsed().as_secs_f64();
+        let millions = machine.steps() as f64 / 1e6;
+        eprintln!(
+            "xtask: {millions:.1} million instructions, {:.1} million a second",
+            millions / seconds
+        );
+    }
+    let found = Printer::new(workspace, &subject.path).print(&machine);
+    if found > 0 {
+        return Ok(EXIT_FOUND);
+    }
+    Ok(match ended {
+        Ended::Code(code) => code,
+        Ended::Limit => {
+            eprintln!("xtask: the instructions that --limit allows are used up");
+            Printer::new(workspace, &subject.path).print_harts(&machine);
+            EXIT_TIMEOUT
+        }
+        Ended::Trouble(what) => {
+            eprintln!("xtask: {what}");
+            Printer::new(workspace, &subject.path).print_harts(&machine);
+            EXIT_TROUBLE
+        }
+    })
+}
+
+/// How a run ended.
+pub enum Ended {
+    /// The kernel powered off, or the shell line is done.
+    Code(u8),
+    /// The limit was reached.
+    Limit,
+    /// Something else.
+    Trouble(String),
+}
+
+fn ended(stop: Stop) -> Ended {
+    match stop {
+        Stop::Off(code) => Ended::Code(code.min(255) as u8),
+        Stop::Reset => Ended::Trouble("the kernel asked for a restart".into()),
+        Stop::Idle => Ended::Trouble("every hart waits and nothing will come".into()),
+        Stop::Reached | Stop::Reported => Ended::Limit,
+    }
+}
+
+/// Types a line at the shell's first prompt and ends at the second.
+pub fn typed(machine: &mut Machine, line: &str, limit: u64, screen: &mut Screen) -> Ended {
+    let mut wait = |machine: &mut Machine, line: Option<&str>| loop {
+        let from = machine.console().len();
+        let waited = match line {
+            None => session::wait_prompt(machine, 0, limit, |machine| screen.show(machine)),
+            Some(line) => session::run_line(machine, line, limit, |machine| screen.show(machine)).1,
+        };
+        match waited {
+            Waited::Stopped(Stop::Reported) if machine.console().len() >= from => {
+                // Findings are printed at the end; the run goes on.
+                let from = if line.is_some() { from } else { 0 };
+                let waited = resume(machine, from, limit, screen);
+                return waited;
+            }
+            waited => return waited,
+        }
+    };
+    match wait(machine, None) {
+        Waited::Prompt => match wait(machine, Some(line)) {
+            Waited::Prompt => Ended::Code(0),
+            Waited::Limit => Ended::Limit,
+            Waited::Stopped(stop) => ended(stop),
+        },
+        Waited::Limit => Ended::Limit,
+        Waited::Stopped(stop) => ended(stop),
+    }
+}
+
+/// Goes on waiting for a prompt past any number of findings.
+fn resume(machine: &mut Machine, from: usize, limit: u64, screen: &mut Screen) -> Waited {
+    loop {
+        match session::wait_prompt(machine, from, limit, |machine| screen.show(machine)) {
+            Waited::Stopped(Stop::Reported) => {}
+            waited => return waited,
+        }
+    }
+}
+
+/// Runs a kernel that knows what to do and powers off by itself.
+pub fn unattended(machine: &mut Machine, limit: u64, screen: &mut Screen) -> Ended {
+    loop {
+        let until = (machine.steps() + LOOK).min(limit);
+        let stop = machine.run(until);
+        screen.show(machine);
+        match stop {
+            Stop::Reached if machine.steps() < limit => {}
+            Stop::Reported => {}
+            stop => return ended(stop),
+        }
+    }
+}
+
+/// Runs with what a person types.
+fn attended(machine: &mut Machine, limit: u64, screen: &mut Screen) -> Ended {
+    let keyboard = keyboard();
+    let mut open = true;
+    loop {
+        let stop = machine.run((machine.steps() + LOOK).min(limit));
+        screen.show(machine);
+        match stop {
+            Stop::Reached if machine.steps() < limit => {}
+            Stop::Reported => {}
+            Stop::Idle if open => {
+                // Nothing happens until somebody types.
+                match keyboard.recv() {
+                    Ok(bytes) => machine.type_bytes(&bytes),
+                    Err(_) => open = false,
+                }
+            }
+            stop => return ended(stop),
+        }
+        match keyboard.try_recv() {
+            Ok(bytes) => machine.type_bytes(&bytes),
+            Err(TryRecvError::Empty) => {}
+            Err(TryRecvError::Disconnected) if open => open = false,
+            Err(TryRecvError::Disconnected) => return Ended::Code(0),
+        }
+    }
+}
+
+fn keyboard() -> Receiver<Vec<u8>> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut buffer = [0; 256];
+        while let Ok(count @ 1..) = io::stdin().read(&mut buffer) {
+            if sender.send(buffer[..count].to_vec()).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+/// The console as far as it has been shown.
+#[derive(Default)]
+pub struct Screen {
+    shown: usize,
+    /// Show nothing.
+    pub silent: bool,
+}
+
+impl Screen {
+    /// Shows what is new.
+    pub fn show(&mut self, machine: &Machine) {
+        let text = machine.console();
+        if text.len() > self.shown && !self.silent {
+            let mut out = io::stdout().lock();
+            // A closed standard output is no reason to stop.
+            let _ = out
+                .write_all(&text[self.shown..])
+                .and_then(|()| out.flush());
+        }
+        self.shown = text.len();
+    }
+}

@@ -1,0 +1,201 @@
+//! From arguments to a machine: kernel, disks, command line, and how unkind it is.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, anyhow, bail};
+use emu::adversity::Adversity;
+use emu::sanitize::Watch;
+use emu::{Boot, Config, Disk, Machine, Start};
+
+use crate::build;
+use crate::cli::EmuArguments;
+use crate::image::{self, Geometry};
+use crate::setup::Toolchain;
+use crate::workspace::Workspace;
+
+/// A range of seeds, the end not among them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Seeds {
+    /// The first.
+    pub first: u64,
+    /// The one after the last.
+    pub end: u64,
+}
+
+impl Seeds {
+    /// Reads `A..B`.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let cure = || format!("`{text}` is no range of seeds; write for example 1..100");
+        let (first, end) = text.split_once("..").ok_or_else(cure)?;
+        let seeds = Self {
+            first: first.parse().map_err(|_| cure())?,
+            end: end.parse().map_err(|_| cure())?,
+        };
+        if seeds.first < seeds.end {
+            Ok(seeds)
+        } else {
+            Err(cure())
+        }
+    }
+}
+
+/// What is booted, read into memory.
+pub struct Subject {
+    /// The kernel's file, for source lines.
+    pub path: PathBuf,
+    kernel: Vec<u8>,
+    image: Vec<u8>,
+    swap: Option<Vec<u8>>,
+    /// Whether it is ours, which takes the shell line on its command line.
+    pub ours: bool,
+}
+
+/// The virtio slots of the disks, as `cargo xtask run` plugs them.
+const DISK_SLOT: usize = 0;
+const SWAP_SLOT: usize = 1;
+
+impl Subject {
+    /// Reads the files that the arguments name; builds what they do not.
+    pub fn read(workspace: &Workspace, arguments: &EmuArguments) -> Result<Self> {
+        let read = |path: &PathBuf| {
+            fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+        };
+        let guests = || build::guests(workspace, &Toolchain::ensure(workspace)?);
+        let (path, image) = match (&arguments.kernel, &arguments.image) {
+            (Some(kernel), Some(image)) => (kernel.clone(), read(image)?),
+            (kernel, given) => {
+                let guests = guests()?;
+                let image = match given {
+                    Some(path) => read(path)?,
+                    None => image::build(workspace, &guests, &[], Geometry::DEFAULT)?,
+                };
+                (kernel.clone().unwrap_or(guests.kernel), image)
+            }
+        };
+        Ok(Self {
+            kernel: read(&path)?,
+            path,
+            image,
+            swap: arguments.swap.map(|size| vec![0; size.bytes() as usize]),
+            ours: arguments.kernel.is_none(),
+        })
+    }
+
+    /// A machine before its first instruction.
+    pub fn boot(&self, arguments: &EmuArguments, config: &Config) -> Result<Machine> {
+        let mut words = arguments.option.join(" ");
+        if let (true, Some(line)) = (self.ours, &arguments.exec) {
+            words.push_str(" -- ");
+            words.push_str(line);
+        }
+        let mut disks = vec![Disk {
+            slot: DISK_SLOT,
+            contents: &self.image,
+        }];
+        disks.extend(self.swap.as_ref().map(|contents| Disk {
+            slot: SWAP_SLOT,
+            contents,
+        }));
+        Machine::boot(
+            config,
+            &Boot {
+                kernel: &self.kernel,
+                command_line: &words,
+                disks: &disks,
+            },
+        )
+        .map_err(|error| anyhow!("cannot boot {}: {error}", self.path.display()))
+    }
+
+    /// The machine that the arguments ask for.
+    pub fn config(&self, arguments: &EmuArguments, seed: Option<u64>) -> Result<Config> {
+        let mut config = Config {
+            harts: arguments.smp.into(),
+            memory: usize::try_from(arguments.mem.bytes())?,
+            seed: seed.unwrap_or(0),
+            adversity: adversity(arguments, seed.is_some())?,
+            watch: watch(&arguments.sanitize)?,
+            legacy: arguments.legacy,
+            sv48: arguments.sv48,
+        };
+        if config.adversity.fetches && arguments.adversity.is_none() && !self.fences_instructions()
+        {
+            eprintln!(
+                "xtask: the kernel has no fence.i, so instructions are fetched as stored \
+                 (--adversity fetch insists)"
+            );
+            config.adversity.fetches = false;
+        }
+        Ok(config)
+    }
+
+    /// Whether there is a `fence.i` anywhere in the kernel.
+    fn fences_instructions(&self) -> bool {
+        const FENCE_I: [u8; 4] = 0x0000_100f_u32.to_le_bytes();
+        self.kernel.windows(4).any(|window| window == FENCE_I)
+    }
+}
+
+fn adversity(arguments: &EmuArguments, seeded: bool) -> Result<Adversity> {
+    let Some(names) = &arguments.adversity else {
+        return Ok(if seeded {
+            Adversity::ALL
+        } else {
+            Adversity::NONE
+        });
+    };
+    let mut chosen = Adversity::NONE;
+    for name in names {
+        match name.as_str() {
+            "all" => chosen = Adversity::ALL,
+            "none" => chosen = Adversity::NONE,
+            name => chosen.set(name, true).with_context(|| {
+                format!(
+                    "--adversity {name}: choose from {}",
+                    Adversity::NAMES.join(", ")
+                )
+            })?,
+        }
+    }
+    Ok(chosen)
+}
+
+fn watch(names: &[String]) -> Result<Watch> {
+    let mut watch = Watch::default();
+    for name in names {
+        match name.as_str() {
+            "all" => watch = Watch::ALL,
+            name if watch.set(name, true).is_some() => {}
+            name => bail!("--sanitize {name}: choose from {}", Watch::NAMES.join(", ")),
+        }
+    }
+    Ok(watch)
+}
+
+/// How the kernel of a machine began, in words.
+pub fn began(machine: &Machine) -> &'static str {
+    match machine.start() {
+        Start::Machine => "machine mode",
+        Start::Supervisor => "supervisor mode",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_of_seeds_has_a_first_and_an_end() {
+        assert_eq!(Seeds::parse("3..5"), Ok(Seeds { first: 3, end: 5 }));
+        for wrong in ["", "3", "5..3", "3..3", "a..b"] {
+            assert!(Seeds::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn watchers_have_names() {
+        assert!(watch(&["all".into()]).expect("known").races);
+        assert!(watch(&["everything".into()]).is_err());
+    }
+}
