@@ -376,11 +376,9 @@ impl Machine {
             }
         }
         for &page in &notes.data {
-            let all = self
-                .harts
-                .iter_mut()
-                .fold(true, |all, hart| hart.code.forget_page(page) && all);
+            let mut all = true;
             for hart in &mut self.harts {
+                all &= hart.code.forget_page(page);
                 hart.fast.forget_code();
             }
             if all {

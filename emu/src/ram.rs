@@ -50,7 +50,7 @@ impl Ram {
             length: size,
             bytes: vec![0; pages * PAGE],
             flags: vec![SHARED; pages],
-            image: vec![Arc::new([0; PAGE]); pages],
+            image: core::iter::repeat_n(Arc::new([0; PAGE]), pages).collect(),
             flags_generation: 0,
             changed: Vec::with_capacity(pages),
         }

@@ -132,7 +132,7 @@ impl Op {
 
     /// Bytes of the instruction: 2 or 4.
     #[inline(always)]
-    pub fn len(self) -> u64 {
+    pub fn size(self) -> u64 {
         4 - u64::from(self.rs2 >> 7) * 2
     }
 }

@@ -115,7 +115,7 @@ impl Cpu<'_> {
             0x0b if f.rs2() == 0 => round::square_root(a, rounding()?),
             0x05 if f.funct3() < 2 => round::extreme(a, b, f.funct3() == 1),
             0x08 => self.between_formats::<F>(f, rounding()?)?,
-            0x1a => self.from_integer::<F>(f, rounding()?)?,
+            0x1a => self.convert_integer::<F>(f, rounding()?)?,
             0x04 => (self.with_sign::<F>(f)?, 0),
             0x1e if f.rs2() == 0 && f.funct3() == 0 => (
                 self.hart.x[f.rs1()] & if F::BITS == 64 { u64::MAX } else { !BOX },
@@ -127,7 +127,7 @@ impl Cpu<'_> {
                 } else {
                     Round::TowardZero
                 };
-                return self.to_register::<F>(f, group, a, b, rounding);
+                return self.integer_result::<F>(f, group, a, b, rounding);
             }
         };
         self.put_flagged::<F>(f.rd(), result);
@@ -143,7 +143,7 @@ impl Cpu<'_> {
         }
     }
 
-    fn from_integer<F: Format>(&self, f: Fields, rounding: Round) -> Option<Flagged<u64>> {
+    fn convert_integer<F: Format>(&self, f: Fields, rounding: Round) -> Option<Flagged<u64>> {
         let x = self.hart.x[f.rs1()];
         let value = match f.rs2() {
             0 => (x as i32).into(),
@@ -176,7 +176,7 @@ impl Cpu<'_> {
     }
 
     /// The instructions whose result is an integer register.
-    fn to_register<F: Format>(
+    fn integer_result<F: Format>(
         &mut self,
         f: Fields,
         group: u32,

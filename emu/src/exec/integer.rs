@@ -137,7 +137,7 @@ pub fn is_control(kind: Kind) -> bool {
 
 /// Where control goes, and the link if there is one.
 pub fn control(op: Op, pc: u64, a: u64, b: u64) -> (u64, Option<u64>) {
-    let next = pc.wrapping_add(op.len());
+    let next = pc.wrapping_add(op.size());
     let target = pc.wrapping_add(op.imm as i64 as u64);
     let taken = match op.kind {
         Kind::Jal => return (target, Some(next)),

@@ -95,7 +95,7 @@ impl Cpu<'_> {
                 pc = if $taken {
                     pc.wrapping_add(extend($op.imm))
                 } else {
-                    pc.wrapping_add($op.len())
+                    pc.wrapping_add($op.size())
                 };
                 continue;
             }};
@@ -179,13 +179,13 @@ impl Cpu<'_> {
                 Kind::Bltu => branch!(op, x!(op.rs1) < x!(op.rs2)),
                 Kind::Bgeu => branch!(op, x!(op.rs1) >= x!(op.rs2)),
                 Kind::Jal => {
-                    set!(op, pc.wrapping_add(op.len()));
+                    set!(op, pc.wrapping_add(op.size()));
                     pc = pc.wrapping_add(extend(op.imm));
                     continue;
                 }
                 Kind::Jalr => {
                     let target = x!(op.rs1).wrapping_add(extend(op.imm)) & !1;
-                    set!(op, pc.wrapping_add(op.len()));
+                    set!(op, pc.wrapping_add(op.size()));
                     pc = target;
                     continue;
                 }
@@ -248,7 +248,7 @@ impl Cpu<'_> {
                     return self.other::<WATCH>(op, code);
                 }
             }
-            pc = pc.wrapping_add(op.len());
+            pc = pc.wrapping_add(op.size());
         }
         self.hart.pc = pc;
         Ok(())
@@ -270,7 +270,7 @@ impl Cpu<'_> {
             Kind::Float => self.float(op.imm as u32)?,
             _ => self.plain(op),
         }
-        self.hart.pc = self.hart.pc.wrapping_add(op.len());
+        self.hart.pc = self.hart.pc.wrapping_add(op.size());
         Ok(())
     }
 
@@ -357,7 +357,7 @@ impl Cpu<'_> {
                 let address = self.hart.x[usize::from(op.rs1 & 31)].wrapping_add(extend(op.imm));
                 let raw = self.load_slow::<WATCH>(address, size)?;
                 self.hart.x[usize::from(op.rd & 63)] = integer::widen(raw, size, signed);
-                self.hart.pc = self.hart.pc.wrapping_add(op.len());
+                self.hart.pc = self.hart.pc.wrapping_add(op.size());
                 Ok(())
             }
             Kind::Sb | Kind::Sh | Kind::Sw | Kind::Sd => {
@@ -365,7 +365,7 @@ impl Cpu<'_> {
                 let address = self.hart.x[usize::from(op.rs1 & 31)].wrapping_add(extend(op.imm));
                 let value = self.hart.x[usize::from(op.rs2 & 31)];
                 self.store_slow::<WATCH>(address, size, value)?;
-                self.hart.pc = self.hart.pc.wrapping_add(op.len());
+                self.hart.pc = self.hart.pc.wrapping_add(op.size());
                 Ok(())
             }
             _ => self.other::<WATCH>(op, 0),

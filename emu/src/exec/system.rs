@@ -19,7 +19,7 @@ impl Cpu<'_> {
     pub fn system(&mut self, op: Op) -> Done {
         let word = op.imm as u32;
         let f = Fields(word);
-        let next = self.hart.pc.wrapping_add(op.len());
+        let next = self.hart.pc.wrapping_add(op.size());
         if f.funct3() != 0 {
             self.csr(word)?;
             self.hart.pc = next;

@@ -175,6 +175,8 @@ impl Csrs {
             0xc01 => time,
             0xb02 | 0xc02 => retired.wrapping_add(self.instret_offset),
             0xb03..=0xb1f | 0xc03..=0xc1f | 0x323..=0x33f => 0,
+            // The trigger module has no triggers.
+            0x7a0..=0x7a3 => 0,
             0x100 => self.full_status() & (status::SUPERVISOR | status::UXL | status::SD),
             0x104 => self.mie & self.mideleg,
             0x105 => self.stvec,
@@ -289,8 +291,9 @@ impl Csrs {
                 return Ok(Effect::Translation);
             }
             0xb00 => self.cycle_offset = value.wrapping_sub(retired),
-            0xb02 => self.instret_offset = value.wrapping_sub(retired),
-            0xb03..=0xb1f | 0x323..=0x33f => {}
+            // The write itself is not counted (section 3.1.10).
+            0xb02 => self.instret_offset = value.wrapping_sub(retired + 1),
+            0xb03..=0xb1f | 0x323..=0x33f | 0x7a0..=0x7a3 => {}
             _ => return Err(Absent),
         }
         Ok(Effect::None)

@@ -328,7 +328,7 @@ fn acquires(board: &Board, hart: &Hart, pc: u64) -> bool {
         if matches!(op.kind, OpKind::Jal | OpKind::Jalr) {
             return false;
         }
-        at = at.wrapping_add(op.len());
+        at = at.wrapping_add(op.size());
     }
     false
 }

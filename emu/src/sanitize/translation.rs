@@ -234,7 +234,7 @@ impl Board {
         } else {
             Kind::StaleTranslation
         };
-        let key = (change.place.pc, hart.id as u64 & 0);
+        let key = (change.place.pc, 0);
         if self.state.sanitizer.is_filed(kind, key) {
             return;
         }
