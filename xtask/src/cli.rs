@@ -60,7 +60,7 @@ pub enum Command {
     ///
     /// Ours, or anybody's for QEMU's `virt` board. The same seed gives the same run. Exits with 0,
     /// or with 1 if a sanitizer found something.
-    Emu(EmuArguments),
+    Emu(Box<EmuArguments>),
     /// Test somebody's xv6 kernel with our cowtest and usertests
     ///
     /// Boots the kernel with our disk image, runs every test and reports on each. Exits with 0 if

@@ -82,37 +82,24 @@ fn ended(stop: Stop) -> Ended {
     }
 }
 
-/// Types a line at the shell's first prompt and ends at the second.
+/// Types a line at the shell's first prompt and ends at the second. Findings do not end the run; they
+/// are printed after it.
 pub fn typed(machine: &mut Machine, line: &str, limit: u64, screen: &mut Screen) -> Ended {
-    let mut wait = |machine: &mut Machine, line: Option<&str>| loop {
+    let mut waited = prompt(machine, 0, limit, screen);
+    if waited == Waited::Prompt {
         let from = machine.console().len();
-        let waited = match line {
-            None => session::wait_prompt(machine, 0, limit, |machine| screen.show(machine)),
-            Some(line) => session::run_line(machine, line, limit, |machine| screen.show(machine)).1,
-        };
-        match waited {
-            Waited::Stopped(Stop::Reported) if machine.console().len() >= from => {
-                // Findings are printed at the end; the run goes on.
-                let from = if line.is_some() { from } else { 0 };
-                let waited = resume(machine, from, limit, screen);
-                return waited;
-            }
-            waited => return waited,
-        }
-    };
-    match wait(machine, None) {
-        Waited::Prompt => match wait(machine, Some(line)) {
-            Waited::Prompt => Ended::Code(0),
-            Waited::Limit => Ended::Limit,
-            Waited::Stopped(stop) => ended(stop),
-        },
+        machine.type_bytes(format!("{line}\n").as_bytes());
+        waited = prompt(machine, from, limit, screen);
+    }
+    match waited {
+        Waited::Prompt => Ended::Code(0),
         Waited::Limit => Ended::Limit,
         Waited::Stopped(stop) => ended(stop),
     }
 }
 
-/// Goes on waiting for a prompt past any number of findings.
-fn resume(machine: &mut Machine, from: usize, limit: u64, screen: &mut Screen) -> Waited {
+/// Waits for a prompt past any number of findings.
+fn prompt(machine: &mut Machine, from: usize, limit: u64, screen: &mut Screen) -> Waited {
     loop {
         match session::wait_prompt(machine, from, limit, |machine| screen.show(machine)) {
             Waited::Stopped(Stop::Reported) => {}
