@@ -68,6 +68,8 @@ pub enum Command {
     Grade(GradeArguments),
     /// Run random programs on a simulated machine that is out to break the memory system
     Oracle(OracleArguments),
+    /// Check every interleaving of the protocol of shared page tables, within bounds
+    Model(ModelArguments),
     /// Print which lines of the memory system and the file system their host tests run
     ///
     /// Exits with 1 if that is less than 95 % of the memory system's.
@@ -193,6 +195,16 @@ pub struct CheckArguments {
 #[command(disable_help_flag = true)]
 pub struct OracleArguments {
     /// `--steps N`, `--harts N`, `--mode eager|cow`, `--seed S`, `--threads N`
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub arguments: Vec<OsString>,
+}
+
+/// Arguments of `model`: the checker's, which answers `--help` too.
+#[derive(Args)]
+#[command(disable_help_flag = true)]
+pub struct ModelArguments {
+    /// `--processes N`, `--pages N`, `--evictions N`, `--format sv39|x86-64`, `--mistake NAME`,
+    /// `--explore`, `--threads N`
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     pub arguments: Vec<OsString>,
 }

@@ -76,7 +76,10 @@ fn dispatch(command: Command) -> Result<u8> {
         Command::Gdb(arguments) => gdb::run(&workspace, arguments),
         Command::Emu(arguments) => emulate::run(&workspace, &arguments),
         Command::Grade(arguments) => grade::run(&workspace, &arguments),
-        Command::Oracle(arguments) => oracle::run(&workspace, &arguments.arguments),
+        Command::Oracle(arguments) => {
+            oracle::run(&workspace, oracle::SIMULATOR, &arguments.arguments)
+        }
+        Command::Model(arguments) => oracle::run(&workspace, oracle::MODEL, &arguments.arguments),
         Command::Coverage => coverage::run(&workspace),
         Command::Mutants(arguments) => mutants::run(&workspace, &arguments),
         Command::Museum(arguments) => museum::run(&workspace, arguments.filter.as_deref()),

@@ -1,5 +1,5 @@
-//! `cargo xtask oracle`: random programs on the simulated machine of `sim`, compared with a model.
-//! Builds the simulator; the rest of the command line is the simulator's own.
+//! `cargo xtask oracle` and `cargo xtask model`: tools that are programs of their own. They are
+//! built here; the rest of the command line is theirs.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -13,21 +13,26 @@ use crate::guard::guarded;
 use crate::process::run_inherited;
 use crate::workspace::Workspace;
 
-/// Builds and runs it. Returns its exit code.
-pub fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<u8> {
-    let simulator = build(workspace)?;
-    let status = run_inherited(&mut guarded(Command::new(simulator).args(arguments)))?;
+/// The package of the simulated machine.
+pub const SIMULATOR: &str = "sim";
+/// The package of the protocol of shared page tables.
+pub const MODEL: &str = "model";
+
+/// Builds and runs the program of a package. Returns its exit code.
+pub fn run(workspace: &Workspace, package: &str, arguments: &[OsString]) -> Result<u8> {
+    let program = build(workspace, package)?;
+    let status = run_inherited(&mut guarded(Command::new(program).args(arguments)))?;
     Ok(u8::from(!status.success()))
 }
 
-/// Builds the simulator, optimised and with every assertion.
-pub fn build(workspace: &Workspace) -> Result<PathBuf> {
+/// Builds the program of a package, optimised and with every assertion.
+pub fn build(workspace: &Workspace, package: &str) -> Result<PathBuf> {
     let mut command = host_cargo(
         workspace,
-        &["build", "--profile", "oracle", "--package", "sim"],
+        &["build", "--profile", "oracle", "--package", package],
     );
     command.arg("--target-dir").arg(workspace.target());
-    build::build(command, "simulator")?
+    build::build(command, package)?
         .pop()
-        .context("cargo built no simulator")
+        .with_context(|| format!("cargo built no program of {package}"))
 }

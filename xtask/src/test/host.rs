@@ -34,6 +34,8 @@ const TESTED: [&[&str]; 2] = [
         "-p",
         "sim",
         "-p",
+        "model",
+        "-p",
         "fuzz",
         "-p",
         "xtask",

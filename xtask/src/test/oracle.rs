@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use super::Filter;
 use super::report::{Report, Verdict};
 use crate::museum::{self, Copy, Mistake};
-use crate::oracle::build;
+use crate::oracle::{SIMULATOR, build};
 use crate::process::{Finished, run_bounded};
 use crate::workspace::Workspace;
 
@@ -50,7 +50,7 @@ fn name_of(mistake: &Mistake) -> String {
 }
 
 fn simulate(workspace: &Workspace) -> Result<(Finished, Duration)> {
-    let simulator = build(workspace)?;
+    let simulator = build(workspace, SIMULATOR)?;
     let begin = Instant::now();
     let ran = run_bounded(Command::new(simulator).args(ARGUMENTS), LIMIT)
         .context("the simulator was built")?;

@@ -1,0 +1,180 @@
+//! Pushing the protection down, and making a table one's own.
+//!
+//! `Lock` → `Protect` each entry → `Summarize`; then, to walk a table that others have too, the
+//! link is opened; to own it, the table is copied: `Copy` each entry with a reference to what it
+//! refers to → `Unlock` → `Break` the link → `Flush` the whole space, because an upper entry
+//! changes → `Make` the link → `Drop` the old table.
+//!
+//! Under the lock of a shared table only that happens which is the same for all sharers. The
+//! references are added before the old table is dropped: a sharer that then finds itself alone
+//! also finds those references.
+
+use super::fault::FaultStep;
+use super::{Held, Whose};
+use crate::bounds::{Bounds, HARTS, Mistake, is_active};
+use crate::state::{Entry, Link, State};
+
+/// What the table is wanted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Goal {
+    /// To walk through it, together with all who share it.
+    Walk,
+    /// To change it.
+    Own,
+}
+
+/// The next step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum UnshareStep {
+    /// Take the lock of the table.
+    Lock,
+    /// Take the right to write from an entry.
+    Protect(u8),
+    /// Say that no entry is writable.
+    Summarize,
+    /// Open the link.
+    Open,
+    /// Copy an entry to the new table, with a reference.
+    Copy(u8, u8),
+    /// Release the lock.
+    Unlock(u8),
+    /// Take the old table out of the link.
+    Break(u8),
+    /// Have a hart forget the space: the new table, the old one.
+    Flush(u8, u8, u8),
+    /// Put the new table into the link: the new one, the old one.
+    Make(u8, u8),
+    /// Drop the reference to the old table, of which others were seen to have one.
+    Drop(u8),
+    /// By mistake: add the references that the copied entries lack.
+    AddReferences,
+}
+
+impl UnshareStep {
+    pub(super) fn held(self) -> [Held; 2] {
+        match self {
+            Self::Copy(new, _) | Self::Unlock(new) | Self::Break(new) => {
+                [Held::Table(new), Held::Nothing]
+            }
+            Self::Flush(_, new, old) | Self::Make(new, old) => [Held::Table(new), Held::Table(old)],
+            Self::Drop(old) => [Held::Table(old), Held::Nothing],
+            _ => [Held::Nothing; 2],
+        }
+    }
+}
+
+impl State {
+    pub(super) fn advance_unshare(
+        &mut self,
+        bounds: &Bounds,
+        process: usize,
+        page: u8,
+        goal: Goal,
+        step: UnshareStep,
+    ) -> Option<FaultStep> {
+        let whose = Whose::Process(process as u8);
+        let last = bounds.pages as u8 - 1;
+        let next = match step {
+            UnshareStep::Lock => {
+                let table = self.table_of(process);
+                self.lock_table(table, whose)?;
+                if self.tables[table].protected {
+                    self.after_protection(goal)
+                } else {
+                    UnshareStep::Protect(0)
+                }
+            }
+            UnshareStep::Protect(index) => {
+                let table = self.table_of(process);
+                let entry = &mut self.tables[table].entries[usize::from(index)];
+                let forgotten = bounds.makes(Mistake::ProtectionStopsShort) && index == last;
+                if let Entry::Page { writable, .. } = entry
+                    && !forgotten
+                {
+                    *writable = false;
+                }
+                if index < last {
+                    UnshareStep::Protect(index + 1)
+                } else {
+                    UnshareStep::Summarize
+                }
+            }
+            UnshareStep::Summarize => {
+                let table = self.table_of(process);
+                self.tables[table].protected = true;
+                self.after_protection(goal)
+            }
+            UnshareStep::Open => {
+                let table = self.table_of(process);
+                self.tables[table].locked = None;
+                self.processes[process].link = Link::Open(table as u8);
+                return Some(FaultStep::Look);
+            }
+            UnshareStep::Copy(new, index) => {
+                let table = self.table_of(process);
+                let entry = self.tables[table].entries[usize::from(index)];
+                self.tables[usize::from(new)].entries[usize::from(index)] = entry;
+                if !bounds.makes(Mistake::DropsBeforeReferences) {
+                    self.add_referent(entry);
+                }
+                if index < last {
+                    UnshareStep::Copy(new, index + 1)
+                } else {
+                    self.tables[usize::from(new)].protected = true;
+                    UnshareStep::Unlock(new)
+                }
+            }
+            UnshareStep::Unlock(new) => {
+                let table = self.table_of(process);
+                self.tables[table].locked = None;
+                UnshareStep::Break(new)
+            }
+            UnshareStep::Break(new) => {
+                if self.processes[process].walked {
+                    return None;
+                }
+                let old = self.table_of(process) as u8;
+                self.processes[process].link = Link::Empty;
+                UnshareStep::Flush(0, new, old)
+            }
+            UnshareStep::Flush(hart, new, old) => {
+                let number = usize::from(hart);
+                if is_active(process, number) && bounds.makes(Mistake::FencesOnePage) {
+                    self.fence_page(number, process, usize::from(page));
+                } else if is_active(process, number) {
+                    self.fence_space(number, process);
+                }
+                match number + 1 {
+                    HARTS => UnshareStep::Make(new, old),
+                    next => UnshareStep::Flush(next as u8, new, old),
+                }
+            }
+            UnshareStep::Make(new, old) => {
+                self.processes[process].link = Link::Open(new);
+                UnshareStep::Drop(old)
+            }
+            UnshareStep::Drop(old) => {
+                self.drop_sharer(bounds, old, true);
+                if !bounds.makes(Mistake::DropsBeforeReferences) {
+                    return Some(FaultStep::Look);
+                }
+                UnshareStep::AddReferences
+            }
+            UnshareStep::AddReferences => {
+                for entry in self.tables[self.table_of(process)].entries {
+                    self.add_referent(entry);
+                }
+                return Some(FaultStep::Look);
+            }
+        };
+        Some(FaultStep::Unshare(goal, next))
+    }
+
+    /// What follows once the table is protected.
+    fn after_protection(&mut self, goal: Goal) -> UnshareStep {
+        match goal {
+            Goal::Walk => UnshareStep::Open,
+            Goal::Own => UnshareStep::Copy(self.take_table(), 0),
+        }
+    }
+}
