@@ -11,7 +11,7 @@
 
 use abi::PAGE_SIZE;
 use sync::LeafLock;
-use sync::atomic::Ordering;
+use sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::addr::{FrameNo, PhysAddr};
 use crate::commit::{Claim, NoMemory};
@@ -36,13 +36,24 @@ struct Class {
 /// The classes of all sizes.
 pub(crate) struct Heap {
     classes: [LeafLock<Class>; CLASSES],
+    /// Nothing above a page is to be had any more.
+    booted: AtomicBool,
+    /// How often it was asked for all the same.
+    large_refused: AtomicU64,
 }
 
 impl Heap {
     pub(crate) fn new() -> Self {
         Self {
             classes: core::array::from_fn(|_| LeafLock::new(Class { partial: NONE })),
+            booted: AtomicBool::new(false),
+            large_refused: AtomicU64::new(0),
         }
+    }
+
+    /// Returns how often an object above a page was asked for after the boot.
+    pub(crate) fn large_refused(&self) -> u64 {
+        self.large_refused.load(Ordering::Relaxed)
     }
 }
 
@@ -59,7 +70,7 @@ fn frames_of(size: usize) -> u64 {
 impl<M: Machine> Memory<M> {
     /// Returns uninitialised memory for a kernel object. A request of up to a page succeeds as long
     /// as there is memory at all. A larger one needs frames side by side, which only memory that
-    /// was never used has, early in the boot.
+    /// was never used has: it is refused once the boot is over.
     ///
     /// Alignments above [`PAGE_SIZE`] are refused.
     pub fn allocate_object(&self, size: usize, align: usize) -> Result<PhysAddr, NoMemory> {
@@ -76,8 +87,19 @@ impl<M: Machine> Memory<M> {
                     .into_reference()
                     .address())
             }
+            None if self.heap.booted.load(Ordering::Relaxed) => {
+                self.heap.large_refused.fetch_add(1, Ordering::Relaxed);
+                Err(NoMemory::Places)
+            }
             None => Ok(self.allocate_neighbours(frames_of(size))?.start.address()),
         }
+    }
+
+    /// Says that the boot is over: objects above a page are refused from here on. They need frames
+    /// side by side, which are gone once memory was used, so whatever asks for one later fails for
+    /// no reason that a program could see (R11). The audit tells of it.
+    pub fn end_boot(&self) {
+        self.heap.booted.store(true, Ordering::Relaxed);
     }
 
     /// Frees what [`Memory::allocate_object`] returned for this size and alignment.
@@ -293,6 +315,21 @@ mod tests {
         }
         assert!(memory.allocate_object(8, 2 * PAGE_SIZE).is_err());
         assert!(memory.allocate_object(300 * PAGE_SIZE, 8).is_err());
+    }
+
+    #[test]
+    fn after_the_boot_no_object_is_above_a_page_and_the_audit_tells_who_asks() {
+        let memory = memory(200);
+        let early = memory.allocate_object(3 * PAGE_SIZE, 8).unwrap();
+        memory.end_boot();
+        let page = memory.allocate_object(PAGE_SIZE, 8).unwrap();
+        memory.free_object(early, 3 * PAGE_SIZE, 8);
+        memory.free_object(page, PAGE_SIZE, 8);
+        crate::testing::audit(memory, []);
+        let late = memory.allocate_object(PAGE_SIZE + 1, 8);
+        assert_eq!(late, Err(NoMemory::Places));
+        let finding = memory.audit([]).unwrap_err().to_string();
+        assert!(finding.contains("after the boot"), "{finding}");
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! feeds these parts with bytes from the device tree and the serial line and acts on their answers.
 
 #![cfg_attr(not(test), no_std)]
+// Tests may grow as they like.
+#![cfg_attr(test, allow(clippy::disallowed_types, clippy::disallowed_methods))]
 #![forbid(unsafe_code)]
 
 // Here and not in the binary, whose many other errors on a host would hide it.

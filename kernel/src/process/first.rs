@@ -11,6 +11,7 @@ use crate::arch::{self, FloatState, UserRegisters};
 use crate::boot::{self, refuse};
 use crate::device::block;
 use crate::file::{Directory, Files, system};
+use crate::memory::memory;
 
 /// What is run first.
 const INIT_PATH: &str = "/init";
@@ -66,6 +67,8 @@ fn become_init(caller: &mut Caller, registers: &mut UserRegisters) {
     if let Err(error) = system::mount(block::disk(), &mut caller.held) {
         refuse(format_args!("{error}"));
     }
+    // The file system's cache was the last large object.
+    memory().end_boot();
     let root = system::with(&mut caller.held, |fs| fs.lookup(InodeNo::ROOT, b"/"))
         .map_err(|_| ())
         .and_then(|inode| Directory::try_new(inode, &mut caller.held).map_err(|_| ()));

@@ -65,6 +65,8 @@ impl<M: Machine> Memory<M> {
         self.for_each_cached_page(|frame| {
             audit.note(frame);
         });
+        let large = "objects above a page that were asked for after the boot";
+        total(large, 0, self.heap.large_refused())?;
         let used = audit.frames()?;
         let free = self.frames_managed() - used.all;
         total("frames on the free lists", free, audit.free_lists()?)?;

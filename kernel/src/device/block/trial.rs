@@ -7,11 +7,11 @@
 //! written and read two transfers at a time, which is the most that it can do, and read one
 //! transfer at a time, as `dd` does with some block size.
 
-use alloc::vec::Vec;
 use core::array;
 use core::ops::RangeInclusive;
 
 use abi::PAGE_SIZE;
+use arrayvec::ArrayVec;
 use mm::addr::FrameNo;
 use mm::{Need, NoMemory};
 use sync::{Held, Level};
@@ -179,15 +179,12 @@ fn measure<L: Level>(
 
 /// Frames for a transfer.
 struct Batch {
-    frames: Vec<Frame>,
+    frames: ArrayVec<Frame, TRANSFER_PAGES>,
 }
 
 impl Batch {
     fn try_new() -> Result<Self, NoMemory> {
-        let mut frames = Vec::new();
-        frames
-            .try_reserve_exact(TRANSFER_PAGES)
-            .map_err(|_| NoMemory::Frames)?;
+        let mut frames = ArrayVec::new();
         for _ in 0..TRANSFER_PAGES {
             frames.push(memory().frame_for_kernel(Need::Lasting)?);
         }
