@@ -64,7 +64,8 @@ impl From<MapError> for ExecError {
     fn from(error: MapError) -> Self {
         match error {
             MapError::NoMemory(_) => Self::NoMemory,
-            MapError::BadRange => Self::Image,
+            // Nothing is mapped yet that could end.
+            MapError::BadRange | MapError::Unwritten(_) => Self::Image,
         }
     }
 }
@@ -100,8 +101,7 @@ pub fn exec(
     let image = load(inode, arguments, held);
     system::release(inode, held);
     let count = image.map(|image| {
-        // What cannot be written stays in the cache, and has been told to people.
-        let _ = mapped::write_back(&thread.process, mapped::everywhere(), held);
+        mapped::end_all(&thread.process, held);
         thread.process.name.set(path);
         install(&thread, registers, image, held)
     });
@@ -212,7 +212,7 @@ fn map_program(
         program: true,
     };
     system::retain(inode, held);
-    let result = pager::retry(held, |_| space.map_file(pages, permissions, map, false));
+    let result = pager::retry(held, |_| space.map_file(pages, permissions, map, None));
     if result.is_err() {
         system::release(inode, held);
     }

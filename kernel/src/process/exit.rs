@@ -28,8 +28,7 @@ pub fn exit(caller: &mut Caller, status: i32) -> ! {
     let orphans = {
         let mut passage = standstill::pass(held);
         let held = passage.held();
-        // What cannot be written stays in the cache, and has been told to people.
-        let _ = mapped::write_back(process, mapped::everywhere(), held);
+        mapped::end_all(process, held);
         scheduler::leave_space(thread, held);
         let space = process.space.lock(held).take();
         drop(space);

@@ -5,7 +5,7 @@ use fs::{FsError, InodeNo};
 use mm::addr::{PageRange, VirtAddr};
 use mm::file::{FileMap, FilePage};
 use mm::pt::Permissions;
-use mm::space::{MapError, Promise};
+use mm::space::{Ending, MapError, Promise};
 
 use super::{Answer, Call, Failed};
 use crate::boot::options;
@@ -20,9 +20,9 @@ pub fn sbrk(call: &mut Call, increment: i32, mode: u64) -> Answer {
         Promise::Charged
     };
     let distance = u64::from(increment.unsigned_abs());
-    in_space(call, |space| {
+    in_space(call, |space, ending| {
         let old = if increment < 0 {
-            space.shrink(distance)?
+            space.shrink(distance, ending)?
         } else {
             space.grow(distance, promise)?
         };
@@ -63,11 +63,7 @@ pub fn mmap(
         flags if flags == MapFlags::SHARED => file_source(call, fd, offset, true)?,
         _ => return Err(Failed),
     };
-    if fixed && let Ok(pages) = page_range(address, length) {
-        // What is about to be unmapped. What cannot be written stays in the cache, and has been told to people.
-        let _ = write_back(call, pages);
-    }
-    let mapped = in_space(call, |space| {
+    let mapped = in_space(call, |space, ending| {
         let pages = if fixed {
             page_range(address, length)?
         } else {
@@ -75,11 +71,15 @@ pub fn mmap(
         };
         match &source {
             Source::Private if fixed => {
-                space.map_over(pages, permissions, Promise::Charged)?;
+                space.map_over(pages, permissions, Promise::Charged, ending)?;
             }
             Source::Private => space.map(pages, permissions, Promise::Charged)?,
-            Source::Shared => space.map_shared(pages, permissions, fixed)?,
-            Source::File(_, map) => space.map_file(pages, permissions, *map, fixed)?,
+            Source::Shared => {
+                space.map_shared(pages, permissions, fixed.then_some(ending))?;
+            }
+            Source::File(_, map) => {
+                space.map_file(pages, permissions, *map, fixed.then_some(ending))?;
+            }
         }
         Ok(pages.start.address().0)
     });
@@ -111,10 +111,8 @@ fn file_source(call: &mut Call, fd: i32, offset: u64, shared: bool) -> Result<So
 /// Unmaps pages; that nothing is mapped at some of them is no error.
 pub fn munmap(call: &mut Call, address: u64, length: u64) -> Answer {
     let pages = page_range(address, length)?;
-    // What cannot be written stays in the cache, and has been told to people.
-    let _ = write_back(call, pages);
-    in_space(call, |space| {
-        space.unmap(pages)?;
+    in_space(call, |space, ending| {
+        space.unmap(pages, ending)?;
         Ok(0)
     })
 }
@@ -123,7 +121,7 @@ pub fn munmap(call: &mut Call, address: u64, length: u64) -> Answer {
 pub fn mprotect(call: &mut Call, address: u64, length: u64, protection: i32) -> Answer {
     let permissions = permissions(protection)?;
     let pages = page_range(address, length)?;
-    in_space(call, |space| {
+    in_space(call, |space, _| {
         space.protect(pages, permissions)?;
         Ok(0)
     })
@@ -132,7 +130,7 @@ pub fn mprotect(call: &mut Call, address: u64, length: u64, protection: i32) -> 
 /// Writes back what was stored in shared pages of files; all of the range must be mapped.
 pub fn msync(call: &mut Call, address: u64, length: u64) -> Answer {
     let pages = page_range(address, length)?;
-    in_space(call, |space| {
+    in_space(call, |space, _| {
         let mapped = space.is_mapped(pages);
         mapped.then_some(0).ok_or(MapError::BadRange)
     })?;
@@ -140,21 +138,37 @@ pub fn msync(call: &mut Call, address: u64, length: u64) -> Answer {
     Ok(0)
 }
 
-fn write_back(call: &mut Call, pages: PageRange) -> Result<(), FsError> {
-    let thread = call.caller.thread;
+/// Writes back what was stored in the pages of the range that are mapped shared.
+fn write_back(call: &mut Call, mut pages: PageRange) -> Result<(), FsError> {
+    let process = &call.caller.thread.process;
     let mut passage = standstill::pass(&mut call.caller.held);
-    mapped::write_back(&thread.process, pages, passage.held())
+    let held = passage.held();
+    let mut result = Ok(());
+    while let Some(next) = {
+        let space = process.space.lock(held);
+        let space = space.as_ref();
+        space.and_then(|space| space.shared_file_pages(pages))
+    } {
+        result = result.and(mapped::write_back(next, held));
+        pages.start = next.next;
+    }
+    result
 }
 
-/// Does something to the caller's address space, again if it needs a frame that can be made free, and lets go of the files that are not mapped
-/// any more.
-fn in_space(call: &mut Call, mut body: impl FnMut(&mut Space) -> Result<u64, MapError>) -> Answer {
+/// Does something to the caller's address space, again if it needs a frame that can be made free or ends mappings that are
+/// to be written back, and lets go of the files that are not mapped any more.
+fn in_space(
+    call: &mut Call,
+    mut body: impl FnMut(&mut Space, &mut Ending) -> Result<u64, MapError>,
+) -> Answer {
     let thread = call.caller.thread;
     let mut passage = standstill::pass(&mut call.caller.held);
     let held = passage.held();
-    let answer = pager::retry(held, |held| {
-        let mut space = thread.process.space.lock(held);
-        body(space.as_mut().ok_or(MapError::BadRange)?)
+    let answer = mapped::ending(held, |ending, held| {
+        pager::retry(held, |held| {
+            let mut space = thread.process.space.lock(held);
+            body(space.as_mut().ok_or(MapError::BadRange)?, ending)
+        })
     });
     cached::release_departed(held);
     Ok(answer?)

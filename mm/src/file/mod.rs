@@ -68,12 +68,19 @@ pub struct FileMap {
 }
 
 /// Pages of one file that are mapped shared: what `msync` writes back.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SharedPages {
-    /// The file.
-    pub file: FileNo,
-    /// Its pages.
-    pub indices: Range<u32>,
+    /// The first of them.
+    pub first: FilePage,
+    /// How many there are.
+    pub count: u32,
     /// The page of the address space to look on from.
     pub next: PageNo,
+}
+
+impl SharedPages {
+    /// Their indices in the file.
+    pub fn indices(self) -> Range<u32> {
+        self.first.index..self.first.index + self.count
+    }
 }

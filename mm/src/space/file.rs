@@ -15,10 +15,10 @@ use sync::Counted;
 use super::area::{Area, Backing};
 use super::fault::{Attempt, Leaf};
 use super::stretch::most_tables;
-use super::{Access, AddressSpace, MapError, Promise, Wait};
+use super::{Access, AddressSpace, Ending, MapError, Promise, Wait};
 use crate::addr::{FrameNo, PageRange};
 use crate::commit::{Claim, NoMemory};
-use crate::file::{Dirtied, FileMap, FileRead, Lookup, Mapped, SharedPages};
+use crate::file::{Dirtied, FileMap, FileRead, Lookup, Mapped};
 use crate::frame::{Cached, Kind};
 use crate::machine::Machine;
 use crate::pt::{Entry, Format, Permissions, UserPage, UserRange, Walk};
@@ -26,7 +26,7 @@ use crate::swap::PageWait;
 use crate::tlb::{Batch, Broken, Referent, Scope};
 
 impl<'m, M: Machine> AddressSpace<'m, M> {
-    /// Maps pages of a file; with `over` in place of whatever is there. If it fails, that stays. From here on, and until
+    /// Maps pages of a file; with `over` in place of whatever is there, which ends by it. If it fails, that stays. From here on, and until
     /// [`Memory::take_departed`](crate::Memory::take_departed) has named the file, the kernel keeps it.
     ///
     /// Pages behind the end of the file can be mapped, not touched.
@@ -35,13 +35,16 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         pages: PageRange,
         permissions: Permissions,
         map: FileMap,
-        over: bool,
+        over: Option<&mut Ending>,
     ) -> Result<(), MapError> {
         let forbidden = map.shared && !map.writable && permissions.contains(Permissions::WRITE);
-        let pages = self.mappable(pages, over)?;
+        let pages = self.mappable(pages, over.is_some())?;
         let last = u64::from(map.first.index) + pages.len();
         if pages.is_empty() || last > u32::MAX.into() || forbidden {
             return Err(MapError::BadRange);
+        }
+        if let Some(ending) = over {
+            self.part(pages, ending)?;
         }
         self.areas.reserve(self.memory)?;
         let memory = self.memory;
@@ -70,20 +73,6 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             ..Area::private(pages, permissions, promise)
         });
         Ok(())
-    }
-
-    /// The first pages in the range that are mapped shared from a file; none if there is no further.
-    pub fn shared_file_pages(&self, pages: PageRange) -> Option<SharedPages> {
-        self.areas.within(pages).find_map(|area| {
-            let cut = area.pages.intersect(pages);
-            let mapped = area.file().filter(|mapped| mapped.map().shared)?;
-            let first = mapped.file_page(cut.start);
-            Some(SharedPages {
-                file: first.file,
-                indices: first.index..first.index + cut.len() as u32,
-                next: cut.end,
-            })
-        })
     }
 
     /// Whether every page of the range is mapped.

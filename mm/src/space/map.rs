@@ -2,9 +2,10 @@
 
 use super::area::Area;
 use super::stretch::{leaf_tables, most_tables};
-use super::{AddressSpace, Promise};
+use super::{AddressSpace, Ending, Promise};
 use crate::addr::{PageRange, VirtAddr};
 use crate::commit::{Claim, NoMemory, Shortage, Tickets};
+use crate::file::SharedPages;
 use crate::machine::Machine;
 use crate::phys;
 use crate::pt::{Format, Permissions, UserPage, UserRange, Walk};
@@ -16,6 +17,9 @@ pub enum MapError {
     NoMemory(NoMemory),
     /// The pages lie outside the user's addresses, or something is mapped there already.
     BadRange,
+    /// Before the mappings end, these pages are to be written back if they are dirty. Then, or if they cannot be, the call goes on
+    /// with the same [`Ending`].
+    Unwritten(SharedPages),
 }
 
 impl From<NoMemory> for MapError {
@@ -50,17 +54,19 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         Ok(())
     }
 
-    /// The same in place of whatever is there. If it fails, that stays.
+    /// The same in place of whatever is there, which ends by it. If it fails, that stays.
     pub fn map_over(
         &mut self,
         pages: PageRange,
         permissions: Permissions,
         promise: Promise,
+        ending: &mut Ending,
     ) -> Result<(), MapError> {
         let pages = self.mappable(pages, true)?;
         if pages.is_empty() {
             return Ok(());
         }
+        self.part(pages, ending)?;
         self.areas.reserve(self.memory)?;
         let tickets = match promise {
             Promise::Charged => Some(self.take_promise(pages, |_| most_tables::<M>(pages))?),

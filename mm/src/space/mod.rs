@@ -10,13 +10,14 @@
 //! - in an area whose promise is [`Promise::Charged`] every table exists or is lent ([`idle`]), and for every page without a frame
 //!   the area keeps a place ([`crate::commit`]).
 //!
-//! One operation per file: `area` keeps the areas, `map` adds and grows, `unmap` removes, `protect` changes rights, `shared` maps what the
+//! One operation per file: `area` keeps the areas, `map` adds and grows, `unmap` removes, `ending` has written back first what goes to files, `protect` changes rights, `shared` maps what the
 //! family has in common, `file` what files have, `fault` resolves (`resolution` is the answer, `spurious` what it cannot explain), `idle` lends tables,
 //! `fork` forks, `usage` looks, `stretch` goes through pages and passes holes, [`copy`] is how the kernel reads and writes a program's memory.
 
 mod area;
 mod context;
 pub mod copy;
+mod ending;
 mod fault;
 mod file;
 mod fork;
@@ -37,6 +38,7 @@ use sync::Counted;
 
 pub(crate) use context::Asids;
 pub use context::Context;
+pub use ending::Ending;
 pub(crate) use handshake::{Stale, Users};
 pub use map::MapError;
 pub use resolution::{Access, Resolution, Wait};

@@ -20,7 +20,7 @@ use sync::atomic::{AtomicU64, Ordering};
 use super::area::{Area, Backing};
 use super::fault::{Attempt, Leaf};
 use super::stretch::{leaf_tables, most_tables};
-use super::{Access, AddressSpace, Asids, Wait};
+use super::{Access, AddressSpace, Asids, Ending, Wait};
 use crate::addr::{FrameNo, PageRange, SlotNo};
 use crate::commit::{Claim, NoMemory};
 use crate::frame::Kind;
@@ -198,16 +198,19 @@ impl<M: Machine> Memory<M> {
 
 impl<'m, M: Machine> AddressSpace<'m, M> {
     /// Maps memory that this process and the children it will have share, zeros at first; with `over` in place of whatever is
-    /// there.
+    /// there, which ends by it.
     pub fn map_shared(
         &mut self,
         pages: PageRange,
         permissions: Permissions,
-        over: bool,
+        over: Option<&mut Ending>,
     ) -> Result<(), super::MapError> {
-        let pages = self.mappable(pages, over)?;
+        let pages = self.mappable(pages, over.is_some())?;
         if pages.is_empty() {
             return Err(super::MapError::BadRange);
+        }
+        if let Some(ending) = over {
+            self.part(pages, ending)?;
         }
         self.areas.reserve(self.memory)?;
         let memory = self.memory;

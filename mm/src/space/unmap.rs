@@ -1,12 +1,12 @@
 //! Removing from an address space: part of it, the top of the heap, or everything.
 //!
-//! Invariants: needs no memory but for splitting an area, which is asked for first (R5). Leaf entries are broken, flushed
+//! Invariants: nothing is removed before [`AddressSpace::part`] has allowed it. Removing needs no memory but for splitting an area, which is asked for first (R5). Leaf entries are broken, flushed
 //! and freed in batches; tables only when no area is left in what they span, after a fence of the whole
 //! identifier, because upper-level entries changed (R3).
 
 use super::area::Area;
 use super::usage::is_own;
-use super::{AddressSpace, MapError, Promise};
+use super::{AddressSpace, Ending, MapError, Promise};
 use crate::addr::{PageNo, PageRange, VirtAddr};
 use crate::commit::NoMemory;
 use crate::frame::Kind;
@@ -17,9 +17,10 @@ use crate::tlb::{Batch, Referent, Scope};
 
 impl<'m, M: Machine> AddressSpace<'m, M> {
     /// Removes the pages from the space, whatever is there.
-    pub fn unmap(&mut self, pages: PageRange) -> Result<(), MapError> {
+    pub fn unmap(&mut self, pages: PageRange, ending: &mut Ending) -> Result<(), MapError> {
         let pages = self.mappable(pages, true)?;
         if !pages.is_empty() {
+            self.part(pages, ending)?;
             self.make_room_to_remove(pages)?;
             self.unmap_with_room(pages);
         }
@@ -38,11 +39,12 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     ///
     /// What is cut off is the top of the heap, so it is a hole only if something has been mapped right above it and has become
     /// one area with it.
-    pub fn shrink(&mut self, bytes: u64) -> Result<VirtAddr, NoMemory> {
+    pub fn shrink(&mut self, bytes: u64, ending: &mut Ending) -> Result<VirtAddr, MapError> {
         let old = self.heap_break;
         if let Some(new) = old.0.checked_sub(bytes).map(VirtAddr) {
             let cut = PageRange::new(new.page_up(), old.page_up());
             let cut = UserRange::all::<M::Format>().intersect(cut);
+            self.part(cut, ending)?;
             self.make_room_to_remove(cut)?;
             self.unmap_with_room(cut);
             self.heap_break = new;

@@ -68,7 +68,7 @@ mod tests {
         let pages = |start, end| PageRange::new(PageNo(start), PageNo(end));
         let mut parent = AddressSpace::new(memory).unwrap();
         parent.map(pages(0, 2), data, Promise::Lazy).unwrap();
-        parent.map_shared(pages(2, 4), data, false).unwrap();
+        parent.map_shared(pages(2, 4), data, None).unwrap();
         parent.publish();
         write(&mut parent, 0, &[1; 4 * PAGE_SIZE]).unwrap();
         let mut child = parent.fork(ForkMode::CopyOnWrite).unwrap();

@@ -19,12 +19,23 @@ use crate::memory::{Layout, Memory};
 use crate::pt::{Format, Sv39, Table, UserPage, UserRange};
 use crate::reclaim::{NoFrame, Reclaimed, Retry, Round};
 use crate::space::copy::{self, CopyError, CopyFailure};
-use crate::space::{Access, AddressSpace, Resolution, Wait};
+use crate::space::{Access, AddressSpace, Ending, MapError, Resolution, Wait};
 use crate::swap::{SwapOut, words_for};
 
 /// A memory of so many frames. Leaked: tests are short.
 pub fn memory(frames: u64) -> &'static Memory<FakeMachine> {
     memory_with_swap(frames, 0)
+}
+
+/// Does what ends mappings, as if nothing that is named before could be written back.
+pub fn ended<R>(mut body: impl FnMut(&mut Ending) -> Result<R, MapError>) -> Result<R, MapError> {
+    let mut ending = Ending::new();
+    loop {
+        match body(&mut ending) {
+            Err(MapError::Unwritten(_)) => {}
+            result => return result,
+        }
+    }
 }
 
 /// The page, which is of the user half.

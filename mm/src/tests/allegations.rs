@@ -4,6 +4,7 @@ use super::*;
 use crate::addr::VirtAddr;
 use crate::file::{FileMap, FileNo, FilePage};
 use crate::pt::{Format, Sv39};
+use crate::space::Ending;
 use crate::space::{Access, MapError, Resolution};
 use crate::testing::{audit, looks, memory, write};
 
@@ -103,15 +104,23 @@ fn a_range_with_a_foreign_page_is_refused_as_a_whole() {
             let (before, free) = (looks(), memory.stats());
             let promise = Promise::Charged;
             assert_eq!(space.map(foreign, data(), promise), bad, "{foreign:?}");
-            assert_eq!(space.map_over(foreign, data(), promise), bad, "{foreign:?}");
-            assert_eq!(space.map_shared(foreign, data(), true), bad, "{foreign:?}");
             assert_eq!(
-                space.map_file(foreign, data(), file, true),
+                space.map_over(foreign, data(), promise, &mut Ending::new()),
+                bad,
+                "{foreign:?}"
+            );
+            assert_eq!(
+                space.map_shared(foreign, data(), Some(&mut Ending::new())),
+                bad,
+                "{foreign:?}"
+            );
+            assert_eq!(
+                space.map_file(foreign, data(), file, Some(&mut Ending::new())),
                 bad,
                 "{foreign:?}"
             );
             assert_eq!(space.protect(foreign, data()), bad, "{foreign:?}");
-            assert_eq!(space.unmap(foreign), bad, "{foreign:?}");
+            assert_eq!(space.unmap(foreign, &mut Ending::new()), bad, "{foreign:?}");
             assert!(!space.is_free(foreign) && !space.is_mapped(foreign));
             assert_eq!(looks(), before, "{foreign:?} was walked to");
             assert_eq!(memory.stats(), free);
@@ -128,5 +137,5 @@ fn the_break_ends_where_the_user_half_does() {
     }
     assert_eq!(space.grow(TOP, Promise::Lazy), Ok(VirtAddr(0)));
     assert_eq!(space.grow(1, Promise::Lazy), Err(MapError::BadRange));
-    assert_eq!(space.shrink(TOP), Ok(VirtAddr(TOP)));
+    assert_eq!(space.shrink(TOP, &mut Ending::new()), Ok(VirtAddr(TOP)));
 }

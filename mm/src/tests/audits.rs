@@ -5,6 +5,7 @@ use crate::addr::{FrameNo, VirtAddr};
 use crate::audit::Finding;
 use crate::commit::Claim;
 use crate::pt::{Format, Sv39, Table, Walk};
+use crate::space::Ending;
 use crate::testing::{let_write, memory, user_page, write};
 
 /// A parent and a child that share a page; what the audit says after `damage`.
@@ -107,7 +108,7 @@ fn who_refers_to_a_frame_can_be_told() {
     write(&mut space, 2 * PAGE, b"x").unwrap();
     let frame = FrameNo(space.page_info(PageNo(2)).frame());
     assert_eq!(space.page_of(frame), Some(PageNo(2)));
-    space.unmap(pages(2, 3)).unwrap();
+    space.unmap(pages(2, 3), &mut Ending::new()).unwrap();
     assert_eq!(space.page_of(frame), None);
 }
 

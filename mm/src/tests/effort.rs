@@ -1,5 +1,6 @@
 //! What is not done in vain: tables and entries that say nothing are not looked at, and one walk serves neighbours.
 
+use crate::space::Ending;
 use abi::{PageInfo, ProcCounter, USER_TOP};
 
 use super::*;
@@ -100,19 +101,23 @@ fn what_is_reserved_costs_nothing_until_it_is_used() {
             space.protect(rest, Permissions::READ).unwrap();
             space.protect(rest, data()).unwrap();
         }),
-        ("munmap", &|space| space.unmap(rest).unwrap()),
+        ("munmap", &|space| {
+            space.unmap(rest, &mut Ending::new()).unwrap()
+        }),
         ("mmap over it", &|space| {
-            space.map_over(rest, data(), Promise::Lazy).unwrap();
+            space
+                .map_over(rest, data(), Promise::Lazy, &mut Ending::new())
+                .unwrap();
         }),
         ("a shrinking break", &|space| {
-            space.shrink(USER_TOP - PAGE).unwrap();
+            space.shrink(USER_TOP - PAGE, &mut Ending::new()).unwrap();
         }),
         ("a fork", &|space| drop(space.fork(COW).unwrap())),
         ("an eager fork", &|space| {
             drop(space.fork(ForkMode::Eager).unwrap());
         }),
         ("a promise that cannot be kept", &|space| {
-            space.unmap(rest).unwrap();
+            space.unmap(rest, &mut Ending::new()).unwrap();
             assert!(space.map(rest, data(), Promise::Charged).is_err());
         }),
     ];
@@ -163,12 +168,16 @@ fn what_tables_are_lent_is_counted_without_looking_at_each() {
     // Lent tables make every change of the areas count what is missing.
     let memory = memory_with_swap(2000, 2000);
     let mut space = sparse(memory);
-    space.unmap(pages(1 << 20, (1 << 20) + 2048)).unwrap();
+    space
+        .unmap(pages(1 << 20, (1 << 20) + 2048), &mut Ending::new())
+        .unwrap();
     let promised = pages(1 << 20, (1 << 20) + 2048);
     space.map(promised, data(), Promise::Charged).unwrap();
     assert_eq!(space.lend_idle_tables(), 4);
     let before = looks();
-    space.unmap(pages(1 << 24, (1 << 24) + 1)).unwrap();
+    space
+        .unmap(pages(1 << 24, (1 << 24) + 1), &mut Ending::new())
+        .unwrap();
     drop(space.fork(COW).unwrap());
     let looks = looks() - before;
     assert!(looks < 100, "{looks}");

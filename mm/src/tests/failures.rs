@@ -4,6 +4,7 @@
 //! The numbers are what the operations promise: an allocation that [`crate::Machine`] is not asked about is missing in
 //! them, and so is one that came in without need.
 
+use crate::space::Ending;
 use abi::MemCounter;
 
 use super::*;
@@ -161,6 +162,7 @@ fn mapped<T>(result: Result<T, MapError>) -> Result<(), NoMemory> {
     result.map(|_| ()).map_err(|error| match error {
         MapError::NoMemory(error) => error,
         MapError::BadRange => panic!("the range is good"),
+        MapError::Unwritten(_) => panic!("no file is mapped shared"),
     })
 }
 
@@ -214,7 +216,7 @@ fn unmapping_what_is_no_hole_needs_no_memory() {
     // The end of an area, the beginning of one, the rest of one and the beginning of the next, the rest.
     for (start, end) in [(15, 20), (0, 5), (10, 25), (0, 30)] {
         fail_nth(1);
-        let unmapped = space.unmap(pages(start, end));
+        let unmapped = space.unmap(pages(start, end), &mut Ending::new());
         assert_ne!(fail_nth(0), 0, "nothing was asked for");
         assert_eq!(unmapped, Ok(()));
         audit(memory, [&space]);
@@ -228,12 +230,15 @@ fn unmapping() {
     // A node for the area behind a hole in one; the child has none over.
     for (removed, expected) in [(within, 1), (across, 0), (whole, 0)] {
         let count = sweep(World::with_child, |world| {
-            mapped(world.spaces[1].unmap(removed))
+            mapped(world.spaces[1].unmap(removed, &mut Ending::new()))
         });
         assert_eq!(count, expected, "{removed:?}");
     }
     let shrink = sweep(World::with_child, |world| {
-        world.parent().shrink(15 * PAGE).unwrap();
+        world
+            .parent()
+            .shrink(15 * PAGE, &mut Ending::new())
+            .unwrap();
         Ok(())
     });
     assert_eq!(shrink, 0, "lowering the break needs no memory");

@@ -1,5 +1,6 @@
 //! What `resolve` answers.
 
+use crate::space::Ending;
 use abi::{MemCounter, PageInfo, ProcCounter};
 
 use super::files::{FILE, make_file, mapping};
@@ -114,7 +115,7 @@ fn a_resolved_write_leaves_nothing_that_hardware_traps_for() {
     write(&mut reused, 0, b"x").unwrap();
     drop(reused.fork(COW).unwrap());
     let mut shared = AddressSpace::new(memory).unwrap();
-    shared.map_shared(pages(0, 1), data(), false).unwrap();
+    shared.map_shared(pages(0, 1), data(), None).unwrap();
     let mut back = space(memory, 1);
     back.publish();
     write(&mut back, 0, b"x").unwrap();
@@ -156,7 +157,7 @@ fn a_fault_that_was_needed_is_none_of_those_without_end() {
     make_file(memory, FILE, 1);
     let mut own = space(memory, 1);
     let mut shared = AddressSpace::new(memory).unwrap();
-    shared.map_shared(pages(0, 1), data(), false).unwrap();
+    shared.map_shared(pages(0, 1), data(), None).unwrap();
     let mut file = mapping(memory, 1, true);
     for space in [&mut own, &mut shared, &mut file] {
         write(space, 0, b"x").unwrap();
@@ -207,10 +208,10 @@ fn everything_goes_back() {
     let mut space = space(memory, 100);
     write(&mut space, 0, &[1; 50 * PAGE_SIZE]).unwrap();
     assert_eq!(space.usage()[ProcCounter::Resident as usize], 50 * PAGE);
-    space.unmap(pages(10, 20)).unwrap();
+    space.unmap(pages(10, 20), &mut Ending::new()).unwrap();
     assert_eq!(space.usage()[ProcCounter::Resident as usize], 40 * PAGE);
     assert_eq!(read(&mut space, 15 * PAGE, 1), Err(CopyFailure::Denied));
-    space.unmap(pages(0, 100)).unwrap();
+    space.unmap(pages(0, 100), &mut Ending::new()).unwrap();
     // Nothing but the root is left.
     assert_eq!(free_frames(memory), 299);
     drop(space);
@@ -230,7 +231,7 @@ fn sparse_spaces_cost_tables_only_where_touched() {
     write(&mut space, 0, b"a").unwrap();
     write(&mut space, (top - 1) * PAGE, b"b").unwrap();
     assert_eq!(counter(memory, MemCounter::PageTables), 1 + 2 * 2);
-    space.unmap(pages(1, top)).unwrap();
+    space.unmap(pages(1, top), &mut Ending::new()).unwrap();
     assert_eq!(counter(memory, MemCounter::PageTables), 1 + 2);
     assert_eq!(read(&mut space, 0, 1), Ok(b"a".to_vec()));
 }
@@ -247,11 +248,13 @@ fn unmapping_over_the_border_of_a_table_spares_the_rest_of_it() {
     write(&mut space, 0, b"first").unwrap();
     write(&mut space, (border - 1) * PAGE, &[1; 2 * PAGE_SIZE]).unwrap();
     assert_eq!(counter(memory, MemCounter::PageTables), 1 + 2 + 3);
-    space.unmap(pages(border - 2, border + 2)).unwrap();
+    space
+        .unmap(pages(border - 2, border + 2), &mut Ending::new())
+        .unwrap();
     assert_eq!(counter(memory, MemCounter::PageTables), 1 + 1 + 1);
     assert_eq!(read(&mut space, 0, 5), Ok(b"first".to_vec()));
     assert_eq!(memory.audit([&space]), Ok(()));
-    space.unmap(pages(9, 9)).unwrap();
+    space.unmap(pages(9, 9), &mut Ending::new()).unwrap();
     drop(space);
     assert_eq!(free_frames(memory), 100);
 }
@@ -269,7 +272,7 @@ fn unmapping_reaches_every_tlb() {
     on_hart(3);
     space.context().enter();
     on_hart(0);
-    space.unmap(pages(0, 1)).unwrap();
+    space.unmap(pages(0, 1), &mut Ending::new()).unwrap();
     assert_eq!(counter(memory, MemCounter::RemoteFences), 1);
     for hart in 0..4 {
         on_hart(hart);

@@ -1,5 +1,6 @@
 //! Every fence that is needed, and no other: they are what copy-on-write costs on many harts.
 
+use crate::space::Ending;
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -57,9 +58,9 @@ fn a_hart_forgets_at_once_what_it_unmaps_itself() {
     let loads = |space: &Space| [0, 1, 2, 3].map(|page| load(space, page * PAGE));
     let x = Some(b'x');
     assert_eq!(loads(&space), [x; 4]);
-    space.unmap(pages(0, 1)).unwrap();
+    space.unmap(pages(0, 1), &mut Ending::new()).unwrap();
     assert_eq!(loads(&space), [None, x, x, x]);
-    space.unmap(pages(1, 3)).unwrap();
+    space.unmap(pages(1, 3), &mut Ending::new()).unwrap();
     assert_eq!(loads(&space), [None, None, None, x]);
     space.context().leave();
 }
@@ -71,7 +72,7 @@ fn a_space_nobody_uses_is_changed_without_a_fence() {
     write(&mut space, 0, &[1; 4 * PAGE_SIZE]).unwrap();
     let before = fences(memory, 0);
     assert!(space.bytes_mut(VirtAddr(4 * PAGE)).is_ok(), "filled");
-    space.unmap(pages(0, 1)).unwrap();
+    space.unmap(pages(0, 1), &mut Ending::new()).unwrap();
     let child = space.fork(COW).unwrap();
     assert_eq!(fences(memory, 0), before);
     drop(child);
@@ -135,7 +136,7 @@ fn many_pages_go_with_few_fences() {
     on_hart(0);
     let before = fences(memory, 0);
     // Batches of 64, and the tables.
-    space.unmap(pages(0, 200)).unwrap();
+    space.unmap(pages(0, 200), &mut Ending::new()).unwrap();
     assert_eq!(fences(memory, 0), (before.0 + 5, before.1 + 5, before.2));
     for hart in 0..2 {
         on_hart(hart);
@@ -185,7 +186,7 @@ fn only_those_who_had_an_evicted_page_are_told_and_once() {
     parent.publish();
     write(&mut parent, 0, &[1; 4 * PAGE_SIZE]).unwrap();
     let mut child = parent.fork(COW).unwrap();
-    child.unmap(pages(0, 4)).unwrap();
+    child.unmap(pages(0, 4), &mut Ending::new()).unwrap();
     for (hart, space) in [(1, &parent), (2, &child)] {
         on_hart(hart);
         space.context().enter();

@@ -1,5 +1,6 @@
 //! Page tables that nothing is in.
 
+use crate::space::Ending;
 use abi::MemCounter;
 
 use super::files::{FILE, make_file, mapping};
@@ -33,7 +34,7 @@ fn left(memory: &'static Memory<FakeMachine>) -> u64 {
     let mut space = AddressSpace::new(memory).unwrap();
     let mut fits = |count| {
         let fits = space.map(pages(0, count), data(), Promise::Charged).is_ok();
-        space.unmap(pages(0, count)).unwrap();
+        space.unmap(pages(0, count), &mut Ending::new()).unwrap();
         fits
     };
     (0..5000).rev().find(|&count| fits(count)).unwrap_or(0)
@@ -93,7 +94,7 @@ fn pages_of_files_and_objects_are_found_again() {
         make_file(memory, FILE, 2);
         let mut space = mapping(memory, 2, shared);
         let object = pages(SPAN, SPAN + 2);
-        space.map_shared(object, data(), false).unwrap();
+        space.map_shared(object, data(), None).unwrap();
         assert_eq!(read(&mut space, PAGE, 1).unwrap(), [2]);
         write(&mut space, SPAN * PAGE, b"ours").unwrap();
         assert_eq!(space.lend_idle_tables(), 0);
@@ -120,7 +121,7 @@ fn a_child_keeps_places_for_tables_that_it_needs() {
     let memory = memory_with_swap(400, 2000);
     let mut space = promised(memory, SPAN);
     let object = pages(SPAN, 3 * SPAN - 100);
-    space.map_shared(object, data(), false).unwrap();
+    space.map_shared(object, data(), None).unwrap();
     assert_eq!(space.lend_idle_tables(), 3);
     let mut nth = 0;
     let child = loop {
@@ -149,7 +150,9 @@ fn what_is_unmapped_or_mapped_anew_lends_nothing() {
     let mut space = promised(memory, 3 * SPAN);
     assert_eq!(space.lend_idle_tables(), 3);
     // Half of a table is still needed.
-    space.unmap(pages(0, SPAN + 256)).unwrap();
+    space
+        .unmap(pages(0, SPAN + 256), &mut Ending::new())
+        .unwrap();
     assert_eq!(space.lent_tables(), (2, 2));
     audit(memory, [&space]);
     space
@@ -157,7 +160,7 @@ fn what_is_unmapped_or_mapped_anew_lends_nothing() {
         .unwrap();
     assert_eq!(space.lent_tables(), (1, 1));
     audit(memory, [&space]);
-    space.unmap(pages(0, 3 * SPAN)).unwrap();
+    space.unmap(pages(0, 3 * SPAN), &mut Ending::new()).unwrap();
     audit(memory, [&space]);
     let nothing = AddressSpace::new(memory).unwrap();
     drop(space);
@@ -173,7 +176,7 @@ fn lazy_memory_gives_its_tables_up() {
     space.publish();
     write(&mut space, 0, b"x").unwrap();
     write(&mut space, SPAN * PAGE, b"y").unwrap();
-    space.unmap(pages(0, 1)).unwrap();
+    space.unmap(pages(0, 1), &mut Ending::new()).unwrap();
     let before = (free_frames(memory), left(memory));
     assert_eq!(space.lend_idle_tables(), 1);
     assert_eq!(space.lent_tables(), (0, 0));

@@ -3,6 +3,7 @@
 //! After every step of a program the books are audited ([`crate::audit`]). A program may have an allocation refused as it goes.
 //! The programs come from `proptest`, or from bytes that a fuzzer chooses ([`super::fuzz`]).
 
+use crate::space::Ending;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
@@ -255,7 +256,7 @@ impl Process {
             }
             Step::Shrink { pages } => {
                 // A mapping right above the heap makes this need memory.
-                let _ = self.space.shrink(pages * PAGE);
+                let _ = self.space.shrink(pages * PAGE, &mut Ending::new());
                 let end = self.space.heap_break().0 / PAGE;
                 self.model.retain(|page, _| !(end..heap_end).contains(page));
             }
@@ -272,7 +273,10 @@ impl Process {
             Step::Unmap { start, length } => {
                 let left = fail_nth(0);
                 fail_nth(left);
-                match self.space.unmap(pages(start, start + length)) {
+                match self
+                    .space
+                    .unmap(pages(start, start + length), &mut Ending::new())
+                {
                     Ok(()) => self
                         .model
                         .retain(|page, _| !(start..start + length).contains(page)),
@@ -299,6 +303,7 @@ impl Process {
             }
             Err(MapError::BadRange) => assert!(taken, "there was room for {area:?}"),
             Err(MapError::NoMemory(_)) => {}
+            Err(MapError::Unwritten(_)) => panic!("no file is mapped"),
         }
     }
 }

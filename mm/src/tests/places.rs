@@ -7,7 +7,9 @@ use crate::file::{FileMap, FileNo};
 use crate::pt::{Format, Sv39, Walk};
 use crate::space::copy::CopyFailure;
 use crate::space::{Access, Resolution};
-use crate::testing::{audit, memory, read, read_file, user_page, write, write_back, write_file};
+use crate::testing::{
+    audit, ended, memory, read, read_file, user_page, write, write_back, write_file,
+};
 
 #[test]
 fn a_part_of_a_file_is_where_it_was_mapped() {
@@ -18,7 +20,7 @@ fn a_part_of_a_file_is_where_it_was_mapped() {
         ..whole(FILE, true)
     };
     let mut space = AddressSpace::new(memory).unwrap();
-    space.map_file(pages(10, 13), data(), part, false).unwrap();
+    space.map_file(pages(10, 13), data(), part, None).unwrap();
     space.publish();
     for (page, byte) in [(10, 3), (11, 4), (12, 5)] {
         assert_eq!(read(&mut space, page * PAGE, 1).unwrap(), [byte]);
@@ -53,7 +55,7 @@ fn a_page_at_the_border_of_two_mappings_is_in_one_of_them() {
             ..whole(FILE, true)
         };
         space
-            .map_file(pages(start, start + 2), data(), map, false)
+            .map_file(pages(start, start + 2), data(), map, None)
             .unwrap();
     }
     space.publish();
@@ -71,7 +73,8 @@ fn places_in_files_go_up_to_the_last_number() {
             first: page_of(FILE, first),
             ..whole(FILE, true)
         };
-        assert_eq!(space.map_file(pages(0, count), data(), map, true), Ok(()));
+        let mapped = ended(|ending| space.map_file(pages(0, count), data(), map, Some(ending)));
+        assert_eq!(mapped, Ok(()));
     }
 }
 
@@ -83,7 +86,7 @@ fn many_files_in_a_large_memory_are_told_apart() {
         make_file(memory, file, 40);
         let mut space = AddressSpace::new(memory).unwrap();
         space
-            .map_file(pages(0, 40), data(), whole(file, true), false)
+            .map_file(pages(0, 40), data(), whole(file, true), None)
             .unwrap();
         space.publish();
         for page in 0..40 {

@@ -1,5 +1,6 @@
 //! Commit accounting: what was promised is there, and what was not runs out first.
 
+use crate::space::Ending;
 use abi::MemCounter;
 
 use super::*;
@@ -71,7 +72,10 @@ fn a_promise_that_cannot_be_kept_is_refused_at_once() {
         space.grow(300 * PAGE, Promise::Charged),
         Err(MapError::NoMemory(NoMemory::Places))
     );
-    assert_eq!(space.shrink(300 * PAGE), Ok(VirtAddr(300 * PAGE)));
+    assert_eq!(
+        space.shrink(300 * PAGE, &mut Ending::new()),
+        Ok(VirtAddr(300 * PAGE))
+    );
     assert_eq!(
         (free_frames(memory), counter(memory, MemCounter::Committed)),
         before
@@ -111,10 +115,12 @@ fn what_can_be_reserved_is_the_same_afterwards() {
         let mut child = parent.fork(COW).unwrap();
         child.grow(10 * PAGE, Promise::Charged).unwrap();
         write(&mut child, 95 * PAGE, &[2; 40 * PAGE_SIZE]).unwrap();
-        parent.shrink(70 * PAGE + round).unwrap();
+        parent
+            .shrink(70 * PAGE + round, &mut Ending::new())
+            .unwrap();
         if round % 2 == 0 {
             drop(parent);
-            child.shrink(155 * PAGE).unwrap();
+            child.shrink(155 * PAGE, &mut Ending::new()).unwrap();
         }
     }
     assert_eq!(most(), before);
@@ -132,16 +138,22 @@ fn the_heap_moves_by_bytes_and_pages_follow() {
     assert_eq!(space.grow(PAGE, Promise::Lazy), Ok(VirtAddr(PAGE + 1)));
     write(&mut space, 3 * PAGE - 1, b"z").unwrap();
     // What is cut off and regrown reads as zeros.
-    assert_eq!(space.shrink(PAGE + 1), Ok(VirtAddr(2 * PAGE + 1)));
+    assert_eq!(
+        space.shrink(PAGE + 1, &mut Ending::new()),
+        Ok(VirtAddr(2 * PAGE + 1))
+    );
     space.grow(2 * PAGE, Promise::Charged).unwrap();
     assert_eq!(
         read(&mut space, PAGE, 2 * PAGE_SIZE),
         Ok(vec![0; 2 * PAGE_SIZE])
     );
     // Below 0 nothing moves.
-    assert_eq!(space.shrink(4 * PAGE), Ok(VirtAddr(3 * PAGE)));
+    assert_eq!(
+        space.shrink(4 * PAGE, &mut Ending::new()),
+        Ok(VirtAddr(3 * PAGE))
+    );
     assert_eq!(space.heap_break(), VirtAddr(3 * PAGE));
-    space.shrink(3 * PAGE).unwrap();
+    space.shrink(3 * PAGE, &mut Ending::new()).unwrap();
     assert_eq!(space.heap_break(), VirtAddr(0));
     assert_eq!(read(&mut space, 0, 1), Err(CopyFailure::Denied));
 }

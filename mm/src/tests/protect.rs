@@ -3,6 +3,7 @@
 use super::*;
 use crate::addr::VirtAddr;
 use crate::commit::NoMemory;
+use crate::space::Ending;
 use crate::space::copy::CopyFailure;
 use crate::space::{Access, MapError};
 use crate::testing::{
@@ -66,7 +67,7 @@ fn mistake_4_a_right_that_comes_back_after_a_fork_is_not_to_a_shared_page() {
 fn a_hole_in_the_range_changes_nothing() {
     let memory = memory(100);
     let mut space = written(memory, 6);
-    space.unmap(pages(3, 4)).unwrap();
+    space.unmap(pages(3, 4), &mut Ending::new()).unwrap();
     for range in [pages(2, 4), pages(2, 6), pages(5, 7)] {
         assert_eq!(space.protect(range, NONE), Err(MapError::BadRange));
         assert_eq!(read(&mut space, 2 * PAGE, 1).unwrap(), [2]);
@@ -99,12 +100,14 @@ fn a_mapping_takes_the_place_of_others_or_leaves_them() {
     let mut space = written(memory, 10);
     let free = free_frames(memory);
     assert_eq!(
-        space.map_over(pages(2, 5000), data(), Promise::Charged),
+        space.map_over(pages(2, 5000), data(), Promise::Charged, &mut Ending::new()),
         Err(MapError::NoMemory(NoMemory::Places))
     );
     assert_eq!(read(&mut space, 3 * PAGE, 1).unwrap(), [3]);
     assert_eq!(free_frames(memory), free);
-    space.map_over(pages(2, 5), READ, Promise::Charged).unwrap();
+    space
+        .map_over(pages(2, 5), READ, Promise::Charged, &mut Ending::new())
+        .unwrap();
     audit(memory, [&space]);
     assert_eq!(read(&mut space, 3 * PAGE, 1).unwrap(), [0]);
     assert_eq!(write(&mut space, 3 * PAGE, b"x"), Err(CopyFailure::Denied));
@@ -123,12 +126,15 @@ fn a_heap_that_something_was_mapped_right_above_shrinks() {
     let mut child = parent.fork(COW).unwrap();
     fail_nth(1);
     assert!(
-        child.shrink(PAGE).is_err(),
+        child.shrink(PAGE, &mut Ending::new()).is_err(),
         "a hole needs memory, and there is none"
     );
     assert_eq!(fail_nth(0), 0);
     assert_eq!(child.heap_break(), VirtAddr(8 * PAGE));
-    assert_eq!(child.shrink(PAGE), Ok(VirtAddr(8 * PAGE)));
+    assert_eq!(
+        child.shrink(PAGE, &mut Ending::new()),
+        Ok(VirtAddr(8 * PAGE))
+    );
     assert_eq!(read(&mut child, 7 * PAGE, 1), Err(CopyFailure::Denied));
     write(&mut child, 8 * PAGE, b"there").unwrap();
     audit(memory, [&parent, &child]);

@@ -1,5 +1,6 @@
 //! Memory that a family shares.
 
+use crate::space::Ending;
 use abi::{MemCounter, PageInfo, ProcCounter};
 
 use super::*;
@@ -14,7 +15,7 @@ use crate::testing::{
 /// A space with `count` shared pages from address 0.
 fn sharing(memory: &'static Memory<FakeMachine>, count: u64) -> Space {
     let mut space = AddressSpace::new(memory).unwrap();
-    space.map_shared(pages(0, count), data(), false).unwrap();
+    space.map_shared(pages(0, count), data(), None).unwrap();
     space.publish();
     space
 }
@@ -56,7 +57,7 @@ fn what_one_unmaps_or_protects_stays_for_the_others() {
     let mut parent = sharing(memory, 6);
     write(&mut parent, 0, &[7; 6 * PAGE_SIZE]).unwrap();
     let mut child = parent.fork(COW).unwrap();
-    parent.unmap(pages(1, 3)).unwrap();
+    parent.unmap(pages(1, 3), &mut Ending::new()).unwrap();
     parent.protect(pages(3, 4), Permissions::READ).unwrap();
     audit(memory, [&parent, &child]);
     assert_eq!(read(&mut parent, PAGE, 1), Err(CopyFailure::Denied));
@@ -76,15 +77,15 @@ fn what_is_promised_is_there_and_what_cannot_be_is_refused() {
     let mut space = AddressSpace::new(memory).unwrap();
     let free = free_frames(memory);
     assert_eq!(
-        space.map_shared(pages(0, 300), data(), false),
+        space.map_shared(pages(0, 300), data(), None),
         Err(MapError::NoMemory(NoMemory::Places))
     );
     assert_eq!(
-        space.map_shared(pages(0, 0), data(), false),
+        space.map_shared(pages(0, 0), data(), None),
         Err(MapError::BadRange)
     );
     assert_eq!(free_frames(memory), free);
-    space.map_shared(pages(0, 100), data(), false).unwrap();
+    space.map_shared(pages(0, 100), data(), None).unwrap();
     let mut child = space.fork(COW).unwrap();
     let mut hog = self::space(memory, 300);
     let mut page = 0;
@@ -109,7 +110,7 @@ fn every_allocation_of_a_shared_mapping_fails_once() {
     loop {
         nth += 1;
         fail_nth(nth);
-        let mapped = space.map_shared(pages(1, 150), data(), true);
+        let mapped = space.map_shared(pages(1, 150), data(), Some(&mut Ending::new()));
         if fail_nth(0) != 0 {
             mapped.unwrap();
             break;
@@ -194,6 +195,6 @@ fn a_mapping_whose_rights_are_as_before_is_one_area_again() {
     assert_eq!(areas(&space), 3);
     space.protect(pages(2, 3), data()).unwrap();
     assert_eq!(areas(&space), 1);
-    space.map_shared(pages(6, 8), data(), false).unwrap();
+    space.map_shared(pages(6, 8), data(), None).unwrap();
     assert_eq!(areas(&space), 2, "another one is another one");
 }

@@ -1,5 +1,6 @@
 //! Pages that go to swap and come back.
 
+use crate::space::Ending;
 use abi::{MemCounter, PageInfo, ProcCounter};
 
 use super::*;
@@ -460,7 +461,7 @@ fn unmapping_swapped_pages_frees_their_slots() {
     let memory = memory_with_swap(200, 100);
     let mut space = numbered(memory, 20);
     evict_all(memory);
-    space.unmap(pages(5, 10)).unwrap();
+    space.unmap(pages(5, 10), &mut Ending::new()).unwrap();
     assert_eq!(slots_in_use(memory), 15);
     audit(memory, [&space]);
     assert_eq!(read(&mut space, 6 * PAGE, 1), Err(CopyFailure::Denied));

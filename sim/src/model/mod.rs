@@ -77,15 +77,16 @@ impl Model {
         self.pages.range(pages.start..pages.end).count() as u64 == pages.len()
     }
 
-    /// Returns whether pages may get permissions: they are mapped, and no file is made writable by
-    /// it that must not be.
+    /// Returns whether pages may get permissions: they are the program's, mapped, and no file is made
+    /// writable by it that must not be.
     pub fn may_protect(&self, pages: PageRange, permissions: Permissions) -> bool {
         let mut there = self.pages.range(pages.start..pages.end);
         let forbids = |page: &Page| {
             let map = page.view().map(View::map);
             map.is_some_and(|map| map.shared && !map.writable)
         };
-        self.covers(pages)
+        self.allows(pages)
+            && self.covers(pages)
             && !(permissions.contains(Permissions::WRITE) && there.any(|(_, page)| forbids(page)))
     }
 

@@ -3,9 +3,9 @@
 use abi::{PAGE_SIZE, PageInfo, ProcCounter};
 use mm::addr::{PageNo, PageRange, VirtAddr};
 use mm::pt::Permissions;
-use mm::space::{MapError, Promise};
+use mm::space::{Ending, MapError, Promise};
 
-use super::{Process, World};
+use super::{Process, Space, World};
 use crate::machine::WORD;
 use crate::model::Page;
 use crate::step::HEAP_PAGES;
@@ -20,21 +20,17 @@ impl<'m> World<'m> {
         promise: Promise,
         over: bool,
     ) {
-        let Ok(mut space) = process.space.try_borrow_mut() else {
-            return;
+        let body = |space: &mut Space<'m>, ending: &mut Ending| match over {
+            true => space.map_over(pages, permissions, promise, ending),
+            false => space.map(pages, permissions, promise),
         };
-        let Some(space) = space.as_mut() else { return };
-        let result = if over {
-            space.map_over(pages, permissions, promise)
-        } else {
-            space.map(pages, permissions, promise)
-        };
-        let model = &mut *process.model.borrow_mut();
-        let fits = model.allows(pages) && (over || model.fits(pages));
-        if self.agrees(result, fits, || format!("map {pages:?}, over {over}")) {
-            model.unmap(pages);
-            model.map(pages, permissions, promise);
-        }
+        self.ending(process, pages, body, |result, model| {
+            let fits = model.allows(pages) && (over || model.fits(pages));
+            if self.agrees(result, fits, || format!("map {pages:?}, over {over}")) {
+                model.unmap(pages);
+                model.map(pages, permissions, promise);
+            }
+        });
     }
 
     pub(super) fn map_shared(
@@ -44,18 +40,17 @@ impl<'m> World<'m> {
         permissions: Permissions,
         over: bool,
     ) {
-        let Ok(mut space) = process.space.try_borrow_mut() else {
-            return;
+        let body = |space: &mut Space<'m>, ending: &mut Ending| {
+            space.map_shared(pages, permissions, over.then_some(ending))
         };
-        let Some(space) = space.as_mut() else { return };
-        let result = space.map_shared(pages, permissions, over);
-        let model = &mut *process.model.borrow_mut();
-        let possible = !pages.is_empty() && model.allows(pages);
-        let fits = possible && (over || model.fits(pages));
-        if self.agrees(result, fits, || format!("map {pages:?} shared")) {
-            model.unmap(pages);
-            model.map_shared(pages, permissions);
-        }
+        self.ending(process, pages, body, |result, model| {
+            let possible = !pages.is_empty() && model.allows(pages);
+            let fits = possible && (over || model.fits(pages));
+            if self.agrees(result, fits, || format!("map {pages:?} shared")) {
+                model.unmap(pages);
+                model.map_shared(pages, permissions);
+            }
+        });
     }
 
     pub(super) fn protect(
@@ -123,33 +118,34 @@ impl<'m> World<'m> {
     }
 
     pub(super) fn shrink(&self, process: &Process<'m>, bytes: u64) {
-        let Ok(mut space) = process.space.try_borrow_mut() else {
-            return;
+        let old = process.model.borrow().heap_break;
+        let new = VirtAddr(old.0.saturating_sub(bytes));
+        let cut = match bytes <= old.0 {
+            true => PageRange::new(new.page_up(), old.page_up()),
+            false => PageRange::new(PageNo(0), PageNo(0)),
         };
-        let Some(space) = space.as_mut() else { return };
-        let Ok(old) = space.shrink(bytes) else {
-            return self.note_refusal(true);
-        };
-        let model = &mut *process.model.borrow_mut();
-        if old != model.heap_break {
-            self.diverge(|| format!("the break was {old:?}, not {:?}", model.heap_break));
-        }
-        if let Some(new) = old.0.checked_sub(bytes).map(VirtAddr) {
-            model.unmap(PageRange::new(new.page_up(), old.page_up()));
-            model.heap_break = new;
-        }
+        let body = |space: &mut Space<'m>, ending: &mut Ending| space.shrink(bytes, ending);
+        self.ending(process, cut, body, |result, model| {
+            let Ok(old) = result else {
+                return self.note_refusal(true);
+            };
+            if old != model.heap_break {
+                self.diverge(|| format!("the break was {old:?}, not {:?}", model.heap_break));
+            }
+            model.unmap(cut);
+            if bytes <= old.0 {
+                model.heap_break = new;
+            }
+        });
     }
 
     pub(super) fn unmap(&self, process: &Process<'m>, pages: PageRange) {
-        let Ok(mut space) = process.space.try_borrow_mut() else {
-            return;
-        };
-        let Some(space) = space.as_mut() else { return };
-        let result = space.unmap(pages);
-        let model = &mut *process.model.borrow_mut();
-        if self.agrees(result, model.allows(pages), || format!("unmap {pages:?}")) {
-            model.unmap(pages);
-        }
+        let body = |space: &mut Space<'m>, ending: &mut Ending| space.unmap(pages, ending);
+        self.ending(process, pages, body, |result, model| {
+            if self.agrees(result, model.allows(pages), || format!("unmap {pages:?}")) {
+                model.unmap(pages);
+            }
+        });
     }
 
     /// Kernel objects come and go beside the programs' pages.

@@ -4,12 +4,13 @@ use std::mem::ManuallyDrop;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
-use abi::ForkMode;
+use abi::{ForkMode, USER_TOP};
 use mm::addr::{FrameNo, PageNo, PageRange, VirtAddr};
 use mm::file::{FileMap, FilePage};
 use mm::pt::Permissions;
 use mm::space::Promise;
 
+use super::mapped::named;
 use super::{PROCESSES, Process, Space, World};
 use crate::file::{FILES, Mapping};
 use crate::machine::WORD;
@@ -115,7 +116,7 @@ impl<'m> World<'m> {
                     writable: false,
                     program: true,
                 };
-                space.map_file(pages(0, 2), text, map, false).ok()?;
+                space.map_file(pages(0, 2), text, map, None).ok()?;
                 let mapping = Mapping::new(self.file(file).clone(), map);
                 model.map_file(pages(0, 2), text, &mapping);
                 2..3
@@ -149,9 +150,17 @@ impl<'m> World<'m> {
     /// Takes a process's space away and drops it.
     pub(super) fn abandon(&self, process: &Rc<Process<'m>>) {
         // Taken out first, so that nobody enters what is about to go; and not to be dropped if a hart panics on its way out.
-        let space = ManuallyDrop::new(process.space.borrow_mut().take());
+        let mut space = ManuallyDrop::new(process.space.borrow_mut().take());
         self.leave(process);
+        let all = PageRange::new(PageNo(0), VirtAddr(USER_TOP).page());
+        let owed = process.model.borrow().shared_file_pages(all);
+        let (_, named) = named(&mut *space, |space, ending| match space.as_ref() {
+            Some(space) => space.end(ending),
+            None => Ok(()),
+        });
+        self.check_named(all, &named, &owed);
         drop(ManuallyDrop::into_inner(space));
         process.model.take();
+        self.write_named_back(named);
     }
 }

@@ -1,11 +1,13 @@
 //! Mappings of files.
 
 use mm::addr::{PageNo, PageRange};
-use mm::file::{FileMap, FilePage};
+use mm::file::{FileMap, FilePage, SharedPages};
 use mm::pt::Permissions;
+use mm::space::{Ending, MapError};
 
-use super::{Divergence, Process, World};
+use super::{Divergence, Process, Space, World};
 use crate::file::{FILES, Mapping, PAGES};
+use crate::model::Model;
 use crate::walker::Touch;
 
 impl<'m> World<'m> {
@@ -20,23 +22,22 @@ impl<'m> World<'m> {
         if map.first.index < PAGES {
             map.first.index %= self.files.pages;
         }
-        let Ok(mut space) = process.space.try_borrow_mut() else {
-            return;
+        let body = |space: &mut Space<'m>, ending: &mut Ending| {
+            space.map_file(pages, permissions, map, over.then_some(ending))
         };
-        let Some(space) = space.as_mut() else { return };
-        let result = space.map_file(pages, permissions, map, over);
-        let model = &mut *process.model.borrow_mut();
-        let forbidden = map.shared && !map.writable && permissions.contains(Permissions::WRITE);
-        let numbered = u64::from(map.first.index) + pages.len() <= u32::MAX.into();
-        let possible = !pages.is_empty() && !forbidden && numbered && model.allows(pages);
-        let fits = possible && (over || model.fits(pages));
-        if self.agrees(result, fits, || {
-            format!("map {map:?} at {pages:?}, over {over}")
-        }) {
-            model.unmap(pages);
-            let mapping = Mapping::new(self.file(map.first.file).clone(), map);
-            model.map_file(pages, permissions, &mapping);
-        }
+        self.ending(process, pages, body, |result, model| {
+            let forbidden = map.shared && !map.writable && permissions.contains(Permissions::WRITE);
+            let numbered = u64::from(map.first.index) + pages.len() <= u32::MAX.into();
+            let possible = !pages.is_empty() && !forbidden && numbered && model.allows(pages);
+            let fits = possible && (over || model.fits(pages));
+            if self.agrees(result, fits, || {
+                format!("map {map:?} at {pages:?}, over {over}")
+            }) {
+                model.unmap(pages);
+                let mapping = Mapping::new(self.file(map.first.file).clone(), map);
+                model.map_file(pages, permissions, &mapping);
+            }
+        });
     }
 
     /// A program that has something to store in a file, and nothing else to do with it.
@@ -53,6 +54,43 @@ impl<'m> World<'m> {
         self.unmap(process, pages);
     }
 
+    /// Does something to a space that ends the mappings of some pages, has `settle` compare it with
+    /// the model, and writes back what `mm` has named before it ended them: all that the process maps
+    /// shared there, or the disk has lost a store. Nothing happens if the space is locked by somebody.
+    pub(super) fn ending<R>(
+        &self,
+        process: &Process<'m>,
+        pages: PageRange,
+        body: impl FnMut(&mut Space<'m>, &mut Ending) -> Result<R, MapError>,
+        settle: impl FnOnce(Result<R, MapError>, &mut Model),
+    ) {
+        let Ok(mut space) = process.space.try_borrow_mut() else {
+            return;
+        };
+        let Some(there) = space.as_mut() else { return };
+        let owed = process.model.borrow().shared_file_pages(pages);
+        let (result, named) = named(there, body);
+        if result.is_ok() {
+            self.check_named(pages, &named, &owed);
+        }
+        settle(result, &mut process.model.borrow_mut());
+        drop(space);
+        self.write_named_back(named);
+    }
+
+    /// The pages that `mm` names must be those that the model has mapped shared.
+    pub(super) fn check_named(&self, pages: PageRange, named: &[FilePage], owed: &[FilePage]) {
+        if named != owed {
+            self.diverge(|| format!("the end of {pages:?} owes {owed:?}, and names {named:?}"));
+        }
+    }
+
+    pub(super) fn write_named_back(&self, named: Vec<FilePage>) {
+        for page in named {
+            self.write_back(page);
+        }
+    }
+
     /// `msync`: of the pages that the process maps shared.
     pub(super) fn sync(&self, process: &Process<'m>, pages: PageRange) {
         let mut found = Vec::new();
@@ -63,8 +101,7 @@ impl<'m> World<'m> {
             let Some(space) = space.as_ref() else { return };
             let mut rest = pages;
             while let Some(some) = space.shared_file_pages(rest) {
-                let file = some.file;
-                found.extend(some.indices.map(|index| FilePage { file, index }));
+                found.extend(pages_of(some));
                 rest.start = some.next;
             }
         }
@@ -96,4 +133,27 @@ impl<'m> World<'m> {
         }
         Ok(())
     }
+}
+
+/// Does something that ends mappings, as often as pages are named that are owed a write-back; which those are.
+pub(super) fn named<S, R>(
+    space: &mut S,
+    mut body: impl FnMut(&mut S, &mut Ending) -> Result<R, MapError>,
+) -> (Result<R, MapError>, Vec<FilePage>) {
+    let mut ending = Ending::new();
+    let mut named = Vec::new();
+    loop {
+        match body(space, &mut ending) {
+            Err(MapError::Unwritten(some)) => named.extend(pages_of(some)),
+            result => return (result, named),
+        }
+    }
+}
+
+fn pages_of(some: SharedPages) -> impl Iterator<Item = FilePage> {
+    let indices = some.indices();
+    indices.map(move |index| FilePage {
+        index,
+        ..some.first
+    })
 }

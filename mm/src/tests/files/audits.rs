@@ -5,6 +5,7 @@ use crate::addr::{FrameNo, VirtAddr};
 use crate::audit::Finding;
 use crate::file::{FileMap, FilePage};
 use crate::pt::{Format, Sv39, Table, Walk};
+use crate::testing::ended;
 use crate::testing::{WRITE, audit, let_write, memory, read, user_page, write};
 
 /// Two spaces that map a file shared and privately and have read its first page; what the audit says after `damage`.
@@ -143,9 +144,7 @@ fn a_page_that_is_mapped_where_no_file_is() {
         panic!("mapped")
     };
     let word = table.take(0);
-    space
-        .map_file(pages(0, 1), data(), elsewhere, true)
-        .unwrap();
+    ended(|ending| space.map_file(pages(0, 1), data(), elsewhere, Some(ending))).unwrap();
     let Walk::Leaf(table, _) = memory.walk(space.context().root(), user_page(0)) else {
         panic!("mapped")
     };

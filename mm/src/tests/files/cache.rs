@@ -1,5 +1,6 @@
 //! Which pages of files are in memory, and what for.
 
+use crate::space::Ending;
 use abi::{MemCounter, PageInfo};
 
 use super::*;
@@ -94,13 +95,15 @@ fn private_writable_pages_are_promised() {
     let mut space = AddressSpace::new(memory).unwrap();
     let map = whole(FILE, false);
     assert_eq!(
-        space.map_file(pages(0, 250), data(), map, false),
+        space.map_file(pages(0, 250), data(), map, None),
         Err(MapError::NoMemory(NoMemory::Places))
     );
     space
-        .map_file(pages(0, 250), Permissions::READ, map, false)
+        .map_file(pages(0, 250), Permissions::READ, map, None)
         .expect("what is only read needs no promise");
-    space.map_file(pages(0, 150), data(), map, true).unwrap();
+    space
+        .map_file(pages(0, 150), data(), map, Some(&mut Ending::new()))
+        .unwrap();
     assert_eq!(counter(memory, MemCounter::Committed), 150 + 3);
     read(&mut space, 0, 150 * PAGE_SIZE).unwrap();
     space.publish();
@@ -108,7 +111,7 @@ fn private_writable_pages_are_promised() {
         write(&mut space, index * PAGE, b"own").unwrap();
     }
     audit(memory, [&space]);
-    space.unmap(pages(20, 60)).unwrap();
+    space.unmap(pages(20, 60), &mut Ending::new()).unwrap();
     audit(memory, [&space]);
     assert_eq!(counter(memory, MemCounter::Committed), 110 + 3);
 }

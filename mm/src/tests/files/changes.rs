@@ -1,5 +1,6 @@
 //! Pages that are written back, evicted or cut off while others use them.
 
+use crate::testing::ended;
 use abi::MemCounter;
 
 use super::*;
@@ -71,7 +72,7 @@ fn a_write_back_stops_harts_that_the_owner_of_a_space_has_not_told_yet() {
             }
         });
         if unmaps {
-            space.unmap(pages(0, 1)).unwrap();
+            ended(|ending| space.unmap(pages(0, 1), ending)).unwrap();
         } else {
             space.protect(pages(0, 1), Permissions::READ).unwrap();
         }

@@ -1,5 +1,6 @@
 //! What programs see of mapped files.
 
+use crate::testing::ended;
 use abi::{MemCounter, PageInfo, ProcCounter};
 
 use super::*;
@@ -131,17 +132,16 @@ fn a_mapping_departs_with_its_last_area() {
     make_file(memory, FILE, 6);
     let mut space = mapping(memory, 6, true);
     let departed = || std::iter::from_fn(|| memory.take_departed()).count();
-    space.unmap(pages(1, 2)).unwrap();
+    ended(|ending| space.unmap(pages(1, 2), ending)).unwrap();
     space.protect(pages(3, 4), Permissions::READ).unwrap();
     let mut child = space.fork(COW).unwrap();
-    space.unmap(pages(0, 10)).unwrap();
+    ended(|ending| space.unmap(pages(0, 10), ending)).unwrap();
     assert_eq!(departed(), 0, "the child has it");
-    child
-        .map_file(pages(3, 4), data(), whole(FILE, false), true)
-        .unwrap();
-    child.unmap(pages(0, 3)).unwrap();
+    let private = whole(FILE, false);
+    ended(|ending| child.map_file(pages(3, 4), data(), private, Some(ending))).unwrap();
+    ended(|ending| child.unmap(pages(0, 3), ending)).unwrap();
     assert_eq!(departed(), 0);
-    child.unmap(pages(4, 6)).unwrap();
+    ended(|ending| child.unmap(pages(4, 6), ending)).unwrap();
     assert_eq!(memory.take_departed(), Some(FILE));
     assert_eq!(departed(), 0);
     drop(child);
@@ -152,7 +152,7 @@ fn a_mapping_departs_with_its_last_area() {
     };
     assert!(!memory.is_running(FILE));
     space
-        .map_file(pages(0, 1), Permissions::READ, program, false)
+        .map_file(pages(0, 1), Permissions::READ, program, None)
         .unwrap();
     assert!(memory.is_running(FILE) && !memory.is_running(FileNo(FILE.0 + 64)));
     drop(space);
@@ -168,13 +168,13 @@ fn what_must_not_be_written_cannot_be_made_writable() {
         writable: false,
         ..whole(FILE, shared)
     };
-    let map = space.map_file(pages(0, 2), data(), read_only(true), false);
+    let map = space.map_file(pages(0, 2), data(), read_only(true), None);
     assert_eq!(map, Err(MapError::BadRange));
     space
-        .map_file(pages(0, 2), Permissions::READ, read_only(true), false)
+        .map_file(pages(0, 2), Permissions::READ, read_only(true), None)
         .unwrap();
     space
-        .map_file(pages(2, 4), data(), read_only(false), false)
+        .map_file(pages(2, 4), data(), read_only(false), None)
         .unwrap();
     let refused = Err(MapError::BadRange);
     assert_eq!(space.protect(pages(1, 3), data()), refused);
@@ -184,14 +184,14 @@ fn what_must_not_be_written_cannot_be_made_writable() {
     assert_eq!(write(&mut space, 0, b"x"), Err(CopyFailure::Denied));
     audit(memory, [&space]);
     for bad in [pages(2, 2), pages(3, 5), pages(1 << 26, (1 << 26) + 1)] {
-        let map = space.map_file(bad, data(), whole(FILE, true), false);
+        let map = space.map_file(bad, data(), whole(FILE, true), None);
         assert_eq!(map, refused, "{bad:?}");
     }
     let far = FileMap {
         first: page_of(FILE, u32::MAX),
         ..whole(FILE, true)
     };
-    assert_eq!(space.map_file(pages(8, 10), data(), far, false), refused);
+    assert_eq!(space.map_file(pages(8, 10), data(), far, None), refused);
 }
 
 #[test]
@@ -199,14 +199,13 @@ fn msync_finds_what_is_shared() {
     let memory = memory(200);
     make_file(memory, FILE, 9);
     let mut space = mapping(memory, 9, true);
-    space
-        .map_file(pages(2, 4), data(), whole(FILE, false), true)
-        .unwrap();
+    let private = whole(FILE, false);
+    ended(|ending| space.map_file(pages(2, 4), data(), private, Some(ending))).unwrap();
     space.map(pages(20, 21), data(), Promise::Lazy).unwrap();
     let mut found = vec![];
     let mut from = PageNo(1);
     while let Some(next) = space.shared_file_pages(PageRange::new(from, PageNo(7))) {
-        found.push(next.indices.clone());
+        found.push(next.indices());
         from = next.next;
     }
     assert_eq!(found, [1..2, 4..7]);
@@ -214,10 +213,10 @@ fn msync_finds_what_is_shared() {
         first: page_of(FILE, u32::MAX - 2),
         ..whole(FILE, true)
     };
-    space.map_file(pages(30, 32), data(), last, false).unwrap();
+    space.map_file(pages(30, 32), data(), last, None).unwrap();
     let sync = |from, to| space.shared_file_pages(pages(from, to));
     assert_eq!(sync(40, 50), None, "and no page has a number beyond all");
-    let indices = sync(31, 50).map(|found| found.indices);
+    let indices = sync(31, 50).map(|found| found.indices());
     assert_eq!(indices, Some(u32::MAX - 1..u32::MAX));
     assert!(space.is_mapped(pages(0, 9)) && !space.is_mapped(pages(0, 10)));
 }
@@ -231,7 +230,7 @@ fn mapping_and_touching_fail_without_a_trace() {
         space.publish();
         let before = memory.stats();
         fail_nth(nth);
-        let result = space.map_file(pages(0, 2), data(), whole(FILE, false), false);
+        let result = space.map_file(pages(0, 2), data(), whole(FILE, false), None);
         let done = fail_nth(0) != 0;
         assert_eq!(result.is_ok(), done);
         audit(memory, [&space]);
@@ -263,7 +262,7 @@ fn a_mapping_whose_rights_are_as_before_is_one_area_again() {
     let memory = memory(200);
     make_file(memory, FILE, 6);
     let mut space = mapping(memory, 6, true);
-    let first = |space: &Space| space.shared_file_pages(pages(0, 6)).unwrap().indices;
+    let first = |space: &Space| space.shared_file_pages(pages(0, 6)).unwrap().indices();
     space.protect(pages(2, 3), Permissions::READ).unwrap();
     assert_eq!(first(&space), 0..2);
     space.protect(pages(2, 3), data()).unwrap();

@@ -1,9 +1,10 @@
 //! Mapped files and the page cache: what programs see of them (`mapping`), which pages are in memory (`cache`), what happens at the
-//! same time (`changes`), and what an audit says (`audits`).
+//! same time (`changes`), what is written back when a mapping ends (`ending`), and what an audit says (`audits`).
 
 mod audits;
 mod cache;
 mod changes;
+mod ending;
 mod mapping;
 
 use abi::MemCounter;
@@ -43,7 +44,7 @@ pub fn make_file(memory: &'static Memory<FakeMachine>, file: FileNo, count: usiz
 pub fn mapping(memory: &'static Memory<FakeMachine>, count: u64, shared: bool) -> Space {
     let mut space = AddressSpace::new(memory).unwrap();
     space
-        .map_file(pages(0, count), data(), whole(FILE, shared), false)
+        .map_file(pages(0, count), data(), whole(FILE, shared), None)
         .unwrap();
     space.publish();
     space

@@ -1,5 +1,6 @@
 //! Shoot-downs against harts that come to a space and go, and spaces that end beside others.
 
+use crate::space::Ending;
 use sync::model::explore;
 
 use super::super::{COW, PAGE, pages, space};
@@ -28,7 +29,11 @@ fn an_unmapped_page_is_not_read() {
             at_once(0..2, move |hart| match hart {
                 0 => {
                     for page in 0..2 {
-                        victim.with(|space| space.unmap(pages(page, page + 1)).unwrap());
+                        victim.with(|space| {
+                            space
+                                .unmap(pages(page, page + 1), &mut Ending::new())
+                                .unwrap()
+                        });
                         heir.on(0, || heir.write(page * PAGE, 9).unwrap());
                     }
                 }

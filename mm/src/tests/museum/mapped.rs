@@ -19,11 +19,11 @@ fn mistake_16_a_private_mapping_never_writes_its_file() {
     };
     let mut space = AddressSpace::new(memory).unwrap();
     space
-        .map_file(pages(0, 2), data(), map(false), false)
+        .map_file(pages(0, 2), data(), map(false), None)
         .unwrap();
     let read_only = Permissions::READ;
     space
-        .map_file(pages(2, 4), read_only, map(true), false)
+        .map_file(pages(2, 4), read_only, map(true), None)
         .unwrap();
     space.publish();
     // One page that was read before, one that was not.

@@ -1,5 +1,6 @@
 //! What happens when memory ends, and what is left when a program does.
 
+use crate::space::Ending;
 use abi::MemCounter;
 
 use super::*;
@@ -105,7 +106,7 @@ fn mistake_14_a_heap_that_grows_again_reads_as_zeros() {
         let mut space = AddressSpace::new(memory).unwrap();
         space.grow(4 * PAGE, promise).unwrap();
         write(&mut space, 0, &[7; 4 * PAGE_SIZE]).unwrap();
-        space.shrink(3 * PAGE).unwrap();
+        space.shrink(3 * PAGE, &mut Ending::new()).unwrap();
         assert_eq!(read(&mut space, PAGE, 1), Err(CopyFailure::Denied));
         space.grow(3 * PAGE, promise).unwrap();
         assert_eq!(read(&mut space, 0, PAGE_SIZE), Ok(vec![7; PAGE_SIZE]));

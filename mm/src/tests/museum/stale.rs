@@ -1,5 +1,6 @@
 //! What hardware remembers: translations and fetched code.
 
+use crate::space::Ending;
 use abi::MemCounter;
 
 use super::*;
@@ -45,7 +46,7 @@ fn mistake_08_a_frame_is_in_use_until_every_tlb_has_forgotten_it() {
     on_hart(0);
     let fences = counter(memory, MemCounter::RemoteFences);
     at_fence(move || assert_eq!(counter(memory, MemCounter::Anonymous), 4));
-    space.unmap(pages(0, 3)).unwrap();
+    space.unmap(pages(0, 3), &mut Ending::new()).unwrap();
     at_fence(|| ());
     assert_eq!(counter(memory, MemCounter::Anonymous), 1);
     assert_eq!(counter(memory, MemCounter::RemoteFences), fences + 1);
