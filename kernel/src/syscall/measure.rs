@@ -1,11 +1,13 @@
 //! What the kernel tells about memory.
 
 use abi::{MEM_COUNTERS, PROC_COUNTERS, PageInfo};
-use mm::addr::{PageNo, VirtAddr};
+use mm::addr::{PageNo, PageRange, VirtAddr};
+use mm::pt::UserRange;
 use sync::Counted;
 use zerocopy::IntoBytes;
 
 use super::{Answer, Call, Failed};
+use crate::arch::Machine;
 use crate::memory::memory;
 use crate::process::{self, Caller, Process, Space};
 use crate::user_memory::UserSlice;
@@ -13,7 +15,9 @@ use crate::user_memory::UserSlice;
 /// Pages that are described under one hold of the space's lock.
 const BATCH: usize = 64;
 
-const WORD: usize = size_of::<u64>();
+const WORD: u64 = size_of::<u64>() as u64;
+
+type Format = <Machine as mm::Machine>::Format;
 
 /// Looks at the memory of process `pid`, the caller's own for 0.
 fn with_space<R>(
@@ -48,22 +52,21 @@ pub fn procstat(call: &mut Call, pid: i32, out: u64, count: u64) -> Answer {
 }
 
 /// Answers how many pages were described, which is all that were asked for unless the caller is
-/// killed meanwhile.
+/// killed meanwhile. A range that leaves the user half is refused.
 pub fn pageinfo(call: &mut Call, pid: i32, address: u64, count: u64, out: u64) -> Answer {
     let caller = &mut call.caller;
     let first = VirtAddr(address).page();
-    let mut done = 0;
-    while done < count && !caller.process().is_killed() {
-        let batch = (count - done).min(BATCH as u64) as usize;
-        let start = PageNo(first.0.checked_add(done).ok_or(Failed)?);
+    let end = PageNo(first.0.checked_add(count).ok_or(Failed)?);
+    let mut left = UserRange::new::<Format>(PageRange::new(first, end)).ok_or(Failed)?;
+    let mut at = out;
+    while !left.is_empty() && !caller.process().is_killed() {
+        let batch = left.below(left.start.plus(BATCH as u64));
         let mut infos = [PageInfo(0); BATCH];
-        with_space(caller, pid, |space| {
-            space.page_infos(start, &mut infos[..batch]);
-        })?;
+        with_space(caller, pid, |space| space.page_infos(batch, &mut infos))?;
         let words = infos.map(|info| info.0);
-        let at = out.wrapping_add(done.wrapping_mul(WORD as u64));
-        tell(caller, at, batch as u64, &words[..batch])?;
-        done += batch as u64;
+        tell(caller, at, batch.len(), &words[..batch.len() as usize])?;
+        at = at.wrapping_add(batch.len() * WORD);
+        left = left.from(batch.end);
     }
-    Ok(done)
+    Ok(left.start.0 - first.0)
 }

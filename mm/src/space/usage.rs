@@ -26,17 +26,17 @@ impl<M: Machine> AddressSpace<'_, M> {
     /// half.
     pub fn page_info(&self, page: PageNo) -> PageInfo {
         let mut info = [PageInfo(0)];
-        self.page_infos(page, &mut info);
+        if let Some(page) = UserPage::new::<M::Format>(page) {
+            self.page_infos(UserRange::one(page), &mut info);
+        }
         info[0]
     }
 
-    /// Fills `infos` with what `pageinfo` tells of the pages from `first` on.
-    pub fn page_infos(&self, first: PageNo, infos: &mut [PageInfo]) {
+    /// Fills `infos` with what `pageinfo` tells of `pages`, for each of which there is room.
+    pub fn page_infos(&self, pages: UserRange, infos: &mut [PageInfo]) {
         infos.fill(PageInfo(0));
-        let end = PageNo(first.0.saturating_add(infos.len() as u64));
-        let pages = UserRange::all::<M::Format>().intersect(PageRange::new(first, end));
         self.for_each_leaf(pages, |table, index, page| {
-            infos[(page.0 - first.0) as usize] = self.info_of(table.get(index));
+            infos[(page.0 - pages.start.0) as usize] = self.info_of(table.get(index));
         });
     }
 
