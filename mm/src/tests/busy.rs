@@ -63,7 +63,7 @@ fn a_promise_is_kept_while_all_else_is_dirty_and_used() {
     let memory = memory(FRAMES);
     make_file(memory, FILE, 250);
     let mut hog = AddressSpace::new(memory).unwrap();
-    hog.map_file(pages(0, 250), data(), whole(FILE, true), false)
+    hog.map_file(pages(0, 250), data(), whole(FILE, true), None)
         .unwrap();
     hog.publish();
     keep_busy(memory, &mut hog, 250);
