@@ -1,4 +1,5 @@
-// layout: two segments, entry start HOGS processes have the kernel audit its memory in a loop; how
+// layout: two segments, entry start
+// HOGS processes have the kernel audit its memory in a loop; how
 // long do a read of a file and a fork take meanwhile? Arguments: HOGS, rounds, the longest that
 // either may take in us.
 #include "lib.h"

@@ -1,4 +1,5 @@
-// layout: one segment, entry main A fork bomb that burns for two seconds. It may get what there is,
+// layout: one segment, entry main
+// A fork bomb that burns for two seconds. It may get what there is,
 // but not what the others have already, and when it is over nothing is left of it.
 #include "lib.h"
 

@@ -1,4 +1,5 @@
-// layout: two segments, entry start What the kernel keeps of the disk in memory costs nobody
+// layout: two segments, entry start
+// What the kernel keeps of the disk in memory costs nobody
 // anything: after many directories, inodes and large files were used, exactly as many frames are
 // free as before.
 #include "lib.h"

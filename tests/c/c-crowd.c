@@ -1,4 +1,5 @@
-// layout: two segments, entry start A tree of more than a thousand processes, all alive at once;
+// layout: two segments, entry start
+// A tree of more than a thousand processes, all alive at once;
 // where memory does not suffice, forks are refused and nothing else happens. What they cost is free
 // again afterwards, to the frame.
 #include "lib.h"

@@ -1,4 +1,5 @@
-// layout: two segments, entry start HOGS processes store to all pages of FILES files that are
+// layout: two segments, entry start
+// HOGS processes store to all pages of FILES files that are
 // mapped shared, in a loop, so that the cache is full of dirty pages. What a victim is promised
 // meanwhile must be there when it touches it. Arguments: FILES, the victim's MiB, HOGS, victims,
 // the longest one may take in ms.

@@ -1,4 +1,5 @@
-// layout: two segments, entry start HOGS processes write one byte at a time to a file of their own
+// layout: two segments, entry start
+// HOGS processes write one byte at a time to a file of their own
 // in a loop; how long does an open of another file take meanwhile? Arguments: HOGS, opens, the
 // longest that one may take in us.
 #include "lib.h"

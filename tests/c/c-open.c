@@ -1,4 +1,5 @@
-// layout: two segments, entry start Thousands of open files: processes that each have as many
+// layout: two segments, entry start
+// Thousands of open files: processes that each have as many
 // descriptors as one can, for files, directories, pipes and the console. When they end, all of it
 // is free again, to the frame.
 #include "lib.h"

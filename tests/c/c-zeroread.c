@@ -1,4 +1,5 @@
-// layout: two segments, entry start Reads and writes of 0 bytes answer 0 at once, whatever they are
+// layout: two segments, entry start
+// Reads and writes of 0 bytes answer 0 at once, whatever they are
 // of: nobody waits for a line, for bytes in a pipe or for an audit, and nothing is used up. Only
 // who may not read or write is told so.
 #include "lib.h"
