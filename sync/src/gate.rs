@@ -1,22 +1,51 @@
 //! Gates: many pass at once, until one thread closes the gate and is alone.
 //!
 //! For what is done by many and seldom, and must stand still now and then. Whoever closes the gate waits
-//! until all have come out again; whoever comes meanwhile waits outside, so a crowd cannot keep it open.
+//! until all have come out again.
+//!
+//! **Bound** (R10): threads that cannot go on at once stand in line, and go on in the order in
+//! which they came. A thread that comes while somebody stands in line stands behind, so neither a
+//! crowd that passes keeps a closer out, nor one that closes again and again those who want to
+//! pass. Neighbouring passers in the line go in together. So a thread waits for one stay of those
+//! inside, and for one turn of each closer before it in line.
 
 use core::marker::PhantomData;
+use core::pin::pin;
 
 use crate::atomic::{AtomicU32, Ordering, constant};
 use crate::held::Held;
+use crate::leaf::LeafLock;
 use crate::level::{FIRST_SPIN, Level};
-use crate::wait::{Interruptible, WaitQueue};
+use crate::line::{Call, Line, Turn, Waiter};
+use crate::wait::Interruptible;
 
-/// The bit of a closed gate; the others count those inside.
+/// The bit of a closed gate; the bits below the two flags count those inside.
 const CLOSED: u32 = 1 << 31;
+/// Somebody stands in line. Set and cleared under the lock of the line.
+const WAITED_FOR: u32 = 1 << 30;
+
+/// What a thread in line wants.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    Pass,
+    Close,
+}
+
+impl Wish {
+    /// The state after the wish came true; `None` if it cannot yet. The line is not asked.
+    fn granted(self, state: u32) -> Option<u32> {
+        match self {
+            Self::Pass if state & CLOSED == 0 => Some(state + 1),
+            Self::Close if state & !WAITED_FOR == 0 => Some(state | CLOSED),
+            Self::Pass | Self::Close => None,
+        }
+    }
+}
 
 /// A gate of level `L`. Both ways of holding it are like a sleep lock of that level.
 pub struct Gate<L: Level> {
     state: AtomicU32,
-    changed: WaitQueue,
+    line: LeafLock<Line<Wish>>,
     _level: PhantomData<fn(L)>,
 }
 
@@ -33,54 +62,94 @@ impl<L: Level> Gate<L> {
             const { assert!(L::RANK < FIRST_SPIN, "this level belongs to a spin lock") }
             Self {
                 state: AtomicU32::new(0),
-                changed: WaitQueue::new(),
+                line: LeafLock::new(Line::new()),
                 _level: PhantomData,
             }
         }
     }
 
-    /// Goes in, after waiting while the gate is closed. A kill does not end the wait.
+    /// Goes in, after waiting in line if the gate is closed or others wait. A kill does not end the
+    /// wait.
     pub fn pass<'a, H: Level>(&'a self, held: &'a mut Held<H>) -> Passage<'a, L> {
-        self.change(held, |state| state + 1);
+        self.wait_for(Wish::Pass, held);
         Passage {
             gate: self,
             held: Held::claim(),
         }
     }
 
-    /// Closes the gate, after waiting while another thread has, and waits until nobody is inside.
+    /// Closes the gate, after waiting in line until nobody is inside.
     pub fn close<'a, H: Level>(&'a self, held: &'a mut Held<H>) -> Closed<'a, L> {
-        self.change(held, |state| state | CLOSED);
-        loop {
-            let ticket = self.changed.ticket();
-            if self.state.load(Ordering::Acquire) == CLOSED {
-                break;
-            }
-            // The answer does not matter: those inside are waited for.
-            let _ = self.changed.wait(ticket, Interruptible::No, held);
-        }
+        self.wait_for(Wish::Close, held);
         Closed {
             gate: self,
             held: Held::claim(),
         }
     }
 
-    /// Changes the state of the gate as soon as it is not closed.
-    fn change<H: Level>(&self, held: &mut Held<H>, to: impl Fn(u32) -> u32) {
+    /// Whether some thread stands in line.
+    #[cfg(all(test, any(loom, shuttle)))]
+    pub(crate) fn is_waited_for(&self) -> bool {
+        self.line.with(|line| !line.is_empty())
+    }
+
+    /// Makes a wish come true where nobody stands in line; whether it did.
+    fn try_at_once(&self, wish: Wish) -> bool {
+        let fits = |state| match state & WAITED_FOR {
+            0 => wish.granted(state),
+            _ => None,
+        };
+        let changed = self
+            .state
+            .fetch_update(Ordering::Acquire, Ordering::Relaxed, fits);
+        changed.is_ok()
+    }
+
+    fn wait_for<H: Level>(&self, wish: Wish, held: &mut Held<H>) {
         const { assert!(H::RANK < L::RANK, "locks are taken in the wrong order") }
-        loop {
-            let ticket = self.changed.ticket();
-            let changed = self
-                .state
-                .fetch_update(Ordering::Acquire, Ordering::Relaxed, |state| {
-                    (state & CLOSED == 0).then(|| to(state))
-                });
-            if changed.is_ok() {
-                return;
-            }
-            // The answer does not matter: a gate is waited for until it is open.
-            let _ = self.changed.wait(ticket, Interruptible::No, held);
+        let _ = held;
+        if !self.try_at_once(wish) {
+            self.stand_in_line(wish);
         }
+    }
+
+    #[cold]
+    fn stand_in_line(&self, wish: Wish) {
+        let waiter = pin!(Waiter::new(wish));
+        let waiter = waiter.as_ref();
+        self.line.with(|line| {
+            self.state.fetch_or(WAITED_FOR, Ordering::Relaxed);
+            // SAFETY: new, and this function returns only when it has been granted, which takes it
+            // out.
+            unsafe { line.push(waiter) };
+        });
+        // What it waits for may have come before it stood in line.
+        self.advance();
+        while waiter.sleep(Interruptible::No) != Turn::Granted {}
+    }
+
+    /// Has those at the front of the line go on who can.
+    fn advance(&self) {
+        while let Some(call) = self.line.with(|line| self.grant_first(line)) {
+            call.wake();
+        }
+    }
+
+    fn grant_first(&self, line: &mut Line<Wish>) -> Option<Call> {
+        let wish = line.first()?.kind;
+        // While somebody stands in line the state changes under the line's lock, but for those who
+        // come out.
+        let changed = self
+            .state
+            .fetch_update(Ordering::Acquire, Ordering::Relaxed, |state| {
+                wish.granted(state)
+            });
+        changed.ok()?;
+        let call = line.grant_first();
+        if line.is_empty() {
+            self.state.fetch_and(!WAITED_FOR, Ordering::Relaxed);
+        }
+        call
     }
 }
 
@@ -99,8 +168,8 @@ impl<L: Level> Passage<'_, L> {
 
 impl<L: Level> Drop for Passage<'_, L> {
     fn drop(&mut self) {
-        if self.gate.state.fetch_sub(1, Ordering::Release) == CLOSED | 1 {
-            self.gate.changed.wake_all();
+        if self.gate.state.fetch_sub(1, Ordering::Release) == WAITED_FOR | 1 {
+            self.gate.advance();
         }
     }
 }
@@ -120,8 +189,9 @@ impl<L: Level> Closed<'_, L> {
 
 impl<L: Level> Drop for Closed<'_, L> {
     fn drop(&mut self) {
-        self.gate.state.store(0, Ordering::Release);
-        self.gate.changed.wake_all();
+        if self.gate.state.fetch_and(!CLOSED, Ordering::Release) & WAITED_FOR != 0 {
+            self.gate.advance();
+        }
     }
 }
 

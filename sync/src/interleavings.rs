@@ -5,7 +5,7 @@
 
 use crate::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use crate::level::{Files, Nothing, Processes};
-use crate::model::{self, Arc, thread};
+use crate::model::{self, Arc, Time, thread};
 use crate::{Counted, Gate, Held, Interruptible, LeafLock, SleepLock, SpinLock, WaitQueue};
 
 /// Loom explores all there is; shuttle what takes half a second or so.
@@ -28,8 +28,16 @@ type Step<'a> = &'a dyn Fn(&AtomicU32);
 
 /// `enter` runs what it is given under a lock, on several threads.
 fn excludes<L: Send + Sync + 'static>(lock: fn(AtomicU32) -> L, enter: fn(&L, Step)) {
+    excludes_while(Time::StandsStill, lock, enter);
+}
+
+fn excludes_while<L: Send + Sync + 'static>(
+    time: Time,
+    lock: fn(AtomicU32) -> L,
+    enter: fn(&L, Step),
+) {
     explore(move || {
-        model::install_futex();
+        model::install_futex_with(time);
         let lock = Arc::new(lock(AtomicU32::new(0)));
         let threads: Vec<_> = (0..THREADS)
             .map(|_| {
@@ -60,13 +68,132 @@ fn spin_locks_exclude() {
     });
 }
 
-/// Finds a step made relaxed (loom); a release that wakes nobody (both); a waiter that takes the lock as `TAKEN` instead of
-/// `CONTENDED` when it was woken, which leaves a third thread asleep (shuttle).
+/// Threads that are overtaken. Finds a step made relaxed (loom), and a release that calls nobody
+/// (both).
 #[test]
 fn sleep_locks_exclude_and_wake() {
     excludes(SleepLock::<Files, _>::new, |lock, body| {
         body(&lock.lock(&mut Held::<Nothing>::claim()))
     });
+}
+
+/// Threads that are handed the lock. Finds a release that hands it over and lets it go as well, and
+/// (loom) an answer that is given relaxed.
+#[test]
+fn sleep_locks_exclude_when_they_are_handed_over() {
+    excludes_while(Time::Flies, SleepLock::<Files, _>::new, |lock, body| {
+        body(&lock.lock(&mut Held::<Nothing>::claim()))
+    });
+}
+
+/// A thread that is killed in line leaves it, with the lock if it has just been handed over, and
+/// passes a call on. Finds one that leaves the state as it was, keeps the call, or forgets that it
+/// has the lock: each is a deadlock.
+#[test]
+fn a_killed_waiter_leaves_the_line() {
+    for time in [Time::StandsStill, Time::Flies] {
+        explore(move || {
+            model::install_futex_with(time);
+            let lock = Arc::new(SleepLock::<Files, _>::new(AtomicU32::new(0)));
+            let threads: Vec<_> = (1..THREADS)
+                .map(|number| {
+                    let lock = lock.clone();
+                    thread::spawn(move || {
+                        let mut held = Held::<Nothing>::claim();
+                        if number % 2 == 0 {
+                            add_one(&lock.lock(&mut held));
+                        } else if let Ok(guard) = lock.lock_unless_killed(&mut held) {
+                            add_one(&guard);
+                        }
+                    })
+                })
+                .collect();
+            add_one(&lock.lock(&mut Held::<Nothing>::claim()));
+            for thread in threads {
+                thread.join().unwrap();
+            }
+            let count = lock
+                .lock(&mut Held::<Nothing>::claim())
+                .load(Ordering::Relaxed);
+            // This thread, and the others with even numbers.
+            let least = THREADS.div_ceil(2) as u32;
+            assert!((least..=THREADS as u32).contains(&count));
+        });
+    }
+}
+
+/// How often the thread in [`nobody_overtakes`] comes back.
+const ROUNDS: usize = 3;
+
+/// One thread comes back again and again, another comes once: whoever stands in line is not
+/// overtaken by one that comes later.
+fn nobody_overtakes<L: Send + Sync + 'static>(
+    lock: fn() -> L,
+    waited_for: fn(&L) -> bool,
+    again_and_again: fn(&L),
+    once: fn(&L, &dyn Fn()),
+) {
+    explore(move || {
+        model::install_futex_with(Time::Flies);
+        let shared = Arc::new((lock(), AtomicBool::new(false)));
+        let other = shared.clone();
+        let waiter = thread::spawn(move || {
+            let (lock, served) = &*other;
+            once(lock, &|| served.store(true, Ordering::SeqCst));
+        });
+        let (lock, served) = &*shared;
+        for _ in 0..ROUNDS {
+            let in_line = waited_for(lock);
+            again_and_again(lock);
+            assert!(!in_line || served.load(Ordering::SeqCst), "overtaken");
+        }
+        waiter.join().unwrap();
+    });
+}
+
+/// Finds a lock that is let go instead of handed over to a thread that has waited for long.
+#[test]
+fn a_sleep_lock_is_handed_over() {
+    nobody_overtakes(
+        || SleepLock::<Files, _>::new(()),
+        SleepLock::is_waited_for,
+        |lock| drop(lock.lock(&mut Held::<Nothing>::claim())),
+        |lock, served| {
+            let mut held = Held::<Nothing>::claim();
+            let _guard = lock.lock(&mut held);
+            served();
+        },
+    );
+}
+
+/// Finds a gate that is closed again although a thread stands in line to pass.
+#[test]
+fn a_gate_lets_those_pass_who_came_before() {
+    nobody_overtakes(
+        Gate::<Files>::new,
+        Gate::is_waited_for,
+        |gate| drop(gate.close(&mut Held::<Nothing>::claim())),
+        |gate, served| {
+            let mut held = Held::<Nothing>::claim();
+            let _inside = gate.pass(&mut held);
+            served();
+        },
+    );
+}
+
+/// Finds a gate that is passed although a thread stands in line to close it.
+#[test]
+fn a_gate_lets_those_close_who_came_before() {
+    nobody_overtakes(
+        Gate::<Files>::new,
+        Gate::is_waited_for,
+        |gate| drop(gate.pass(&mut Held::<Nothing>::claim())),
+        |gate, served| {
+            let mut held = Held::<Nothing>::claim();
+            let _alone = gate.close(&mut held);
+            served();
+        },
+    );
 }
 
 /// What a thread inside finds is never what the one that closed the gate has half done, and is lost by neither. Finds a close that

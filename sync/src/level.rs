@@ -31,6 +31,7 @@ levels! {
     10 Space "An address space (sleep).";
     20 Offset "The offset of an open file (sleep).";
     30 Files "The file system (sleep).";
+    40 Turn "A side of a pipe, or the console: the turn of those who wait there (sleep).";
     99 Sleeping "Any sleep lock may be held, no spin lock is: where an interrupt finds the kernel.";
     100 Processes "The tree of processes.";
     110 Object "The inside of one kernel object: a pipe, a descriptor table.";

@@ -12,6 +12,9 @@
 //!   a lock its own hart holds;
 //! - a [`LeafLock`] is held for a closure that takes no other lock;
 //! - a [`Gate`] is passed by many at once, or closed by one who is alone then;
+//! - whoever waits gets its turn (R10): [`SleepLock`] and [`Gate`] state how long that takes at
+//!   most, and [`WaitQueue`] what to do where several wait for the same thing. Spin locks know no
+//!   order; each is held for a bounded time;
 //! - a [`Keyed`] field of many objects is reached only with the one key that its lock keeps.
 //!
 //! Neighbours: `mm` uses the leaf lock alone; `kernel` uses everything and installs its scheduler with
@@ -31,6 +34,7 @@ mod interrupts;
 mod keyed;
 mod leaf;
 pub mod level;
+mod line;
 #[cfg(any(loom, shuttle))]
 pub mod model;
 mod sleep;
@@ -44,6 +48,6 @@ pub use interrupts::InterruptsOff;
 pub use keyed::{Key, Keyed};
 pub use leaf::LeafLock;
 pub use level::Level;
-pub use sleep::{SleepGuard, SleepLock};
+pub use sleep::{Interrupted, PATIENCE, SleepGuard, SleepLock};
 pub use spin::{SpinGuard, SpinLock};
 pub use wait::{Interruptible, Scheduler, Ticket, WaitQueue, Wake, install_scheduler};

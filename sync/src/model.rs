@@ -81,14 +81,46 @@ checker::lazy_static! {
     static ref CHANGED: Condvar = Condvar::new();
 }
 
-/// Has locks sleep by the checker. To be called first in an execution.
-pub fn install_futex() {
+/// How the clock of the model runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Time {
+    /// It stands still, so no thread has waited for long.
+    StandsStill,
+    /// Every look at the clock finds it an hour later, so every thread has waited for long.
+    Flies,
+}
+
+std::thread_local! {
+    // A checker runs all threads of an execution on the one that explores, so this belongs to the
+    // test.
+    static CLOCK: std::cell::Cell<(u64, u64)> = const { std::cell::Cell::new((0, 0)) };
+}
+
+/// Has locks sleep by the checker, and tell the time so. To be called first in an execution.
+pub fn install_futex_with(time: Time) {
     static FUTEX: &dyn Scheduler = &Futex;
+    const HOUR: u64 = 3_600_000;
+    CLOCK.set((
+        0,
+        match time {
+            Time::StandsStill => 0,
+            Time::Flies => HOUR,
+        },
+    ));
     install_scheduler(&FUTEX);
 }
 
+/// Has locks sleep by the checker, and time stand still. To be called first in an execution.
+pub fn install_futex() {
+    install_futex_with(Time::StandsStill);
+}
+
 impl Scheduler for Futex {
-    fn wait(&self, word: &AtomicU32, expected: u32, _: Interruptible) -> Wake {
+    /// Whoever can be killed has been.
+    fn wait(&self, word: &AtomicU32, expected: u32, how: Interruptible) -> Wake {
+        if how == Interruptible::Yes {
+            return Wake::Interrupted;
+        }
         let mut sleepers = SLEEPERS.lock().expect("nobody fails with this lock");
         if word.load(Ordering::SeqCst) == expected {
             let number = sleepers.next;
@@ -102,8 +134,14 @@ impl Scheduler for Futex {
         Wake::Woken
     }
 
-    fn wake(&self, word: &AtomicU32, most: usize) {
-        let word = core::ptr::from_ref(word).addr();
+    fn milliseconds(&self) -> u64 {
+        let (now, step) = CLOCK.get();
+        CLOCK.set((now + step, step));
+        now
+    }
+
+    fn wake(&self, word: *const AtomicU32, most: usize) {
+        let word = word.addr();
         let mut sleepers = SLEEPERS.lock().expect("as above");
         let mut left = most;
         sleepers.all.retain(|sleeper| {

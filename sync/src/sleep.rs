@@ -1,23 +1,55 @@
-//! Sleep locks: held across a wait for a disk, given up only by their holder.
+//! Sleep locks: held across a wait for a disk, given up only by their holder, and had by everybody
+//! in turn.
+//!
+//! Threads that find the lock taken stand in line ([`crate::line`]). A lock that is released while
+//! a thread stands in line is not simply free: the holder often comes back before a woken thread
+//! runs, and would keep it for ever. So the release *hands the lock over* to the first in line if
+//! that one has waited for longer than [`PATIENCE`]. Until then whoever comes may take the lock
+//! before it, because handing over costs a change of threads, which short holds of a busy lock
+//! should not each pay for: so it is paid about once in a `PATIENCE`.
+//!
+//! **Bound** (R10): a thread with n others before it in line gets the lock after at most `PATIENCE`
+//! and n + 2 holds: the one that it found, one that began before its patience ended, and those of
+//! the others in line. Nobody who comes later is among them.
+//!
+//! The state tells the fast paths whether somebody stands in line; all else happens under the lock
+//! of the line:
+//!
+//! | state | held | somebody in line |
+//! |---|---|---|
+//! | `FREE` | no | no |
+//! | `TAKEN` | yes | no |
+//! | `CONTENDED` | yes | yes |
+//! | `OPEN` | no | yes, and the first has been called |
 
 use core::cell::UnsafeCell;
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
+use core::pin::{Pin, pin};
 
 use crate::atomic::{AtomicU32, Ordering, constant};
 use crate::held::Held;
+use crate::leaf::LeafLock;
 use crate::level::{FIRST_SPIN, Level};
+use crate::line::{Call, Line, Turn, Waiter};
 use crate::wait::{self, Interruptible};
 
 const FREE: u32 = 0;
 const TAKEN: u32 = 1;
-/// Taken, and somebody may be asleep: the holder must wake on release.
 const CONTENDED: u32 = 2;
+const OPEN: u32 = 3;
 
-/// A lock of level `L` around a `T` whose waiters sleep (the three-state mutex of Drepper,
-/// "Futexes Are Tricky", 2011).
+/// How long, in milliseconds, the first in line may be overtaken by threads that come later.
+pub const PATIENCE: u64 = 1;
+
+/// The process has been killed while its thread waited for a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interrupted;
+
+/// A lock of level `L` around a `T` whose waiters sleep.
 pub struct SleepLock<L: Level, T> {
     state: AtomicU32,
+    line: LeafLock<Line<()>>,
     _level: PhantomData<fn(L)>,
     value: UnsafeCell<T>,
 }
@@ -32,6 +64,7 @@ impl<L: Level, T> SleepLock<L, T> {
             const { assert!(L::RANK < FIRST_SPIN, "this level belongs to a spin lock") }
             Self {
                 state: AtomicU32::new(FREE),
+                line: LeafLock::new(Line::new()),
                 _level: PhantomData,
                 value: UnsafeCell::new(value),
             }
@@ -41,15 +74,36 @@ impl<L: Level, T> SleepLock<L, T> {
     /// Takes the lock, asleep while another thread has it. A kill does not end the wait.
     #[inline]
     pub fn lock<'a, H: Level>(&'a self, held: &'a mut Held<H>) -> SleepGuard<'a, L, T> {
-        const { assert!(H::RANK < L::RANK, "locks are taken in the wrong order") }
         let _ = held;
-        if self
-            .state
-            .compare_exchange(FREE, TAKEN, Ordering::Acquire, Ordering::Relaxed)
-            .is_err()
-        {
-            self.lock_contended();
+        if self.take(FREE, TAKEN).is_err() {
+            // A wait that nothing interrupts ends with the lock.
+            let _ = self.lock_contended(Interruptible::No);
         }
+        self.guard::<H>()
+    }
+
+    /// As [`SleepLock::lock`], but a kill ends the wait.
+    pub fn lock_unless_killed<'a, H: Level>(
+        &'a self,
+        held: &'a mut Held<H>,
+    ) -> Result<SleepGuard<'a, L, T>, Interrupted> {
+        let _ = held;
+        if self.take(FREE, TAKEN).is_err() {
+            self.lock_contended(Interruptible::Yes)?;
+        }
+        Ok(self.guard::<H>())
+    }
+
+    /// Takes the lock if it is free and nobody waits for it.
+    pub fn try_lock<'a, H: Level>(&'a self, held: &'a mut Held<H>) -> Option<SleepGuard<'a, L, T>> {
+        let _ = held;
+        self.take(FREE, TAKEN).ok()?;
+        Some(self.guard::<H>())
+    }
+
+    /// The guard of a lock that the calling thread has just taken.
+    fn guard<H: Level>(&self) -> SleepGuard<'_, L, T> {
+        const { assert!(H::RANK < L::RANK, "locks are taken in the wrong order") }
         SleepGuard {
             lock: self,
             held: Held::claim(),
@@ -57,12 +111,122 @@ impl<L: Level, T> SleepLock<L, T> {
         }
     }
 
+    #[inline]
+    fn take(&self, from: u32, to: u32) -> Result<u32, u32> {
+        self.state
+            .compare_exchange(from, to, Ordering::Acquire, Ordering::Relaxed)
+    }
+
     #[cold]
-    fn lock_contended(&self) {
-        while self.state.swap(CONTENDED, Ordering::Acquire) != FREE {
-            // The answer does not matter: a lock is waited for until it is free.
-            let _ = wait::wait(&self.state, CONTENDED, Interruptible::No);
+    fn lock_contended(&self, how: Interruptible) -> Result<(), Interrupted> {
+        let waiter = pin!(Waiter::new(()));
+        let waiter = waiter.as_ref();
+        if self.line.with(|line| self.take_or_queue(line, waiter)) {
+            return Ok(());
         }
+        loop {
+            match waiter.sleep(how) {
+                Turn::Granted => return Ok(()),
+                Turn::Called if self.line.with(|line| self.take_or_stay(line, waiter)) => {
+                    return Ok(());
+                }
+                Turn::Called => {}
+                Turn::Interrupted => return self.give_up(waiter),
+            }
+        }
+    }
+
+    /// Takes the lock if it is not held, or puts the thread at the end of the line; whether it has
+    /// the lock.
+    fn take_or_queue(&self, line: &mut Line<()>, waiter: Pin<&Waiter<()>>) -> bool {
+        loop {
+            match self.state.load(Ordering::Relaxed) {
+                FREE if self.take(FREE, TAKEN).is_ok() => return true,
+                OPEN => {
+                    self.state.store(CONTENDED, Ordering::Relaxed);
+                    return true;
+                }
+                TAKEN if self.take(TAKEN, CONTENDED).is_ok() => break,
+                CONTENDED => break,
+                // A fast path was faster.
+                _ => {}
+            }
+        }
+        // SAFETY: new, and `lock_contended` returns only when it is granted or has taken it out of
+        // the line.
+        unsafe { line.push(waiter) };
+        false
+    }
+
+    /// What a thread in line does when it has been called: takes the lock if it is free. Whether it
+    /// has the lock.
+    fn take_or_stay(&self, line: &mut Line<()>, waiter: Pin<&Waiter<()>>) -> bool {
+        if waiter.is_granted() {
+            return true;
+        }
+        if self.state.load(Ordering::Relaxed) != OPEN {
+            waiter.wait_again();
+            return false;
+        }
+        self.leave(line, waiter, TAKEN, CONTENDED);
+        true
+    }
+
+    /// Takes a thread out of the line; the state is `alone` if nobody is left there, and `others`
+    /// otherwise.
+    fn leave(&self, line: &mut Line<()>, waiter: Pin<&Waiter<()>>, alone: u32, others: u32) {
+        line.remove(waiter);
+        let state = if line.is_empty() { alone } else { others };
+        self.state.store(state, Ordering::Release);
+    }
+
+    /// Ends a wait without the lock, unless it has just been handed over.
+    fn give_up(&self, waiter: Pin<&Waiter<()>>) -> Result<(), Interrupted> {
+        let mut call = None;
+        let has_lock = self.line.with(|line| {
+            if waiter.is_granted() {
+                return true;
+            }
+            if self.state.load(Ordering::Relaxed) == OPEN {
+                self.leave(line, waiter, FREE, OPEN);
+                // It may have been this thread that was called.
+                call = line.call_first();
+            } else {
+                self.leave(line, waiter, TAKEN, CONTENDED);
+            }
+            false
+        });
+        call.into_iter().for_each(Call::wake);
+        if has_lock { Ok(()) } else { Err(Interrupted) }
+    }
+
+    #[cold]
+    fn release_contended(&self) {
+        let now = wait::milliseconds();
+        let call = self.line.with(|line| {
+            let Some(first) = line.first() else {
+                // The last in line was killed, or is this thread, which had the lock handed over
+                // before the state said that nobody is left.
+                self.state.store(FREE, Ordering::Release);
+                return None;
+            };
+            if now.saturating_sub(first.since) <= PATIENCE {
+                self.state.store(OPEN, Ordering::Release);
+                return line.call_first();
+            }
+            let call = line.grant_first();
+            if line.is_empty() {
+                self.state.store(TAKEN, Ordering::Relaxed);
+            }
+            call
+        });
+        call.into_iter().for_each(Call::wake);
+    }
+
+    /// Whether some thread stands in line.
+    #[cfg(all(test, any(loom, shuttle)))]
+    pub(crate) fn is_waited_for(&self) -> bool {
+        self.line.with(|line| !line.is_empty())
     }
 
     /// The value of a lock whose guard was leaked ([`SleepGuard::leak`]).
@@ -141,8 +305,10 @@ impl<L: Level, T> DerefMut for SleepGuard<'_, L, T> {
 impl<L: Level, T> Drop for SleepGuard<'_, L, T> {
     #[inline]
     fn drop(&mut self) {
-        if self.lock.state.swap(FREE, Ordering::Release) == CONTENDED {
-            wait::wake(&self.lock.state, 1);
+        let state = &self.lock.state;
+        let released = state.compare_exchange(TAKEN, FREE, Ordering::Release, Ordering::Relaxed);
+        if released.is_err() {
+            self.lock.release_contended();
         }
     }
 }

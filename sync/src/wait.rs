@@ -34,8 +34,12 @@ pub enum Wake {
 pub trait Scheduler: Sync {
     /// Sleeps while `word` is `expected`. May return early. The caller holds no spin lock.
     fn wait(&self, word: &AtomicU32, expected: u32, how: Interruptible) -> Wake;
-    /// Wakes at most `most` of the threads that wait on `word`. May be called from a trap handler.
-    fn wake(&self, word: &AtomicU32, most: usize);
+    /// Wakes at most `most` of the threads that wait on `word`, those first that came first. May be
+    /// called from a trap handler. Only the address of the word counts: the word itself may be
+    /// gone.
+    fn wake(&self, word: *const AtomicU32, most: usize);
+    /// The time since some moment.
+    fn milliseconds(&self) -> u64;
 }
 
 // Of core in every build: a static needs a constant, and nothing is explored before this is set.
@@ -62,16 +66,25 @@ pub(crate) fn wait(word: &AtomicU32, expected: u32, how: Interruptible) -> Wake 
     }
 }
 
-pub(crate) fn wake(word: &AtomicU32, most: usize) {
+pub(crate) fn wake(word: *const AtomicU32, most: usize) {
     if let Some(scheduler) = scheduler() {
         scheduler.wake(word, most);
     }
+}
+
+/// The time since some moment; without a scheduler it stands still.
+pub(crate) fn milliseconds() -> u64 {
+    scheduler().map_or(0, |scheduler| scheduler.milliseconds())
 }
 
 /// Threads that wait for something to happen.
 ///
 /// Take a [`Ticket`], look whether it has happened, and if not wait with the ticket: an event between
 /// the two is noticed, so no lock has to be handed over.
+///
+/// All who wait are woken and look again, so a queue knows no order. Where one thread takes what
+/// several wait for, they take turns by a [`crate::SleepLock`], and only the one whose turn it is
+/// waits in the queue.
 pub struct WaitQueue {
     events: AtomicU32,
 }

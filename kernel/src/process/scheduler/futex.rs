@@ -5,6 +5,7 @@ use sync::{Held, Interruptible, Level, Wake, level};
 
 use super::super::{Thread, current};
 use super::{SCHEDULE, State, rouse, switch_away};
+use crate::time;
 
 /// What the locks wait by.
 struct Futex;
@@ -37,23 +38,38 @@ impl sync::Scheduler for Futex {
         }
     }
 
-    fn wake(&self, word: &AtomicU32, most: usize) {
+    fn milliseconds(&self) -> u64 {
+        time::milliseconds()
+    }
+
+    fn wake(&self, word: *const AtomicU32, most: usize) {
         // Locks up to this level may be held; the trait has no token to say so.
         let mut held = Held::<level::Waiters>::claim();
-        let mut schedule = SCHEDULE.lock(&mut held);
-        let word = core::ptr::from_ref(word).addr();
-        let mut woken = 0;
-        while woken < most {
-            let Some(thread) = schedule.take_waiting(word) else {
-                break;
-            };
-            schedule.make_ready(thread);
-            woken += 1;
-        }
-        let idle = schedule.take_idle(woken);
-        drop(schedule);
-        rouse(idle);
+        let mut left = most;
+        while left > 0 && wake_some(word.addr(), &mut left, &mut held) {}
     }
+}
+
+/// Most threads that are woken under one hold of the lock, because very many may wait for a word.
+const WOKEN_AT_ONCE: usize = 32;
+
+/// Wakes at most `left` threads that wait for a word; whether others may be left.
+fn wake_some(word: usize, left: &mut usize, held: &mut Held<level::Waiters>) -> bool {
+    let most = WOKEN_AT_ONCE.min(*left);
+    let mut schedule = SCHEDULE.lock(held);
+    let mut woken = 0;
+    while woken < most {
+        let Some(thread) = schedule.take_waiting(word) else {
+            break;
+        };
+        schedule.make_ready(thread);
+        woken += 1;
+    }
+    let idle = schedule.take_idle(woken);
+    drop(schedule);
+    rouse(idle);
+    *left -= woken;
+    woken == most
 }
 
 /// Ends the wait of a thread whose process has been marked as killed, if a kill may end it.
