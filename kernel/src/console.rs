@@ -6,8 +6,8 @@
 use core::fmt;
 
 use kernel_logic::line::{Event, Line};
-use sync::level::{Level, Sleeping, Terminal};
-use sync::{Held, Interruptible, SpinLock, WaitQueue, Wake};
+use sync::level::{Level, Sleeping, Terminal, Turn};
+use sync::{Held, Interrupted, Interruptible, SleepLock, SpinLock, WaitQueue, Wake};
 
 use crate::device::uart;
 use crate::process;
@@ -15,13 +15,13 @@ use crate::process;
 static LINE: SpinLock<Terminal, Line> = SpinLock::new(Line::new());
 /// Woken when a line is complete.
 static READABLE: WaitQueue = WaitQueue::new();
-
-/// The reader has been killed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Interrupted;
+/// Held while waiting for a line, so that lines go to readers in the order in which they came.
+static READING: SleepLock<Turn, ()> = SleepLock::new(());
 
 /// Reads at most one line, asleep until there is one. 0 bytes are an end of file.
 pub fn read<L: Level>(buffer: &mut [u8], held: &mut Held<L>) -> Result<usize, Interrupted> {
+    let mut turn = READING.lock_unless_killed(held)?;
+    let (_, held) = turn.parts();
     loop {
         let ticket = READABLE.ticket();
         if let Some(count) = LINE.lock(held.as_if::<Sleeping>()).take(buffer) {

@@ -4,12 +4,15 @@
 //! program is not allowed under it. A piece of at most [`SMALL`] bytes goes in at once or waits until it
 //! can, so small writes of several writers do not mix.
 //!
-//! Waiting: each side takes its ticket before it looks (see [`WaitQueue`]), and the other side wakes it after it has changed something
-//! under the lock, so a change between the look and the sleep is noticed. A kill ends either wait.
+//! Waiting: each side takes its ticket before it looks (see [`WaitQueue`]), and the other side
+//! wakes it after it has changed something under the lock, so a change between the look and the
+//! sleep is noticed. A kill ends either wait. On each side one thread at a time waits for the other
+//! side, whose turn it is, and the rest stand in line for the turn: so no reader or writer that
+//! comes back again and again takes what another has waited for.
 
 use kernel_logic::ring::Ring;
 use mm::{Need, NoMemory, OwnedFrame};
-use sync::{Held, Interruptible, Level, SpinLock, WaitQueue, Wake, level};
+use sync::{Held, Interruptible, Level, SleepLock, SpinLock, WaitQueue, Wake, level};
 
 use super::bounce::SMALL;
 use crate::arch::Machine;
@@ -25,6 +28,10 @@ pub struct Pipe {
     readable: WaitQueue,
     /// There is room to write, or nobody reads any more.
     writable: WaitQueue,
+    /// Held while taking bytes out, and while waiting for some.
+    reading: SleepLock<level::Turn, ()>,
+    /// Held while putting bytes in, and while waiting for room.
+    writing: SleepLock<level::Turn, ()>,
 }
 
 struct Buffer {
@@ -46,6 +53,8 @@ impl Pipe {
             }),
             readable: WaitQueue::new(),
             writable: WaitQueue::new(),
+            reading: SleepLock::new(()),
+            writing: SleepLock::new(()),
         })
     }
 
@@ -66,26 +75,49 @@ impl Pipe {
         let mut done = 0;
         while done < to.len() {
             let mut bytes = [0; SMALL];
-            let wanted = (to.len() - done).min(SMALL);
-            let count = match self.take(&mut bytes[..wanted], &mut caller.held) {
-                Taken::Bytes(count) => count,
-                Taken::End => break,
-                Taken::Nothing(_) if done > 0 => break,
-                Taken::Nothing(ticket) => {
-                    if self
-                        .readable
-                        .wait(ticket, Interruptible::Yes, &mut caller.held)
-                        == Wake::Interrupted
-                    {
-                        return Err(Failed);
-                    }
-                    continue;
-                }
+            let wanted = &mut bytes[..(to.len() - done).min(SMALL)];
+            let count = match done {
+                0 => self.take_in_turn(wanted, &mut caller.held)?,
+                _ => self.take_at_once(wanted, &mut caller.held),
             };
+            if count == 0 {
+                break;
+            }
             to.write(done, &bytes[..count], caller)?;
             done += count;
         }
         Ok(done)
+    }
+
+    /// Takes bytes out, after waiting for the turn and for bytes. 0 means that nothing will come.
+    fn take_in_turn(
+        &self,
+        to: &mut [u8],
+        held: &mut Held<level::Nothing>,
+    ) -> Result<usize, Failed> {
+        let mut turn = self.reading.lock_unless_killed(held).map_err(|_| Failed)?;
+        let (_, held) = turn.parts();
+        loop {
+            let ticket = match self.take(to, held) {
+                Taken::Bytes(count) => return Ok(count),
+                Taken::End => return Ok(0),
+                Taken::Nothing(ticket) => ticket,
+            };
+            if self.readable.wait(ticket, Interruptible::Yes, held) == Wake::Interrupted {
+                return Err(Failed);
+            }
+        }
+    }
+
+    /// Takes bytes out if there are any for which nobody waits; how many.
+    fn take_at_once(&self, to: &mut [u8], held: &mut Held<level::Nothing>) -> usize {
+        let Some(mut turn) = self.reading.try_lock(held) else {
+            return 0;
+        };
+        match self.take(to, turn.parts().1) {
+            Taken::Bytes(count) => count,
+            Taken::Nothing(_) | Taken::End => 0,
+        }
     }
 
     /// Writes all of `from`; waits while there is no room.
@@ -107,31 +139,31 @@ impl Pipe {
         Ok(done)
     }
 
+    /// Puts a piece in, after waiting for the turn and for room.
     fn write_piece(&self, piece: &[u8], caller: &mut Caller) -> Result<(), Failed> {
+        let turn = self.writing.lock_unless_killed(&mut caller.held);
+        let mut turn = turn.map_err(|_| Failed)?;
+        let (_, held) = turn.parts();
         loop {
             let ticket = self.writable.ticket();
-            let mut buffer = self.buffer.lock(&mut caller.held);
+            let mut buffer = self.buffer.lock(held);
             if !buffer.has_reader {
                 return Err(Failed);
             }
             let Buffer { page, ring, .. } = &mut *buffer;
-            if ring.put(page.bytes_mut(), piece) {
-                drop(buffer);
+            let fits = ring.put(page.bytes_mut(), piece);
+            drop(buffer);
+            if fits {
                 self.readable.wake_all();
                 return Ok(());
             }
-            drop(buffer);
-            if self
-                .writable
-                .wait(ticket, Interruptible::Yes, &mut caller.held)
-                == Wake::Interrupted
-            {
+            if self.writable.wait(ticket, Interruptible::Yes, held) == Wake::Interrupted {
                 return Err(Failed);
             }
         }
     }
 
-    fn take(&self, to: &mut [u8], held: &mut Held<level::Nothing>) -> Taken {
+    fn take(&self, to: &mut [u8], held: &mut Held<level::Turn>) -> Taken {
         let ticket = self.readable.ticket();
         let mut buffer = self.buffer.lock(held);
         let Buffer { page, ring, .. } = &mut *buffer;
