@@ -3,6 +3,7 @@
 use abi::{MEM_COUNTERS, PROC_COUNTERS, PageInfo};
 use mm::addr::{PageNo, PageRange, VirtAddr};
 use mm::pt::UserRange;
+use mm::space::PageCounts;
 use sync::Counted;
 use zerocopy::IntoBytes;
 
@@ -47,7 +48,16 @@ pub fn memstat(call: &mut Call, out: u64, count: u64) -> Answer {
 }
 
 pub fn procstat(call: &mut Call, pid: i32, out: u64, count: u64) -> Answer {
-    let counters: [u64; PROC_COUNTERS] = with_space(&mut call.caller, pid, |space| space.usage())?;
+    let mut pages = PageCounts::new();
+    // Counting gives the lock back in between, because whoever waits for it may only want to touch
+    // a page.
+    while !with_space(&mut call.caller, pid, |space| space.count_pages(&mut pages))? {
+        if call.caller.process().is_killed() {
+            return Err(Failed);
+        }
+    }
+    let counters: [u64; PROC_COUNTERS] =
+        with_space(&mut call.caller, pid, |space| space.usage_with(&pages))?;
     tell(&mut call.caller, out, count, &counters)
 }
 

@@ -43,6 +43,7 @@ pub(crate) use handshake::{Stale, Users};
 pub use map::MapError;
 pub use resolution::{Access, Resolution, Wait};
 pub(crate) use shared::Shared;
+pub use usage::PageCounts;
 
 use self::area::Areas;
 use crate::addr::VirtAddr;

@@ -3,12 +3,47 @@
 use abi::{PAGE_SIZE, PROC_COUNTERS, PageInfo, ProcCounter};
 
 use super::area::Backing;
+use super::stretch::Stretch;
 use super::{AddressSpace, Promise, Shared};
 use crate::addr::{FrameNo, PageNo, PageRange};
 use crate::file::FilePage;
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::pt::{Entry, Format, UserPage, UserRange, Walk};
+
+/// What is known of the pages of a space, whose counting may be under way.
+pub struct PageCounts {
+    /// The first page that has not been looked at.
+    next: PageNo,
+    unique: u64,
+    shared: u64,
+    private: u64,
+    proportional: u64,
+    swapped: u64,
+}
+
+impl PageCounts {
+    /// About how many entries, holes and areas are looked at at a time.
+    const PART: u64 = 512;
+
+    /// Nothing is known yet.
+    pub const fn new() -> Self {
+        Self {
+            next: PageNo(0),
+            unique: 0,
+            shared: 0,
+            private: 0,
+            proportional: 0,
+            swapped: 0,
+        }
+    }
+}
+
+impl Default for PageCounts {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl<M: Machine> AddressSpace<'_, M> {
     /// Returns the frame of a page, if it is present.
@@ -58,28 +93,68 @@ impl<M: Machine> AddressSpace<'_, M> {
 
     /// Returns the counters of `procstat`.
     pub fn usage(&self) -> [u64; PROC_COUNTERS] {
-        let mut out = self.faults;
-        let (mut unique, mut shared, mut private) = (0, 0, 0);
-        let (mut proportional, mut swapped) = (0, 0);
-        for area in self.areas.iter() {
-            self.for_each_leaf(area.pages, |table, index, _| {
-                let word = table.get(index);
-                match M::Format::decode(word, 0) {
-                    Entry::Page(frame) => {
-                        private += u64::from(word & M::Format::SHARED == 0);
-                        let sharers = u64::from(self.memory.mappers(frame, word));
-                        *if sharers == 1 {
-                            &mut unique
-                        } else {
-                            &mut shared
-                        } += 1;
-                        proportional += PAGE_SIZE as u64 / sharers.max(1);
-                    }
-                    Entry::Swapped(_) | Entry::Evicted => swapped += 1,
-                    Entry::Empty | Entry::Table(_) => {}
+        let mut pages = PageCounts::new();
+        while !self.count_pages(&mut pages) {}
+        self.usage_with(&pages)
+    }
+
+    /// Counts some more pages, whether those are all. It takes a bounded time, so that whoever
+    /// locks the space to count much can release the lock in between. What changes meanwhile is
+    /// counted as it is when its turn comes.
+    pub fn count_pages(&self, counts: &mut PageCounts) -> bool {
+        let mut left = PageCounts::PART;
+        let everywhere = UserRange::all::<M::Format>();
+        for area in self.areas.within(*everywhere.from(counts.next)) {
+            for Stretch {
+                pages: here, leaf, ..
+            } in self.stretches(area.pages.from(counts.next))
+            {
+                let live = leaf.filter(|table| table.live() > 0);
+                let cost = live.map_or(1, |_| here.len());
+                if left == 0 {
+                    return false;
                 }
-            });
+                left = left.saturating_sub(cost);
+                counts.next = here.end;
+                let Some(table) = live else { continue };
+                let mut at = here.start;
+                while let Some(page) = here.page(at) {
+                    self.count_page(table.get(M::Format::index(page, 0)), counts);
+                    at = page.plus(1);
+                }
+            }
         }
+        true
+    }
+
+    fn count_page(&self, word: u64, counts: &mut PageCounts) {
+        match M::Format::decode(word, 0) {
+            Entry::Page(frame) => {
+                counts.private += u64::from(word & M::Format::SHARED == 0);
+                let sharers = u64::from(self.memory.mappers(frame, word));
+                *if sharers == 1 {
+                    &mut counts.unique
+                } else {
+                    &mut counts.shared
+                } += 1;
+                counts.proportional += PAGE_SIZE as u64 / sharers.max(1);
+            }
+            Entry::Swapped(_) | Entry::Evicted => counts.swapped += 1,
+            Entry::Empty | Entry::Table(_) => {}
+        }
+    }
+
+    /// The counters of `procstat`, when all pages have been counted.
+    pub fn usage_with(&self, counts: &PageCounts) -> [u64; PROC_COUNTERS] {
+        let mut out = self.faults;
+        let &PageCounts {
+            unique,
+            shared,
+            private,
+            proportional,
+            swapped,
+            next: _,
+        } = counts;
         let page = PAGE_SIZE as u64;
         out[ProcCounter::Size as usize] = self.heap_break.0;
         out[ProcCounter::Resident as usize] = (unique + shared) * page;

@@ -1,12 +1,13 @@
 //! What `memstat` tells, and the frames the kernel takes for itself.
 
-use abi::MemCounter;
+use abi::{MemCounter, ProcCounter};
 use sync::atomic::Ordering;
 
 use super::*;
 use crate::addr::{FrameNo, PageNo};
 use crate::commit::Need;
 use crate::phys;
+use crate::space::PageCounts;
 use crate::testing::{counter, free_frames, memory, on_hart, write};
 
 #[test]
@@ -104,4 +105,26 @@ fn a_frame_of_the_kernel_is_zeroed_and_comes_back() {
     assert_eq!((frame.frame(), frame.bytes()[0]), (number, 9));
     drop(frame);
     assert_eq!(free_frames(memory), 100);
+}
+
+#[test]
+fn pages_are_counted_in_parts_that_end() {
+    let memory = memory(6000);
+    let mut space = AddressSpace::new(memory).unwrap();
+    // A touched part, a hole of many leaf tables, and pages behind it.
+    space.grow(4000 * PAGE, Promise::Lazy).unwrap();
+    write(&mut space, 0, &[1; 1500 * PAGE_SIZE]).unwrap();
+    space.grow((1 << 22) * PAGE, Promise::Lazy).unwrap();
+    write(&mut space, (1 << 22) * PAGE, &[1; PAGE_SIZE]).unwrap();
+
+    let mut counts = PageCounts::new();
+    let mut parts = 1;
+    while !space.count_pages(&mut counts) {
+        parts += 1;
+    }
+    assert_eq!(space.usage_with(&counts), space.usage());
+    let resident = space.usage()[ProcCounter::Resident as usize];
+    assert_eq!(resident, 1501 * PAGE);
+    // Three leaf tables are four parts at least; the hole is skipped, not looked through.
+    assert!((4..40).contains(&parts), "{parts} parts");
 }
