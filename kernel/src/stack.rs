@@ -1,10 +1,14 @@
 //! Kernel stacks: 16 KiB each, in slots of a region of their own, with as much guard below.
 //!
-//! A stack is mapped at addresses nobody has used since the last fence of all harts: slots are given out in rotation, and
-//! the fence is paid once per round, when no fresh slot is left. Between a stack's end and that fence a hart may still have
-//! the old translation, of addresses that no code uses; Linux treats `vfree` alike.
-//! Invariant: a slot is fresh, in use, or stale, and goes round in that order.
+//! A stack's memory and its slot are used again as soon as it is gone. No hart has to forget it
+//! then, because each hart forgets everything before it runs on a stack for the first time
+//! (`kernel_logic::stack_slot` has the reasons and the test).
+//!
+//! Invariant: a stack is reached through its slot by the hart that runs on it and by nobody else.
+//! What a new thread is to find on its stack is written through the direct map.
 
+use abi::PAGE_SIZE;
+use kernel_logic::stack_slot::Slots;
 use mm::addr::FrameNo;
 use mm::{Need, NoMemory};
 use sync::LeafLock;
@@ -14,68 +18,8 @@ use crate::memory::{Frame, memory};
 
 /// Most slots there can be: the stack region is 1 GiB.
 const SLOTS_MAX: usize = (1 << 30) / STACK_SLOT_SIZE;
-const WORDS: usize = SLOTS_MAX / 64;
 
-/// A set of slots.
-struct Slots([u64; WORDS]);
-
-impl Slots {
-    fn contains(&self, slot: usize) -> bool {
-        self.0[slot / 64] >> (slot % 64) & 1 != 0
-    }
-
-    fn insert(&mut self, slot: usize) {
-        self.0[slot / 64] |= 1 << (slot % 64);
-    }
-
-    fn remove(&mut self, slot: usize) {
-        self.0[slot / 64] &= !(1 << (slot % 64));
-    }
-}
-
-struct Allocator {
-    used: Slots,
-    stale: Slots,
-    next: usize,
-}
-
-static ALLOCATOR: LeafLock<Allocator> = LeafLock::new(Allocator {
-    used: Slots([0; WORDS]),
-    stale: Slots([0; WORDS]),
-    next: 0,
-});
-
-impl Allocator {
-    fn take(&mut self) -> Option<usize> {
-        if let Some(slot) = self.find_fresh() {
-            return Some(slot);
-        }
-        // The harts answer the fence in firmware, whatever lock they wait for, so it may be awaited under this one.
-        arch::fence_stacks();
-        self.stale = Slots([0; WORDS]);
-        self.find_fresh()
-    }
-
-    /// The next slot from where the last search ended; each round looks at every slot once.
-    fn find_fresh(&mut self) -> Option<usize> {
-        let slots = arch::stack_slots();
-        while self.next < slots {
-            let slot = self.next;
-            self.next += 1;
-            if !self.used.contains(slot) && !self.stale.contains(slot) {
-                self.used.insert(slot);
-                return Some(slot);
-            }
-        }
-        self.next = 0;
-        None
-    }
-
-    fn give_back(&mut self, slot: usize) {
-        self.used.remove(slot);
-        self.stale.insert(slot);
-    }
-}
+static SLOTS: LeafLock<Slots<{ SLOTS_MAX / 64 }>> = LeafLock::new(Slots::new());
 
 /// A kernel stack. Its memory and its slot are given back when it is dropped, so not by the thread that runs on it.
 #[derive(Debug)]
@@ -85,16 +29,18 @@ pub struct KernelStack {
 }
 
 impl KernelStack {
-    /// A stack of fresh frames.
-    pub fn try_new() -> Result<Self, NoMemory> {
+    /// A stack of fresh frames, for a thread whose program begins with `registers`.
+    pub fn try_new(registers: &UserRegisters) -> Result<Self, NoMemory> {
         let mut frames: [Option<Frame>; STACK_FRAMES] = Default::default();
         for frame in &mut frames {
             *frame = Some(memory().frame_for_kernel(Need::Lasting)?);
         }
-        let slot = ALLOCATOR.with(Allocator::take).ok_or(NoMemory::Places)?;
+        let slot = take_slot().ok_or(NoMemory::Places)?;
         let frames = frames.map(|frame| frame.map_or(FrameNo(0), Frame::into_reference));
         arch::map_stack(slot, &frames);
-        Ok(Self { slot, frames })
+        let stack = Self { slot, frames };
+        stack.write(registers);
+        Ok(stack)
     }
 
     /// One past the highest address.
@@ -102,9 +48,19 @@ impl KernelStack {
         top_of(self.slot)
     }
 
-    /// Where the registers of the thread's program are while the kernel runs: at the top.
+    /// Where the registers of the thread's program are while the kernel runs: at the top. For the
+    /// thread itself.
     pub fn user_registers(&self) -> *mut UserRegisters {
         (self.top() - size_of::<UserRegisters>()) as *mut UserRegisters
+    }
+
+    /// Writes the registers of a thread that does not run yet.
+    fn write(&self, registers: &UserRegisters) {
+        let highest = arch::to_virtual(self.frames[STACK_FRAMES - 1].address());
+        let place = highest.wrapping_add(PAGE_SIZE - size_of::<UserRegisters>());
+        // SAFETY: the end of the stack's highest frame, aligned for the registers as a page is. The
+        // stack is new, so nobody else reaches the frame.
+        unsafe { place.cast::<UserRegisters>().write(registers.clone()) };
     }
 }
 
@@ -114,8 +70,13 @@ impl Drop for KernelStack {
         for frame in self.frames {
             drop(memory().reclaim_kernel_frame(frame));
         }
-        ALLOCATOR.with(|slots| slots.give_back(self.slot));
+        SLOTS.with(|slots| slots.give(self.slot));
     }
+}
+
+fn take_slot() -> Option<usize> {
+    let count = arch::stack_slots();
+    SLOTS.with(|slots| slots.take(count))
 }
 
 fn top_of(slot: usize) -> usize {
@@ -124,9 +85,8 @@ fn top_of(slot: usize) -> usize {
 
 /// Makes a stack that is never given back, of frames from before the memory system. Returns its top.
 pub fn make_permanent(frames: [FrameNo; STACK_FRAMES]) -> usize {
-    let slot = ALLOCATOR.with(Allocator::take);
     // The region has room for many more stacks than there are harts.
-    let slot = slot.unwrap_or_else(|| unreachable!("no slot for the stack of a hart"));
+    let slot = take_slot().unwrap_or_else(|| unreachable!("no slot for the stack of a hart"));
     arch::map_stack(slot, &frames);
     top_of(slot)
 }

@@ -23,3 +23,4 @@ pub mod line;
 pub mod list;
 pub mod ring;
 pub mod stack_page;
+pub mod stack_slot;

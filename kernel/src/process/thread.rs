@@ -41,11 +41,8 @@ impl Thread {
         float: FloatState,
         space: Option<Counted<Context>>,
     ) -> Result<Counted<Self>, NoMemory> {
-        let stack = KernelStack::try_new()?;
-        let top = stack.user_registers();
-        // SAFETY: the top of a stack that nobody runs on yet, mapped and aligned for the registers.
-        unsafe { top.write(registers.clone()) };
-        let context = KernelContext::new(top as usize, entry, 0);
+        let stack = KernelStack::try_new(registers)?;
+        let context = KernelContext::new(stack.user_registers() as usize, entry, 0);
         Ok(Counted::try_new(Self {
             process,
             place: Keyed::new(Place::new(context, float, space)),

@@ -37,11 +37,10 @@ impl KernelContext {
     }
 }
 
-/// The first instructions of a new context. The stack was mapped since this hart's last fence, perhaps by
-/// another hart, so a fence comes before its first use.
+/// The first instructions of a new context.
 #[unsafe(naked)]
 extern "C" fn begin() -> ! {
-    naked_asm!("sfence.vma", "mv a0, s2", "li ra, 0", "jr s1")
+    naked_asm!("mv a0, s2", "li ra, 0", "jr s1")
 }
 
 global_asm!(

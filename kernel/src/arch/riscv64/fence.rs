@@ -51,19 +51,6 @@ fn all() {
     unsafe { asm!("sfence.vma", options(nostack)) };
 }
 
-/// Makes all harts forget everything, global translations included.
-pub fn everywhere() {
-    all();
-    // The own hart is among them: the thread may have been moved since the local fence.
-    if hart_count() > 1 {
-        check(sbi_rt::remote_sfence_vma(
-            firmware_mask(u64::MAX),
-            0,
-            EVERYTHING,
-        ));
-    }
-}
-
 /// Makes stores to instruction memory visible to the fetches of these harts (Zifencei).
 pub fn instructions(harts: HartSet) {
     // SAFETY: orders stores and fetches, and nothing else.

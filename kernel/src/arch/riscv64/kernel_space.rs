@@ -13,6 +13,7 @@ use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use abi::PAGE_SIZE;
 use kernel_logic::board::{Board, Region};
 use mm::addr::{FrameNo, PhysAddr};
+use mm::machine::Fence;
 
 use super::fence;
 use super::layout::{self, DIRECT_MAP, DIRECT_MAP_SIZE, STACK_REGION, to_virtual};
@@ -147,7 +148,7 @@ pub fn build(board: &Board, frames: &mut EarlyFrames) -> FrameNo {
     let root = frame_of(root);
     KERNEL_SATP.store(SATP_SV39 | root.0 as usize, Ordering::Release);
     load(KERNEL_SATP.load(Ordering::Relaxed));
-    fence::everywhere();
+    fence::local(Fence::All);
     root
 }
 
@@ -258,22 +259,22 @@ fn stack_entry(slot: usize, page: usize) -> &'static AtomicU64 {
     unsafe { &*entries.add(slot * SLOT_ENTRIES + guard + page) }
 }
 
-/// Maps a stack. Nothing may have been mapped in the slot since the last [`fence_stacks`]. The fence that makes
-/// the new entries count is the first instruction of a new context (see `context`).
+/// Maps a stack. A hart must [`forget_stacks`] before it uses it for the first time.
 pub fn map_stack(slot: usize, frames: &[FrameNo; STACK_FRAMES]) {
     for (page, frame) in frames.iter().enumerate() {
         stack_entry(slot, page).store(entry(frame.address().0 as usize, DATA), Ordering::Release);
     }
 }
 
-/// Removes a stack from its slot, which must not be used again before [`fence_stacks`].
+/// Removes a stack from its slot.
 pub fn unmap_stack(slot: usize) {
     for page in 0..STACK_FRAMES {
         stack_entry(slot, page).store(0, Ordering::Release);
     }
 }
 
-/// Makes every hart forget the stacks that have been removed.
-pub fn fence_stacks() {
-    fence::everywhere();
+/// Makes this hart forget what was mapped in the stack region, and what was not.
+pub fn forget_stacks() {
+    // The translations are global, so a fence of one identifier would leave them.
+    fence::local(Fence::All);
 }

@@ -1,10 +1,11 @@
 //! What the scheduler's lock protects: each thread's place in the schedule, and the queues.
 
+use kernel_logic::stack_slot::Newcomers;
 use sync::{Counted, Interruptible, Key};
 
 use super::super::{Context, Thread};
 use super::queue::Queue;
-use crate::arch::{FloatState, KernelContext};
+use crate::arch::{self, FloatState, KernelContext};
 
 /// Chains that waiting threads are spread over, by the word they wait for.
 const CHAINS: usize = 64;
@@ -34,6 +35,8 @@ pub struct Place {
     pub(super) state: State,
     /// What it goes on with, while it does not run.
     pub(super) registers: KernelContext,
+    /// The harts that have not run on its stack yet.
+    newcomers: Newcomers,
     /// What its hart translates with; `None` if it needs no user memory.
     pub(super) space: Option<Counted<Context>>,
     pub(super) float: FloatState,
@@ -50,6 +53,7 @@ impl Place {
             next: None,
             state: State::Ready,
             registers,
+            newcomers: Newcomers::all(),
             space,
             float,
         }
@@ -135,6 +139,9 @@ impl Schedule {
     pub(super) fn begin(&mut self, thread: &Thread) -> *const KernelContext {
         let place = self.place(thread);
         place.state = State::Running;
+        if place.newcomers.come(arch::hart()) {
+            arch::forget_stacks();
+        }
         if let Some(space) = &place.space {
             space.enter();
         }
@@ -178,7 +185,7 @@ impl Schedule {
     pub(super) fn take_idle(&mut self, most: usize) -> HartMask {
         let mut taken = 0;
         let mut left = most;
-        let here = 1 << crate::arch::hart();
+        let here = 1 << arch::hart();
         if self.idle.0 & here != 0 {
             left = left.saturating_sub(1);
         }
