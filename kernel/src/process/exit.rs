@@ -9,7 +9,7 @@
 
 use sync::{Counted, Held, level};
 
-use super::tree::{Orphans, TREE};
+use super::tree::TREE;
 use super::{Caller, INIT, Thread, mapped, scheduler, standstill};
 use crate::device::power;
 use crate::file::cached;
@@ -25,7 +25,7 @@ pub fn exit(caller: &mut Caller, status: i32) -> ! {
     }
     let files = process.files.lock(held).take();
     files.close(held);
-    let orphans = {
+    {
         let mut passage = standstill::pass(held);
         let held = passage.held();
         mapped::end_all(process, held);
@@ -33,14 +33,12 @@ pub fn exit(caller: &mut Caller, status: i32) -> ! {
         let space = process.space.lock(held).take();
         drop(space);
         cached::release_departed(held);
-        TREE.lock(held).begin_end(process, status)
-    };
-    if let Some(Orphans {
-        init,
-        reapable: true,
-    }) = orphans
-    {
-        init.child_ended.wake_all();
+        TREE.lock(held).begin_end(process, status);
+    }
+    while let Some(orphans) = { TREE.lock(held).pass_children_on(process) } {
+        if orphans.reapable {
+            orphans.init.child_ended.wake_all();
+        }
     }
     scheduler::end(thread, held.as_if())
 }

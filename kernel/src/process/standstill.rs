@@ -56,8 +56,11 @@ pub fn stand_still<R>(held: &mut Held<level::Nothing>, look: impl FnOnce(&Still<
     let result = look(&Still { tree: &tree });
     drop(tree);
     drop(alone);
-    for process in TREE.lock(held).alive() {
-        // SAFETY: taken by this thread and leaked, above, for the same processes: nobody has come to life or ended since.
+    let mut last = None;
+    while let Some(process) = { TREE.lock(held).next_alive(last).cloned() } {
+        last = Some(process.pid());
+        // SAFETY: taken by this thread and leaked, above, for the same processes: nobody has come
+        // to life or ended since.
         drop(unsafe { process.space.adopt() });
     }
     result

@@ -176,20 +176,27 @@ impl Tree {
         }
     }
 
-    /// Notes that `process` is on its way out, and gives its children to init. Whether one of them is to be reaped.
-    pub fn begin_end(&mut self, process: &Counted<Process>, status: i32) -> Option<Orphans> {
+    /// Notes that `process` is on its way out. Its children are to be passed on.
+    pub fn begin_end(&mut self, process: &Process, status: i32) {
         self.family_mut(process).life = Life::Ending(status);
+    }
+
+    /// Gives some children of a process that is on its way out to init; `None` if it has none any
+    /// more. A process may have many, and the lock is not to be held for as long as that takes.
+    pub fn pass_children_on(&mut self, process: &Process) -> Option<Orphans> {
+        const MOST: usize = 32;
         let init = self.find(INIT)?.clone();
-        let orphans = Orphans {
-            reapable: self.family(process).ended.is_some(),
-            init: init.clone(),
-        };
-        while let Some(child) = self.any_child(process) {
+        let mut reapable = false;
+        for passed in 0..MOST {
+            let Some(child) = self.any_child(process) else {
+                return (passed > 0).then_some(Orphans { init, reapable });
+            };
+            reapable |= matches!(self.life(&child), Life::Ended(_));
             self.unlink(&child);
             child.put_in_background();
             self.link(&child, &init);
         }
-        Some(orphans)
+        Some(Orphans { init, reapable })
     }
 
     fn any_child(&self, process: &Process) -> Option<Counted<Process>> {
