@@ -51,6 +51,12 @@ pub const AUDIT_MAJOR: u16 = 2;
 /// Device number of fail-nth: a decimal number N makes the writer's N-th allocation in the kernel
 /// fail; read, it tells how many are left before that, 0 if none will fail.
 pub const FAIL_NTH_MAJOR: u16 = 3;
+/// Major number of the device that tells how long the kernel has gone without a point of
+/// pre-emption: reading it gives the longest time since the last reading, in nanoseconds, as a
+/// decimal number. It is exact with the kernel option `clock=fine`.
+pub const STRETCH_MAJOR: u16 = 4;
+/// The bound of that time, in nanoseconds, where an instruction takes one.
+pub const STRETCH_MAX: u64 = 100_000;
 
 /// `sbrk` mode: promise the memory now (what programs that pass one argument get).
 pub const SBRK_EAGER: u64 = 1;

@@ -103,6 +103,9 @@ extern "C" fn on_guarded_stack() -> ! {
     });
     // SAFETY: no other hart runs, and this is the only call.
     let options = unsafe { OPTIONS.set(options) };
+    if options.fine_clock {
+        time::use_fine_clock();
+    }
     if options.audit {
         process::audit_always();
     }

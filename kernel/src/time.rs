@@ -1,4 +1,11 @@
-//! Ticks, the unit of `sleep` and `uptime`: tenths of a second since boot.
+//! Time: ticks, the unit of `sleep` and `uptime` (tenths of a second since boot), and the parts
+//! that a tick is divided into.
+//!
+//! A *slice* is how long a thread keeps its hart while others are ready: a hundredth of a second,
+//! so that a thread that is ready waits for one slice of each thread before it. Each hart's timer
+//! gives an *alarm* once per slice or, with the kernel option `clock=fine`, every 20 microseconds
+//! (see [`crate::stretch`]). Slices and alarms begin at multiples of their length since boot, so
+//! delays do not add up.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -9,22 +16,64 @@ use crate::arch;
 /// Woken at every tick.
 pub static TICK: WaitQueue = WaitQueue::new();
 
-/// When the kernel started, and the length of a tick, in units of the clock.
+const SLICES_PER_TICK: u64 = 10;
+const FINE_ALARMS_PER_TICK: u64 = 5000;
+
+/// When the kernel started, and the length of a tick and from one alarm to the next, in units of
+/// the clock.
 static START: AtomicU64 = AtomicU64::new(0);
-static LENGTH: AtomicU64 = AtomicU64::new(1);
+static TICK_LENGTH: AtomicU64 = AtomicU64::new(1);
+static ALARM_LENGTH: AtomicU64 = AtomicU64::new(1);
 
 /// Starts counting; the clock runs at `frequency` Hz.
 pub fn initialize(frequency: u64) {
     START.store(arch::now(), Ordering::Relaxed);
-    LENGTH.store(frequency * abi::TICK_MILLISECONDS / 1000, Ordering::Relaxed);
+    let tick = frequency * abi::TICK_MILLISECONDS / 1000;
+    TICK_LENGTH.store(tick, Ordering::Relaxed);
+    ALARM_LENGTH.store(tick / SLICES_PER_TICK, Ordering::Relaxed);
+}
+
+/// Has alarms come often from now on.
+pub fn use_fine_clock() {
+    ALARM_LENGTH.store(tick_length() / FINE_ALARMS_PER_TICK, Ordering::Relaxed);
+}
+
+fn tick_length() -> u64 {
+    TICK_LENGTH.load(Ordering::Relaxed)
+}
+
+fn since_boot() -> u64 {
+    arch::now().wrapping_sub(START.load(Ordering::Relaxed))
 }
 
 /// Ticks since boot.
 pub fn ticks() -> u64 {
-    arch::now().wrapping_sub(START.load(Ordering::Relaxed)) / LENGTH.load(Ordering::Relaxed)
+    since_boot() / tick_length()
 }
 
-/// When a tick begins, by the clock.
-pub fn start_of_tick(tick: u64) -> u64 {
-    START.load(Ordering::Relaxed) + tick * LENGTH.load(Ordering::Relaxed)
+/// Slices since boot.
+pub fn slices() -> u64 {
+    since_boot() * SLICES_PER_TICK / tick_length()
+}
+
+/// The tick that a slice belongs to.
+pub fn tick_of_slice(slice: u64) -> u64 {
+    slice / SLICES_PER_TICK
+}
+
+/// Milliseconds since boot.
+pub fn milliseconds() -> u64 {
+    since_boot() * abi::TICK_MILLISECONDS / tick_length()
+}
+
+/// The length of a time that the clock has measured.
+pub fn nanoseconds(time: u64) -> u64 {
+    const NANOSECONDS_PER_TICK: u64 = abi::TICK_MILLISECONDS * 1_000_000;
+    time * NANOSECONDS_PER_TICK / tick_length()
+}
+
+/// When the next alarm is due, by the clock.
+pub fn next_alarm() -> u64 {
+    let length = ALARM_LENGTH.load(Ordering::Relaxed);
+    START.load(Ordering::Relaxed) + (since_boot() / length + 1) * length
 }

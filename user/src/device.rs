@@ -13,3 +13,5 @@ pub const DIRECTORY: &CStr = c"/dev";
 pub const AUDIT: &CStr = c"/dev/audit";
 /// What makes allocations fail, `abi::FAIL_NTH_MAJOR`.
 pub const FAIL_NTH: &CStr = c"/dev/failnth";
+/// What measures stretches without pre-emption, `abi::STRETCH_MAJOR`.
+pub const STRETCH: &CStr = c"/dev/stretch";

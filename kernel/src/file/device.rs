@@ -5,12 +5,13 @@
 
 use core::fmt::{self, Write};
 
-use abi::{AUDIT_MAJOR, CONSOLE_MAJOR, FAIL_NTH_MAJOR};
+use abi::{AUDIT_MAJOR, CONSOLE_MAJOR, FAIL_NTH_MAJOR, STRETCH_MAJOR};
 use sync::atomic::{AtomicBool, Ordering};
 
 use super::bounce::SMALL;
 use crate::console;
 use crate::process::{self, Caller};
+use crate::stretch;
 use crate::syscall::Failed;
 use crate::user_memory::UserSlice;
 
@@ -23,6 +24,8 @@ enum Which {
     Audit,
     /// Writing says which allocation of the caller's is to fail, reading how many are left before it does.
     FailNth,
+    /// Reading tells the longest stretch without a point of pre-emption since the last reading.
+    Stretch,
 }
 
 /// A device as somebody has opened it.
@@ -39,6 +42,7 @@ impl Device {
             CONSOLE_MAJOR => Which::Console,
             AUDIT_MAJOR => Which::Audit,
             FAIL_NTH_MAJOR => Which::FailNth,
+            STRETCH_MAJOR => Which::Stretch,
             _ => return None,
         };
         Some(Self {
@@ -55,6 +59,7 @@ impl Device {
             _ if self.told.swap(true, Ordering::Relaxed) => return Ok(0),
             Which::Audit => line.say(format_args!("{}", process::audit(&mut caller.held))),
             Which::FailNth => line.say(format_args!("{}", caller.thread.fail_nth.left())),
+            Which::Stretch => line.say(format_args!("{}", stretch::take_longest())),
         }
         let told = &line.bytes[..line.length.min(to.len())];
         to.write(0, told, caller)?;
@@ -65,7 +70,7 @@ impl Device {
     pub fn write(&self, from: UserSlice, caller: &mut Caller) -> Result<usize, Failed> {
         match self.which {
             Which::Console => write_console(from, caller),
-            Which::Audit => Err(Failed),
+            Which::Audit | Which::Stretch => Err(Failed),
             Which::FailNth => {
                 let nth = read_number(from, caller)?;
                 caller.thread.fail_nth.set(nth);

@@ -1,10 +1,12 @@
 //! The kernel's command line: options for the kernel, then ` -- `, then one line for the shell.
 //!
-//! Options are words: `fork=eager` or `fork=cow` (how processes fork unless they ask otherwise), `audit` (the kernel
-//! audits its memory when a program of the shell's has waited for its last child, and panics if something is wrong), `test=panic`,
-//! `test=overrun` and `test=leak` (deliberate failures, for testing what they end in), `test=swapdisk` (the swap disk is
-//! overwritten, checked and measured); for programs of other years, `stack-pages=N` (how large a stack every program gets) and
-//! `lazy-sbrk` (`sbrk` promises nothing, whatever its second argument).
+//! Options are words: `fork=eager` or `fork=cow` (how processes fork unless they ask otherwise),
+//! `audit` (the kernel audits its memory when a program of the shell's has waited for its last
+//! child, and panics if something is wrong), `clock=fine` (every hart is interrupted so often that
+//! `/dev/stretch` misses little), `test=panic`, `test=overrun` and `test=leak` (deliberate
+//! failures, for testing what they end in), `test=swapdisk` (the swap disk is overwritten, checked
+//! and measured); for programs of other years, `stack-pages=N` (how large a stack every program
+//! gets) and `lazy-sbrk` (`sbrk` promises nothing, whatever its second argument).
 
 use abi::ForkMode;
 
@@ -35,6 +37,8 @@ pub struct Options<'a> {
     pub stack_pages: u64,
     /// Whether `sbrk` is lazy even if a program does not ask for it.
     pub lazy_sbrk: bool,
+    /// Whether alarms come often, to measure stretches without pre-emption.
+    pub fine_clock: bool,
     /// The test asked for, if any.
     pub test: Option<Test>,
     /// The shell line to run instead of an interactive shell.
@@ -50,6 +54,7 @@ impl<'a> Options<'a> {
             audit: false,
             stack_pages: 1,
             lazy_sbrk: false,
+            fine_clock: false,
             test: None,
             line,
         };
@@ -58,6 +63,7 @@ impl<'a> Options<'a> {
                 "fork=eager" => options.fork = ForkMode::Eager,
                 "fork=cow" => options.fork = ForkMode::CopyOnWrite,
                 "audit" => options.audit = true,
+                "clock=fine" => options.fine_clock = true,
                 "test=leak" => options.test = Some(Test::Leak),
                 "test=panic" => options.test = Some(Test::Panic),
                 "test=overrun" => options.test = Some(Test::Overrun),
@@ -159,6 +165,12 @@ mod tests {
         let (options, unknown) = parse("stack-pages=2 lazy-sbrk");
         assert_eq!((options.stack_pages, options.lazy_sbrk), (2, true));
         assert!(unknown.is_empty());
+    }
+
+    #[test]
+    fn a_fine_clock_is_asked_for() {
+        assert!(parse("clock=fine").0.fine_clock);
+        assert!(!parse("").0.fine_clock);
     }
 
     #[test]

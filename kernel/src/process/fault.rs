@@ -11,7 +11,7 @@ use mm::space::{Access, Resolution};
 use sync::{Held, level};
 
 use super::{Caller, Current, Space, current, exit, pager, scheduler};
-use crate::arch::{Machine, UserRegisters};
+use crate::arch::{self, Machine, UserRegisters};
 use crate::memory::memory;
 use crate::println;
 
@@ -158,8 +158,8 @@ pub fn float_wanted() -> bool {
     true
 }
 
-/// The timer of this hart has ticked; the trap found interrupts on.
-pub fn tick() {
+/// A slice of this hart has ended; the trap found interrupts on.
+pub fn end_slice() {
     if let Some(thread) = current() {
         // Interrupts were on, so no spin lock is held.
         scheduler::yield_now(&thread, &mut Held::claim());
@@ -171,6 +171,8 @@ pub fn tick() {
 pub fn before_user(_: &UserRegisters) {
     let mut caller = trapped();
     if caller.process().is_killed() {
+        // To give much memory back takes long, and others are to run meanwhile.
+        arch::enable_interrupts();
         exit(&mut caller, KILLED);
     }
 }

@@ -61,7 +61,8 @@ pub use exec::{ExecError, exec};
 pub use exit::exit;
 pub use fail_nth::{FailNth, refuses_allocation};
 pub use fault::{
-    before_user, float_wanted, out_of_memory, page_lost, resolve, tick, user_exception, user_fault,
+    before_user, end_slice, float_wanted, out_of_memory, page_lost, resolve, user_exception,
+    user_fault,
 };
 pub use first::start_first;
 pub use foreground::{interrupt_foreground, reads_console};

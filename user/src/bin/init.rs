@@ -7,7 +7,7 @@
 #![no_main]
 #![forbid(unsafe_code)]
 
-use abi::{AUDIT_MAJOR, CONSOLE_MAJOR, FAIL_NTH_MAJOR, OpenFlags};
+use abi::{AUDIT_MAJOR, CONSOLE_MAJOR, FAIL_NTH_MAJOR, OpenFlags, STRETCH_MAJOR};
 use core::ffi::CStr;
 use user::device;
 use user::file::{self, Fd};
@@ -60,6 +60,7 @@ fn make_devices() {
     for (path, major) in [
         (device::AUDIT, AUDIT_MAJOR),
         (device::FAIL_NTH, FAIL_NTH_MAJOR),
+        (device::STRETCH, STRETCH_MAJOR),
     ] {
         let _ = file::make_device(path, major.into(), 0);
     }

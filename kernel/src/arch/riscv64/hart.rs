@@ -7,7 +7,7 @@
 use core::arch::asm;
 use core::cell::UnsafeCell;
 use core::mem::offset_of;
-use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 use kernel_logic::board;
 use sbi_rt::HartMask;
@@ -32,6 +32,9 @@ pub struct Hart {
     pub(super) scratch: UnsafeCell<usize>,
     /// The thread that runs here, null for the scheduler.
     current: AtomicPtr<()>,
+    /// When the next alarm is due, and the slice of the last one (see [`crate::time`]).
+    pub(super) alarm: AtomicU64,
+    pub(super) slice: AtomicU64,
     /// Where the scheduler's loop goes on.
     scheduler: UnsafeCell<KernelContext>,
     /// For reporting that a kernel stack has overflowed.
@@ -60,6 +63,8 @@ impl Hart {
             boot_stack_top: AtomicUsize::new(0),
             scratch: UnsafeCell::new(0),
             current: AtomicPtr::new(core::ptr::null_mut()),
+            alarm: AtomicU64::new(0),
+            slice: AtomicU64::new(0),
             scheduler: UnsafeCell::new(KernelContext::empty()),
             overflow_stack: UnsafeCell::new(OverflowStack([0; OVERFLOW_STACK_SIZE])),
         }
@@ -114,7 +119,8 @@ pub fn current() -> *mut () {
     thread
 }
 
-fn this() -> &'static Hart {
+/// The hart one runs on. Interrupts are off.
+pub(super) fn this() -> &'static Hart {
     &HARTS[hart()]
 }
 
@@ -189,13 +195,14 @@ pub fn firmware_mask(harts: u64) -> HartMask {
     HartMask::from_mask_base(mask, 0)
 }
 
-/// Continues with `main` on another stack, for good.
+/// Continues with `main` on another stack, for good. The hart forgets what it remembers of the
+/// stack's addresses first.
 ///
 /// # Safety
 /// `top` is the 16-byte aligned end of a mapped stack that nobody else uses.
 pub unsafe fn run_on_stack(top: usize, main: extern "C" fn() -> !) -> ! {
     // SAFETY: the caller vouches for the stack; nothing on the old one is used again, since this does not return.
     unsafe {
-        asm!("mv sp, {}", "li s0, 0", "li ra, 0", "jr {}", in(reg) top, in(reg) main, options(noreturn))
+        asm!("sfence.vma", "mv sp, {}", "li s0, 0", "li ra, 0", "jr {}", in(reg) top, in(reg) main, options(noreturn))
     }
 }

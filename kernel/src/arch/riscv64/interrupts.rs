@@ -53,8 +53,9 @@ pub(super) fn serve(code: usize) {
             park::park_if_wanted();
         }
         TIMER => {
-            timer::tick();
-            process::tick();
+            if timer::alarm() {
+                process::end_slice();
+            }
         }
         EXTERNAL => plic::handle(device::interrupt),
         _ => panic!("interrupt {code} was never switched on"),

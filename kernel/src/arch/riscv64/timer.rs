@@ -1,7 +1,9 @@
-//! The clock and the timer of each hart.
+//! The clock, and the timer of each hart, which gives alarms.
 
-use super::hart::hart;
-use crate::time;
+use core::sync::atomic::Ordering;
+
+use super::hart::{hart, this};
+use crate::{stretch, time};
 
 /// The `time` register: increments since some moment, at the board's timebase frequency.
 #[inline]
@@ -9,21 +11,28 @@ pub fn now() -> u64 {
     riscv::register::time::read64()
 }
 
-/// Starts the ticks of the hart one runs on.
+/// Starts the alarms of the hart one runs on.
 pub fn start_timer() {
     set_next();
 }
 
-/// The timer interrupt: asks for the next tick and, on the hart that keeps the time, wakes those who wait for it.
-pub(super) fn tick() {
+/// An alarm: asks for the next one and, on the hart that keeps the time, wakes those who wait for a
+/// tick. Whether a new slice has begun.
+pub(super) fn alarm() -> bool {
+    let due = this().alarm.load(Ordering::Relaxed);
+    stretch::note(now().saturating_sub(due));
     set_next();
-    if hart() == 0 {
+    let slice = time::slices();
+    let before = this().slice.swap(slice, Ordering::Relaxed);
+    if hart() == 0 && time::tick_of_slice(slice) != time::tick_of_slice(before) {
         time::TICK.wake_all();
     }
+    slice != before
 }
 
-/// Every deadline is a multiple of the tick since boot, so that delays do not add up.
 fn set_next() {
+    let due = time::next_alarm();
+    this().alarm.store(due, Ordering::Relaxed);
     // The extension is mandatory for the firmware this kernel asks for, so there is no error to handle.
-    let _ = sbi_rt::set_timer(time::start_of_tick(time::ticks() + 1));
+    let _ = sbi_rt::set_timer(due);
 }

@@ -24,6 +24,11 @@
 //! **Where an interrupt strikes.** Every lock of this level is held with interrupts off, so a handler never finds its own hart inside. A
 //! tick takes the hart from a thread only where interrupts were on, so never from one that holds a spin lock.
 //!
+//! **Who waits how long** (R10). The end of a slice takes the hart from a thread inside the kernel
+//! as from one in a program. Ready threads run in the order in which they became ready, each for a
+//! slice at most (see [`crate::time`]) and a stretch with interrupts off (see [`crate::stretch`]).
+//! So a thread that is ready waits for one slice of each thread before it, divided among the harts.
+//!
 //! Neighbours: `arch` switches stacks and sends the interrupt; `sync` asks to wait and to wake.
 
 mod futex;

@@ -1,5 +1,6 @@
 //! `bench`: what the kernel's hot paths cost, one line each: `bench NAME VALUE instructions`.
-//! `bench swap`: how fast memory is swapped, in pages per second (see [`swap`]).
+//! `bench swap`: how fast memory is swapped, in pages per second (see [`swap`]). `bench waits`: how
+//! long processes wait for each other (see [`waits`] and [`stretches`]).
 //!
 //! Values are guest instructions, those of the kernel included. They are exact on one hart under
 //! `qemu -icount shift=0`, where every run gives the same; elsewhere they tell little. Each is the
@@ -9,7 +10,10 @@
 #![no_main]
 #![forbid(unsafe_code)]
 
+mod large;
+mod stretches;
 mod swap;
+mod waits;
 
 use user::file::{Fd, pipe};
 use user::memory::{Promise, touch_own_pages};
@@ -73,12 +77,20 @@ fn run(args: Args) -> i32 {
     match (args.next(), args.next()) {
         (None, _) => {}
         (Some(name), None) if name == c"swap" => return measure_swap(),
+        (Some(name), None) if name == c"waits" => {
+            return tell(stretches::measure().and_then(|()| waits::measure()));
+        }
         _ => {
-            eprintln!("usage: bench [swap]");
+            eprintln!("usage: bench [swap | waits]");
             return 2;
         }
     }
-    if measure().is_err() {
+    tell(measure())
+}
+
+/// Says if a measurement failed; the exit status.
+fn tell(result: Result<()>) -> i32 {
+    if result.is_err() {
         eprintln!("bench: a system call failed; is there too little memory?");
         return 1;
     }

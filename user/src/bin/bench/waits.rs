@@ -1,0 +1,109 @@
+//! The worst waits of a process beside one that asks for the same things in a loop.
+//!
+//! Figures are instructions under `-icount` on one hart.
+
+use abi::{OpenFlags, TIME_HZ};
+use core::ffi::CStr;
+use user::file::Fd;
+use user::memory::{Audit, ProcessCounters, Promise};
+use user::process::{self, Fork, Pid};
+use user::region::Region;
+use user::{Failed, Result, arch};
+
+use super::large::{large, large_child};
+use super::{INSTRUCTIONS_PER_TICK, report};
+
+/// Waits of each kind.
+const WAITS: usize = 10;
+/// A file of more than 1000 bytes, which is in memory soon.
+const FILE: &CStr = c"/echo";
+
+/// Prints all figures.
+pub fn measure() -> Result<()> {
+    report("wait-turn", wait_for_turn()?);
+    report("wait-open", worst(read_bytes, open_and_close)?);
+    let region = large()?;
+    let fresh = Region::new(WAITS, Promise::Eager)?;
+    let mut pages = 0..WAITS;
+    let touch_next = || {
+        pages.by_ref().take(1).for_each(|page| fresh.write(page, 1));
+        Ok(())
+    };
+    report("wait-fault", worst(ask_for_counters, touch_next)?);
+    drop((fresh, region));
+    report(
+        "wait-fork",
+        worst(|_| Audit::now().map(drop), fork_and_wait)?,
+    );
+    Ok(())
+}
+
+/// What `work` takes, in instructions.
+fn time_of(work: impl FnOnce() -> Result<()>) -> Result<u64> {
+    let begin = arch::time();
+    work()?;
+    Ok((arch::time() - begin) * INSTRUCTIONS_PER_TICK)
+}
+
+/// The longest time for which this process is not run while one with much memory is killed.
+fn wait_for_turn() -> Result<u64> {
+    let pid = large_child()?;
+    process::kill(pid)?;
+    let begin = arch::time();
+    let (mut last, mut longest) = (begin, 0);
+    while last - begin < TIME_HZ / 10 {
+        let now = arch::time();
+        longest = longest.max(now - last);
+        last = now;
+    }
+    process::wait_for(pid)?;
+    Ok(longest * INSTRUCTIONS_PER_TICK)
+}
+
+/// The longest time that `work` takes, done once per tick, beside a process that does `hog`, which
+/// is told of this one, for ever.
+fn worst(hog: fn(Pid) -> Result<()>, mut work: impl FnMut() -> Result<()>) -> Result<u64> {
+    let parent = process::id();
+    let pid = match process::fork()? {
+        Fork::Child => {
+            while hog(parent).is_ok() {}
+            process::exit(1)
+        }
+        Fork::Parent(pid) => pid,
+    };
+    process::sleep(2)?;
+    let mut longest = 0;
+    for _ in 0..WAITS {
+        process::sleep(1)?;
+        longest = longest.max(time_of(&mut work)?);
+    }
+    process::kill(pid)?;
+    match process::wait_for(pid)? {
+        process::KILLED => Ok(longest),
+        _ => Err(Failed),
+    }
+}
+
+/// Reads a file, byte by byte. Waits for a disk would make the figure the host's.
+fn read_bytes(_: Pid) -> Result<()> {
+    let file = Fd::open(FILE, OpenFlags::READ_ONLY)?;
+    for _ in 0..1000 {
+        file.read(&mut [0])?;
+    }
+    file.close()
+}
+
+fn open_and_close() -> Result<()> {
+    Fd::open(FILE, OpenFlags::READ_ONLY)?.close()
+}
+
+fn ask_for_counters(of: Pid) -> Result<()> {
+    ProcessCounters::of(of).map(drop)
+}
+
+fn fork_and_wait() -> Result<()> {
+    match process::fork()? {
+        Fork::Child => process::exit(0),
+        Fork::Parent(pid) => process::wait_for(pid).map(drop),
+    }
+}
