@@ -57,7 +57,8 @@ impl<'m, M: Machine> Context<'m, M> {
         Ok(Self { memory, member })
     }
 
-    pub(crate) fn memory(&self) -> &'m Memory<M> {
+    /// Returns the memory system that the space belongs to.
+    pub fn memory(&self) -> &'m Memory<M> {
         self.memory
     }
 

@@ -12,6 +12,7 @@ mod foreign;
 mod host;
 mod lies;
 mod oracle;
+mod outside;
 mod powercut;
 mod report;
 mod runner;
@@ -66,6 +67,7 @@ pub fn run(workspace: &Workspace, filter: Option<&str>) -> Result<u8> {
         guests(workspace, &toolchain, &filter, &report)
     });
     oracle::run(workspace, &filter, &report);
+    outside::run(workspace, &toolchain, &filter, &report);
     course::command::run(workspace, &filter, &report);
     command::run(workspace, &filter, &report);
     if filter.admits(GRADE) {
