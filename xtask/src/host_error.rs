@@ -1,10 +1,10 @@
 //! Errors of the host's files under a guest's disks, told to the person while the guest runs.
 //!
-//! The emulator hands such an error to the guest, which goes on; its kernel knows that a disk failed
-//! and not why. The reason, a full file system as a rule, is in an event of the emulator's control
-//! protocol (QEMU Machine Protocol, `BLOCK_IO_ERROR`). The emulator sends events to a socket that
-//! this program listens at: an abstract one of Linux, which has no file, so neither a long path nor
-//! the full file system stands in its way. Other systems go without.
+//! The emulator hands such an error to the guest, which goes on; its kernel knows that a disk
+//! failed and not why. The reason, a full file system as a rule, is in an event of the emulator's
+//! control protocol (QEMU Machine Protocol, `BLOCK_IO_ERROR`). The emulator sends events to a
+//! socket that this program listens at: an abstract one of Linux, which has no file, so neither a
+//! long path nor the full file system stands in its way. Other systems go without.
 //!
 //! Invariant: each error of a disk is told once, however often the guest tries again. Neighbour:
 //! [`crate::qemu`] has the disks report errors instead of stopping the machine.

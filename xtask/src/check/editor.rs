@@ -8,8 +8,8 @@ use crate::setup::Toolchain;
 use crate::workspace::Workspace;
 
 /// Has cargo print what the compiler finds as JSON: in all rooms on the host, then in the guests
-/// for their target. Goes on after errors, because they are what the editor wants to know. Returns 1 if
-/// there were any.
+/// for their target. Goes on after errors, because they are what the editor wants to know. Returns
+/// 1 if there were any.
 pub fn for_editor(workspace: &Workspace) -> Result<u8> {
     let toolchain = Toolchain::ensure(workspace)?;
     let host = host_cargo(workspace, &["check", "--workspace", "--all-targets"]);

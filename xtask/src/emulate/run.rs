@@ -82,8 +82,8 @@ fn ended(stop: Stop) -> Ended {
     }
 }
 
-/// Types a line at the shell's first prompt and ends at the second. Findings do not end the run; they
-/// are printed after it.
+/// Types a line at the shell's first prompt and ends at the second. Findings do not end the run;
+/// they are printed after it.
 pub fn typed(machine: &mut Machine, line: &str, limit: u64, screen: &mut Screen) -> Ended {
     let mut waited = prompt(machine, 0, limit, screen);
     if waited == Waited::Prompt {

@@ -1,5 +1,5 @@
-//! The memory system taken by others: a crate outside the workspace is built on it, for the host and
-//! for a bare machine, and the program over plain memory runs.
+//! The memory system taken by others: a crate outside the workspace is built on it, for the host
+//! and for a bare machine, and the program over plain memory runs.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
