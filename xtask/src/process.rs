@@ -51,6 +51,31 @@ impl Finished {
 
 /// Runs a program without input for at most `limit`.
 pub fn run_bounded(command: &mut Command, limit: Duration) -> Result<Finished> {
+    let deadline = Instant::now() + limit;
+    run_until(command, || Instant::now() >= deadline)
+}
+
+/// Runs a program without input for at most `most`, and for `quiet` after `progress` was last seen
+/// to give another number.
+pub fn run_while_progressing(
+    command: &mut Command,
+    quiet: Duration,
+    most: Duration,
+    mut progress: impl FnMut() -> u64,
+) -> Result<Finished> {
+    let begin = Instant::now();
+    let (mut seen, mut last) = (progress(), begin);
+    run_until(command, || {
+        let now = progress();
+        if now != seen {
+            (seen, last) = (now, Instant::now());
+        }
+        last.elapsed() >= quiet || begin.elapsed() >= most
+    })
+}
+
+/// Runs a program without input until its time is over.
+fn run_until(command: &mut Command, is_over: impl FnMut() -> bool) -> Result<Finished> {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -60,7 +85,7 @@ pub fn run_bounded(command: &mut Command, limit: Duration) -> Result<Finished> {
         .with_context(|| format!("cannot start {}", name(command)))?;
     let output = collect(child.stdout.take());
     let errors = collect(child.stderr.take());
-    let status = wait_until(&mut child, Instant::now() + limit)?;
+    let status = wait_until(&mut child, is_over)?;
     if status.is_none() {
         kill_group(&mut child);
     }
@@ -99,14 +124,14 @@ fn joined(collector: JoinHandle<String>) -> String {
     collector.join().unwrap_or_default()
 }
 
-fn wait_until(child: &mut Child, deadline: Instant) -> Result<Option<ExitStatus>> {
+fn wait_until(child: &mut Child, mut is_over: impl FnMut() -> bool) -> Result<Option<ExitStatus>> {
     // Short sleeps at first, so that quick programs cost nothing.
     let mut pause = Duration::from_millis(1);
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
         }
-        if Instant::now() >= deadline {
+        if is_over() {
             return Ok(None);
         }
         thread::sleep(pause);
@@ -156,6 +181,22 @@ mod tests {
         assert!(finished.status.is_none());
         assert_eq!(finished.last_words(), "its time ran out");
         assert!(begin.elapsed() < Duration::from_secs(20));
+    }
+
+    #[test]
+    fn a_slow_program_may_go_on_while_it_gets_further() {
+        let run = |seconds, progress: &mut dyn FnMut() -> u64| {
+            let mut command = Command::new("sleep");
+            let (quiet, most) = (Duration::from_millis(300), Duration::from_secs(30));
+            let finished = run_while_progressing(command.arg(seconds), quiet, most, progress);
+            finished.expect("sleep runs").success()
+        };
+        let mut bytes = 0;
+        assert!(run("1", &mut || {
+            bytes += 1;
+            bytes
+        }));
+        assert!(!run("60", &mut || 7), "nothing moves");
     }
 
     #[test]

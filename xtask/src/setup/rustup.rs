@@ -3,20 +3,24 @@
 //! Invariant: a machine where the server cannot be reached pays for finding out once, not at
 //! every command: the failure is remembered until `cargo xtask setup` looks again.
 
+use std::env;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 
 use super::programs::is_on_path;
-use crate::process::run_bounded;
+use crate::process::run_while_progressing;
 use crate::progress::spinner;
 use crate::workspace::Workspace;
 
-/// rustup tries again with growing pauses; the whole of it must be over by then.
-const LIMIT: Duration = Duration::from_secs(20);
+/// How long rustup may get no further. It tries a server that does not answer again and again, with
+/// growing pauses.
+const QUIET: Duration = Duration::from_secs(20);
+/// How long the whole may take where the server answers slowly.
+const LIMIT: Duration = Duration::from_secs(180);
 
 /// Tries to add a `target` or a `component` to the toolchain in use.
 pub fn add(workspace: &Workspace, kind: &str, name: &str) -> Result<()> {
@@ -29,7 +33,8 @@ pub fn add(workspace: &Workspace, kind: &str, name: &str) -> Result<()> {
     }
     let add = {
         let _sign = spinner(format!("rustup {kind} add {name}"));
-        run_bounded(Command::new("rustup").args([kind, "add", name]), LIMIT)?
+        let mut rustup = Command::new("rustup");
+        run_while_progressing(rustup.args([kind, "add", name]), QUIET, LIMIT, progress)?
     };
     if add.success() {
         return Ok(());
@@ -37,6 +42,30 @@ pub fn add(workspace: &Workspace, kind: &str, name: &str) -> Result<()> {
     // Only a saving of time: where it cannot be written, the next run tries again.
     let _ = fs::write(&failure, add.last_words());
     bail!("rustup cannot fetch it: {}", add.last_words());
+}
+
+/// Returns a number that changes while rustup downloads or unpacks: the bytes and the names in the
+/// two folders where it does so.
+fn progress() -> u64 {
+    let home = env::var_os("RUSTUP_HOME").map(PathBuf::from);
+    let Some(home) = home.or_else(|| Some(env::home_dir()?.join(".rustup"))) else {
+        return 0;
+    };
+    ["downloads", "tmp"]
+        .map(|name| size(&home.join(name)))
+        .iter()
+        .sum()
+}
+
+/// Returns the bytes of all files in a folder, and one for each name in it.
+fn size(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let sizes = entries.map(|entry| match entry.metadata() {
+        Ok(found) if found.is_dir() => 1 + size(&entry.path()),
+        Ok(found) => 1 + found.len(),
+        Err(_) => 0,
+    });
+    sizes.sum()
 }
 
 /// Makes the next command try again.
