@@ -78,9 +78,9 @@ const TABLES: [Table; 2] = [
     },
 ];
 
-/// Nobody waits longer than 50 ms for one process that asks for the same things: a few slices and
+/// Nobody waits longer than 30 ms for one process that asks for the same things: a few slices and
 /// holds of a lock.
-const WAIT_MAX: u64 = 50_000_000;
+const WAIT_MAX: u64 = 30_000_000;
 
 /// Runs the guest's `bench` and judges each figure.
 pub fn run(runner: &Runner, report: &Report) {
