@@ -1,39 +1,48 @@
-//! What has been promised: who may take a frame, decided before anybody looks for one.
+//! Commit accounting: who may take a frame, and what has been promised. It is decided before any
+//! frame is looked for.
 //!
-//! A page needs a *place* to be in: a frame, or a slot of the swap device. It keeps its one place wherever it is moved. And to
-//! be used it needs a *frame*. The budget counts both: places that are nobody's and promised to nobody, and frames that
-//! are free and that nobody has the right to. A [`Tickets`] value is the right to a number of frames, and to as many places.
-//! Taking tickets lowers both numbers, freeing a frame or returning a ticket raises them; eviction raises the frames alone. The
-//! page cache takes frames without places, because it can give them back. So
+//! A page needs a *place*: a frame, or a slot of the swap device. It keeps its one place wherever
+//! it is moved. To be used it needs a *frame*. The budget counts both: places that are neither
+//! taken nor promised, and frames that are neither taken nor reserved. A [`Reservation`] is the
+//! right to a number of frames, and to as many places. Reserving lowers both numbers; freeing a
+//! frame, or dropping a reservation, raises them; eviction raises the frames alone. The page cache
+//! takes frames without places, because it can give them back. So
 //!
-//!   frames + slots = places + tickets in hands + promises kept in areas + frames in use but for the page cache's
-//!                  + slots of pages without a frame
-//!   free frames    = frames + tickets in hands
+//! ```text
+//! frames + slots = places + reservations + promises kept in areas
+//!                  + frames in use but for the page cache's + slots of pages without a frame
+//! free frames    = frames + reservations
+//! ```
 //!
-//! and whoever holds a ticket finds a frame: allocation itself cannot fail. An operation that needs
-//! several frames takes its tickets first and then cannot stop half-way (R5). A promise (an eager break, a
-//! program's image and stack) is nothing but places that an area keeps, so what is promised is there when it is
-//! touched (R7), and what was not promised (copies, lazy pages) runs out first. Without swap a place is a frame, and a
-//! promise always finds one; with swap, or pages of files in memory, it may have to evict one first ([`NoMemory::Frames`]).
+//! and a reserved frame is always found: allocation itself cannot fail. An operation that needs
+//! several frames reserves all of them first and then cannot stop half-way (R5). A promise (an
+//! eager break, a program's image and stack) is places that an area keeps. So what is promised is
+//! there when it is touched (R7), and what was not promised (copies, lazy pages) runs out first.
+//! Without swap a place is a frame, and a promise always finds one. With swap, or pages of files in
+//! memory, it may have to evict one first ([`NoMemory::Frames`]).
 //!
-//! Claimants differ in how much they must leave for others: see [`Claim`].
+//! The free frames have three floors. Programs stop at `kept`, the smaller of the reserve and the
+//! number of pages that can be evicted, so that there are always frames to exchange pages by. A
+//! fault on a page that has its place may go below that once it has waited (`reclaim::Patience`).
+//! The kernel, for an operation under way, may take the last frame. Places have floors of their
+//! own: see [`Claim`].
 
 use sync::atomic::{AtomicU64, Ordering};
 
 use crate::reclaim::Patience;
 
-/// There is no memory for this claimant.
+/// Why there is no memory for a claimant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoMemory {
-    /// Every place is taken or promised: only what others give up helps.
+    /// Every place is taken or promised: only memory that others free helps.
     Places,
     /// There is a place but no free frame: evicting pages helps ([`crate::Memory::reclaim`]).
     Frames,
 }
 
-/// An answer that may be that there is no memory.
+/// An error that may mean that there is no memory.
 pub trait Shortage {
-    /// Whether a free frame is all that is missing.
+    /// Returns whether a free frame is all that is missing.
     fn is_of_frames(&self) -> bool;
 }
 
@@ -58,10 +67,10 @@ impl From<alloc::collections::TryReserveError> for NoMemory {
 /// How long the kernel wants a frame for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
-    /// For one system call: it may come out of the kernel's reserve, so that a program can still read, write and exec
-    /// when others have taken all that programs can take.
+    /// For one system call. The frame may come out of the kernel's reserve, so that a program can
+    /// still read, write and exec when others have taken all that programs can take.
     Passing,
-    /// For as long as some object lives, which a program decides.
+    /// For as long as an object lives, which a program decides.
     Lasting,
 }
 
@@ -74,36 +83,38 @@ impl From<Need> for Claim {
     }
 }
 
-/// On whose behalf frames are taken; the later ones leave more behind.
+/// On whose behalf memory is taken. The later ones leave more behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Claim {
-    /// The kernel for itself, for an operation that is already under way: may take the last frame.
+    /// The kernel, for an operation that is already under way. It may take the last place.
     Kernel,
-    /// A program that wants a promise, or touches what it was never promised: leaves the kernel's reserve.
+    /// A program that wants a promise or touches what was not promised. It leaves the kernel's
+    /// reserve.
     Program,
-    /// A fork: leaves head-room too, so that a fork bomb starves itself and not the shell.
+    /// A fork. It leaves head-room too, so that a fork bomb starves itself and not the shell.
     Fork,
 }
 
-/// What is left.
+/// The places and frames that are left.
 pub(crate) struct Budget {
     places: AtomicU64,
     frames: AtomicU64,
     reserve: u64,
     headroom: u64,
-    /// Pages that can be evicted: one for each free slot, and those of the page cache.
+    /// How many pages can be evicted: one for each free slot, and those of the page cache.
     slots_left: AtomicU64,
     cached: AtomicU64,
-    /// Frames in use that cannot be evicted.
+    /// How many frames are in use that cannot be evicted.
     fixed: AtomicU64,
-    /// How many of those there may be before a program gets no more of them: what is left is for pages to take turns in. With
-    /// swap, a place is not a frame, and tables of processes could fill all of memory.
+    /// How many of those there may be before a program gets no more. The rest is for pages to take
+    /// turns in: with swap, a place is not a frame, and page tables could fill all of memory.
     fixed_most: u64,
 }
 
 impl Budget {
-    /// A budget of `frames` and as many places, and of a place for each of `slots`. 1/64 of the frames (at least 16) are the
-    /// kernel's reserve, and 1/32 more (at least 64) are out of reach of forks.
+    /// Returns a budget of `frames` and as many places, and of a place for each of `slots`. 1/64 of
+    /// the frames (at least 16) are the kernel's reserve, and 1/32 more (at least 64) are out of
+    /// reach of forks.
     pub(crate) fn new(frames: u64, slots: u64) -> Self {
         let reserve = (frames / 64).max(16);
         Self {
@@ -122,38 +133,39 @@ impl Budget {
         }
     }
 
-    /// Places that programs can never be promised.
+    /// Returns how many places programs can never be promised.
     pub(crate) fn reserve(&self) -> u64 {
         self.reserve
     }
 
-    /// Free frames that programs cannot have while others can be made free: the reserve or, if fewer, as many as there are pages that can be
-    /// evicted. Where there is none, a promise must find every frame. When they are few, programs exchange pages by the frames that are
-    /// left: a page that comes in from swap leaves a slot for one to go out.
+    /// Returns the watermark that user pages must leave: the reserve, capped by the pages that can
+    /// be evicted. Where nothing can be evicted it is 0, because a promise must find every frame.
+    /// Where few can, programs exchange pages by the frames that are left: a page that comes in
+    /// from swap leaves a slot for one to go out.
     #[inline]
     pub(crate) fn kept(&self) -> u64 {
         self.reserve.min(self.evictable())
     }
 
-    /// How many pages can be evicted at most.
+    /// Returns how many pages can be evicted at most.
     #[inline]
     pub(crate) fn evictable(&self) -> u64 {
         self.slots_left.load(Ordering::Relaxed) + self.cached.load(Ordering::Relaxed)
     }
 
-    /// Says how many slots are free.
+    /// Notes how many slots are free.
     pub(crate) fn note_slots_left(&self, left: u64) {
         self.slots_left.store(left, Ordering::Relaxed);
     }
 
-    /// A frame has come into the page cache, or has gone out of it.
+    /// Notes that `by` frames have come into the page cache.
     pub(crate) fn note_cached(&self, by: i64) {
         self.cached.fetch_add(by as u64, Ordering::Relaxed);
     }
 
-    /// The right to `count` frames and places, for whoever cannot wait until a frame is made free.
+    /// Reserves `count` frames and places for a claimant that cannot wait until a frame is freed.
     #[inline]
-    pub(crate) fn take(&self, count: u64, claim: Claim) -> Result<Tickets<'_>, NoMemory> {
+    pub(crate) fn take(&self, count: u64, claim: Claim) -> Result<Reservation<'_>, NoMemory> {
         let most = match claim {
             Claim::Kernel => u64::MAX,
             Claim::Program => self.fixed_most,
@@ -165,23 +177,24 @@ impl Budget {
         self.take_with(count, claim, 0)
     }
 
-    /// A frame that cannot be evicted has come into use, or has gone out of it.
+    /// Notes that `by` frames that cannot be evicted have come into use.
     #[inline]
     pub(crate) fn note_fixed(&self, by: i64) {
         self.fixed.fetch_add(by as u64, Ordering::Relaxed);
     }
 
-    /// The same, for a page that a program touches: the frames that are the kernel's are not for it.
+    /// Reserves frames and places for a page that a program touches. The kernel's frames are not
+    /// for it.
     #[inline]
-    pub(crate) fn take_for_page(&self, count: u64) -> Result<Tickets<'_>, NoMemory> {
+    pub(crate) fn take_for_page(&self, count: u64) -> Result<Reservation<'_>, NoMemory> {
         self.take_with(count, Claim::Program, self.kept())
     }
 
     #[inline]
-    fn take_with(&self, count: u64, claim: Claim, kept: u64) -> Result<Tickets<'_>, NoMemory> {
+    fn take_with(&self, count: u64, claim: Claim, kept: u64) -> Result<Reservation<'_>, NoMemory> {
         self.take_places(count, claim)?;
         match take(&self.frames, count, kept) {
-            Some(()) => Ok(Tickets {
+            Some(()) => Ok(Reservation {
                 budget: self,
                 count,
                 placed: true,
@@ -193,7 +206,7 @@ impl Budget {
         }
     }
 
-    /// The right to `count` places, to keep.
+    /// Takes `count` places, for a promise.
     #[inline]
     pub(crate) fn take_places(&self, count: u64, claim: Claim) -> Result<(), NoMemory> {
         let floor = match claim {
@@ -204,42 +217,46 @@ impl Budget {
         take(&self.places, count, floor).ok_or(NoMemory::Places)
     }
 
-    /// The right to a frame for a page that has its place: it was promised, or comes back from swap.
+    /// Reserves a frame for a page that has its place: it was promised, or comes back from swap.
     #[inline]
-    pub(crate) fn take_for_placed_page(&self, patience: Patience) -> Result<Tickets<'_>, NoMemory> {
+    pub(crate) fn take_for_placed_page(
+        &self,
+        patience: Patience,
+    ) -> Result<Reservation<'_>, NoMemory> {
         self.take_without_place(patience.floor_for_placed(self.kept()))
     }
 
-    /// The right to a frame without a place, if so many others are left: for a page that has its place, or one of the page cache.
+    /// Reserves a frame without a place, if `floor` others are left: for a page that has its place,
+    /// or one of the page cache.
     #[inline]
-    pub(crate) fn take_without_place(&self, floor: u64) -> Result<Tickets<'_>, NoMemory> {
+    pub(crate) fn take_without_place(&self, floor: u64) -> Result<Reservation<'_>, NoMemory> {
         take(&self.frames, 1, floor).ok_or(NoMemory::Frames)?;
-        Ok(Tickets {
+        Ok(Reservation {
             budget: self,
             count: 1,
             placed: false,
         })
     }
 
-    /// Frames have become free, and are on a list already.
+    /// Adds frames that are free and on a list already.
     #[inline]
     pub(crate) fn add_frames(&self, count: u64) {
         self.frames.fetch_add(count, Ordering::Relaxed);
     }
 
-    /// Places have become free.
+    /// Adds places that are free.
     #[inline]
     pub(crate) fn add_places(&self, count: u64) {
-        // Release: whoever takes the place finds the frame that became free with it.
+        // Release: a claimant that takes the place finds the frame that became free with it.
         self.places.fetch_add(count, Ordering::Release);
     }
 
-    /// How many frames are left.
+    /// Returns how many frames are left.
     pub(crate) fn frames(&self) -> u64 {
         self.frames.load(Ordering::Relaxed)
     }
 
-    /// How many places are left.
+    /// Returns how many places are left.
     pub(crate) fn places(&self) -> u64 {
         self.places.load(Ordering::Relaxed)
     }
@@ -256,38 +273,39 @@ fn take(left: &AtomicU64, count: u64, floor: u64) -> Option<()> {
     .map(drop)
 }
 
-/// The right to some frames, and perhaps to their places. What is not used goes back when it drops.
+/// The right to some frames, and perhaps to their places. What is not used goes back when it is
+/// dropped.
 #[must_use]
-pub(crate) struct Tickets<'m> {
+pub(crate) struct Reservation<'m> {
     budget: &'m Budget,
     count: u64,
-    /// Places go back too.
+    /// The places go back too.
     placed: bool,
 }
 
-impl Tickets<'_> {
-    /// Uses one up.
+impl Reservation<'_> {
+    /// Uses one frame.
     ///
     /// # Panics
     /// If none is left: the operation counted wrongly.
     #[inline]
-    pub(crate) fn punch(&mut self) {
+    pub(crate) fn use_one(&mut self) {
         self.count = self
             .count
             .checked_sub(1)
-            .expect("an operation took more frames than it had tickets for");
+            .expect("an operation took more frames than it had reserved");
     }
 
-    /// Uses `count` up at once.
-    pub(crate) fn punch_many(&mut self, count: u64) {
+    /// Uses `count` frames at once.
+    pub(crate) fn use_many(&mut self, count: u64) {
         self.count = self
             .count
             .checked_sub(count)
-            .expect("more frames at once than there are tickets for");
+            .expect("more frames at once than are reserved");
     }
 }
 
-impl Drop for Tickets<'_> {
+impl Drop for Reservation<'_> {
     #[inline]
     fn drop(&mut self) {
         if self.count != 0 {
@@ -331,7 +349,7 @@ mod tests {
             budget.take_places(100, Claim::Program),
             Err(NoMemory::Places)
         );
-        let tickets: Vec<_> = (0..1000 - 16)
+        let reservation: Vec<_> = (0..1000 - 16)
             .map(|_| budget.take_for_placed_page(Patience::default()).unwrap())
             .collect();
         let nothing = budget.take_for_page(1).map(drop);
@@ -340,16 +358,16 @@ mod tests {
             budget.take(1, Claim::Program).is_ok(),
             "who cannot wait may have one of the kernel's"
         );
-        drop(tickets);
+        drop(reservation);
         assert_eq!((budget.frames(), budget.places()), (1000, 100));
     }
 
     #[test]
-    #[should_panic(expected = "more frames than it had tickets for")]
-    fn no_frame_without_a_ticket() {
+    #[should_panic(expected = "more frames than it had reserved")]
+    fn no_frame_without_a_reservation() {
         let budget = Budget::new(100, 0);
-        let mut tickets = budget.take(1, Claim::Kernel).unwrap();
-        tickets.punch();
-        tickets.punch();
+        let mut reservation = budget.take(1, Claim::Kernel).unwrap();
+        reservation.use_one();
+        reservation.use_one();
     }
 }

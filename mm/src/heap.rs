@@ -81,9 +81,9 @@ impl<M: Machine> Memory<M> {
         match class_of(size, align) {
             Some(class) => self.allocate_small(class),
             None if size <= PAGE_SIZE => {
-                let mut tickets = self.budget.take(1, Claim::Program)?;
+                let mut reservation = self.budget.take(1, Claim::Program)?;
                 Ok(self
-                    .allocate(Kind::Kernel, &mut tickets)
+                    .allocate(Kind::Kernel, &mut reservation)
                     .into_reference()
                     .address())
             }
@@ -123,8 +123,10 @@ impl<M: Machine> Memory<M> {
         }
         // The frame is taken without the lock. If another hart brings a slab meanwhile, both are
         // used.
-        let mut tickets = self.budget.take(1, Claim::Program)?;
-        let slab = self.allocate(Kind::Kernel, &mut tickets).into_reference();
+        let mut reservation = self.budget.take(1, Claim::Program)?;
+        let slab = self
+            .allocate(Kind::Kernel, &mut reservation)
+            .into_reference();
         self.carve(slab, class);
         Ok(lock.with(|list| {
             self.link(list, slab);

@@ -9,7 +9,7 @@ use core::mem::MaybeUninit;
 use abi::MemCounter;
 
 use crate::addr::{FrameNo, FrameRange};
-use crate::commit::{Budget, Claim, Need, NoMemory, Tickets};
+use crate::commit::{Budget, Claim, Need, NoMemory, Reservation};
 use crate::file::FileCache;
 use crate::frame::allocator::Allocator;
 use crate::frame::{FrameRecord, FrameTable, Kind, OwnedFrame};
@@ -93,8 +93,8 @@ impl<M: Machine> Memory<M> {
 
     /// A zeroed frame for the kernel itself: a stack, a buffer.
     pub fn frame_for_kernel(&self, need: Need) -> Result<OwnedFrame<'_, M>, NoMemory> {
-        let mut tickets = self.take_tickets(1, need.into())?;
-        let mut frame = self.allocate(Kind::Kernel, &mut tickets);
+        let mut reservation = self.reserve_frames(1, need.into())?;
+        let mut frame = self.allocate(Kind::Kernel, &mut reservation);
         frame.zero();
         Ok(frame)
     }
@@ -164,22 +164,30 @@ impl<M: Machine> Memory<M> {
 
     /// The right to `count` frames.
     #[inline]
-    pub(crate) fn take_tickets(&self, count: u64, claim: Claim) -> Result<Tickets<'_>, NoMemory> {
+    pub(crate) fn reserve_frames(
+        &self,
+        count: u64,
+        claim: Claim,
+    ) -> Result<Reservation<'_>, NoMemory> {
         self.may_allocate()?;
         self.budget.take(count, claim)
     }
 
     /// The right to `count` frames, for a page that a program touches and the tables it lacks.
     #[inline]
-    pub(crate) fn take_page_tickets(&self, count: u64) -> Result<Tickets<'_>, NoMemory> {
+    pub(crate) fn reserve_for_page(&self, count: u64) -> Result<Reservation<'_>, NoMemory> {
         self.may_allocate()?;
         self.budget.take_for_page(count)
     }
 
     /// A frame with unknown contents.
     #[inline]
-    pub(crate) fn allocate(&self, kind: Kind, tickets: &mut Tickets<'_>) -> OwnedFrame<'_, M> {
-        tickets.punch();
+    pub(crate) fn allocate(
+        &self,
+        kind: Kind,
+        reservation: &mut Reservation<'_>,
+    ) -> OwnedFrame<'_, M> {
+        reservation.use_one();
         let frame = self.allocator.take(&self.frames, self.machine.hart());
         self.frames.record(frame).begin(kind);
         self.note_use(kind, 1);
@@ -198,20 +206,20 @@ impl<M: Machine> Memory<M> {
     }
 
     /// An empty page table.
-    pub(crate) fn allocate_table(&self, tickets: &mut Tickets<'_>) -> Table<'_> {
-        let mut frame = self.allocate(Kind::Table, tickets);
+    pub(crate) fn allocate_table(&self, reservation: &mut Reservation<'_>) -> Table<'_> {
+        let mut frame = self.allocate(Kind::Table, reservation);
         frame.zero();
         self.table(frame.into_reference())
     }
 
     /// Neighbouring frames for a large object of the boot.
     pub(crate) fn allocate_neighbours(&self, count: u64) -> Result<FrameRange, NoMemory> {
-        let mut tickets = self.take_tickets(count, Claim::Kernel)?;
+        let mut reservation = self.reserve_frames(count, Claim::Kernel)?;
         let range = self
             .allocator
             .take_neighbours(count)
             .ok_or(NoMemory::Places)?;
-        tickets.punch_many(count);
+        reservation.use_many(count);
         for frame in range.start.0..range.end.0 {
             self.frames.record(FrameNo(frame)).begin(Kind::Kernel);
         }

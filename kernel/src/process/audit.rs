@@ -1,7 +1,7 @@
 //! Auditing the memory system while it works: `mm` recounts everything while all stands still.
 //!
 //! Address spaces do stand still then, and what is found in them is believed at once. The kernel's own frames do not quite: a
-//! thread may have lost its hart between taking a ticket and taking the frame, or between a frame and its record. That is
+//! thread may have lost its hart between reserving a frame and taking the frame, or between a frame and its record. That is
 //! over when the thread has run on, so what can come of it is believed only if something was found in each of [`TRIES`] audits, a
 //! tick apart.
 //!

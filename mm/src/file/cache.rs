@@ -173,8 +173,8 @@ impl<M: Machine> Memory<M> {
         floor: u64,
     ) -> Result<Option<FrameNo>, NoMemory> {
         self.may_allocate()?;
-        let mut tickets = self.budget.take_without_place(floor)?;
-        let frame = self.allocate(Kind::File, &mut tickets).into_reference();
+        let mut reservation = self.budget.take_without_place(floor)?;
+        let frame = self.allocate(Kind::File, &mut reservation).into_reference();
         let record = self.frames.record(frame);
         record.set_owner(page.file.0, PageNo(page.index.into()));
         record.set_cached(Cached::Reading);

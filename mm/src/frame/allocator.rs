@@ -5,7 +5,7 @@
 //! are counted, not listed, so a boot with 8 GiB does not walk 8 GiB.
 //!
 //! Invariants: a frame is on at most one list, and then its count is 0. No list lock is held while another is
-//! taken. Whoever allocates holds a ticket, so somewhere there is a frame: an allocation that finds every list empty
+//! taken. Every allocation was reserved, so somewhere there is a frame: an allocation that finds every list empty
 //! has raced with one that moved frames, and looks again.
 
 use sync::LeafLock;
@@ -139,7 +139,7 @@ impl Allocator {
         }
     }
 
-    /// A free frame. The caller holds a ticket for it.
+    /// Takes a free frame, which the caller has reserved.
     #[inline]
     pub(crate) fn take(&self, table: &FrameTable, hart: usize) -> FrameNo {
         let own = &self.harts[hart].0;
@@ -209,7 +209,7 @@ impl Allocator {
     }
 
     /// `count` neighbouring frames that were never used, if there still are so many: for the large
-    /// tables of the boot. The caller holds their tickets.
+    /// tables of the boot. The caller has reserved them.
     pub(crate) fn take_neighbours(&self, count: u64) -> Option<FrameRange> {
         self.common.with(|common| common.take_unused(count))
     }

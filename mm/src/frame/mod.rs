@@ -3,7 +3,8 @@
 //! Invariants:
 //! - a frame's count is the number of references to it: table entries, roots and owners in the kernel (R1); it
 //!   is on a free list exactly when the count is 0;
-//! - allocation takes a ticket ([`crate::commit`]), so [`allocator`] always finds a frame;
+//! - a frame is reserved before it is allocated ([`crate::commit`]), so [`allocator`] always finds
+//!   one;
 //! - a count is raised only by the holder of a reference, or by one step from a value that is not
 //!   0, so it never rises from 0.
 //!

@@ -8,7 +8,7 @@ use super::ENTRIES;
 use super::format::{Entry, Format};
 use super::user::UserPage;
 use crate::addr::FrameNo;
-use crate::commit::Tickets;
+use crate::commit::Reservation;
 use crate::frame::FrameRecord;
 use crate::machine::Machine;
 use crate::memory::Memory;
@@ -158,17 +158,17 @@ impl<M: Machine> Memory<M> {
         Walk::Leaf(table, M::Format::index(page, lowest))
     }
 
-    /// Adds the tables that are missing after a walk that ended at `table` of `level`. Each takes
-    /// one ticket. Returns the leaf table.
+    /// Adds the tables that are missing after a walk that ended at `table` of `level`. Each uses
+    /// one reserved frame. Returns the leaf table.
     pub(crate) fn extend<'m>(
         &'m self,
         mut table: Table<'m>,
         level: usize,
         page: UserPage,
-        tickets: &mut Tickets<'_>,
+        reservation: &mut Reservation<'_>,
     ) -> Table<'m> {
         for level in (1..=level).rev() {
-            let lower = self.allocate_table(tickets);
+            let lower = self.allocate_table(reservation);
             table.fill(
                 M::Format::index(page, level),
                 M::Format::table(lower.frame()),

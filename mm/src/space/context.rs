@@ -40,9 +40,9 @@ impl<'m, M: Machine> Context<'m, M> {
         claim: Claim,
         family: Option<u32>,
     ) -> Result<Self, NoMemory> {
-        let mut tickets = memory.take_tickets(1, claim)?;
+        let mut reservation = memory.reserve_frames(1, claim)?;
         memory.may_allocate()?;
-        let root = memory.allocate_table(&mut tickets);
+        let root = memory.allocate_table(&mut reservation);
         let family = family.unwrap_or_else(|| memory.families.found());
         let member = Member::new(root.frame(), memory.asids.take(), family);
         let asid = member.asid;

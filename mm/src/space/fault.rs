@@ -14,7 +14,7 @@ use super::resolution::{Access, Resolution, Wait};
 use super::spurious::Spurious;
 use super::{AddressSpace, Promise, allows};
 use crate::addr::{FrameNo, PageNo, VirtAddr};
-use crate::commit::{NoMemory, Tickets};
+use crate::commit::{NoMemory, Reservation};
 use crate::frame::Kind;
 use crate::machine::Machine;
 use crate::pt::{Entry, Format, Table, UserPage, Walk};
@@ -176,13 +176,13 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         area: &Area,
     ) -> Result<Attempt<'m, M>, NoMemory> {
         let memory = self.memory;
-        let tickets = if leaf.word & M::Format::SHARED != 0 {
-            self.tickets_for_copy(area)
+        let reservation = if leaf.word & M::Format::SHARED != 0 {
+            self.reservation_for_copy(area)
         } else {
-            memory.take_page_tickets(1)
+            memory.reserve_for_page(1)
         };
-        let mut tickets = match tickets {
-            Ok(tickets) => tickets,
+        let mut reservation = match reservation {
+            Ok(reservation) => reservation,
             Err(NoMemory::Places) => {
                 // It may be its own, and promised, and just be on its way out.
                 let wait = memory.wait_for_eviction(shared).ok_or(NoMemory::Places)?;
@@ -198,7 +198,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         let old = Broken::new(leaf.word, here)
             .flush(&self.context)
             .into_inner();
-        let mut copy = memory.allocate(Kind::Anonymous, &mut tickets);
+        let mut copy = memory.allocate(Kind::Anonymous, &mut reservation);
         copy.copy_from(shared);
         let copy = self.own(*leaf.page, copy.into_reference());
         let new = M::Format::with_frame(old & !M::Format::SHARED, copy);
@@ -233,18 +233,18 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     pub(super) fn fill(&mut self, page: UserPage, area: &Area) -> Result<FrameNo, NoMemory> {
         let memory = self.memory;
         let walk = self.walk(page);
-        let mut tickets = match area.promise {
+        let mut reservation = match area.promise {
             Promise::Charged => memory.budget.take_for_placed_page(self.patience)?,
-            Promise::Lazy => memory.take_page_tickets(1 + walk.missing())?,
+            Promise::Lazy => memory.reserve_for_page(1 + walk.missing())?,
         };
         let table = match walk {
             Walk::Leaf(table, _) => table,
             Walk::Missing { table, level } => {
                 self.tables += level as u64;
-                memory.extend(table, level, page, &mut tickets)
+                memory.extend(table, level, page, &mut reservation)
             }
         };
-        let mut frame = memory.allocate(Kind::Anonymous, &mut tickets);
+        let mut frame = memory.allocate(Kind::Anonymous, &mut reservation);
         frame.zero();
         let number = self.own(*page, frame.into_reference());
         let word = M::Format::with_frame(M::Format::page(number, area.permissions), number);
@@ -257,10 +257,10 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     }
 
     /// The right to a frame for the process's own copy of a page of a file.
-    pub(super) fn tickets_for_copy(&self, area: &Area) -> Result<Tickets<'m>, NoMemory> {
+    pub(super) fn reservation_for_copy(&self, area: &Area) -> Result<Reservation<'m>, NoMemory> {
         match area.promise {
             Promise::Charged => self.memory.budget.take_for_placed_page(self.patience),
-            Promise::Lazy => self.memory.take_page_tickets(1),
+            Promise::Lazy => self.memory.reserve_for_page(1),
         }
     }
 

@@ -50,10 +50,10 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         let memory = self.memory;
         let promised = !map.shared && permissions.contains(Permissions::WRITE);
         let tables = most_tables::<M>(pages);
-        let tickets = if promised {
+        let reservation = if promised {
             self.take_promise(pages, |_| tables)?
         } else {
-            memory.take_tickets(tables, Claim::Program)?
+            memory.reserve_frames(tables, Claim::Program)?
         };
         let mapped = memory.note_mapping(self.context.member().family, pages, map);
         if mapped.is_err() && promised {
@@ -62,10 +62,10 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         let mapped = mapped?;
         self.unmap_with_room(pages);
         let promise = if promised {
-            self.keep_promise(pages, tickets);
+            self.keep_promise(pages, reservation);
             Promise::Charged
         } else {
-            self.make_tables(pages, tickets);
+            self.make_tables(pages, reservation);
             Promise::Lazy
         };
         self.areas.add(Area {
@@ -141,7 +141,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         frame: FrameNo,
     ) -> Result<(), NoMemory> {
         let memory = self.memory;
-        let mut tickets = self.tickets_for_copy(area)?;
+        let mut reservation = self.reservation_for_copy(area)?;
         if let Walk::Leaf(table, index) = self.walk(page)
             && table.get(index) != 0
         {
@@ -149,7 +149,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             let here = Scope::Page(page.address());
             Broken::new((), here).flush(&self.context).into_inner();
         }
-        let mut copy = memory.allocate(Kind::Anonymous, &mut tickets);
+        let mut copy = memory.allocate(Kind::Anonymous, &mut reservation);
         copy.copy_from(frame);
         let copy = self.own(*page, copy.into_reference());
         let word = M::Format::with_frame(M::Format::page(copy, area.permissions), copy);

@@ -6,7 +6,7 @@
 //! writable, and a page of text never is. Pages of objects and files stay shared in both modes, and
 //! pages in swap are shared by their slots.
 //!
-//! Invariants: all tickets are taken before anything is changed, so a fork that fails has changed
+//! Invariants: all frames are reserved before anything is changed, so a fork that fails has changed
 //! nothing (R5). The parent's stale rights to write are flushed, on every hart that runs one of its
 //! threads, before the child is returned (R3). Until then both see writes to the same frame, which
 //! nobody can tell from writes before the fork.
@@ -16,7 +16,7 @@ use sync::atomic::Ordering;
 
 use super::AddressSpace;
 use crate::addr::{FrameNo, PageNo, SlotNo};
-use crate::commit::{Claim, NoMemory, Tickets};
+use crate::commit::{Claim, NoMemory, Reservation};
 use crate::frame::Kind;
 use crate::machine::Machine;
 use crate::memory::Memory;
@@ -29,7 +29,7 @@ struct Fork<'f, 'm, M: Machine> {
     memory: &'m Memory<M>,
     parent: &'f Member,
     family: u32,
-    tickets: Tickets<'f>,
+    reservation: Reservation<'f>,
     mode: ForkMode,
     /// The number of page entries copied.
     entries: u64,
@@ -46,7 +46,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             ForkMode::Eager => self.pages,
             ForkMode::CopyOnWrite => 0,
         };
-        let tickets = memory.take_tickets(self.tables + pages, Claim::Fork)?;
+        let reservation = memory.reserve_frames(self.tables + pages, Claim::Fork)?;
         let family = self.context.member().family;
         let mut child = Self::in_family(memory, Claim::Fork, Some(family))?;
         child.areas.add_for_child(&self.areas, memory)?;
@@ -65,7 +65,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             memory,
             parent: self.context.member(),
             family,
-            tickets,
+            reservation,
             mode,
             entries: 0,
             tightened: false,
@@ -127,7 +127,7 @@ impl<M: Machine> Fork<'_, '_, M> {
         // Stops after the last live entry: the rest of the table is empty.
         for (index, lower) in (0..entries).filter_map(lower).take(from.live()) {
             let source = self.memory.table(lower);
-            let target = self.memory.allocate_table(&mut self.tickets);
+            let target = self.memory.allocate_table(&mut self.reservation);
             let base = base.plus((index as u64) << (9 * level));
             if level > 1 {
                 self.upper(source, target, level - 1, ENTRIES, base);
@@ -212,7 +212,7 @@ impl<M: Machine> Fork<'_, '_, M> {
 
     /// Copies a page and drops the reference to it. Returns the entry for the copy.
     fn copy_page(&mut self, word: u64, frame: FrameNo, page: PageNo) -> u64 {
-        let mut copy = self.memory.allocate(Kind::Anonymous, &mut self.tickets);
+        let mut copy = self.memory.allocate(Kind::Anonymous, &mut self.reservation);
         copy.copy_from(frame);
         self.memory.drop_reference(frame);
         let copy = copy.into_reference();

@@ -69,8 +69,8 @@ impl<M: Machine> AddressSpace<'_, M> {
         let Walk::Missing { table, level } = self.walk(page) else {
             return Ok(false);
         };
-        let mut tickets = self.memory.budget.take_for_placed_page(self.patience)?;
-        self.memory.extend(table, level, page, &mut tickets);
+        let mut reservation = self.memory.budget.take_for_placed_page(self.patience)?;
+        self.memory.extend(table, level, page, &mut reservation);
         self.tables += 1;
         self.lent -= 1;
         Ok(true)

@@ -4,7 +4,7 @@ use super::area::Area;
 use super::stretch::{leaf_tables, most_tables};
 use super::{AddressSpace, Ending, Promise};
 use crate::addr::{PageRange, VirtAddr};
-use crate::commit::{Claim, NoMemory, Shortage, Tickets};
+use crate::commit::{Claim, NoMemory, Reservation, Shortage};
 use crate::file::SharedPages;
 use crate::machine::Machine;
 use crate::phys;
@@ -68,13 +68,13 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         }
         self.part(pages, ending)?;
         self.areas.reserve(self.memory)?;
-        let tickets = match promise {
+        let reservation = match promise {
             Promise::Charged => Some(self.take_promise(pages, |_| most_tables::<M>(pages))?),
             Promise::Lazy => None,
         };
         self.unmap_with_room(pages);
-        if let Some(tickets) = tickets {
-            self.keep_promise(pages, tickets);
+        if let Some(reservation) = reservation {
+            self.keep_promise(pages, reservation);
         }
         self.areas.add(Area::private(pages, permissions, promise));
         Ok(())
@@ -119,38 +119,39 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
 
     /// Takes a place for each page and makes the tables, all or nothing.
     fn promise(&mut self, pages: UserRange) -> Result<(), NoMemory> {
-        let tickets = self.take_promise(pages, |space| space.missing_tables(pages))?;
-        self.keep_promise(pages, tickets);
+        let reservation = self.take_promise(pages, |space| space.missing_tables(pages))?;
+        self.keep_promise(pages, reservation);
         Ok(())
     }
 
-    /// Takes the places, and the tickets for so many tables. They are counted last: the places are a bound for what there is to be
-    /// looked at.
+    /// Takes the places, and reserves frames for the missing tables. These are counted last,
+    /// because the places bound how many there can be.
     pub(super) fn take_promise(
         &self,
         pages: UserRange,
         tables: impl FnOnce(&Self) -> u64,
-    ) -> Result<Tickets<'m>, NoMemory> {
+    ) -> Result<Reservation<'m>, NoMemory> {
         let memory = self.memory;
         memory.budget.take_places(pages.len(), Claim::Program)?;
-        let tickets = memory.take_tickets(tables(self), Claim::Program);
-        tickets.inspect_err(|_| memory.budget.add_places(pages.len()))
+        let reservation = memory.reserve_frames(tables(self), Claim::Program);
+        reservation.inspect_err(|_| memory.budget.add_places(pages.len()))
     }
 
-    /// Makes the tables that are missing, and notes the promise. What is left of the tickets goes back.
-    pub(super) fn keep_promise(&mut self, pages: UserRange, tickets: Tickets<'m>) {
+    /// Makes the tables that are missing, and counts the promise. What is left of the reservation
+    /// goes back.
+    pub(super) fn keep_promise(&mut self, pages: UserRange, reservation: Reservation<'m>) {
         let memory = self.memory;
-        self.make_tables(pages, tickets);
+        self.make_tables(pages, reservation);
         memory
             .stats
             .promise(memory.machine.hart(), pages.len() as i64);
     }
 
-    /// Makes the tables that are missing. What is left of the tickets goes back.
-    pub(super) fn make_tables(&mut self, pages: UserRange, mut tickets: Tickets<'m>) {
+    /// Makes the tables that are missing. What is left of the reservation goes back.
+    pub(super) fn make_tables(&mut self, pages: UserRange, mut reservation: Reservation<'m>) {
         for page in leaf_tables(pages) {
             if let Walk::Missing { table, level } = self.walk(page) {
-                self.memory.extend(table, level, page, &mut tickets);
+                self.memory.extend(table, level, page, &mut reservation);
                 self.tables += level as u64;
             }
         }

@@ -79,9 +79,9 @@ impl<M: Machine> Memory<M> {
     }
 
     fn build_object(&self, family: u32, pages: UserRange) -> Result<Counted<Shared>, NoMemory> {
-        let mut tickets = self.take_tickets(1 + most_tables::<M>(pages), Claim::Program)?;
+        let mut reservation = self.reserve_frames(1 + most_tables::<M>(pages), Claim::Program)?;
         self.may_allocate()?;
-        let root = self.allocate_table(&mut tickets);
+        let root = self.allocate_table(&mut reservation);
         let built = Counted::try_new(Member::new(root.frame(), Asids::SHARED, family))
             .map_err(NoMemory::from)
             .and_then(|member| {
@@ -98,7 +98,7 @@ impl<M: Machine> Memory<M> {
         }
         for page in leaf_tables(pages) {
             if let Walk::Missing { table, level } = self.walk(root.frame(), page) {
-                self.extend(table, level, page, &mut tickets);
+                self.extend(table, level, page, &mut reservation);
             }
         }
         built
@@ -149,8 +149,8 @@ impl<M: Machine> Memory<M> {
         page: UserPage,
         patience: Patience,
     ) -> Result<Option<FrameNo>, NoMemory> {
-        let mut tickets = self.budget.take_for_placed_page(patience)?;
-        let mut frame = self.allocate(Kind::Anonymous, &mut tickets);
+        let mut reservation = self.budget.take_for_placed_page(patience)?;
+        let mut frame = self.allocate(Kind::Anonymous, &mut reservation);
         frame.zero();
         let frame = frame.into_reference();
         let record = self.frames.record(frame);
@@ -214,10 +214,10 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         }
         self.areas.reserve(self.memory)?;
         let memory = self.memory;
-        let tickets = memory.take_tickets(most_tables::<M>(pages), Claim::Program)?;
+        let reservation = memory.reserve_frames(most_tables::<M>(pages), Claim::Program)?;
         let object = memory.share(self.context.member().family, pages)?;
         self.unmap_with_room(pages);
-        self.make_tables(pages, tickets);
+        self.make_tables(pages, reservation);
         self.areas.add(Area {
             backing: Backing::Object(object),
             ..Area::private(pages, permissions, super::Promise::Lazy)

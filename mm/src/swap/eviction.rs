@@ -155,8 +155,8 @@ mod tests {
 
     /// A page with one reference.
     fn page(memory: &'static Memory<FakeMachine>) -> FrameNo {
-        let mut tickets = memory.take_tickets(1, Claim::Program).unwrap();
-        let frame = memory.allocate(Kind::Anonymous, &mut tickets);
+        let mut reservation = memory.reserve_frames(1, Claim::Program).unwrap();
+        let frame = memory.allocate(Kind::Anonymous, &mut reservation);
         memory
             .frames
             .record(frame.frame())

@@ -187,9 +187,9 @@ impl<M: Machine> Drop for PageWait<'_, M> {
 impl<M: Machine> Memory<M> {
     /// Puts a frame into the cache for a slot to be read into; false if the slot is cached already, or nobody's any more.
     fn prepare_to_read(&self, slot: SlotNo, patience: Patience) -> Result<bool, crate::NoMemory> {
-        let mut tickets = self.budget.take_for_placed_page(patience)?;
+        let mut reservation = self.budget.take_for_placed_page(patience)?;
         let frame = self
-            .allocate(Kind::Anonymous, &mut tickets)
+            .allocate(Kind::Anonymous, &mut reservation)
             .into_reference();
         if self.cache_for_read(slot, frame) {
             return Ok(true);

@@ -88,7 +88,7 @@ fn only_what_is_the_kernels_own_may_pass() {
     let finding = audit_after(|_, _, _, table| let_write(table, 1));
     assert!(!finding.unwrap().may_pass(), "{finding:?}");
     let finding = audit_after(|memory, _, _, _| {
-        std::mem::forget(memory.take_tickets(1, Claim::Kernel));
+        std::mem::forget(memory.reserve_frames(1, Claim::Kernel));
     });
     assert!(finding.unwrap().may_pass(), "{finding:?}");
     let finding = audit_after(|memory, _, _, _| {
@@ -220,10 +220,10 @@ fn make_table(memory: &'static Memory<FakeMachine>, space: &Space, page: u64) {
     else {
         panic!("there is a table already")
     };
-    let mut tickets = memory
-        .take_tickets(level as u64, crate::commit::Claim::Kernel)
+    let mut reservation = memory
+        .reserve_frames(level as u64, crate::commit::Claim::Kernel)
         .unwrap();
-    memory.extend(table, level, user_page(page), &mut tickets);
+    memory.extend(table, level, user_page(page), &mut reservation);
 }
 
 #[test]
@@ -290,7 +290,7 @@ fn an_entry_outside_every_area() {
 }
 
 #[test]
-fn a_lost_entry_a_lost_ticket_and_a_lost_frame() {
+fn a_lost_entry_a_lost_reservation_and_a_lost_frame() {
     let total = |finding: Option<Finding>| match finding {
         Some(Finding::Total { what, .. }) => what,
         other => panic!("{other:?}"),
@@ -301,10 +301,10 @@ fn a_lost_entry_a_lost_ticket_and_a_lost_frame() {
         })),
         "pages of a space"
     );
-    let ticket = audit_after(|memory, _, _, _| {
+    let reserved = audit_after(|memory, _, _, _| {
         std::mem::forget(memory.budget.take(1, crate::commit::Claim::Kernel))
     });
-    assert_eq!(total(ticket), "free frames in the budget");
+    assert_eq!(total(reserved), "free frames in the budget");
     let frame = audit_after(|memory, _, _, _| {
         let frame = memory
             .frame_for_kernel(crate::Need::Passing)

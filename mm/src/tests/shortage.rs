@@ -67,9 +67,9 @@ fn a_clean_page_that_is_not_used_keeps_its_slot_when_they_are_short() {
     // The others come in with the first.
     read(&mut space, 0, 1).unwrap();
     // Pages that no entry maps, and that keep what slots there are.
-    let mut tickets = memory.take_tickets(8, Claim::Kernel).unwrap();
+    let mut reservation = memory.reserve_frames(8, Claim::Kernel).unwrap();
     let frames = [(); 8].map(|()| {
-        let frame = memory.allocate(Kind::Anonymous, &mut tickets);
+        let frame = memory.allocate(Kind::Anonymous, &mut reservation);
         let frame = frame.into_reference();
         let slot = memory.seize(frame, memory.frames.record(frame).owner(), 1);
         let _ = memory.release(frame, slot.unwrap());

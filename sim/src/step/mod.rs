@@ -231,7 +231,7 @@ fn outside(rng: &mut Rng) -> VirtAddr {
         1 => rng.u64(0..256) << 18,
         _ => first + rng.u64(0..count),
     };
-    VirtAddr(HALVES[rng.usize(0..HALVES.len())] | page * PAGE_SIZE as u64)
+    VirtAddr(HALVES[rng.usize(0..HALVES.len())] | (page * PAGE_SIZE as u64))
 }
 
 /// Some pages; now and then none, or some that reach beyond the top.

@@ -12,21 +12,22 @@ use crate::testing::{counter, on_hart, with_memory};
 
 const EXECUTIONS: usize = 600;
 
-/// Whoever holds a ticket finds a frame, and nobody else has it. The frames suffice for some of the harts at a time. Finds a
-/// frame that is listed twice or lost when a batch is handed over; an allocator that gives up when every list was empty.
+/// A reserved frame is found, and by one hart only. The frames suffice for some of the harts at a
+/// time. Finds a frame that is listed twice or lost when a batch is handed over, and an allocator
+/// that gives up when every list was empty.
 #[test]
-fn a_ticket_is_a_frame() {
+fn a_reserved_frame_is_there() {
     explore(EXECUTIONS, || {
         with_memory(7, |memory| {
             at_once(0..3, move |hart| {
                 // Two threads take themselves for the same hart, as when one is moved between two steps.
                 on_hart(hart / 2);
                 for count in [3, 2, 4] {
-                    let Ok(mut tickets) = memory.take_tickets(count, Claim::Kernel) else {
+                    let Ok(mut reservation) = memory.reserve_frames(count, Claim::Kernel) else {
                         continue;
                     };
                     let mut frames: Vec<_> = (0..count)
-                        .map(|_| memory.allocate(Kind::Kernel, &mut tickets))
+                        .map(|_| memory.allocate(Kind::Kernel, &mut reservation))
                         .collect();
                     for frame in &mut frames {
                         frame.bytes_mut()[0] = hart as u8;
