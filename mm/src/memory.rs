@@ -1,6 +1,6 @@
 //! The memory system as one value: the machine, the frames, what is promised, the counters.
 //!
-//! Lock order within this crate: a list of sightings of a file ([`crate::file`]), a list of families, a member's entries
+//! Lock order within this crate: a list of mappings of a file ([`crate::file`]), a list of families, a member's entries
 //! ([`crate::rmap`]); every other lock is a leaf, held while none is taken.
 //! Neighbours: [`crate::space`] for address spaces, [`crate::heap`] for kernel objects.
 
@@ -237,7 +237,7 @@ impl<M: Machine> Memory<M> {
                 let placed = self.give_back(frame) != Kind::File;
                 self.budget.add_places(placed.into());
             }
-            1 if record.slot().is_some() => self.settle_frame(frame),
+            1 if record.slot().is_some() => self.free_if_only_cached(frame),
             _ => {}
         }
     }

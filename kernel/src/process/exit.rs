@@ -3,7 +3,7 @@
 //! 1. [`exit`], on the thread's own stack, where it may sleep: files and the current directory are released,
 //!    the address space is left and freed, the children go to init.
 //! 2. The thread switches away for good; its hart's loop drops it, which frees the kernel stack nobody stands on any more
-//!    ([`bury`]).
+//!    ([`reap_thread`]).
 //! 3. Only then the parent learns of it. So when `wait` returns, everything the child had is free
 //!    again, and a program that compares `memstat` before and after finds the same number.
 
@@ -44,7 +44,7 @@ pub fn exit(caller: &mut Caller, status: i32) -> ! {
 }
 
 /// Frees a thread that has switched away for good and tells the parent of its process.
-pub fn bury(thread: Counted<Thread>, held: &mut Held<level::Sleeping>) {
+pub fn reap_thread(thread: Counted<Thread>, held: &mut Held<level::Sleeping>) {
     let process = thread.process.clone();
     let other_handle = TREE.lock(held).take_thread(&process);
     drop(other_handle);

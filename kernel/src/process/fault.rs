@@ -31,7 +31,7 @@ fn trapped() -> Caller {
 pub fn user_fault(registers: &UserRegisters, address: VirtAddr, access: Access) {
     let Caller { thread, mut held } = trapped();
     let resolve = |space: &mut Space| space.resolve(address, access);
-    match settle(&thread, &mut held, resolve) {
+    match resolve_fault(&thread, &mut held, resolve) {
         Ok(()) => {}
         Err(CopyFailure::Denied) => {
             let what = match access {
@@ -39,7 +39,7 @@ pub fn user_fault(registers: &UserRegisters, address: VirtAddr, access: Access) 
                 Access::Write => "store",
                 Access::Execute => "instruction",
             };
-            condemn(
+            kill_with_reason(
                 &thread,
                 format_args!(
                     "{what} page fault at {:#x}, pc {:#x}",
@@ -61,12 +61,12 @@ pub fn resolve(
     access: Access,
     held: &mut Held<level::Nothing>,
 ) -> Result<(), CopyFailure> {
-    settle(thread, held, |space| space.resolve(address, access))
+    resolve_fault(thread, held, |space| space.resolve(address, access))
 }
 
 /// Has `mm` resolve a fault, doing what it asks for until it is done or refused.
 #[inline]
-fn settle(
+fn resolve_fault(
     thread: &Current,
     held: &mut Held<level::Nothing>,
     resolve: impl Fn(&mut Space) -> Resolution<'static, Machine>,
@@ -76,7 +76,7 @@ fn settle(
             pager::note_shortage();
             Ok(())
         }
-        other => settle_waiting(thread, held, other, &resolve),
+        other => resolve_with_waits(thread, held, other, &resolve),
     }
 }
 
@@ -94,7 +94,7 @@ fn resolve_once(
 /// Waits and has the fault tried again for as long as [`Retry`] allows. Every wait ends: a disk answers, and a round of reclaim is
 /// short.
 #[cold]
-fn settle_waiting(
+fn resolve_with_waits(
     thread: &Current,
     held: &mut Held<level::Nothing>,
     mut resolution: Resolution<'static, Machine>,
@@ -120,7 +120,7 @@ fn settle_waiting(
 /// A program did something else that it cannot go on after.
 pub fn user_exception(registers: &UserRegisters, cause: &str, detail: u64) {
     let thread = trapped().thread;
-    condemn(
+    kill_with_reason(
         &thread,
         format_args!("{cause} ({detail:#x}), pc {:#x}", registers.pc()),
     );
@@ -129,18 +129,18 @@ pub fn user_exception(registers: &UserRegisters, cause: &str, detail: u64) {
 /// Ends the calling process because a page it was not promised could not be found.
 pub fn out_of_memory(thread: &Current) {
     memory().note_killed();
-    condemn(thread, format_args!("out of memory"));
+    kill_with_reason(thread, format_args!("out of memory"));
 }
 
 /// Ends the calling process because a page of it is in swap or in a file and cannot be read.
 pub fn page_lost(thread: &Current) {
-    condemn(
+    kill_with_reason(
         thread,
         format_args!("a page of it cannot be read from the disk"),
     );
 }
 
-fn condemn(thread: &Current, why: core::fmt::Arguments) {
+fn kill_with_reason(thread: &Current, why: core::fmt::Arguments) {
     let process = &thread.process;
     println!(
         "pid {} ({}): killed: {why}",

@@ -41,7 +41,11 @@ fn cancel(caller: &mut Caller, reserved: Reserved) {
 }
 
 /// Opens a reserved descriptor for `file`, or gives it back if there is none.
-fn settle(caller: &mut Caller, reserved: Reserved, file: Result<FileHandle, Failed>) -> Answer {
+fn open_or_cancel(
+    caller: &mut Caller,
+    reserved: Reserved,
+    file: Result<FileHandle, Failed>,
+) -> Answer {
     match file {
         Ok(file) => {
             let thread = caller.thread;
@@ -78,7 +82,7 @@ pub fn open(call: &mut Call, path: u64, flags: i32) -> Answer {
     let flags = OpenFlags(flags);
     let reserved = reserve(caller)?;
     let file = open_file(caller, &path, flags);
-    settle(caller, reserved, file)
+    open_or_cancel(caller, reserved, file)
 }
 
 /// Opens a file. Memory is allocated first, because without it no file must have been made or
@@ -109,7 +113,7 @@ pub fn dup(call: &mut Call, fd: i32) -> Answer {
     let caller = &mut call.caller;
     let reserved = reserve(caller)?;
     let file = handle(caller, fd);
-    settle(caller, reserved, file)
+    open_or_cancel(caller, reserved, file)
 }
 
 pub fn pipe(call: &mut Call, ends: u64) -> Answer {
@@ -127,8 +131,8 @@ pub fn pipe(call: &mut Call, ends: u64) -> Answer {
         }
     };
     let numbers = [first.number(), second.number()];
-    settle(caller, first, Ok(reader))?;
-    settle(caller, second, Ok(writer))?;
+    open_or_cancel(caller, first, Ok(reader))?;
+    open_or_cancel(caller, second, Ok(writer))?;
     let bytes = numbers.map(i32::to_ne_bytes);
     let bytes = bytes.as_flattened();
     let told = UserSlice::new(ends, bytes.len()).write(0, bytes, caller);

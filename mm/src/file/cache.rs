@@ -7,7 +7,7 @@ use abi::MemCounter;
 use sync::LeafLock;
 use sync::atomic::{AtomicU64, Ordering};
 
-use super::sighting::Sightings;
+use super::mapping::Mappings;
 use super::{FileNo, FilePage};
 use crate::addr::{FrameNo, PageNo};
 use crate::commit::NoMemory;
@@ -21,7 +21,7 @@ const LOCKS: usize = 64;
 /// The parts of the page cache that are not in the frame table.
 pub(crate) struct FileCache {
     chains: [LeafLock<()>; LOCKS],
-    pub(super) sightings: Sightings,
+    pub(super) mappings: Mappings,
     pub(crate) cuts: Cuts,
 }
 
@@ -57,7 +57,7 @@ impl FileCache {
     pub(crate) fn new() -> Self {
         Self {
             chains: core::array::from_fn(|_| LeafLock::new(())),
-            sightings: Sightings::new(),
+            mappings: Mappings::new(),
             cuts: Cuts {
                 begun: AtomicU64::new(0),
                 done: AtomicU64::new(0),

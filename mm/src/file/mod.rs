@@ -9,8 +9,8 @@
 //! grows with memory and takes none. The cache's frames have no places ([`crate::commit`]): they give way to whoever was
 //! promised one.
 //!
-//! A *sighting* says where a file is mapped: by one call of `mmap` or `exec`, in one family, at one address. All areas that came from that
-//! call share it, and it is in the list of its file until the last of them has gone. So a page's sightings lead to every entry that can
+//! A *mapping* says where a file is mapped: by one call of `mmap` or `exec`, in one family, at one address. All areas that came from that
+//! call share it, and it is in the list of its file until the last of them has gone. So a page's mappings lead to every entry that can
 //! map it ([`crate::rmap`]).
 //!
 //! Dirty pages: hardware may write a page only through an entry whose owner has made the page dirty here first, in the same breath
@@ -27,16 +27,16 @@
 //! - a frame that has left the cache ([`Cached::Gone`](crate::frame::Cached)) is never found again, and no new entry maps it;
 //! - an entry for such a page carries [`Format::SHARED`](crate::pt::Format), and may be writable only in a shared mapping while the page is dirty.
 //!
-//! Locks: a chain's lock is a leaf. Of the lists of sightings: see [`crate::list`]; a family's list is taken inside.
+//! Locks: a chain's lock is a leaf. Of the lists of mappings: see [`crate::list`]; a family's list is taken inside.
 
 mod cache;
-mod sighting;
+mod mapping;
 mod transfer;
 
 use core::ops::Range;
 
 pub(crate) use cache::{Dirtied, FileCache, Lookup};
-pub(crate) use sighting::Mapped;
+pub(crate) use mapping::Mapped;
 pub use transfer::{FileRead, PinnedPage, WriteBack};
 
 use crate::addr::PageNo;

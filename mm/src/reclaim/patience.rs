@@ -31,7 +31,7 @@ impl Patience {
     }
 
     /// The page is there.
-    pub(crate) fn settle(&mut self) {
+    pub(crate) fn satisfy(&mut self) {
         self.rounds = 0;
         self.credit = self.credit.saturating_sub(1);
     }
@@ -69,7 +69,7 @@ mod tests {
         patience.wait();
         for _ in 0..CREDIT {
             assert_eq!(floors(patience), (10, 40));
-            patience.settle();
+            patience.satisfy();
         }
         assert_eq!(floors(patience), (40, 40));
     }
@@ -82,7 +82,7 @@ mod tests {
             patience.wait();
         }
         assert_eq!(floors(patience).1, 10);
-        patience.settle();
+        patience.satisfy();
         assert_eq!(floors(patience).1, 40);
     }
 }

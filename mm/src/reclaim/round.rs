@@ -12,7 +12,7 @@ use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::pt::{ENTRIES, Format, UserPage};
 use crate::rmap::Leaf;
-use crate::swap::{Released, SwapOuts};
+use crate::swap::{PutBack, SwapOuts};
 
 /// Most pages that are looked at under the locks of the reverse map at a time.
 const RUN: usize = 32;
@@ -29,7 +29,7 @@ pub(super) struct Candidate {
     used: bool,
 }
 
-/// The pages of a round. Those that have been seized have a reference to their frame and one to
+/// The pages of a round. Those that have been isolated have a reference to their frame and one to
 /// their slot.
 pub(super) type Candidates = ArrayVec<Candidate, ROUND>;
 
@@ -100,13 +100,13 @@ impl<M: Machine> Memory<M> {
         !spared && all_found && (cached || slots)
     }
 
-    /// Seizes the pages and replaces their entries by slots. Pages that are not what they were, or
+    /// Isolates the pages and replaces their entries by slots. Pages that are not what they were, or
     /// for which no slot is left, are let go.
     pub(super) fn unmap_round(&self, round: &mut Candidates) {
         // Those that were found when the hand had come further are not in order yet.
         sort(round);
         round.retain(|page| {
-            let slot = self.seize(page.frame, (page.family, *page.page), page.entries);
+            let slot = self.isolate(page.frame, (page.family, *page.page), page.entries);
             page.slot = slot.unwrap_or(page.slot);
             page.entries = 0;
             slot.is_some()
@@ -165,10 +165,10 @@ impl<M: Machine> Memory<M> {
             for _ in 0..page.entries {
                 self.drop_reference(page.frame);
             }
-            match self.release(page.frame, page.slot) {
-                Released::Used => {}
-                Released::Free => freed += 1,
-                Released::Write => writes.push(page.slot),
+            match self.put_back(page.frame, page.slot) {
+                PutBack::Used => {}
+                PutBack::Free => freed += 1,
+                PutBack::Write => writes.push(page.slot),
             }
         }
         writes.sort();

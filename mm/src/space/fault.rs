@@ -62,7 +62,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
                 Ok(Attempt::Spurious) => return Resolution::Done,
                 Ok(Attempt::Denied) => return Resolution::Denied,
                 Ok(Attempt::Resolved) => {
-                    self.patience.settle();
+                    self.patience.satisfy();
                     break Resolution::Done;
                 }
                 Ok(Attempt::Wait(wait)) => break Resolution::Wait(wait),

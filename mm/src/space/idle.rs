@@ -77,7 +77,7 @@ impl<M: Machine> AddressSpace<'_, M> {
     }
 
     /// Gives up the places of tables that are there again, or that no area needs any more.
-    pub(super) fn settle_lent(&mut self) {
+    pub(super) fn recount_lent(&mut self) {
         if self.lent != 0 {
             let lent = self.missing_for(&self.areas);
             self.memory.budget.add_places(self.lent - lent);

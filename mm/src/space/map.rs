@@ -155,7 +155,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
                 self.tables += level as u64;
             }
         }
-        self.settle_lent();
+        self.recount_lent();
     }
 
     /// The bytes from `address` to the end of its page, to be filled by whoever lays out the image.

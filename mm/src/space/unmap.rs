@@ -60,7 +60,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         });
         self.areas = areas;
         self.free_tables(pages);
-        self.settle_lent();
+        self.recount_lent();
     }
 
     /// Frees the frames of (part of) an area and returns what its promise still holds.

@@ -47,7 +47,7 @@ impl<M: Machine> Memory<M> {
     pub(crate) fn drop_slot(&self, slot: SlotNo) {
         let (left, freed) = self.slots.locked(|free| {
             let left = self.drop_slot_reference(free, slot);
-            (left, self.settle(free, slot))
+            (left, self.free_if_unwanted(free, slot))
         });
         if left == 0 {
             self.budget.add_places(1);
@@ -58,10 +58,10 @@ impl<M: Machine> Memory<M> {
     /// Frees a cached frame if its last reference is the cache's and nothing refers to its slot.
     /// Called when only one reference is left.
     #[cold]
-    pub(crate) fn settle_frame(&self, frame: FrameNo) {
+    pub(crate) fn free_if_only_cached(&self, frame: FrameNo) {
         let freed = self.slots.locked(|free| {
             let slot = self.frames.record(frame).slot()?;
-            self.settle(free, slot)
+            self.free_if_unwanted(free, slot)
         });
         self.give_back_cached(freed);
     }
@@ -69,7 +69,7 @@ impl<M: Machine> Memory<M> {
     /// Removes the frame of a slot from the cache if nothing needs it there: no other reference to
     /// the frame is left, and either no other reference to the slot or the read has failed. The
     /// caller gives the frame back.
-    pub(super) fn settle(&self, free: &mut Free, slot: SlotNo) -> Option<Freed> {
+    pub(super) fn free_if_unwanted(&self, free: &mut Free, slot: SlotNo) -> Option<Freed> {
         let record = self.slots.record(slot);
         let frame = self.frames.frame(record.frame()?);
         let wanted = record.count() > 1 && self.frames.record(frame).cached() != Cached::Failed;

@@ -17,7 +17,7 @@ use crate::memory::Memory;
 use crate::space::Wait;
 
 /// What has become of an isolated page.
-pub(crate) enum Released {
+pub(crate) enum PutBack {
     /// A program uses it again, so it stays.
     Used,
     /// Its frame is free.
@@ -32,17 +32,17 @@ impl<M: Machine> Memory<M> {
     /// that it has in the cache, or a new one. Returns `None` if the page does not qualify or no
     /// slot is free.
     ///
-    /// Until [`Memory::release`] the evictor counts as a waiter. An owner that finds too many
+    /// Until [`Memory::put_back`] the evictor counts as a waiter. An owner that finds too many
     /// references to its frame can so tell that the page is only being evicted: see
     /// [`Memory::wait_for_eviction`].
-    pub(crate) fn seize(
+    pub(crate) fn isolate(
         &self,
         frame: FrameNo,
         owner: (u32, PageNo),
         entries: u32,
     ) -> Option<SlotNo> {
         let record = self.frames.record(frame);
-        let seized = self.slots.locked(|free| {
+        let isolated = self.slots.locked(|free| {
             let cached = record.slot();
             let is_same = |references| {
                 record.is_page_at_rest()
@@ -67,42 +67,42 @@ impl<M: Machine> Memory<M> {
             record.change_waiters(1);
             Some(Some(slot))
         })?;
-        if seized.is_none() {
+        if isolated.is_none() {
             // The frame became another page in between.
             self.drop_reference(frame);
         }
-        seized
+        isolated
     }
 
     /// Ends the isolation of a page. Returns what has become of it.
-    pub(crate) fn release(&self, frame: FrameNo, slot: SlotNo) -> Released {
+    pub(crate) fn put_back(&self, frame: FrameNo, slot: SlotNo) -> PutBack {
         let record = self.frames.record(frame);
-        let (released, freed) = self.slots.locked(|free| {
+        let (what, freed) = self.slots.locked(|free| {
             record.change_waiters(-1);
             // Neither is the last one, because the cache holds a reference to both.
             record.drop_reference();
             self.drop_slot_reference(free, slot);
-            if let Some(freed) = self.settle(free, slot) {
-                return (Released::Free, Some(freed));
+            if let Some(freed) = self.free_if_unwanted(free, slot) {
+                return (PutBack::Free, Some(freed));
             }
             match record.cached() {
                 // A page that is mapped again is not worth the write.
                 Cached::Dirty if record.is_sole() => {
                     record.set_cached(Cached::Writing);
                     record.add_reference();
-                    (Released::Write, None)
+                    (PutBack::Write, None)
                 }
                 Cached::Clean => match self.detach_sole(free, slot, frame) {
-                    Some(freed) => (Released::Free, Some(freed)),
-                    None => (Released::Used, None),
+                    Some(freed) => (PutBack::Free, Some(freed)),
+                    None => (PutBack::Used, None),
                 },
-                _ => (Released::Used, None),
+                _ => (PutBack::Used, None),
             }
         });
         let reclaimed = freed.is_some();
         self.give_back_cached(freed);
         self.count(MemCounter::Reclaimed, i64::from(reclaimed));
-        released
+        what
     }
 
     /// If the extra references to `frame` are the evictor's, returns what the faulting owner should
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_page_that_was_meant_is_seized_and_if_it_can_be() {
+    fn only_the_page_that_was_meant_is_isolated_and_if_it_can_be() {
         let memory = memory_with_swap(100, 1);
         let frame = page(memory);
         let other = page(memory);
@@ -175,44 +175,44 @@ mod tests {
             (OWNER, 0),
             (OWNER, 2),
         ] {
-            assert_eq!(memory.seize(frame, owner, entries), None);
+            assert_eq!(memory.isolate(frame, owner, entries), None);
         }
         let free = FrameNo(other.0 + 1);
         assert_eq!(
-            memory.seize(free, memory.frames.record(free).owner(), 0),
+            memory.isolate(free, memory.frames.record(free).owner(), 0),
             None
         );
-        let slot = memory.seize(frame, OWNER, 1).unwrap();
-        assert_eq!(memory.seize(other, OWNER, 1), None, "no slot is left");
+        let slot = memory.isolate(frame, OWNER, 1).unwrap();
+        assert_eq!(memory.isolate(other, OWNER, 1), None, "no slot is left");
         assert_eq!(
-            memory.seize(frame, OWNER, 1),
+            memory.isolate(frame, OWNER, 1),
             None,
-            "somebody else has seized it"
+            "somebody else has isolated it"
         );
-        assert!(matches!(memory.release(frame, slot), Released::Used));
+        assert!(matches!(memory.put_back(frame, slot), PutBack::Used));
         assert_eq!(
-            memory.seize(frame, OWNER, 1),
+            memory.isolate(frame, OWNER, 1),
             Some(slot),
             "it keeps its slot"
         );
         // Of the entry too, as if there was one.
         memory.drop_reference(frame);
-        assert!(matches!(memory.release(frame, slot), Released::Free));
+        assert!(matches!(memory.put_back(frame, slot), PutBack::Free));
         memory.drop_reference(other);
         assert_eq!(free_frames(memory), 100);
         audit(memory, []);
     }
 
     #[test]
-    fn a_page_that_is_being_written_is_not_seized() {
+    fn a_page_that_is_being_written_is_not_isolated() {
         let memory = memory_with_swap(100, 10);
         let frame = page(memory);
-        let slot = memory.seize(frame, OWNER, 1).unwrap();
+        let slot = memory.isolate(frame, OWNER, 1).unwrap();
         // An entry has become one of the slot.
         memory.slots.record(slot).add_reference();
         memory.drop_reference(frame);
-        assert!(matches!(memory.release(frame, slot), Released::Write));
-        assert_eq!(memory.seize(frame, OWNER, 1), None);
+        assert!(matches!(memory.put_back(frame, slot), PutBack::Write));
+        assert_eq!(memory.isolate(frame, OWNER, 1), None);
         assert_eq!(memory.frames.record(frame).cached(), Cached::Writing);
         let mut writes = SwapOuts::new(memory);
         assert!(writes.is_empty());
@@ -235,13 +235,13 @@ mod tests {
     fn a_page_that_is_just_being_freed_does_not_leave_the_cache() {
         let memory = memory_with_swap(100, 10);
         let frame = page(memory);
-        let slot = memory.seize(frame, OWNER, 1).unwrap();
-        assert!(matches!(memory.release(frame, slot), Released::Used));
+        let slot = memory.isolate(frame, OWNER, 1).unwrap();
+        assert!(matches!(memory.put_back(frame, slot), PutBack::Used));
         // Another hart drops the reference of the last entry, and has not come to the cache's yet.
         assert_eq!(memory.frames.record(frame).drop_reference(), 1);
         let left = memory.slots.locked(|free| memory.leave_cache(free, frame));
         assert!(!left);
-        memory.settle_frame(frame);
+        memory.free_if_only_cached(frame);
         assert_eq!(free_frames(memory), 100);
         audit(memory, []);
     }

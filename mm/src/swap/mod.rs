@@ -36,7 +36,7 @@ pub use output::{SwapOut, SwapOuts};
 pub use slots::SlotRecord;
 
 pub(crate) use cache::Lookup;
-pub(crate) use eviction::Released;
+pub(crate) use eviction::PutBack;
 pub(crate) use input::{READ_AHEAD, READ_AHEAD_MOST};
 pub(crate) use slots::Slots;
 

@@ -39,7 +39,7 @@ impl<'m, M: Machine> SwapOuts<'m, M> {
         }
     }
 
-    /// Adds a page for which [`Memory::release`] has said that it must be written.
+    /// Adds a page for which [`Memory::put_back`] has said that it must be written.
     /// [`SwapOuts::sort`] must follow the last one.
     pub(crate) fn push(&mut self, slot: SlotNo) {
         // There is a record for each slot in RAM, so their number fits.

@@ -126,7 +126,7 @@ pub type Space = AddressSpace<'static, FakeMachine>;
 pub fn write(space: &mut Space, address: u64, bytes: &[u8]) -> Result<(), CopyFailure> {
     run(space, |machine, space| {
         copy::copy_out(machine, VirtAddr(address), bytes, |at, access| {
-            settle(space, at, access)
+            resolve(space, at, access)
         })
     })
 }
@@ -136,7 +136,7 @@ pub fn read(space: &mut Space, address: u64, length: usize) -> Result<Vec<u8>, C
     let mut bytes = vec![0; length];
     run(space, |machine, space| {
         copy::copy_in(machine, VirtAddr(address), &mut bytes, |at, access| {
-            settle(space, at, access)
+            resolve(space, at, access)
         })
     })?;
     Ok(bytes)
@@ -160,14 +160,14 @@ pub(crate) fn let_write(table: Table<'_>, index: usize) {
 }
 
 /// Resolves a fault in a space.
-pub fn settle(space: &mut Space, address: VirtAddr, access: Access) -> Result<(), CopyFailure> {
+pub fn resolve(space: &mut Space, address: VirtAddr, access: Access) -> Result<(), CopyFailure> {
     let memory = space.context().memory();
-    settle_by(memory, || space.resolve(address, access))
+    resolve_by(memory, || space.resolve(address, access))
 }
 
 /// Resolves a fault, with the part of the kernel: what must be read is read, and what must be
 /// evicted is written.
-pub fn settle_by(
+pub fn resolve_by(
     memory: &'static Memory<FakeMachine>,
     mut resolve: impl FnMut() -> Resolution<'static, FakeMachine>,
 ) -> Result<(), CopyFailure> {

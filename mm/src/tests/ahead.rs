@@ -9,7 +9,7 @@ use crate::addr::VirtAddr;
 use crate::space::{Access, Resolution, Wait};
 use crate::swap::{SwapIn, TransferError};
 use crate::testing::{
-    Space, audit, counter, evict_all, make_free, memory_with_swap, peek, read, settle, write,
+    Space, audit, counter, evict_all, make_free, memory_with_swap, peek, read, resolve, write,
 };
 
 /// A space with `count` pages in swap, each of which begins with its number.
@@ -31,7 +31,7 @@ fn present(space: &Space, pages: Range<u64>) -> Vec<u64> {
 
 fn touch(space: &mut Space, page: u64) {
     let address = VirtAddr(page * PAGE);
-    assert_eq!(settle(space, address, Access::Read), Ok(()));
+    assert_eq!(resolve(space, address, Access::Read), Ok(()));
 }
 
 /// The reads that a page and those behind it need.

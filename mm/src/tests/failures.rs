@@ -15,7 +15,7 @@ use crate::pt::Walk;
 use crate::space::copy::CopyFailure;
 use crate::space::{Access, MapError};
 use crate::testing::{
-    audit, counter, fail_nth, free_frames, memory, read, settle, user_page, write,
+    audit, counter, fail_nth, free_frames, memory, read, resolve, user_page, write,
 };
 
 const FRAMES: u64 = 300;
@@ -273,7 +273,7 @@ fn forking() {
 fn faults() {
     let fault = |page: u64, access| {
         sweep(World::with_child, move |world| {
-            resolved(settle(world.parent(), VirtAddr(page * PAGE), access))
+            resolved(resolve(world.parent(), VirtAddr(page * PAGE), access))
         })
     };
     assert_eq!(fault(0, Access::Write), 0, "promised");
@@ -281,7 +281,7 @@ fn faults() {
     assert_eq!(fault(3, Access::Write), 1, "copied");
     assert_eq!(fault(3, Access::Read), 0, "there already");
     let alone =
-        |world: &mut World| resolved(settle(world.parent(), VirtAddr(3 * PAGE), Access::Write));
+        |world: &mut World| resolved(resolve(world.parent(), VirtAddr(3 * PAGE), Access::Write));
     let build = || {
         let mut world = World::with_child();
         world.spaces.pop();
@@ -295,7 +295,7 @@ fn faults() {
         world
     };
     let far = |world: &mut World| {
-        resolved(settle(
+        resolved(resolve(
             world.parent(),
             VirtAddr(3 * FAR * PAGE),
             Access::Read,

@@ -14,7 +14,9 @@ use super::*;
 use crate::addr::VirtAddr;
 use crate::space::copy::CopyFailure;
 use crate::space::{Access, MapError};
-use crate::testing::{Space, counter, fail_nth, free_frames, memory, on_hart, read, settle, write};
+use crate::testing::{
+    Space, counter, fail_nth, free_frames, memory, on_hart, read, resolve, write,
+};
 
 const FRAMES: u64 = 160;
 /// Pages that the heap may have.
@@ -212,7 +214,7 @@ impl Process {
                 (page, readable, outcome.map(|bytes| bytes[0]))
             }
             Step::Execute { page } => {
-                let outcome = settle(&mut self.space, VirtAddr(page * PAGE), Access::Execute);
+                let outcome = resolve(&mut self.space, VirtAddr(page * PAGE), Access::Execute);
                 let byte = self.model.get(&page).map_or(0, |page| page.byte);
                 (page, Permissions::EXECUTE, outcome.map(|()| byte))
             }

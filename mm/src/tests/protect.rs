@@ -7,7 +7,7 @@ use crate::space::Ending;
 use crate::space::copy::CopyFailure;
 use crate::space::{Access, MapError};
 use crate::testing::{
-    Space, audit, fail_nth, free_frames, memory, on_hart, peek, read, settle, write,
+    Space, audit, fail_nth, free_frames, memory, on_hart, peek, read, resolve, write,
 };
 
 const NONE: Permissions = Permissions::empty();
@@ -81,7 +81,7 @@ fn code_that_was_data_can_be_run() {
     let memory = memory(100);
     let mut space = written(memory, 1);
     let address = VirtAddr(0);
-    let run = |space: &mut Space| settle(space, address, Access::Execute);
+    let run = |space: &mut Space| resolve(space, address, Access::Execute);
     assert_eq!(run(&mut space), Err(CopyFailure::Denied));
     let fences = memory.machine().instruction_fences(0);
     let context = space.context().clone();

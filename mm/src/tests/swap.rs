@@ -11,7 +11,7 @@ use crate::space::{Access, Resolution, Wait};
 use crate::swap::SwapOut;
 use crate::testing::{
     Space, at_fence, audit, begin_writes, counter, evict_all, free_frames, make_free,
-    memory_with_swap, on_hart, peek, read, settle, write,
+    memory_with_swap, on_hart, peek, read, resolve, write,
 };
 
 /// A space with `count` pages, each of which begins with its number, that can be evicted.
@@ -184,7 +184,7 @@ fn a_used_page_gets_a_second_chance() {
     // The first that the hand meets are used again.
     for page in 1..10 {
         let address = VirtAddr(page * PAGE);
-        assert_eq!(settle(&mut space, address, Access::Read), Ok(()));
+        assert_eq!(resolve(&mut space, address, Access::Read), Ok(()));
     }
     for _ in 0..10 {
         assert_eq!(make_free(memory, 1), 1);
@@ -211,7 +211,7 @@ fn text_is_evicted_and_stays_text() {
     evict_all(memory);
     assert_eq!(swapped(&space), 1);
     assert_eq!(write(&mut space, PAGE, b"evil"), Err(CopyFailure::Denied));
-    assert_eq!(settle(&mut space, VirtAddr(PAGE), Access::Execute), Ok(()));
+    assert_eq!(resolve(&mut space, VirtAddr(PAGE), Access::Execute), Ok(()));
     assert_eq!(write(&mut space, PAGE, b"evil"), Err(CopyFailure::Denied));
     assert_eq!(read(&mut space, PAGE, 4).unwrap(), b"code");
 }

@@ -69,7 +69,7 @@ pub fn run() -> ! {
                 let ended = run_thread(thread, schedule);
                 drop(interrupts);
                 if let Some(thread) = ended {
-                    exit::bury(thread, &mut held);
+                    exit::reap_thread(thread, &mut held);
                 }
             }
             None => {

@@ -5,7 +5,7 @@ use sync::atomic::{AtomicBool, Ordering};
 use sync::model::{Arc, explore};
 
 use super::super::{COW, PAGE, space};
-use super::process::{Process, at_once, settle};
+use super::process::{Process, at_once, resolve};
 use crate::testing::{counter, with_memory, write};
 
 const EXECUTIONS: usize = 600;
@@ -37,7 +37,7 @@ fn all_write(sharers: usize) {
                 "at most one is the last owner"
             );
             assert_eq!(counter(memory, MemCounter::Anonymous), sharers as u64);
-            settle(memory, processes.iter());
+            resolve(memory, processes.iter());
         });
     });
 }
@@ -83,7 +83,7 @@ fn a_thread_reads_what_another_has_written() {
                 });
             });
             child.on(0, || assert_eq!(child.read(0), Ok(1)));
-            settle(memory, [&parent, &child]);
+            resolve(memory, [&parent, &child]);
         });
     });
 }
@@ -112,7 +112,7 @@ fn two_threads_fill_the_same_pages() {
                 }
             });
             assert_eq!(counter(memory, MemCounter::Anonymous), 2);
-            settle(memory, [&process]);
+            resolve(memory, [&process]);
         });
     });
 }

@@ -5,7 +5,7 @@ use sync::model::{Arc, Mutex, explore};
 
 use super::super::files::{FILE, make_file, mapping, page_of};
 use super::super::{COW, PAGE};
-use super::process::{Process, at_once, settle};
+use super::process::{Process, at_once, resolve};
 use crate::memory::Memory;
 use crate::testing::{FakeMachine, counter, make_free, truncate, with_memory, write_back};
 
@@ -44,7 +44,7 @@ fn stores_while_pages_are_written_back() {
                 }),
             });
             expect_on_disk(memory, &[12, 12, 1]);
-            settle(memory, [&process]);
+            resolve(memory, [&process]);
         });
     });
 }
@@ -67,7 +67,7 @@ fn a_fork_while_a_page_is_written_back() {
                 }
             });
             expect_on_disk(memory, &[10, 11, 1]);
-            settle(memory, [&process]);
+            resolve(memory, [&process]);
         });
     });
 }
@@ -106,7 +106,7 @@ fn faults_and_forks_while_a_page_is_cut_off() {
                     }
                 });
             }
-            settle(memory, [&process, &child]);
+            resolve(memory, [&process, &child]);
         });
     });
 }
@@ -136,7 +136,7 @@ fn faults_while_pages_are_evicted() {
                 }),
             });
             expect_on_disk(memory, &[20, 1]);
-            settle(memory, &processes);
+            resolve(memory, &processes);
         });
     });
 }

@@ -4,7 +4,7 @@ use sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use sync::model::{Arc, explore};
 
 use super::super::{COW, PAGE, space};
-use super::process::{Process, at_once, settle};
+use super::process::{Process, at_once, resolve};
 use crate::testing::{with_memory, write};
 
 const EXECUTIONS: usize = 600;
@@ -57,7 +57,7 @@ fn a_fork_while_a_thread_writes() {
                 );
                 parent.on(0, || assert_eq!(parent.read(page * PAGE), Ok(WRITES)));
             }
-            settle(memory, [&parent, &child]);
+            resolve(memory, [&parent, &child]);
         });
     });
 }
@@ -101,7 +101,7 @@ fn parent_and_child_write_at_once() {
             };
             sees(&parent, [10, 10, 1]);
             sees(&child, [1, 1, 20]);
-            settle(memory, [&parent, &child]);
+            resolve(memory, [&parent, &child]);
         });
     });
 }

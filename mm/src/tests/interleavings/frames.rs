@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use abi::MemCounter;
 use sync::model::{Mutex, explore};
 
-use super::process::{at_once, settle};
+use super::process::{at_once, resolve};
 use crate::commit::Claim;
 use crate::frame::Kind;
 use crate::testing::{counter, on_hart, with_memory};
@@ -37,7 +37,7 @@ fn a_reserved_frame_is_there() {
                     }
                 }
             });
-            settle(memory, []);
+            resolve(memory, []);
         });
     });
 }
@@ -63,7 +63,7 @@ fn objects_of_one_size() {
                     }
                 }
             });
-            settle(memory, []);
+            resolve(memory, []);
             assert_eq!(counter(memory, MemCounter::Kernel), 0, "slabs");
         });
     });

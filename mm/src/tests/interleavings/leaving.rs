@@ -4,7 +4,7 @@ use crate::space::Ending;
 use sync::model::explore;
 
 use super::super::{COW, PAGE, pages, space};
-use super::process::{Process, at_once, settle};
+use super::process::{Process, at_once, resolve};
 use crate::testing::{with_memory, write};
 
 const EXECUTIONS: usize = 600;
@@ -47,7 +47,7 @@ fn an_unmapped_page_is_not_read() {
                     }
                 }
             });
-            settle(memory, [&first, &second]);
+            resolve(memory, [&first, &second]);
         });
     });
 }
@@ -73,7 +73,7 @@ fn a_sharer_ends_while_another_writes() {
                     assert_eq!((shared.read(0), shared.read(1)), (Ok(2), Ok(1)));
                 }),
             });
-            settle(memory, [&parent]);
+            resolve(memory, [&parent]);
         });
     });
 }
@@ -95,7 +95,7 @@ fn identifiers_go_from_space_to_space() {
                     process.on(hart + 2, || assert_eq!(process.read(0), Ok(own)));
                 }
             });
-            settle(memory, []);
+            resolve(memory, []);
         });
     });
 }

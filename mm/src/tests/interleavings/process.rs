@@ -9,7 +9,7 @@ use crate::addr::VirtAddr;
 use crate::memory::Memory;
 use crate::space::Context;
 use crate::space::copy::{CopyError, copy_in, copy_out};
-use crate::testing::{FakeMachine, Space, on_hart, settle_by};
+use crate::testing::{FakeMachine, Space, on_hart, resolve_by};
 
 /// An address space under the lock the kernel keeps it in, and what harts use without it.
 pub struct Process {
@@ -48,7 +48,7 @@ impl Process {
     pub fn write(&self, address: u64, byte: u8) -> Result<(), CopyError> {
         let machine = self.context.memory().machine();
         copy_out(machine, VirtAddr(address), &[byte], |at, access| {
-            settle_by(self.context.memory(), || {
+            resolve_by(self.context.memory(), || {
                 self.with(|space| space.resolve(at, access))
             })
         })
@@ -59,7 +59,7 @@ impl Process {
         let machine = self.context.memory().machine();
         let mut byte = [0];
         copy_in(machine, VirtAddr(address), &mut byte, |at, access| {
-            settle_by(self.context.memory(), || {
+            resolve_by(self.context.memory(), || {
                 self.with(|space| space.resolve(at, access))
             })
         })?;
@@ -94,7 +94,7 @@ pub fn at_once(harts: std::ops::Range<usize>, body: impl Fn(usize) + Send + Sync
 }
 
 /// The books agree with what the processes refer to; then they end.
-pub fn settle<'a>(
+pub fn resolve<'a>(
     memory: &'static Memory<FakeMachine>,
     processes: impl IntoIterator<Item = &'a Arc<Process>> + Clone,
 ) {

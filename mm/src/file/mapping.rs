@@ -1,4 +1,4 @@
-//! Where files are mapped.
+//! File mappings: where a file is mapped, for the reverse map of its pages.
 
 use core::fmt;
 
@@ -13,45 +13,46 @@ use crate::memory::Memory;
 use crate::pt::{UserPage, UserRange};
 use crate::rmap::Leaf;
 
-/// Where a file is mapped: what one call of `mmap` or `exec` has made, and what is left of it in the whole family.
-pub(super) struct Sighting {
+/// A file mapping: what one call of `mmap` or `exec` has mapped, and what is left of it in the
+/// whole family.
+pub(super) struct Mapping {
     map: FileMap,
     family: u32,
     pages: UserRange,
-    /// In the list of the file and, later, in that of the departed.
+    /// In the list of its file, and then in that of the departed.
     links: LeafLock<Links<Self>>,
 }
 
-impl Linked for Sighting {
+impl Linked for Mapping {
     fn links(&self) -> &LeafLock<Links<Self>> {
         &self.links
     }
 }
 
-/// What areas have of a sighting. With the last handle, it departs.
+/// An area's handle to a file mapping. The mapping departs with the last one.
 pub(crate) struct Mapped {
-    sighting: Counted<Sighting>,
+    mapping: Counted<Mapping>,
 }
 
 impl fmt::Debug for Mapped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.sighting.map)
+        write!(f, "{:?}", self.mapping.map)
     }
 }
 
 impl Mapped {
-    /// What was mapped.
+    /// Returns what was mapped.
     pub(crate) fn map(&self) -> &FileMap {
-        &self.sighting.map
+        &self.mapping.map
     }
 
-    /// Which page of the file is at a page of the mapping.
+    /// Returns the page of the file that is at a page of the mapping.
     pub(crate) fn file_page(&self, page: PageNo) -> FilePage {
-        self.sighting.file_page(page)
+        self.mapping.file_page(page)
     }
 }
 
-impl Sighting {
+impl Mapping {
     fn file_page(&self, page: PageNo) -> FilePage {
         let first = self.map.first;
         FilePage {
@@ -60,7 +61,7 @@ impl Sighting {
         }
     }
 
-    /// Where a page of the file is, if it is mapped here.
+    /// Returns where a page of the file is, if it is mapped here.
     fn page_of(&self, index: u32) -> Option<UserPage> {
         let distance = index.checked_sub(self.map.first.index)?;
         self.pages.page(self.pages.start.plus(distance.into()))
@@ -69,13 +70,14 @@ impl Sighting {
 
 const LISTS: usize = 64;
 
-/// All sightings: each in the list that its file's number says, or, when it has gone, among the departed.
-pub(super) struct Sightings {
-    lists: [List<Sighting>; LISTS],
-    departed: List<Sighting>,
+/// All file mappings. Each is in the list that its file's number says; one that has ended is among
+/// the departed.
+pub(super) struct Mappings {
+    lists: [List<Mapping>; LISTS],
+    departed: List<Mapping>,
 }
 
-impl Sightings {
+impl Mappings {
     pub(super) fn new() -> Self {
         Self {
             lists: core::array::from_fn(|_| List::new()),
@@ -83,21 +85,21 @@ impl Sightings {
         }
     }
 
-    fn list(&self, file: FileNo) -> &List<Sighting> {
+    fn list(&self, file: FileNo) -> &List<Mapping> {
         &self.lists[file.0 as usize % LISTS]
     }
 
-    fn for_each(&self, file: FileNo, mut visit: impl FnMut(&Sighting)) {
-        self.list(file).for_each(|sighting| {
-            if sighting.map.first.file == file {
-                visit(sighting);
+    fn for_each(&self, file: FileNo, mut visit: impl FnMut(&Mapping)) {
+        self.list(file).for_each(|mapping| {
+            if mapping.map.first.file == file {
+                visit(mapping);
             }
         });
     }
 }
 
 impl<M: Machine> Memory<M> {
-    /// Says that a file is mapped at these pages of a family.
+    /// Notes that a file is mapped at these pages of a family. Returns the first handle.
     pub(crate) fn note_mapping(
         &self,
         family: u32,
@@ -105,7 +107,7 @@ impl<M: Machine> Memory<M> {
         map: FileMap,
     ) -> Result<Counted<Mapped>, NoMemory> {
         self.may_allocate()?;
-        let sighting = Counted::try_new(Sighting {
+        let mapping = Counted::try_new(Mapping {
             map,
             family,
             pages,
@@ -113,47 +115,49 @@ impl<M: Machine> Memory<M> {
         })?;
         self.may_allocate()?;
         let mapped = Counted::try_new(Mapped {
-            sighting: sighting.clone(),
+            mapping: mapping.clone(),
         })?;
-        self.files.sightings.list(map.first.file).join(&sighting);
+        self.files.mappings.list(map.first.file).join(&mapping);
         Ok(mapped)
     }
 
-    /// Ends a mapping that no area has any more.
+    /// Ends a mapping to which no area has a handle.
     pub(crate) fn end_mapping(&self, mapped: &Mapped) {
-        let sighting = &mapped.sighting;
-        let sightings = &self.files.sightings;
-        sightings.list(sighting.map.first.file).leave(sighting);
-        sightings.departed.join(sighting);
+        let mapping = &mapped.mapping;
+        let mappings = &self.files.mappings;
+        mappings.list(mapping.map.first.file).leave(mapping);
+        mappings.departed.join(mapping);
     }
 
-    /// A file of which a mapping has ended, once for each that has: the kernel may let go of what it held for it.
+    /// Returns a file of which a mapping has ended, once for each mapping. The kernel may then drop
+    /// what it held for it.
     pub fn take_departed(&self) -> Option<FileNo> {
-        let sighting = self.files.sightings.departed.take_any()?;
-        Some(sighting.map.first.file)
+        let mapping = self.files.mappings.departed.take_any()?;
+        Some(mapping.map.first.file)
     }
 
-    /// Whether some process runs the program in a file, so that the file must not be changed under it.
+    /// Returns whether some process runs the program in a file, which must then not be changed.
     pub fn is_running(&self, file: FileNo) -> bool {
         let mut running = false;
         self.files
-            .sightings
-            .for_each(file, |sighting| running |= sighting.map.program);
+            .mappings
+            .for_each(file, |mapping| running |= mapping.map.program);
         running
     }
 
-    /// Visits every entry that maps a page of a file to a frame: where, and what it says. Inside, there are locks.
+    /// Visits every entry that maps a page of a file to a frame, with its page and its word. The
+    /// visitor runs under locks.
     pub(crate) fn for_each_file_mapping(
         &self,
         page: FilePage,
         frame: FrameNo,
         mut visit: impl FnMut(&Leaf<'_, '_>, UserPage, u64),
     ) {
-        self.files.sightings.for_each(page.file, |sighting| {
-            let Some(at) = sighting.page_of(page.index) else {
+        self.files.mappings.for_each(page.file, |mapping| {
+            let Some(at) = mapping.page_of(page.index) else {
                 return;
             };
-            self.for_each_leaf(sighting.family, at, |leaf| {
+            self.for_each_leaf(mapping.family, at, |leaf| {
                 if let Some(word) = leaf.mapping::<M::Format>(at, frame) {
                     visit(leaf, at, word);
                 }
@@ -161,15 +165,16 @@ impl<M: Machine> Memory<M> {
         });
     }
 
-    /// Makes all harts forget what they know of the families that map a file.
+    /// Makes all harts forget everything of the families that map a file.
     pub(crate) fn flush_file(&self, file: FileNo) {
         let mut last = None;
         loop {
-            // No fence is waited for under the lock of a list: the next families, in the order of their numbers.
+            // No fence is awaited under the lock of a list. Each turn takes the next families, in
+            // the order of their numbers.
             let mut families = [None; 16];
-            self.files.sightings.for_each(file, |sighting| {
-                if last.is_none_or(|last| sighting.family > last) {
-                    insert(&mut families, sighting.family);
+            self.files.mappings.for_each(file, |mapping| {
+                if last.is_none_or(|last| mapping.family > last) {
+                    insert(&mut families, mapping.family);
                 }
             });
             for family in families.into_iter().flatten() {
@@ -184,7 +189,8 @@ impl<M: Machine> Memory<M> {
     }
 }
 
-/// Puts a number where it belongs in an ascending list without doubles, from which the largest falls if there is no room.
+/// Inserts a number into an ascending list without duplicates. If there is no room, the largest
+/// falls out.
 fn insert(sorted: &mut [Option<u32>], mut number: u32) {
     for place in sorted {
         match *place {
