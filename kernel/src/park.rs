@@ -51,6 +51,6 @@ pub fn park_if_wanted() {
 fn wait_until(done: impl Fn() -> bool) {
     while !done() {
         panic::halt_if_panicked();
-        core::hint::spin_loop();
+        sync::relax();
     }
 }

@@ -2,8 +2,9 @@
 
 use core::cell::UnsafeCell;
 
-use crate::atomic::{AtomicBool, Ordering, constant, spin_loop};
+use crate::atomic::{AtomicBool, Ordering, constant};
 use crate::interrupts::InterruptsOff;
+use crate::relax::relax;
 
 /// A spin lock that stands last in the lock order and therefore needs no token.
 ///
@@ -73,7 +74,7 @@ impl RawSpin {
     pub(crate) fn lock(&self) {
         while !self.try_lock() {
             while self.taken.load(Ordering::Relaxed) {
-                spin_loop();
+                relax();
             }
         }
     }

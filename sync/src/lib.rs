@@ -24,6 +24,7 @@
 
 extern crate alloc;
 
+mod arch;
 pub mod atomic;
 mod counted;
 mod gate;
@@ -37,6 +38,7 @@ pub mod level;
 mod line;
 #[cfg(any(loom, shuttle))]
 pub mod model;
+mod relax;
 mod sleep;
 mod spin;
 mod wait;
@@ -48,6 +50,7 @@ pub use interrupts::InterruptsOff;
 pub use keyed::{Key, Keyed};
 pub use leaf::LeafLock;
 pub use level::Level;
+pub use relax::{Server, relax, serve_while_spinning};
 pub use sleep::{Interrupted, PATIENCE, SleepGuard, SleepLock};
 pub use spin::{SpinGuard, SpinLock};
 pub use wait::{Interruptible, Scheduler, Ticket, WaitQueue, Wake, install_scheduler};

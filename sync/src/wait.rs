@@ -7,9 +7,10 @@
 
 use core::sync::atomic::AtomicPtr;
 
-use crate::atomic::{AtomicU32, Ordering, constant, spin_loop};
+use crate::atomic::{AtomicU32, Ordering, constant};
 use crate::held::Held;
 use crate::level::Level;
+use crate::relax::relax;
 
 /// Whether a kill ends the wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +61,7 @@ pub(crate) fn wait(word: &AtomicU32, expected: u32, how: Interruptible) -> Wake 
     match scheduler() {
         Some(scheduler) => scheduler.wait(word, expected, how),
         None => {
-            spin_loop();
+            relax();
             Wake::Woken
         }
     }

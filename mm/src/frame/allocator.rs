@@ -8,11 +8,11 @@
 //! taken. Every allocation was reserved, so somewhere there is a frame: an allocation that finds every list empty
 //! has raced with one that moved frames, and looks again.
 
-use sync::LeafLock;
-use sync::atomic::{Ordering, spin_loop};
+use sync::atomic::Ordering;
+use sync::{LeafLock, relax};
 
 use super::record::FrameTable;
-use crate::addr::{FrameNo, FrameRange};
+use crate::addr::{FrameNo, FrameRange, FrameRanges};
 use crate::machine::HARTS_MAX;
 
 /// Frames that move between a hart and the common lists at once.
@@ -113,7 +113,7 @@ struct Common {
     /// Full batches, the head of each linked to the next by `previous`.
     batches: u32,
     /// Frames that were never used.
-    unused: FrameRange,
+    unused: FrameRanges,
 }
 
 /// The free frames of the machine.
@@ -124,7 +124,7 @@ pub(crate) struct Allocator {
 
 impl Allocator {
     /// All of `free` is free and was never used.
-    pub(crate) fn new(free: FrameRange) -> Self {
+    pub(crate) fn new(free: FrameRanges) -> Self {
         Self {
             harts: core::array::from_fn(|_| {
                 HartStacks(LeafLock::new(Magazines {
@@ -168,7 +168,7 @@ impl Allocator {
                     return table.frame(index);
                 }
             }
-            spin_loop();
+            relax();
         }
     }
 
@@ -196,7 +196,8 @@ impl Allocator {
                 stack.for_each(table, &mut visit);
             }
         }
-        let (mut head, unused) = self.common.with(|common| (common.batches, common.unused));
+        let (mut head, unused) =
+            (self.common).with(|common| (common.batches, common.unused.clone()));
         while head != NONE {
             Stack {
                 head,
@@ -205,7 +206,11 @@ impl Allocator {
             .for_each(table, &mut visit);
             head = table.at(head).previous.load(Ordering::Relaxed);
         }
-        (unused.start.0..unused.end.0).map(FrameNo).for_each(visit);
+        for range in unused {
+            (range.start.0..range.end.0)
+                .map(FrameNo)
+                .for_each(&mut visit);
+        }
     }
 
     /// `count` neighbouring frames that were never used, if there still are so many: for the large
@@ -225,7 +230,8 @@ impl Common {
                 length: BATCH,
             });
         }
-        let range = self.take_unused(self.unused.len().min(u64::from(BATCH)))?;
+        let most = self.unused.iter().map(|range| range.len()).max()?;
+        let range = self.take_unused(most.min(u64::from(BATCH)))?;
         let mut batch = Stack::EMPTY;
         for frame in (range.start.0..range.end.0).rev() {
             batch.push(table, table.index(FrameNo(frame)));
@@ -234,12 +240,11 @@ impl Common {
     }
 
     fn take_unused(&mut self, count: u64) -> Option<FrameRange> {
-        if count == 0 || count > self.unused.len() {
-            return None;
-        }
-        let start = self.unused.start;
-        self.unused.start = FrameNo(start.0 + count);
-        Some(FrameRange::new(start, self.unused.start))
+        let mut ranges = self.unused.iter_mut();
+        let unused = ranges.find(|range| count != 0 && count <= range.len())?;
+        let start = unused.start;
+        unused.start = FrameNo(start.0 + count);
+        Some(FrameRange::new(start, unused.start))
     }
 }
 
@@ -250,9 +255,14 @@ mod tests {
     use super::*;
 
     fn setup(frames: u64) -> (FrameTable, Allocator) {
-        let ram = FrameRange::new(FrameNo(1000), FrameNo(1000 + frames));
+        setup_in([FrameRange::new(FrameNo(1000), FrameNo(1000 + frames))])
+    }
+
+    fn setup_in<const N: usize>(ranges: [FrameRange; N]) -> (FrameTable, Allocator) {
+        let ram: FrameRanges = ranges.into_iter().collect();
+        let frames: u64 = ranges.iter().map(|range| range.len()).sum();
         let records = Box::leak(Box::new_uninit_slice(frames as usize));
-        (FrameTable::new(ram, records), Allocator::new(ram))
+        (FrameTable::new(&ram, records), Allocator::new(ram))
     }
 
     #[test]
@@ -318,6 +328,34 @@ mod tests {
             allocator.take(&table, 0);
         }
         assert_eq!(allocator.take_neighbours(1), None);
+    }
+
+    #[test]
+    fn every_range_is_used_up_and_no_frame_of_a_hole() {
+        let range = |start, end| FrameRange::new(FrameNo(start), FrameNo(end));
+        let ranges = [
+            range(10, 50),
+            range(1 << 20, (1 << 20) + 200),
+            range(60, 61),
+        ];
+        let (table, allocator) = setup_in(ranges);
+        assert_eq!(
+            allocator.take_neighbours(150),
+            Some(range(1 << 20, (1 << 20) + 150)),
+            "in the first range that has so many"
+        );
+        let rest = 40 + 50 + 1;
+        let mut free = 0;
+        allocator.for_each_free(&table, |_| free += 1);
+        assert_eq!(free, rest);
+        let taken: HashSet<_> = (0..rest).map(|_| allocator.take(&table, 0)).collect();
+        assert_eq!(taken.len(), rest);
+        for frame in taken {
+            assert!(
+                ranges.iter().any(|range| range.contains(frame)),
+                "{frame:?}"
+            );
+        }
     }
 
     #[test]

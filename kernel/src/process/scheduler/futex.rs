@@ -19,7 +19,7 @@ pub fn install() {
 impl sync::Scheduler for Futex {
     fn wait(&self, word: &AtomicU32, expected: u32, how: Interruptible) -> Wake {
         let Some(thread) = current() else {
-            core::hint::spin_loop();
+            sync::relax();
             return Wake::Woken;
         };
         let is_killed = || how == Interruptible::Yes && thread.process.is_killed();
