@@ -6,6 +6,7 @@
 use core::fmt;
 
 use abi::PAGE_SIZE;
+use arrayvec::ArrayVec;
 
 /// log2 of the page size.
 pub const PAGE_SHIFT: u32 = PAGE_SIZE.trailing_zeros();
@@ -134,6 +135,12 @@ range! {
     /// Consecutive frames.
     FrameRange of FrameNo
 }
+/// Most ranges that RAM may consist of.
+pub const RANGES_MAX: usize = 4;
+
+/// The ranges of RAM, with holes between them.
+pub type FrameRanges = ArrayVec<FrameRange, RANGES_MAX>;
+
 range! {
     /// Consecutive pages.
     PageRange of PageNo

@@ -8,7 +8,7 @@ use core::mem::MaybeUninit;
 
 use abi::MemCounter;
 
-use crate::addr::{FrameNo, FrameRange};
+use crate::addr::{FrameNo, FrameRange, FrameRanges};
 use crate::commit::{Budget, Claim, Need, NoMemory, Reservation};
 use crate::file::FileCache;
 use crate::frame::allocator::Allocator;
@@ -26,9 +26,9 @@ use crate::swap::{SlotRecord, Slots};
 /// What [`Memory::new`] is told about the machine's memory.
 pub struct Layout {
     /// All of RAM.
-    pub ram: FrameRange,
-    /// The part of it that is nobody's: behind firmware, kernel and frame table.
-    pub free: FrameRange,
+    pub ram: FrameRanges,
+    /// The parts of it that are nobody's: neither the firmware's, nor the kernel's, nor the frame table's.
+    pub free: FrameRanges,
     /// The root table whose kernel half every address space has too.
     pub kernel_root: FrameNo,
     /// How many harts there are.
@@ -67,9 +67,9 @@ impl<M: Machine> Memory<M> {
         slots: &'static mut [MaybeUninit<SlotRecord>],
         free_slots: &'static mut [MaybeUninit<u64>],
     ) -> Self {
-        let total = layout.free.len();
+        let total = layout.free.iter().map(|range| range.len()).sum();
         Self {
-            frames: FrameTable::new(layout.ram, records),
+            frames: FrameTable::new(&layout.ram, records),
             budget: Budget::new(total, slots.len() as u64),
             slots: Slots::new(slots, free_slots),
             families: Families::new(),

@@ -14,7 +14,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use abi::PAGE_SIZE;
 use fastrand::Rng;
-use mm::addr::{FrameNo, FrameRange, VirtAddr};
+use mm::addr::{FrameNo, FrameRange, FrameRanges, VirtAddr};
 use mm::machine::{Fence, HartSet, Machine, Root};
 use mm::pt::Sv39;
 use mm::swap::words_for;
@@ -121,8 +121,8 @@ pub fn with_memory<R>(size: &Size, body: impl FnOnce(&Memory<SimMachine>) -> R) 
     let machine = SimMachine::new(size);
     let ram = machine.ram.range();
     let layout = Layout {
-        ram,
-        free: FrameRange::new(FrameNo(ram.start.0 + 1), ram.end),
+        ram: FrameRanges::from_iter([ram]),
+        free: FrameRanges::from_iter([FrameRange::new(FrameNo(ram.start.0 + 1), ram.end)]),
         kernel_root: ram.start,
         harts: size.harts,
     };

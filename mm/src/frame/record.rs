@@ -2,9 +2,10 @@
 
 use core::mem::MaybeUninit;
 
+use arrayvec::ArrayVec;
 use sync::atomic::{AtomicU8, AtomicU16, AtomicU32, Ordering, fence};
 
-use crate::addr::{FrameNo, FrameRange, PageNo, SlotNo};
+use crate::addr::{FrameNo, FrameRanges, PageNo, RANGES_MAX, SlotNo};
 
 /// What a frame is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +76,8 @@ pub struct FrameRecord {
     pub(crate) anchor: AtomicU32,
     kind: AtomicU8,
     cached: AtomicU8,
+    /// Pages of private memory: the part of the page's number that `previous` has no room for.
+    page_high: AtomicU8,
 }
 
 // Loom keeps a history in each number.
@@ -94,6 +97,7 @@ impl FrameRecord {
             anchor: AtomicU32::new(0),
             kind: AtomicU8::new(Kind::Free as u8),
             cached: AtomicU8::new(Cached::Clean as u8),
+            page_high: AtomicU8::new(0),
         }
     }
 
@@ -168,16 +172,19 @@ impl FrameRecord {
     /// The page this frame is: its family and its number. Private memory keeps its address in a family, so this finds
     /// every entry ([`crate::rmap`]).
     pub(crate) fn owner(&self) -> (u32, PageNo) {
-        let page = self.previous.load(Ordering::Relaxed);
-        (self.next.load(Ordering::Relaxed), PageNo(u64::from(page)))
+        let low = u64::from(self.previous.load(Ordering::Relaxed));
+        let high = u64::from(self.page_high.load(Ordering::Relaxed));
+        (self.next.load(Ordering::Relaxed), PageNo(high << 32 | low))
     }
 
     /// Says which page the frame is.
     #[inline]
     pub(crate) fn set_owner(&self, family: u32, page: PageNo) {
         self.next.store(family, Ordering::Relaxed);
-        // User addresses end below 2^38, so page numbers below 2^26.
+        // User addresses end below 2^47 in every format, so page numbers below 2^35.
         self.previous.store(page.0 as u32, Ordering::Relaxed);
+        self.page_high
+            .store((page.0 >> 32) as u8, Ordering::Relaxed);
     }
 
     /// The slot with which the frame is in the swap cache. Changes under the cache's lock.
@@ -263,9 +270,29 @@ impl FrameRecord {
     }
 }
 
-/// The records of all frames of RAM.
-pub(crate) struct FrameTable {
+/// The records of the frames of one range of RAM.
+struct Span {
     first: u64,
+    /// The index of the first record in the whole table.
+    base: u32,
+    records: &'static [FrameRecord],
+}
+
+impl Span {
+    #[inline]
+    fn get(&self, frame: FrameNo) -> Option<&'static FrameRecord> {
+        self.records.get(frame.0.wrapping_sub(self.first) as usize)
+    }
+}
+
+/// The records of all frames of RAM.
+///
+/// RAM is one range or several, with holes between them that have no records. An index counts records,
+/// so it says nothing about the distance between two frames of different ranges. The first range is
+/// looked at first, because most machines have no other.
+pub(crate) struct FrameTable {
+    main: Span,
+    others: ArrayVec<Span, { RANGES_MAX - 1 }>,
     records: &'static [FrameRecord],
 }
 
@@ -273,9 +300,11 @@ impl FrameTable {
     /// A table for the frames of `ram`, all free and on no list.
     ///
     /// # Panics
-    /// If there are fewer records than frames, or more frames than an index can number (16 TiB).
-    pub(crate) fn new(ram: FrameRange, records: &'static mut [MaybeUninit<FrameRecord>]) -> Self {
-        let frames = usize::try_from(ram.len()).expect("RAM fits the address space");
+    /// If there is no RAM, if there are fewer records than frames, or more frames than an index can
+    /// number (16 TiB).
+    pub(crate) fn new(ram: &FrameRanges, records: &'static mut [MaybeUninit<FrameRecord>]) -> Self {
+        let frames: u64 = ram.iter().map(|range| range.len()).sum();
+        let frames = usize::try_from(frames).expect("RAM fits the address space");
         assert!(
             frames < u32::MAX as usize,
             "more frames than the frame table can number"
@@ -284,9 +313,21 @@ impl FrameTable {
         for record in records.iter_mut() {
             record.write(FrameRecord::free());
         }
+        let records = crate::phys::assume_init(records);
+        let mut base = 0;
+        let mut spans = ram.iter().map(|range| {
+            let first = base;
+            base += range.len() as u32;
+            Span {
+                first: range.start.0,
+                base: first,
+                records: &records[first as usize..base as usize],
+            }
+        });
         Self {
-            first: ram.start.0,
-            records: crate::phys::assume_init(records),
+            main: spans.next().expect("a machine has RAM"),
+            others: spans.collect(),
+            records,
         }
     }
 
@@ -301,7 +342,10 @@ impl FrameTable {
     /// If the frame is not in RAM: an entry or a list is corrupt.
     #[inline]
     pub(crate) fn record(&self, frame: FrameNo) -> &FrameRecord {
-        &self.records[frame.0.wrapping_sub(self.first) as usize]
+        match self.main.get(frame) {
+            Some(record) => record,
+            None => &self.records[self.index_elsewhere(frame) as usize],
+        }
     }
 
     /// The record with this index, which came from a list.
@@ -310,26 +354,52 @@ impl FrameTable {
         &self.records[index as usize]
     }
 
+    fn spans(&self) -> impl Iterator<Item = &Span> {
+        core::iter::once(&self.main).chain(&self.others)
+    }
+
     /// Every frame of RAM and its record.
     pub(crate) fn all(&self) -> impl Iterator<Item = (FrameNo, &FrameRecord)> {
-        let frames = (self.first..).map(FrameNo);
-        frames.zip(self.records)
+        self.spans()
+            .flat_map(|span| (span.first..).map(FrameNo).zip(span.records))
     }
 
     /// A frame's index, for lists.
+    #[inline]
     pub(crate) fn index(&self, frame: FrameNo) -> u32 {
-        (frame.0 - self.first) as u32
+        let distance = frame.0.wrapping_sub(self.main.first);
+        if distance < self.main.records.len() as u64 {
+            distance as u32
+        } else {
+            self.index_elsewhere(frame)
+        }
+    }
+
+    #[cold]
+    fn index_elsewhere(&self, frame: FrameNo) -> u32 {
+        let span = self.others.iter().find(|span| span.get(frame).is_some());
+        let Some(span) = span else {
+            panic!("{frame:?} is not in RAM");
+        };
+        span.base + (frame.0 - span.first) as u32
     }
 
     /// The frame with this index.
+    #[inline]
     pub(crate) fn frame(&self, index: u32) -> FrameNo {
-        FrameNo(self.first + u64::from(index))
+        let mut span = &self.main;
+        if index as usize >= span.records.len() {
+            let mut others = self.others.iter().rev();
+            span = others.find(|span| index >= span.base).unwrap_or(span);
+        }
+        FrameNo(span.first + u64::from(index - span.base))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::addr::FrameRange;
 
     fn record() -> FrameRecord {
         let record = FrameRecord::free();
@@ -384,6 +454,44 @@ mod tests {
                     .sum()
             });
             assert_eq!(last, 1);
+        }
+    }
+
+    #[test]
+    fn the_number_of_a_page_is_kept_whole() {
+        let record = record();
+        for page in [0, 0x3ff_ffff, 1 << 32, 0x7_ffff_fffd] {
+            record.set_owner(7, PageNo(page));
+            assert_eq!(record.owner(), (7, PageNo(page)));
+        }
+    }
+
+    #[test]
+    fn a_hole_between_two_ranges_has_no_records() {
+        let range = |start, end| FrameRange::new(FrameNo(start), FrameNo(end));
+        let ram: FrameRanges = [
+            range(0x100, 0x104),
+            range(0x10_0000, 0x10_0003),
+            range(50, 52),
+        ]
+        .into_iter()
+        .collect();
+        let table = FrameTable::new(&ram, Box::leak(Box::new_uninit_slice(9)));
+        assert_eq!(table.len(), 9);
+        let frames: Vec<u64> = table.all().map(|(frame, _)| frame.0).collect();
+        let expected = [
+            0x100, 0x101, 0x102, 0x103, 0x10_0000, 0x10_0001, 0x10_0002, 50, 51,
+        ];
+        assert_eq!(frames, expected);
+        for (index, frame) in (0..).zip(expected.map(FrameNo)) {
+            assert_eq!((table.index(frame), table.frame(index)), (index, frame));
+            assert!(core::ptr::eq(table.record(frame), table.at(index)));
+        }
+        for outside in [0xff, 0x104, 0xf_ffff, 0x10_0003, 49, 52, 0, u64::MAX] {
+            let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                table.record(FrameNo(outside)).count()
+            }));
+            assert!(found.is_err(), "{outside:#x}");
         }
     }
 }

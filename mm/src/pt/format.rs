@@ -45,6 +45,8 @@ pub trait Format: 'static {
     const USER_TOP: VirtAddr;
     /// The first root entry that belongs to the kernel; those from here on are the same in every root.
     const KERNEL_ROOT: usize;
+    /// Permissions that the hardware cannot give without reading.
+    const READ_IMPLIED_BY: Permissions;
     /// The bit that lets the program write.
     const WRITABLE: u64;
     /// The software bit: the area allows writing, once the page is the writer's own.

@@ -13,11 +13,13 @@ mod format;
 mod sv39;
 mod user;
 mod walk;
+mod x86_64;
 
 pub use format::{Entry, Format, Permissions};
 pub use sv39::Sv39;
 pub use user::{UserPage, UserRange};
 pub(crate) use walk::{Table, Walk};
+pub use x86_64::X86_64;
 
 /// Entries in a table.
 pub const ENTRIES: usize = 512;

@@ -66,6 +66,7 @@ impl Format for Sv39 {
     const LEVELS: usize = 3;
     const USER_TOP: VirtAddr = VirtAddr(0x3f_ffff_e000);
     const KERNEL_ROOT: usize = 256;
+    const READ_IMPLIED_BY: Permissions = Permissions::WRITE;
     const WRITABLE: u64 = WRITE;
     const MAY_WRITE: u64 = MAY_WRITE;
     const READABLE: u64 = READ;

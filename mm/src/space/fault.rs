@@ -52,7 +52,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         let Some((page, area)) = page.and_then(|page| Some((page, self.areas.find(*page)?))) else {
             return Resolution::Denied;
         };
-        if !allows(area.permissions, access) {
+        if !allows::<M::Format>(area.permissions, access) {
             return Resolution::Denied;
         }
         let resolution = loop {

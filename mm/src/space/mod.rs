@@ -50,7 +50,7 @@ use crate::addr::VirtAddr;
 use crate::commit::{Claim, NoMemory};
 use crate::machine::Machine;
 use crate::memory::Memory;
-use crate::pt::{Permissions, UserPage, Walk};
+use crate::pt::{Format, Permissions, UserPage, Walk};
 use crate::reclaim::Patience;
 
 /// Whether an area's pages are paid for before they are touched.
@@ -147,10 +147,11 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     }
 }
 
-/// The permissions a page of the area gets.
-fn allows(permissions: Permissions, access: Access) -> bool {
+/// Whether pages of an area with these permissions may be accessed so. What the hardware cannot keep a
+/// program from doing to a page that is there, it may do to one that is not there yet.
+fn allows<F: Format>(permissions: Permissions, access: Access) -> bool {
     match access {
-        Access::Read => permissions.intersects(Permissions::READ | Permissions::WRITE),
+        Access::Read => permissions.intersects(Permissions::READ | F::READ_IMPLIED_BY),
         Access::Write => permissions.contains(Permissions::WRITE),
         Access::Execute => permissions.contains(Permissions::EXECUTE),
     }

@@ -12,7 +12,7 @@ use abi::MemCounter;
 pub use self::files::{evict_file_page, read_file, truncate, write_back, write_file};
 use self::machine::{BASE, HARTS};
 pub use self::machine::{FakeMachine, at_fence, fail_nth, looks, on_hart};
-use crate::addr::{FrameNo, FrameRange, PageNo, PageRange, VirtAddr};
+use crate::addr::{FrameNo, FrameRange, FrameRanges, PageNo, PageRange, VirtAddr};
 use crate::frame::FrameRecord;
 use crate::machine::Machine;
 use crate::memory::{Layout, Memory};
@@ -75,8 +75,8 @@ fn build(frames: u64, slots: usize) -> (*mut Memory<FakeMachine>, *mut [MaybeUni
     // The first frame is the kernel's root.
     let all = FrameRange::new(FrameNo(BASE), FrameNo(BASE + frames + 1));
     let layout = Layout {
-        ram: all,
-        free: FrameRange::new(FrameNo(BASE + 1), all.end),
+        ram: FrameRanges::from_iter([all]),
+        free: FrameRanges::from_iter([FrameRange::new(FrameNo(BASE + 1), all.end)]),
         kernel_root: all.start,
         harts: HARTS,
     };

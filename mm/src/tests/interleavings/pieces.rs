@@ -10,7 +10,7 @@ use sync::LeafLock;
 use sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use sync::model::{Arc, explore, thread};
 
-use crate::addr::{FrameNo, FrameRange};
+use crate::addr::{FrameNo, FrameRange, FrameRanges};
 use crate::frame::allocator::Allocator;
 use crate::frame::{FrameRecord, FrameTable, Kind};
 use crate::machine::HartSet;
@@ -212,10 +212,10 @@ fn frames_change_hands() {
     /// Three batches.
     const FRAMES: u64 = 6;
     explore(|| {
-        let ram = FrameRange::new(FrameNo(0), FrameNo(FRAMES));
+        let ram = FrameRanges::from_iter([FrameRange::new(FrameNo(0), FrameNo(FRAMES))]);
         let records = Box::leak(Box::new_uninit_slice(FRAMES as usize));
         let board = Arc::new((
-            FrameTable::new(ram, records),
+            FrameTable::new(&ram, records),
             Allocator::new(ram),
             [(); FRAMES as usize].map(|()| Contents::new()),
         ));
