@@ -6,14 +6,13 @@
 
 use core::fmt;
 
-use dtoolkit::fdt::Fdt;
-use kernel_logic::board::{Board, Region};
+use kernel_logic::board::BoardError;
 use kernel_logic::command_line::{Options, Test};
 use sync::Held;
 use sync::level::Nothing;
 
-use crate::arch::{self, EarlyFrames, STACK_FRAMES};
-use crate::device::{self, block, power};
+use crate::arch::{self, Board, EarlyFrames, STACK_FRAMES};
+use crate::device::{self, block};
 use crate::once::Once;
 use crate::{log, memory, println, process, stack, time};
 
@@ -43,32 +42,28 @@ pub fn options() -> &'static Options<'static> {
 /// Ends the attempt to start, for a reason that includes the cure.
 pub fn refuse(reason: fmt::Arguments<'_>) -> ! {
     println!("cannot start: {reason}");
-    power::off(abi::EXIT_NO_BOOT)
+    arch::power_off(abi::EXIT_NO_BOOT)
 }
 
-/// The boot hart, on the boot stack. `tree` is the device tree, in the direct map.
-pub fn main(boot_hart: u64, tree: *const u8) -> ! {
-    // SAFETY: the firmware hands over a device tree, and nothing writes there before the memory system exists.
-    let tree = unsafe { Fdt::from_raw(tree) };
-    let tree = tree.unwrap_or_else(|error| refuse(format_args!("no device tree: {error}")));
-    let board =
-        Board::read(tree, boot_hart).unwrap_or_else(|error| refuse(format_args!("{error}")));
+/// The boot hart, on the boot stack, with what the architecture has read of its board.
+pub fn main(board: Result<Board, BoardError>) -> ! {
+    let board = board.unwrap_or_else(|error| refuse(format_args!("{error}")));
     // SAFETY: no other hart runs, and this is the only call.
     let board = unsafe { BOARD.set(board) };
-    device::use_board(board);
+    arch::use_board(board);
     arch::describe_harts(board.harts.iter());
     time::initialize(board.timebase);
     log::initialize();
     announce(board);
-    check_size(board.ram);
+    check_size(board.ram_size());
     block::find(board);
-    let mut early = EarlyFrames::new(board.ram);
+    let mut early = EarlyFrames::new(&board.ram);
     let root = arch::build_kernel_space(board, &mut early);
     for hart in 0..arch::hart_count() {
         let frames = core::array::from_fn::<_, STACK_FRAMES, _>(|_| early.take_frame());
         arch::set_boot_stack(hart, stack::make_permanent(frames));
     }
-    memory::initialize(board.ram, block::swap::pages(), early, root);
+    memory::initialize(&board.ram, block::swap::pages(), early, root);
     // SAFETY: the stack has just been made for this hart.
     unsafe { arch::run_on_stack(arch::boot_stack(), on_guarded_stack) }
 }
@@ -80,13 +75,13 @@ fn announce(board: &Board) {
         env!("CARGO_PKG_VERSION"),
         arch::NAME,
         if harts == 1 { "" } else { "s" },
-        board.ram.size >> 20,
+        board.ram_size() >> 20,
     );
 }
 
-fn check_size(ram: Region) {
-    if ram.size < RAM_MIN {
-        let (has, needs) = (ram.size >> 20, RAM_MIN >> 20);
+fn check_size(ram: u64) {
+    if ram < RAM_MIN {
+        let (has, needs) = (ram >> 20, RAM_MIN >> 20);
         refuse(format_args!(
             "{has} MiB of memory is too little; give at least {needs} MiB (-m {needs}M)"
         ));
@@ -98,7 +93,7 @@ extern "C" fn on_guarded_stack() -> ! {
     let board = board();
     device::initialize(board);
     process::scheduler::install();
-    let options = Options::parse(board.command_line(), |word| {
+    let options = Options::parse(board.command_line.text(), |word| {
         println!("warning: unknown word on the kernel's command line: {word}");
     });
     // SAFETY: no other hart runs, and this is the only call.

@@ -4,8 +4,9 @@ use core::alloc::{GlobalAlloc, Layout};
 use core::mem::MaybeUninit;
 
 use abi::PAGE_SIZE;
-use kernel_logic::board::Region;
-use mm::addr::{FrameNo, FrameRange, PhysAddr};
+use kernel_logic::board::{RAM_MAX, Region};
+use kernel_logic::list::List;
+use mm::addr::{FrameNo, FrameRange, FrameRanges, PhysAddr, RANGES_MAX};
 use mm::swap::{SlotRecord, words_for};
 use mm::{FrameRecord, Memory, OwnedFrame};
 
@@ -29,17 +30,28 @@ pub fn memory() -> &'static Memory<Machine> {
 
 /// Makes the memory system, of all frames that are left and so many slots of swap. Called once by
 /// the boot hart, with the kernel's tables in force.
-pub fn initialize(ram: Region, slots: u64, mut early: EarlyFrames, kernel_root: FrameNo) {
-    let end = PhysAddr(ram.start + ram.size).frame();
-    let all = FrameRange::new(PhysAddr(ram.start).frame(), end);
-    let count = all.len() as usize;
+pub fn initialize(
+    ram: &List<Region, RAM_MAX>,
+    slots: u64,
+    mut early: EarlyFrames,
+    kernel_root: FrameNo,
+) {
+    const { assert!(RAM_MAX <= RANGES_MAX) };
+    let frames = |range: Region| {
+        FrameRange::new(PhysAddr(range.start).frame(), PhysAddr(range.end()).frame())
+    };
+    let all: FrameRanges = ram.iter().map(frames).collect();
+    let count = all.iter().map(|range| range.len() as usize).sum();
     let records = take_table::<FrameRecord>(&mut early, count);
-    check_swap(ram, slots);
+    check_swap(ram.iter().map(|range| range.size).sum(), slots);
     let free_slots = take_table::<u64>(&mut early, words_for(slots as usize));
     let slots = take_table::<SlotRecord>(&mut early, slots as usize);
+    // The early frames are at the beginning of the first range, behind the image.
+    let mut free = all.clone();
+    free[0].start = early.next();
     let layout = mm::Layout {
         ram: all,
-        free: FrameRange::new(early.next(), end),
+        free,
         kernel_root,
         harts: arch::hart_count(),
     };
@@ -58,19 +70,19 @@ fn take_table<T>(early: &mut EarlyFrames, count: usize) -> &'static mut [MaybeUn
 
 /// Every slot has a record in RAM, and a bit that says whether it is free. Refuses a swap disk
 /// whose records would take more of it than they are worth.
-fn check_swap(ram: Region, slots: u64) {
+fn check_swap(ram: u64, slots: u64) {
     /// Slots to a word of those that say which are free.
     const GROUP: u64 = u64::BITS as u64;
     // The words above the lowest level are fewer than a byte for each of those below.
     const BYTES: u64 = GROUP * size_of::<SlotRecord>() as u64 + size_of::<u64>() as u64 + 1;
-    let (needed, allowed) = (slots.div_ceil(GROUP) * BYTES, ram.size / 8);
+    let (needed, allowed) = (slots.div_ceil(GROUP) * BYTES, ram / 8);
     if needed > allowed {
         let largest = allowed / BYTES * GROUP * PAGE_SIZE as u64;
         refuse(format_args!(
             "{} MiB of swap need {} MiB of memory for their counts; with {} MiB of memory give at most {} MiB of swap",
             (slots * PAGE_SIZE as u64) >> 20,
             needed.div_ceil(1 << 20),
-            ram.size >> 20,
+            ram >> 20,
             largest >> 20,
         ));
     }

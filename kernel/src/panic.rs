@@ -7,7 +7,7 @@ use core::fmt::{self, Write};
 use core::panic::PanicInfo;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use crate::device::{power, uart};
+use crate::device::uart;
 use crate::{arch, process};
 
 static PANICKED: AtomicBool = AtomicBool::new(false);
@@ -50,7 +50,7 @@ fn panic(info: &PanicInfo<'_>) -> ! {
         while arch::now() - started < PATIENCE {
             core::hint::spin_loop();
         }
-        power::off(abi::EXIT_PANIC);
+        arch::power_off(abi::EXIT_PANIC);
     }
     stop_others();
     let _ = write!(out, "\nPANIC: {}", info.message());
@@ -66,7 +66,7 @@ fn panic(info: &PanicInfo<'_>) -> ! {
         pc => print(pc),
     }
     arch::backtrace(print);
-    power::off(abi::EXIT_PANIC)
+    arch::power_off(abi::EXIT_PANIC)
 }
 
 fn stop_others() {

@@ -4,22 +4,16 @@
 //! handler alone.
 
 use core::fmt::{self, Write};
-use core::sync::atomic::{AtomicUsize, Ordering};
 
-use kernel_logic::board::Region;
-use mm::addr::PhysAddr;
 use sync::LeafLock;
 
-use crate::arch;
-
-/// Where QEMU's `virt` has the device; used until the device tree has been read.
-const USUAL_ADDRESS: u64 = 0x1000_0000;
+use crate::arch::{load_serial as load, store_serial as store};
 
 /// Register offsets.
-const DATA: usize = 0;
-const INTERRUPT_ENABLE: usize = 1;
-const FIFO_CONTROL: usize = 2;
-const LINE_STATUS: usize = 5;
+const DATA: u16 = 0;
+const INTERRUPT_ENABLE: u16 = 1;
+const FIFO_CONTROL: u16 = 2;
+const LINE_STATUS: u16 = 5;
 
 const INTERRUPT_ON_INPUT: u8 = 1 << 0;
 const FIFO_ENABLE: u8 = 1 << 0;
@@ -30,35 +24,11 @@ const TRANSMITTER_EMPTY: u8 = 1 << 5;
 /// Bytes the transmitter takes once it is empty.
 const FIFO_SIZE: usize = 16;
 
-static REGISTERS: AtomicUsize = AtomicUsize::new(0);
 static OUTPUT: LeafLock<Unlocked> = LeafLock::new(Unlocked);
-
-fn register(offset: usize) -> *mut u8 {
-    let start = match REGISTERS.load(Ordering::Relaxed) {
-        0 => USUAL_ADDRESS,
-        start => start as u64,
-    };
-    arch::to_virtual(PhysAddr(start)).wrapping_add(offset)
-}
-
-fn load(offset: usize) -> u8 {
-    // SAFETY: a register of the device, mapped by every table of the kernel.
-    unsafe { register(offset).read_volatile() }
-}
-
-fn store(offset: usize, value: u8) {
-    // SAFETY: as in `load`.
-    unsafe { register(offset).write_volatile(value) }
-}
-
-/// Uses these registers from now on.
-pub fn use_registers(registers: Region) {
-    REGISTERS.store(registers.start as usize, Ordering::Relaxed);
-    store(FIFO_CONTROL, FIFO_ENABLE | FIFO_CLEAR);
-}
 
 /// Interrupts when a byte arrives.
 pub fn enable_input() {
+    store(FIFO_CONTROL, FIFO_ENABLE | FIFO_CLEAR);
     store(INTERRUPT_ENABLE, INTERRUPT_ON_INPUT);
 }
 

@@ -8,7 +8,7 @@
 use core::ops::Range;
 
 use abi::PAGE_SIZE;
-use elf::abi::{EM_RISCV, PF_W, PF_X, PT_LOAD};
+use elf::abi::{PF_W, PF_X, PT_LOAD};
 use elf::endian::LittleEndian;
 use elf::file::{Class, FileHeader, parse_ident};
 use elf::parse::ParseAt;
@@ -36,14 +36,14 @@ pub struct Header {
 }
 
 impl Header {
-    /// Understands the first bytes of a file.
-    pub fn parse(bytes: &[u8; HEADER_SIZE]) -> Result<Self, BadImage> {
+    /// Understands the first bytes of a file for the architecture with the number `machine`.
+    pub fn parse(bytes: &[u8; HEADER_SIZE], machine: u16) -> Result<Self, BadImage> {
         let (ident, tail) = bytes.split_at(IDENT_SIZE);
         let ident = parse_ident::<LittleEndian>(ident).map_err(|_| BadImage)?;
         let header = FileHeader::parse_tail(ident, tail).map_err(|_| BadImage)?;
         let size_fits =
             header.e_phnum == 0 || usize::from(header.e_phentsize) == PROGRAM_HEADER_SIZE;
-        if header.class != Class::ELF64 || header.e_machine != EM_RISCV || !size_fits {
+        if header.class != Class::ELF64 || header.e_machine != machine || !size_fits {
             return Err(BadImage);
         }
         Ok(Self {
@@ -119,6 +119,8 @@ impl Segment {
 
 #[cfg(test)]
 mod tests {
+    use elf::abi::EM_RISCV;
+
     use super::*;
 
     const LIMIT: u64 = 0x10_0000;
@@ -156,7 +158,7 @@ mod tests {
 
     #[test]
     fn reads_a_header() {
-        let parsed = Header::parse(&header()).unwrap();
+        let parsed = Header::parse(&header(), EM_RISCV).unwrap();
         assert_eq!((parsed.entry, parsed.segments), (0x80, 3));
         assert_eq!(parsed.segment_offset(2), Ok(64 + 2 * 56));
     }
@@ -167,7 +169,11 @@ mod tests {
         for (place, value) in [(0, b'#'), (4, 1), (5, 2), (6, 9), (18, 62), (54, 32)] {
             let mut bytes = header();
             bytes[place] = value;
-            assert_eq!(Header::parse(&bytes), Err(BadImage), "byte {place}");
+            assert_eq!(
+                Header::parse(&bytes, EM_RISCV),
+                Err(BadImage),
+                "byte {place}"
+            );
         }
     }
 
@@ -176,7 +182,7 @@ mod tests {
         let mut bytes = header();
         bytes[32..40].copy_from_slice(&u64::MAX.to_le_bytes());
         assert_eq!(
-            Header::parse(&bytes).unwrap().segment_offset(1),
+            Header::parse(&bytes, EM_RISCV).unwrap().segment_offset(1),
             Err(BadImage)
         );
     }

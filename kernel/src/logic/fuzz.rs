@@ -41,7 +41,7 @@ fn read_program(file: &[u8], limit: u64) -> usize {
     let Some((header, _)) = file.split_first_chunk::<HEADER_SIZE>() else {
         return 0;
     };
-    let Ok(header) = Header::parse(header) else {
+    let Ok(header) = Header::parse(header, 243) else {
         return 0;
     };
     let mut found = 0;
@@ -88,18 +88,15 @@ fn read_tree(blob: &[u8], boot_hart: u64) -> bool {
     };
     let Ok(board) = board else { return false };
     assert!((1..=HARTS_MAX).contains(&board.harts.len()));
-    assert_eq!(
-        board.harts.iter().next().map(|hart| hart.id),
-        Some(boot_hart)
-    );
+    assert_eq!(board.harts.iter().next(), Some(boot_hart));
     assert_ne!(board.timebase, 0);
-    assert!(board.command_line().len() <= COMMAND_LINE_MAX);
+    assert!(board.command_line.text().len() <= COMMAND_LINE_MAX);
     true
 }
 
 #[test]
 fn fuzz_device_trees() {
-    let good = include_bytes!("virt.dtb");
+    let good = include_bytes!("board/virt.dtb");
     assert!(read_tree(good, 0));
     // The header by itself, for it is small, and everything.
     let regions = [0..40, 0..good.len()];

@@ -21,7 +21,7 @@ use sync::{Held, level};
 
 use super::arguments::{Arguments, Placed};
 use super::{Caller, Current, Space, mapped, pager, scheduler, standstill};
-use crate::arch::UserRegisters;
+use crate::arch::{self, UserRegisters};
 use crate::boot::options;
 use crate::file::{cached, system};
 use crate::memory::memory;
@@ -74,7 +74,11 @@ impl core::fmt::Display for ExecError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::File(error) => error.fmt(f),
-            Self::Image => f.write_str("it is not a static riscv64 program, or is damaged"),
+            Self::Image => write!(
+                f,
+                "it is not a static {} program, or is damaged",
+                arch::NAME
+            ),
             Self::NoMemory => f.write_str("there is not enough memory"),
         }
     }
@@ -118,7 +122,7 @@ fn load(
 ) -> Result<Image, ExecError> {
     let mut bytes = [0; HEADER_SIZE];
     read_exactly(inode, 0, &mut bytes, held)?;
-    let header = Header::parse(&bytes)?;
+    let header = Header::parse(&bytes, arch::ELF_MACHINE)?;
     let mut space = pager::retry(held, |_| Space::new(memory()))?;
     let mut end = PageNo(0);
     for index in 0..header.segments {

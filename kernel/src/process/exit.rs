@@ -11,7 +11,7 @@ use sync::{Counted, Held, level};
 
 use super::tree::TREE;
 use super::{Caller, INIT, Thread, mapped, scheduler, standstill};
-use crate::device::power;
+use crate::arch;
 use crate::file::cached;
 use crate::println;
 
@@ -21,7 +21,7 @@ pub fn exit(caller: &mut Caller, status: i32) -> ! {
     let process = &thread.process;
     if process.pid() == INIT {
         println!("init has ended with status {status}, and nothing runs without it");
-        power::off(abi::EXIT_STATUS_MAX);
+        arch::power_off(abi::EXIT_STATUS_MAX);
     }
     let files = process.files.lock(held).take();
     files.close(held);

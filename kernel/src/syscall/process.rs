@@ -4,7 +4,7 @@ use abi::{EXIT_STATUS_MAX, ForkMode};
 use sync::{Interruptible, Wake};
 
 use super::{Answer, Call, Failed};
-use crate::device::power;
+use crate::arch;
 use crate::file::system;
 use crate::process::{self, Arguments};
 use crate::time;
@@ -88,5 +88,5 @@ pub fn forkmode(call: &mut Call, mode: i32) -> Answer {
 pub fn shutdown(call: &mut Call, status: i32) -> Answer {
     system::sync(&mut call.caller.held);
     let code = u8::try_from(status).unwrap_or(EXIT_STATUS_MAX);
-    power::off(code.min(EXIT_STATUS_MAX))
+    arch::power_off(code.min(EXIT_STATUS_MAX))
 }

@@ -16,7 +16,7 @@ use core::sync::atomic::AtomicU32;
 use super::hart::{self, HARTS, Hart};
 use super::kernel_space::{self, Table};
 use super::layout::{DIRECT_MAP, to_physical};
-use super::{inherited, interrupts, timer, trap};
+use super::{board, inherited, interrupts, timer, trap};
 
 /// The stack the boot hart starts on, left for a guarded one as soon as there is memory. The memory
 /// system, tens of KiB, passes over it by value.
@@ -121,7 +121,7 @@ early_trap:
 /// The boot hart in Rust, on the boot stack, with translation on.
 extern "C" fn boot_hart_main(hart_id: usize, device_tree: usize) -> ! {
     let tree = super::to_virtual(mm::addr::PhysAddr(device_tree as u64));
-    crate::boot::main(hart_id as u64, tree)
+    crate::boot::main(board::read(hart_id, tree))
 }
 
 /// Any other hart, on its own stack, with the kernel's tables.

@@ -76,11 +76,11 @@ impl Hart {
 }
 
 /// Enters the harts of the board. Only the boot hart runs yet.
-pub fn describe(harts: impl Iterator<Item = board::Hart>) {
+pub fn describe(harts: impl Iterator<Item = u64>) {
     let mut count = 0;
-    for (index, (hart, description)) in HARTS.iter().zip(harts).enumerate() {
+    for (index, (hart, id)) in HARTS.iter().zip(harts).enumerate() {
         hart.index.store(index, Ordering::Relaxed);
-        hart.id.store(description.id as usize, Ordering::Relaxed);
+        hart.id.store(id as usize, Ordering::Relaxed);
         count = index + 1;
     }
     COUNT.store(count, Ordering::Release);

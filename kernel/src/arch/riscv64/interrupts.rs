@@ -2,7 +2,7 @@
 
 use core::arch::asm;
 
-use super::{hart, plic, timer};
+use super::{controller, hart, timer};
 use crate::{device, panic, park, process};
 
 /// Bits of `sie` and `sip`, and codes of `scause` (sections 10.1.3 and 10.1.8).
@@ -57,7 +57,7 @@ pub(super) fn serve(code: usize) {
                 process::end_slice();
             }
         }
-        EXTERNAL => plic::handle(device::interrupt),
+        EXTERNAL => controller::handle(device::interrupt),
         _ => panic!("interrupt {code} was never switched on"),
     }
 }

@@ -11,12 +11,13 @@
 use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 use abi::PAGE_SIZE;
-use kernel_logic::board::{Board, Region};
+use kernel_logic::board::{RAM_MAX, Region, device_tree};
+use kernel_logic::list::List;
 use mm::addr::{FrameNo, PhysAddr};
 use mm::machine::Fence;
 
-use super::fence;
 use super::layout::{self, DIRECT_MAP, DIRECT_MAP_SIZE, STACK_REGION, to_virtual};
+use super::{Board, fence};
 
 const ENTRIES: usize = 512;
 
@@ -92,11 +93,12 @@ pub struct EarlyFrames {
 }
 
 impl EarlyFrames {
-    /// All frames from the end of the image to the end of RAM.
-    pub fn new(ram: Region) -> Self {
+    /// All frames from the end of the image to the end of the range of RAM that it lies in.
+    pub fn new(ram: &List<Region, RAM_MAX>) -> Self {
+        let end = ram.iter().next().map_or(0, Region::end);
         Self {
             next: layout::first_frame_after_image(),
-            end: PhysAddr(ram.start + ram.size).frame(),
+            end: PhysAddr(end).frame(),
         }
     }
 
@@ -129,10 +131,11 @@ impl EarlyFrames {
 /// Builds the tables and translates with them from now on. Returns the root.
 pub fn build(board: &Board, frames: &mut EarlyFrames) -> FrameNo {
     let root = new_table(frames);
-    map_image_and_ram(root, board.ram, frames);
-    let page = |device: kernel_logic::board::Device| device.registers;
-    let devices = board.virtio.iter().map(page).chain(board.power.map(page));
-    for registers in devices.chain([page(board.uart), board.plic]) {
+    map_image_and_ram(root, &board.ram, frames);
+    let page = |device: device_tree::Device| device.registers;
+    let platform = &board.platform;
+    let devices = platform.virtio.iter().chain(platform.power).map(page);
+    for registers in devices.chain([page(platform.uart), platform.plic]) {
         let start = registers.start as usize & !(PAGE_SIZE - 1);
         let end = (registers.start + registers.size) as usize;
         map(
@@ -144,7 +147,7 @@ pub fn build(board: &Board, frames: &mut EarlyFrames) -> FrameNo {
             frames,
         );
     }
-    make_stack_tables(root, board.ram.size as usize / STACK_SLOT_SIZE, frames);
+    make_stack_tables(root, board.ram_size() as usize / STACK_SLOT_SIZE, frames);
     let root = frame_of(root);
     KERNEL_SATP.store(SATP_SV39 | root.0 as usize, Ordering::Release);
     load(KERNEL_SATP.load(Ordering::Relaxed));
@@ -152,16 +155,26 @@ pub fn build(board: &Board, frames: &mut EarlyFrames) -> FrameNo {
     root
 }
 
-fn map_image_and_ram(root: *mut Table, ram: Region, frames: &mut EarlyFrames) {
-    let end = DIRECT_MAP + (ram.start + ram.size) as usize;
-    let end = end.min(DIRECT_MAP + DIRECT_MAP_SIZE) & !(PAGE_SIZE - 1);
-    let parts = [
-        (layout::image_start(), layout::text_end(), TEXT),
-        (layout::text_end(), layout::rodata_end(), READ_ONLY),
-        (layout::rodata_end(), end, DATA),
-    ];
-    for (from, to, flags) in parts {
+fn map_image_and_ram(root: *mut Table, ram: &List<Region, RAM_MAX>, frames: &mut EarlyFrames) {
+    let end_of = |range: Region| {
+        let end = DIRECT_MAP + range.end() as usize;
+        end.min(DIRECT_MAP + DIRECT_MAP_SIZE) & !(PAGE_SIZE - 1)
+    };
+    let mut map_part = |from: usize, to: usize, flags| {
         map(root, from, from - DIRECT_MAP, to - from, flags, frames);
+    };
+    map_part(layout::image_start(), layout::text_end(), TEXT);
+    map_part(layout::text_end(), layout::rodata_end(), READ_ONLY);
+    for (number, range) in ram.iter().enumerate() {
+        // The first range has the image, at its beginning.
+        let start = match number {
+            0 => layout::rodata_end(),
+            _ => DIRECT_MAP + (range.start as usize).next_multiple_of(PAGE_SIZE),
+        };
+        let end = end_of(range);
+        if start < end {
+            map_part(start, end, DATA);
+        }
     }
 }
 

@@ -4,8 +4,10 @@
 //! specification 2.0 and the psABI.
 
 mod backtrace;
+mod board;
 mod boot;
 mod context;
+mod controller;
 mod copy;
 mod fence;
 mod float;
@@ -15,14 +17,18 @@ mod interrupts;
 mod kernel_space;
 mod layout;
 mod machine;
-mod plic;
+mod power;
 mod registers;
+mod serial;
 mod timer;
 mod trap;
+mod virtio;
 
 pub use backtrace::backtrace;
+pub use board::{Board, use_board};
 pub use boot::{initialize_hart, start_other_harts};
 pub use context::{KernelContext, switch};
+pub use controller::{enable_interrupt, initialize as initialize_interrupt_controller};
 pub use float::FloatState;
 pub use hart::{
     boot_stack, current, describe as describe_harts, hart, hart_count, interrupt_other_harts,
@@ -36,10 +42,15 @@ pub use kernel_space::{
 };
 pub use layout::{to_physical, to_virtual};
 pub use machine::Machine;
-pub use plic::{enable_interrupt, initialize as initialize_interrupt_controller};
+pub use power::power_off;
 pub use registers::UserRegisters;
+pub use serial::{load_serial, serial_interrupt, store_serial};
 pub use timer::{now, start_timer};
 pub use trap::enter_user;
+pub use virtio::{VirtioTransport, for_each_virtio_device};
 
 /// What the first line of the kernel calls this architecture.
 pub const NAME: &str = "riscv64";
+
+/// What an executable file for this architecture has in its header (ELF, `e_machine`).
+pub const ELF_MACHINE: u16 = 243;

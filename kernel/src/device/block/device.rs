@@ -3,20 +3,16 @@
 //! Invariant: from [`Device::add`] to [`Device::take`] the memory that an order names is the device's; both are
 //! unsafe and their callers see to it. Neighbours: [`super::order`] is what goes in, [`super::port`] keeps what is on its way.
 
-use core::ptr::NonNull;
 use core::sync::atomic::{Ordering, fence};
 
 use bitflags::bitflags;
 use fs::DeviceError;
-use kernel_logic::board;
-use mm::addr::PhysAddr;
 use virtio_drivers::queue::VirtQueue;
-use virtio_drivers::transport::mmio::MmioTransport;
 use virtio_drivers::transport::{DeviceType, Transport};
 
 use super::super::dma::{KernelHal, Shared};
 use super::order::{Control, Operation, Order, SEGMENTS, Segment, with_buffers};
-use crate::arch;
+use crate::arch::VirtioTransport;
 
 /// Descriptors of the queue. An order takes one for each piece of data and two more.
 pub const QUEUE_SIZE: usize = 256;
@@ -44,7 +40,7 @@ static SERIAL_CONTROL: Shared<Control> = Shared::new(Control::EMPTY);
 
 /// A device that works. When it is dropped it is reset before the memory of its queue is given back.
 pub struct Device {
-    transport: MmioTransport<'static>,
+    transport: VirtioTransport,
     queue: VirtQueue<KernelHal, QUEUE_SIZE>,
     features: Features,
     sectors: u64,
@@ -52,16 +48,12 @@ pub struct Device {
 }
 
 impl Device {
-    /// Prepares what is plugged into a slot; `None` if that is no block device.
-    pub fn open(slot: board::Device) -> Option<virtio_drivers::Result<Self>> {
-        let registers = arch::to_virtual(PhysAddr(slot.registers.start));
-        let header = NonNull::new(registers.cast())?;
-        // SAFETY: a virtio slot of the device tree, which the direct map reaches, and nobody else drives it.
-        let transport = unsafe { MmioTransport::new(header, slot.registers.size as usize) }.ok()?;
+    /// Prepares what is plugged in; `None` if that is no block device.
+    pub fn open(transport: VirtioTransport) -> Option<virtio_drivers::Result<Self>> {
         (transport.device_type() == DeviceType::Block).then(|| Self::new(transport))
     }
 
-    fn new(mut transport: MmioTransport<'static>) -> virtio_drivers::Result<Self> {
+    fn new(mut transport: VirtioTransport) -> virtio_drivers::Result<Self> {
         let features = transport.begin_init(Features::all());
         let sectors = transport.read_consistent(|| {
             let low: u32 = transport.read_config_space(CONFIG_CAPACITY)?;

@@ -19,12 +19,12 @@ mod port;
 pub mod swap;
 pub mod trial;
 
-use kernel_logic::board::Board;
 use sync::Held;
 use sync::level::Sleeping;
 
 pub use disk::{Disk, disk};
 
+use crate::arch::Board;
 use crate::{arch, boot};
 use device::Device;
 use port::Port;
@@ -38,18 +38,18 @@ static SWAP: Port = Port::new();
 /// Finds the disks, before there is memory to allocate, because the memory system asks how large swap is. Refuses to go on without a
 /// disk for the file system. Called once by the boot hart.
 pub fn find(board: &Board) {
-    for slot in board.virtio.iter() {
-        let Some(opened) = Device::open(slot) else {
-            continue;
+    arch::for_each_virtio_device(board, |transport, interrupt| {
+        let Some(opened) = Device::open(transport) else {
+            return;
         };
         let mut device = opened
             .unwrap_or_else(|error| boot::refuse(format_args!("a disk does not work: {error}")));
         let is_swap = device.has_serial(SWAP_SERIAL);
         let port = if is_swap { &SWAP } else { &FILES };
         if port.interrupt_number().is_none() && (!is_swap || swap::accepts(&device)) {
-            port.open(device, slot.interrupt);
+            port.open(device, interrupt);
         }
-    }
+    });
     if FILES.interrupt_number().is_none() {
         boot::refuse(format_args!(
             "no disk; give QEMU one: -drive file=fs.img,if=none,format=raw,id=x0 -device virtio-blk-device,drive=x0"

@@ -5,9 +5,9 @@
 
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
-use kernel_logic::board::Board;
 use mm::addr::PhysAddr;
 
+use super::Board;
 use super::layout::to_virtual;
 
 const PRIORITY: usize = 0;
@@ -37,11 +37,10 @@ fn context_register(offset: usize) -> *mut u32 {
 /// Finds the controller and lets every enabled interrupt through to hart 0.
 pub fn initialize(board: &Board) {
     REGISTERS.store(
-        to_virtual(PhysAddr(board.plic.start)) as usize,
+        to_virtual(PhysAddr(board.platform.plic.start)) as usize,
         Ordering::Relaxed,
     );
-    let boot = board.harts.iter().next();
-    CONTEXT_NUMBER.store(boot.map_or(0, |hart| hart.context), Ordering::Relaxed);
+    CONTEXT_NUMBER.store(board.platform.context, Ordering::Relaxed);
     // SAFETY: a register of the controller, mapped by `kernel_space`.
     unsafe { context_register(THRESHOLD).write_volatile(0) };
 }
