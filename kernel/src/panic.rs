@@ -8,15 +8,17 @@ use core::panic::PanicInfo;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::device::uart;
-use crate::{arch, process};
+use crate::{arch, process, time};
 
 static PANICKED: AtomicBool = AtomicBool::new(false);
 static HALTED: AtomicUsize = AtomicUsize::new(0);
 /// Where the kernel was when it trapped, if that is why it panics; no call led there from the handler.
 static TRAP_PC: AtomicUsize = AtomicUsize::new(0);
 
-/// How long the other harts get to stop, in units of the clock.
-const PATIENCE: u64 = 1_000_000;
+/// How long the other harts get to stop: one tick.
+fn patience() -> u64 {
+    time::length()
+}
 
 /// Remembers where the kernel was, for the backtrace of the panic to come.
 pub fn note_trap(pc: usize) {
@@ -47,7 +49,7 @@ fn panic(info: &PanicInfo<'_>) -> ! {
     if PANICKED.swap(true, Ordering::AcqRel) {
         // Another hart was first, and will power off; or telling about the panic failed, and there is no more to tell.
         let started = arch::now();
-        while arch::now() - started < PATIENCE {
+        while arch::now() - started < patience() {
             core::hint::spin_loop();
         }
         arch::power_off(abi::EXIT_PANIC);
@@ -74,7 +76,7 @@ fn stop_others() {
     let started = arch::now();
     // A hart that spins with interrupts off never hears of it; it says nothing either.
     while HALTED.load(Ordering::Acquire) + 1 < arch::hart_count()
-        && arch::now() - started < PATIENCE
+        && arch::now() - started < patience()
     {
         core::hint::spin_loop();
     }

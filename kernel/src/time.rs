@@ -38,7 +38,7 @@ pub fn use_fine_clock() {
     ALARM_LENGTH.store(tick_length() / FINE_ALARMS_PER_TICK, Ordering::Relaxed);
 }
 
-fn tick_length() -> u64 {
+pub fn tick_length() -> u64 {
     TICK_LENGTH.load(Ordering::Relaxed)
 }
 

@@ -4,6 +4,7 @@ pub mod block;
 mod dma;
 pub mod uart;
 
+pub use dma::KernelHal;
 use sync::Held;
 use sync::level::Sleeping;
 

@@ -54,3 +54,6 @@ pub const NAME: &str = "riscv64";
 
 /// What an executable file for this architecture has in its header (ELF, `e_machine`).
 pub const ELF_MACHINE: u16 = 243;
+
+/// How a disk is given to the machine, for those who forgot.
+pub const DISK_DEVICE: &str = "virtio-blk-device";

@@ -52,7 +52,8 @@ pub fn find(board: &Board) {
     });
     if FILES.interrupt_number().is_none() {
         boot::refuse(format_args!(
-            "no disk; give QEMU one: -drive file=fs.img,if=none,format=raw,id=x0 -device virtio-blk-device,drive=x0"
+            "no disk; give QEMU one: -drive file=fs.img,if=none,format=raw,id=x0 -device {},drive=x0",
+            arch::DISK_DEVICE
         ));
     }
 }

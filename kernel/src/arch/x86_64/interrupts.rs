@@ -1,0 +1,81 @@
+//! Which interrupts a hart takes, and who serves them. Exceptions are in `trap`.
+//!
+//! The upper four bits of an interrupt's number are its priority, which this kernel does not use.
+
+use core::arch::asm;
+
+use super::{apic, fence, timer};
+use crate::{device, panic, park, process};
+
+/// The first number that is not an exception's.
+pub(super) const FIRST: u64 = 32;
+/// The number by which programs of older courses make system calls.
+pub(super) const SYSTEM_CALL: u64 = 0x40;
+/// The serial line.
+pub(super) const SERIAL: u8 = 0x50;
+/// The first disk; the others follow.
+pub(super) const DISKS: u8 = 0x51;
+/// The local timer.
+pub(super) const TIMER: u8 = 0xe0;
+/// Somebody wants this hart to look around.
+pub(super) const RESCHEDULE: u8 = 0xe1;
+/// Somebody waits for this hart to forget translations.
+pub(super) const FENCE: u8 = 0xe2;
+/// What a local interrupt controller says when an interrupt has gone away.
+pub(super) const SPURIOUS: u8 = 0xff;
+
+/// Chooses what this hart is interrupted by. Device interrupts go to hart 0 alone.
+pub(super) fn enable_sources() {
+    apic::initialize();
+}
+
+/// Lets interrupts happen here.
+#[inline]
+pub fn enable_interrupts() {
+    // SAFETY: the gates are in place. Not `nomem`: accesses must not move across.
+    unsafe { asm!("sti", options(nostack)) };
+}
+
+/// Switches interrupts off here.
+#[inline]
+pub fn disable_interrupts() {
+    // SAFETY: keeps the hart from doing something, and nothing else. Not `nomem`, as above.
+    unsafe { asm!("cli", options(nostack)) };
+}
+
+/// Stops this hart for good.
+pub fn halt() -> ! {
+    disable_interrupts();
+    loop {
+        // SAFETY: waits, and nothing else.
+        unsafe { asm!("hlt", options(nostack, nomem)) };
+    }
+}
+
+/// Serves the interrupt with this number. Interrupts are off. Another thread may run before this returns.
+pub(super) fn serve(number: u64) {
+    match number as u8 {
+        FENCE => {
+            apic::end_of_interrupt();
+            fence::serve();
+        }
+        RESCHEDULE => {
+            // Being awake is all the sender wanted, if it is none of what follows.
+            apic::end_of_interrupt();
+            panic::halt_if_panicked();
+            park::park_if_wanted();
+        }
+        TIMER => {
+            apic::end_of_interrupt();
+            timer::tick();
+            process::tick();
+        }
+        SERIAL..TIMER => {
+            device::interrupt(number as u32);
+            apic::end_of_interrupt();
+        }
+        // It is not to be ended (Intel SDM volume 3, section 12.9).
+        SPURIOUS => {}
+        _ => panic!("interrupt {number} was never switched on"),
+    }
+}

@@ -1,0 +1,26 @@
+//! Where the serial line's registers are: at the ports that every PC has for its first one.
+
+use x86_64::instructions::port::Port;
+
+use super::Board;
+use super::interrupts::SERIAL;
+
+/// COM1.
+const FIRST_PORT: u16 = 0x3f8;
+
+/// Loads a register of the serial line.
+pub fn load_serial(offset: u16) -> u8 {
+    // SAFETY: a port of the device; what reading takes from it is for the caller.
+    unsafe { Port::new(FIRST_PORT + offset).read() }
+}
+
+/// Stores to a register of the serial line.
+pub fn store_serial(offset: u16, value: u8) {
+    // SAFETY: as in `load_serial`.
+    unsafe { Port::new(FIRST_PORT + offset).write(value) }
+}
+
+/// The number of the serial line's interrupt.
+pub fn serial_interrupt(_: &Board) -> u32 {
+    SERIAL.into()
+}

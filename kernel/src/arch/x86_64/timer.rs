@@ -1,0 +1,81 @@
+//! The clock and the timer of each hart.
+//!
+//! The clock is the processor's time-stamp counter, which programs may read. How fast it and the local
+//! controllers' timers run is measured once, against the power-management timer of ACPI, which always runs
+//! at the same frequency (ACPI 6.5, section 4.8.3.3).
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use x86_64::instructions::port::PortReadOnly;
+
+use super::apic;
+use super::features::{Features, has};
+use super::hart::hart;
+use super::interrupts::TIMER;
+use crate::time;
+
+/// Increments of the power-management timer per second.
+const REFERENCE_FREQUENCY: u64 = 3_579_545;
+/// How long is measured, in increments of it: 20 ms.
+const MEASURED: u32 = (REFERENCE_FREQUENCY / 50) as u32;
+/// It has at least so many bits.
+const REFERENCE_MASK: u32 = 0xff_ffff;
+
+static CLOCK_FREQUENCY: AtomicU64 = AtomicU64::new(0);
+static TIMER_FREQUENCY: AtomicU64 = AtomicU64::new(0);
+
+/// The time-stamp counter: increments since some moment, at the board's timebase frequency.
+#[inline]
+pub fn now() -> u64 {
+    // SAFETY: reads a counter.
+    unsafe { core::arch::x86_64::_rdtsc() }
+}
+
+/// Measures how fast the clock and the timer run; returns the clock's frequency. Called once by the boot
+/// hart, whose local controller is on.
+pub(super) fn measure(reference: u16) -> u64 {
+    let mut port = PortReadOnly::<u32>::new(reference);
+    // SAFETY: the port of the power-management timer, by ACPI's tables; reading changes nothing.
+    let mut read = || unsafe { port.read() } & REFERENCE_MASK;
+    apic::start_counting();
+    let (first, clock, timer) = (read(), now(), apic::counted());
+    let mut passed = 0;
+    while passed < MEASURED {
+        passed = read().wrapping_sub(first) & REFERENCE_MASK;
+    }
+    let (clock, timer) = (now() - clock, apic::counted() - timer);
+    let frequency = |count: u64| count * REFERENCE_FREQUENCY / u64::from(passed);
+    TIMER_FREQUENCY.store(frequency(timer.into()).max(1), Ordering::Relaxed);
+    let frequency = frequency(clock).max(1);
+    CLOCK_FREQUENCY.store(frequency, Ordering::Relaxed);
+    frequency
+}
+
+/// Starts the ticks of the hart one runs on.
+pub fn start_timer() {
+    apic::enable_timer(TIMER);
+    set_next();
+}
+
+/// The timer interrupt: asks for the next tick and, on the hart that keeps the time, wakes those who wait for it.
+pub(super) fn tick() {
+    set_next();
+    if hart() == 0 {
+        time::TICK.wake_all();
+    }
+}
+
+/// Every deadline is a multiple of the tick since boot, so that delays do not add up.
+fn set_next() {
+    let deadline = time::start_of_tick(time::ticks() + 1);
+    if has(Features::TSC_DEADLINE) {
+        apic::set_deadline(deadline);
+        return;
+    }
+    let distance = u128::from(deadline.saturating_sub(now()));
+    let [timer, clock] = [&TIMER_FREQUENCY, &CLOCK_FREQUENCY]
+        .map(|frequency| u128::from(frequency.load(Ordering::Relaxed)));
+    // One more, so that the tick has begun when the interrupt comes. 0 would stop the timer.
+    let count = (distance * timer / clock.max(1) + 1).min(u32::MAX.into());
+    apic::set_count(count as u32);
+}
