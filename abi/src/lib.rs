@@ -20,8 +20,14 @@ pub use syscall::Syscall;
 /// Bytes in a page and in a frame.
 pub const PAGE_SIZE: usize = 4096;
 
-/// One past the last address a program may have mapped: the break and all mappings end here.
-pub const USER_TOP: u64 = 0x3f_ffff_e000;
+/// Where programs end: the break and all mappings stay below this address, which the architecture gives.
+pub mod user_top {
+    /// Two pages below the end of the lower half of Sv39.
+    pub const RISCV64: u64 = 0x3f_ffff_e000;
+    /// Two pages below the end of the lower half of four levels: nobody has the last one, so no
+    /// instruction ends where addresses are no longer canonical.
+    pub const X86_64: u64 = 0x7fff_ffff_e000;
+}
 
 /// Most bytes of a path, its terminating NUL included.
 pub const PATH_MAX: usize = 128;

@@ -7,6 +7,7 @@ use abi::PAGE_SIZE;
 use kernel_logic::board::{RAM_MAX, Region};
 use kernel_logic::list::List;
 use mm::addr::{FrameNo, FrameRange, FrameRanges, PhysAddr, RANGES_MAX};
+use mm::pt::Format;
 use mm::swap::{SlotRecord, words_for};
 use mm::{FrameRecord, Memory, OwnedFrame};
 
@@ -15,6 +16,9 @@ use crate::boot::refuse;
 use crate::once::Once;
 
 static MEMORY: Once<Memory<Machine>> = Once::new();
+
+/// Where programs end: the break and all mappings stay below this address.
+pub const USER_TOP: u64 = <<Machine as mm::Machine>::Format as Format>::USER_TOP.0;
 
 /// A frame of the kernel's own.
 pub type Frame = OwnedFrame<'static, Machine>;

@@ -38,6 +38,7 @@ pub fn use_fine_clock() {
     ALARM_LENGTH.store(tick_length() / FINE_ALARMS_PER_TICK, Ordering::Relaxed);
 }
 
+/// How long a tick is, by the clock.
 pub fn tick_length() -> u64 {
     TICK_LENGTH.load(Ordering::Relaxed)
 }

@@ -52,6 +52,12 @@ pub mod syscall;
 pub mod testing;
 
 #[cfg(target_os = "none")]
+pub use arch::USER_TOP;
+/// On the host, where only the tests of what decides run, any architecture's will do.
+#[cfg(not(target_os = "none"))]
+pub const USER_TOP: u64 = abi::user_top::RISCV64;
+
+#[cfg(target_os = "none")]
 pub use start::Args;
 
 #[cfg(target_os = "none")]

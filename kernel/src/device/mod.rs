@@ -1,10 +1,9 @@
 //! The devices, and which of them an interrupt belongs to.
 
 pub mod block;
-mod dma;
+pub mod dma;
 pub mod uart;
 
-pub use dma::KernelHal;
 use sync::Held;
 use sync::level::Sleeping;
 

@@ -1,6 +1,7 @@
 //! Fuzz targets of the parts that read what others wrote: programs, the device tree, the command line.
 
-use abi::{ForkMode, PAGE_SIZE, USER_TOP};
+use abi::user_top::RISCV64 as USER_TOP;
+use abi::{ForkMode, PAGE_SIZE};
 use dtoolkit::fdt::Fdt;
 use fuzz::{Patch, check, text};
 

@@ -8,7 +8,7 @@
 //! unless the kernel was told otherwise, the heap. The arguments are in the stack's last page. Each segment has its own permissions; reading is always allowed, as on xv6. Instruction caches: a new
 //! address space is fenced by `mm` wherever it is entered first, after its code was written.
 
-use abi::{PAGE_SIZE, USER_TOP};
+use abi::PAGE_SIZE;
 use fs::InodeNo;
 use kernel_logic::command_line::STACK_PAGES_MAX;
 use kernel_logic::elf::{BadImage, HEADER_SIZE, Header, PROGRAM_HEADER_SIZE, Segment};
@@ -24,7 +24,7 @@ use super::{Caller, Current, Space, mapped, pager, scheduler, standstill};
 use crate::arch::{self, UserRegisters};
 use crate::boot::options;
 use crate::file::{cached, system};
-use crate::memory::memory;
+use crate::memory::{USER_TOP, memory};
 
 /// Pages between the image and the stack. Programs of the courses look two pages below their stack and expect to be killed.
 const GUARD_PAGES: u64 = 2;

@@ -87,7 +87,7 @@ fn present(word: u64, frame: u64) -> u64 {
 impl Format for X86_64 {
     const LEVELS: usize = 4;
     const KERNEL_ROOT: usize = 256;
-    const USER_TOP: VirtAddr = VirtAddr(0x7fff_ffff_e000);
+    const USER_TOP: VirtAddr = VirtAddr(abi::user_top::X86_64);
     const READ_IMPLIED_BY: Permissions = Permissions::WRITE.union(Permissions::EXECUTE);
     const WRITABLE: u64 = WRITE;
     const MAY_WRITE: u64 = MAY_WRITE;

@@ -48,7 +48,7 @@ fn addresses_outside_areas_are_denied() {
         10 * PAGE,
         10 * PAGE + 1,
         0x8000_0000,
-        abi::USER_TOP,
+        abi::user_top::RISCV64,
         0x3f_ffff_f000,
         1 << 38,
         1 << 39,
@@ -221,7 +221,7 @@ fn everything_goes_back() {
 #[test]
 fn sparse_spaces_cost_tables_only_where_touched() {
     let memory = memory(100);
-    let top = abi::USER_TOP / PAGE;
+    let top = abi::user_top::RISCV64 / PAGE;
     let mut space = AddressSpace::new(memory).unwrap();
     space.map(pages(0, top), data(), Promise::Lazy).unwrap();
     assert_eq!(

@@ -177,10 +177,10 @@ fn an_image_is_laid_out_piece_by_piece() {
 #[test]
 fn a_lazy_break_reaches_the_top_and_no_further() {
     let mut space = AddressSpace::new(memory(100)).unwrap();
-    space.grow(abi::USER_TOP, Promise::Lazy).unwrap();
+    space.grow(abi::user_top::RISCV64, Promise::Lazy).unwrap();
     assert_eq!(space.grow(1, Promise::Lazy), Err(MapError::BadRange));
-    assert_eq!(space.heap_break(), VirtAddr(abi::USER_TOP));
-    write(&mut space, abi::USER_TOP - 1, b"x").unwrap();
+    assert_eq!(space.heap_break(), VirtAddr(abi::user_top::RISCV64));
+    write(&mut space, abi::user_top::RISCV64 - 1, b"x").unwrap();
 }
 
 #[test]

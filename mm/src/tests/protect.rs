@@ -144,7 +144,7 @@ fn a_heap_that_something_was_mapped_right_above_shrinks() {
 fn gaps_are_found_from_the_top_down() {
     let memory = memory(100);
     let mut space = AddressSpace::new(memory).unwrap();
-    let top = VirtAddr(abi::USER_TOP).page().0;
+    let top = VirtAddr(abi::user_top::RISCV64).page().0;
     assert_eq!(space.gap(4), Some(pages(top - 4, top)));
     space
         .map(pages(top - 2, top), data(), Promise::Lazy)

@@ -7,7 +7,7 @@ mod page;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use abi::USER_TOP;
+use abi::user_top::RISCV64 as USER_TOP;
 use mm::addr::{PageNo, PageRange, VirtAddr};
 use mm::file::FilePage;
 use mm::pt::Permissions;

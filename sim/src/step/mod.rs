@@ -5,7 +5,8 @@
 
 mod file;
 
-use abi::{ForkMode, PAGE_SIZE, USER_TOP};
+use abi::user_top::RISCV64 as USER_TOP;
+use abi::{ForkMode, PAGE_SIZE};
 use fastrand::Rng;
 use mm::addr::{PageNo, PageRange, VirtAddr};
 use mm::pt::Permissions;

@@ -5,6 +5,9 @@
 
 use core::arch::{asm, naked_asm};
 
+/// Where the break and all mappings end.
+pub const USER_TOP: u64 = abi::user_top::RISCV64;
+
 /// Where the kernel starts a program, with `argc` in `a0`, `argv` in `a1` and one page of stack.
 ///
 /// Changes to the program's own stack (its size is set in `user.ld`) and calls the entry point.
@@ -102,6 +105,11 @@ pub fn time() -> u64 {
     // measured must not move across it.
     unsafe { asm!("rdtime {0}", out(reg) ticks, options(nostack)) };
     ticks
+}
+
+/// Returns how fast [`time`] runs, per second.
+pub fn time_frequency() -> crate::Result<u64> {
+    Ok(abi::TIME_HZ)
 }
 
 /// Returns the `instret` register: instructions that this hart has finished, in whatever mode. A

@@ -2,7 +2,9 @@
 
 use core::ops::Range;
 
-use abi::{PAGE_SIZE, Syscall, USER_TOP};
+use abi::{PAGE_SIZE, Syscall};
+
+use crate::USER_TOP;
 
 use super::{ARGUMENTS, Action, Process, Surroundings};
 use crate::random::Random;

@@ -253,7 +253,7 @@ mod tests {
             "four levels have no such address"
         );
         assert!(count(&|address| address % PAGE_SIZE as u64 != 0) > 50);
-        assert!(count(&|address| address < abi::USER_TOP) > 100);
+        assert!(count(&|address| address < crate::USER_TOP) > 100);
     }
 
     #[test]

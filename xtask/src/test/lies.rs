@@ -55,7 +55,11 @@ const LIES: [(&str, Change); 16] = [
         put(elf, field::MEMORY_SIZE, &1_u64.to_le_bytes())
     }),
     ("lie-huge", |elf| {
-        put(elf, field::MEMORY_SIZE, &(abi::USER_TOP * 2).to_le_bytes())
+        put(
+            elf,
+            field::MEMORY_SIZE,
+            &(abi::user_top::X86_64 * 2).to_le_bytes(),
+        )
     }),
     ("lie-kernel", |elf| {
         put(

@@ -19,7 +19,7 @@ use super::Board;
 use super::hart::hart_id;
 use super::interrupts::DISKS;
 use super::layout::to_virtual;
-use crate::device::KernelHal;
+use crate::device::dma::KernelHal;
 
 /// Capabilities: a vendor's own, and MSI-X.
 const VENDOR: u8 = 0x09;

@@ -6,7 +6,7 @@
 //! prints with the option `test=swapdisk`, and with what a first touch costs where nothing is
 //! swapped: in an emulator that is most of it.
 
-use abi::{MemCounter, TIME_HZ};
+use abi::MemCounter;
 use user::memory::{Promise, SystemCounters};
 use user::region::Region;
 use user::testing::measure::Since;
@@ -57,9 +57,10 @@ fn touch(pages: usize) -> Outcome<u64> {
 
 /// How often per second `counter` goes up while `work` is done.
 fn rate(counter: MemCounter, work: impl FnOnce()) -> Outcome<u64> {
+    let frequency = arch::time_frequency()?;
     let counted = Since::now()?;
     let begin = arch::time();
     work();
     let elapsed = (arch::time() - begin).max(1);
-    Ok(counted.rise(counter)? as u64 * TIME_HZ / elapsed)
+    Ok(counted.rise(counter)? as u64 * frequency / elapsed)
 }

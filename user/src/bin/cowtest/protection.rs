@@ -14,10 +14,10 @@ use user::syscall;
 /// last user address, one past the lower half, its last byte, and the last byte of all.
 const OUTSIDE: [u64; 6] = [
     0x8000_0000,
-    0x3f_ffff_e000,
-    0x3f_ffff_f000,
-    1 << 38,
-    1 << 39,
+    user::USER_TOP,
+    user::USER_TOP + PAGE_SIZE as u64,
+    user::USER_TOP + 2 * PAGE_SIZE as u64,
+    2 * user::USER_TOP,
     u64::MAX,
 ];
 

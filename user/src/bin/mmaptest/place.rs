@@ -6,8 +6,9 @@ use crate::outcome::{Outcome, ensure, expect};
 use crate::tools::{
     Call, FREE, LAST, PAGE, READ_WRITE, mark, marked, private, private_at, store_kills, zero,
 };
-use abi::{MemCounter, PAGE_SIZE, Protection, USER_TOP};
+use abi::{MemCounter, PAGE_SIZE, Protection};
 use core::sync::atomic::{AtomicU8, Ordering};
+use user::USER_TOP;
 use user::mapping::{Mapping, Sharing};
 use user::memory::Promise;
 use user::region::Region;
@@ -35,7 +36,7 @@ pub fn wish() -> Outcome {
         // Past the end of the user half, in part and altogether.
         LAST,
         USER_TOP,
-        1 << 38,
+        USER_TOP + 2 * PAGE,
         1 << 63,
         u64::MAX - PAGE + 1,
         u64::MAX,
@@ -138,7 +139,7 @@ pub fn fixedbad() -> Outcome {
         ("no length", FREE, 0),
         ("to past the end", high.start(), PAGES as u64 * PAGE + 1),
         ("the first page past the end", USER_TOP, PAGE),
-        ("the kernel's half", 1 << 38, PAGE),
+        ("the kernel's half", USER_TOP + 2 * PAGE, PAGE),
         ("no canonical address", 1 << 63, PAGE),
         ("the last page of all", u64::MAX - PAGE + 1, PAGE - 1),
         ("around the end", u64::MAX - PAGE + 1, 2 * PAGE),

@@ -7,7 +7,8 @@ use crate::tools::{
     FREE, LAST, PAGE, READ_WRITE, kernel_reads, kernel_writes, load_kills, mark, marked,
     out_of_reach, private, private_at, refused, store_kills, zero,
 };
-use abi::{MemCounter, Protection, USER_TOP};
+use abi::{MemCounter, Protection};
+use user::USER_TOP;
 use user::mapping::Mapping;
 use user::memory::touch_own_pages;
 use user::syscall;

@@ -3,7 +3,8 @@
 use crate::measure::{Levels, Since};
 use crate::outcome::{Outcome, ensure, expect};
 use crate::tools::{Call, FREE, PAGE, READ_WRITE, mark, marked, private_at};
-use abi::{FAILURE, MapFlags, MemCounter, Protection, USER_TOP};
+use abi::{FAILURE, MapFlags, MemCounter, Protection};
+use user::USER_TOP;
 use user::memory::SystemCounters;
 use user::syscall;
 
@@ -14,7 +15,7 @@ pub fn arguments() -> Outcome {
         0,
         USER_TOP,
         USER_TOP + 1,
-        1 << 38,
+        USER_TOP + 2 * PAGE,
         1 << 63,
         u64::MAX - PAGE,
         u64::MAX,

@@ -3,8 +3,9 @@
 
 use crate::child;
 use crate::outcome::{Outcome, ensure, expect};
-use abi::{FAILURE, ForkMode, MapFlags, PAGE_SIZE, Protection, USER_TOP};
+use abi::{FAILURE, ForkMode, MapFlags, PAGE_SIZE, Protection};
 use core::ops::Range;
+use user::USER_TOP;
 use user::file::{Fd, pipe};
 use user::mapping::{Mapping, Sharing};
 use user::pages::Pages;

@@ -5,7 +5,8 @@ use crate::outcome::{Outcome, expect};
 use crate::tools::{
     FREE, LAST, PAGE, READ_WRITE, mark, marked, out_of_reach, private, private_at, refused, zero,
 };
-use abi::{MemCounter, Protection, USER_TOP};
+use abi::{MemCounter, Protection};
+use user::USER_TOP;
 use user::mapping::{Mapping, Sharing};
 use user::memory::Promise;
 use user::region::Region;
@@ -100,7 +101,7 @@ pub fn unmapbad() -> Outcome {
         ("no length", FREE, 0),
         ("to past the end", high.start(), PAGES as u64 * PAGE + 1),
         ("the first page past the end", USER_TOP, PAGE),
-        ("the kernel's half", 1 << 38, PAGE),
+        ("the kernel's half", USER_TOP + 2 * PAGE, PAGE),
         ("around the end", u64::MAX - PAGE + 1, 2 * PAGE),
         ("all there is", FREE, u64::MAX - PAGE + 1),
     ] {

@@ -2,7 +2,8 @@
 
 use crate::lies::{self, Lie, PROGRAM, refused};
 use crate::scratch::{self, READ, clear, open, unlink};
-use abi::{FAILURE, FileKind, PAGE_SIZE, SBRK_LAZY, USER_TOP};
+use abi::{FAILURE, FileKind, PAGE_SIZE, SBRK_LAZY};
+use user::USER_TOP;
 use user::arch;
 use user::file::Fd;
 use user::memory::{self, Promise};
@@ -80,7 +81,12 @@ pub fn lazy_copy() -> Outcome {
     for address in [USER_TOP - 2 * PAGE_SIZE as u64, USER_TOP - PAGE_SIZE as u64] {
         refused_beyond(Lie::above_break(address - end)?)?;
     }
-    for address in [USER_TOP, USER_TOP + PAGE_SIZE as u64, 1 << 38, 1 << 39] {
+    for address in [
+        USER_TOP,
+        USER_TOP + PAGE_SIZE as u64,
+        USER_TOP + 2 * PAGE_SIZE as u64,
+        2 * USER_TOP,
+    ] {
         refused_beyond(Lie::beyond_user_half(address))?;
     }
     Ok(())

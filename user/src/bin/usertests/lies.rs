@@ -18,9 +18,9 @@ use user::testing::outcome::{Outcome, ensure};
 /// two pages above the last user page, the first address past the user half, and the last of all.
 pub const OUTSIDE: [Lie; 5] = [
     Lie(0x8000_0000),
-    Lie(0x3f_ffff_e000),
-    Lie(0x3f_ffff_f000),
-    Lie(0x40_0000_0000),
+    Lie(user::USER_TOP),
+    Lie(user::USER_TOP + PAGE_SIZE as u64),
+    Lie(user::USER_TOP + 2 * PAGE_SIZE as u64),
     Lie(u64::MAX),
 ];
 
@@ -57,7 +57,7 @@ impl Lie {
 
     /// Returns an address at or past the end of the user half.
     pub const fn beyond_user_half(address: u64) -> Self {
-        assert!(address >= abi::USER_TOP, "an address of the user half");
+        assert!(address >= user::USER_TOP, "an address of the user half");
         Self(address)
     }
 

@@ -4,7 +4,8 @@ use super::{PATH, holds, make, map, remove};
 use crate::measure::Since;
 use crate::outcome::{Outcome, ensure, expect};
 use crate::tools::{FREE, LAST, PAGE, READ_WRITE, mark, marked, refused, store_kills};
-use abi::{MapFlags, MemCounter, OpenFlags, Protection, USER_TOP};
+use abi::{MapFlags, MemCounter, OpenFlags, Protection};
+use user::USER_TOP;
 use user::device;
 use user::file::{Fd, pipe, unlink};
 use user::mapping::{Mapping, Sharing};
@@ -86,7 +87,14 @@ pub fn filearguments() -> Outcome {
                 0,
             ),
             ("up to past the end", LAST, 2 * PAGE, 1, flags | fixed, 0),
-            ("the kernel's half", 1 << 38, PAGE, 1, flags | fixed, 0),
+            (
+                "the kernel's half",
+                USER_TOP + 2 * PAGE,
+                PAGE,
+                1,
+                flags | fixed,
+                0,
+            ),
             (
                 "no address at all",
                 u64::MAX - PAGE + 1,
@@ -111,7 +119,7 @@ pub fn filearguments() -> Outcome {
         ("a misaligned address", mapping.start() + 1, PAGE),
         ("more than is mapped", mapping.start(), u64::MAX - PAGE),
         ("nothing", FREE + (PAGES as u64) * PAGE, PAGE),
-        ("the kernel's half", 1 << 38, PAGE),
+        ("the kernel's half", USER_TOP + 2 * PAGE, PAGE),
     ] {
         // SAFETY: the call changes no memory.
         refused(what, unsafe { syscall::msync(address, length) })?;
