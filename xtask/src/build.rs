@@ -11,12 +11,15 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use regex::Regex;
 
+use crate::arch::Arch;
 use crate::museum::{Copy, Mistake};
 use crate::setup::Toolchain;
 use crate::workspace::Workspace;
 
 /// What was built.
 pub struct Guests {
+    /// What it was built for.
+    pub arch: Arch,
     /// The kernel, with symbols.
     pub kernel: PathBuf,
     /// The programs, with symbols; the file's name is the program's.
@@ -35,7 +38,11 @@ pub fn guests(workspace: &Workspace, toolchain: &Toolchain) -> Result<Guests> {
             .partition(|path| path.file_name().is_some_and(|name| name == KERNEL));
     programs.sort();
     let kernel = kernels.pop().context("cargo built no kernel")?;
-    Ok(Guests { kernel, programs })
+    Ok(Guests {
+        arch: toolchain.arch(),
+        kernel,
+        programs,
+    })
 }
 
 /// Builds a kernel that makes a known mistake, from a copy of the sources. The next such build

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use regex::bytes::Regex;
 
+use crate::arch::Arch;
 use crate::mutants::Shard;
 use crate::swap::Fault;
 
@@ -85,6 +86,10 @@ pub enum Command {
 /// The machine to boot.
 #[derive(Args, Clone)]
 pub struct MachineArguments {
+    /// The architecture of the machine
+    #[arg(long, value_enum, default_value_t = Arch::Riscv64)]
+    pub arch: Arch,
+
     /// How many harts the machine has (1 to 8)
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=8))]
     pub smp: u8,

@@ -22,9 +22,10 @@ use crate::workspace::Workspace;
 
 /// Boots halted, with a debugger attached; returns only if that fails.
 pub fn run(workspace: &Workspace, arguments: GdbArguments) -> Result<u8> {
-    ensure_emulator()?;
+    let arch = arguments.machine.arch;
+    ensure_emulator(arch)?;
     ensure_debugger()?;
-    let guests = build::guests(workspace, &Toolchain::ensure(workspace)?)?;
+    let guests = build::guests(workspace, &Toolchain::ensure(workspace, arch)?)?;
     let image = image::build(workspace, &guests, &[], Geometry::DEFAULT)?;
     let mut machine = launch::machine(&guests, &arguments.machine);
     machine.disk = Some(Disk {

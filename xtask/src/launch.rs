@@ -31,8 +31,9 @@ pub fn run(workspace: &Workspace, arguments: RunArguments) -> Result<u8> {
     if arguments.icount && arguments.machine.smp != 1 {
         bail!("--icount counts the instructions of one hart; leave --smp at 1");
     }
-    ensure_emulator()?;
-    let guests = build::guests(workspace, &Toolchain::ensure(workspace)?)?;
+    let arch = arguments.machine.arch;
+    ensure_emulator(arch)?;
+    let guests = build::guests(workspace, &Toolchain::ensure(workspace, arch)?)?;
     let mut machine = machine(&guests, &arguments.machine);
     machine.disk = Some(disk(workspace, &guests, &arguments)?);
     machine.options.extend(arguments.option.iter().cloned());
@@ -77,7 +78,7 @@ pub fn run(workspace: &Workspace, arguments: RunArguments) -> Result<u8> {
 
 /// Returns the machine without its disks.
 pub fn machine(guests: &Guests, arguments: &MachineArguments) -> Machine {
-    let mut machine = Machine::new(&guests.kernel);
+    let mut machine = Machine::new(guests.arch, &guests.kernel);
     machine.smp = arguments.smp;
     machine.mem = arguments.mem;
     machine.cpu.clone_from(&arguments.cpu);

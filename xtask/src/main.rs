@@ -8,6 +8,7 @@
 
 #![forbid(unsafe_code)]
 
+mod arch;
 mod build;
 mod check;
 mod cli;

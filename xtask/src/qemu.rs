@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use crate::arch::Arch;
 use crate::cli::{Fork, Memory};
 use crate::setup::emulator;
 use crate::swap::Swap;
@@ -13,6 +14,8 @@ use crate::swap::Swap;
 /// A machine to boot.
 #[derive(Clone)]
 pub struct Machine {
+    /// Its architecture.
+    pub arch: Arch,
     /// The kernel.
     pub kernel: PathBuf,
     /// The disk, if it has one.
@@ -119,8 +122,9 @@ pub enum Clock {
 
 impl Machine {
     /// Returns a machine with one hart and 128 MiB that boots to an interactive shell.
-    pub fn new(kernel: &Path) -> Self {
+    pub fn new(arch: Arch, kernel: &Path) -> Self {
         Self {
+            arch,
             kernel: kernel.to_owned(),
             firmware: Firmware::OpenSbi,
             disk: None,
@@ -143,12 +147,21 @@ impl Machine {
 
     /// Returns the emulator's command line.
     pub fn command(&self, console: &Console) -> Command {
-        let mut command = Command::new(emulator());
-        let firmware = match self.firmware {
-            Firmware::OpenSbi => "default",
-            Firmware::Absent => "none",
-        };
-        command.args(["-machine", "virt", "-bios", firmware, "-nographic"]);
+        let mut command = Command::new(emulator(self.arch));
+        match self.arch {
+            Arch::Riscv64 => {
+                let firmware = match self.firmware {
+                    Firmware::OpenSbi => "default",
+                    Firmware::Absent => "none",
+                };
+                command.args(["-machine", "virt", "-bios", firmware, "-nographic"]);
+                command.args(["-global", "virtio-mmio.force-legacy=false"]);
+            }
+            Arch::X86_64 => {
+                command.args(["-machine", "q35", "-nodefaults", "-no-reboot", "-nographic"]);
+                command.args(["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]);
+            }
+        }
         match console {
             Console::WithMonitor => command.args(["-serial", "mon:stdio"]),
             Console::Plain => command.args(["-serial", "stdio", "-monitor", "none"]),
@@ -166,15 +179,17 @@ impl Machine {
         if let Some(cpu) = &self.cpu {
             command.args(["-cpu", cpu]);
         }
-        command.args(["-global", "virtio-mmio.force-legacy=false"]);
         if let Some(disk) = &self.disk {
             disk.attach(&mut command);
-            // The first of the machine's slots, the only one where xv6 looks.
-            let device = "virtio-blk-device,drive=x0,bus=virtio-mmio-bus.0";
+            // On the `virt` machine the first of the slots, the only one where xv6 looks.
+            let device = match self.arch {
+                Arch::Riscv64 => "virtio-blk-device,drive=x0,bus=virtio-mmio-bus.0",
+                Arch::X86_64 => "virtio-blk-pci,drive=x0",
+            };
             command.args(["-device", &format!("{device},{REPORT_ERRORS}")]);
         }
         if let Some(swap) = &self.swap {
-            swap.attach(&mut command);
+            swap.attach(self.arch, &mut command);
         }
         let line = self.kernel_line();
         if !line.is_empty() {
@@ -232,7 +247,7 @@ mod tests {
 
     #[test]
     fn the_shell_line_follows_the_options() {
-        let mut machine = Machine::new(Path::new("kernel"));
+        let mut machine = Machine::new(Arch::Riscv64, Path::new("kernel"));
         assert!(!arguments(&machine).contains(&"-append".to_owned()));
         machine.fork(Fork::Eager);
         machine.line = Some("echo a, b -- c".to_owned());
@@ -246,7 +261,7 @@ mod tests {
 
     #[test]
     fn commas_in_the_path_of_a_disk_stay_part_of_it() {
-        let mut machine = Machine::new(Path::new("kernel"));
+        let mut machine = Machine::new(Arch::Riscv64, Path::new("kernel"));
         machine.disk = Some(Disk {
             path: PathBuf::from("/a,b/fs.img"),
             keep: Keep::Everything,

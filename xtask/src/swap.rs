@@ -10,6 +10,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use crate::arch::Arch;
 use crate::cli::{Memory, SwapArguments};
 use crate::qemu::{REPORT_ERRORS, quoted};
 use crate::workspace::Workspace;
@@ -68,7 +69,7 @@ impl Swap {
     }
 
     /// Adds the disk to a command line.
-    pub fn attach(&self, command: &mut Command) {
+    pub fn attach(&self, arch: Arch, command: &mut Command) {
         let path = quoted(&self.path);
         let [plain, faulty] = NODES;
         let file = format!("driver=file,node-name={plain},filename={path},cache.no-flush=on");
@@ -82,9 +83,11 @@ impl Swap {
             command.args(["-blockdev", &debugged]);
             drive = faulty;
         }
-        let device = format!(
-            "virtio-blk-device,drive={drive},serial={SERIAL},bus=virtio-mmio-bus.1,{REPORT_ERRORS}"
-        );
+        let device = match arch {
+            Arch::Riscv64 => "virtio-blk-device,bus=virtio-mmio-bus.1",
+            Arch::X86_64 => "virtio-blk-pci",
+        };
+        let device = format!("{device},drive={drive},serial={SERIAL},{REPORT_ERRORS}");
         command.args(["-device", &device]);
     }
 }

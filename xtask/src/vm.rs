@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
+use crate::arch::Arch;
 use crate::guard::guarded;
 use crate::outcome::Outcome;
 use crate::process::{self, collect};
@@ -44,15 +45,19 @@ pub struct Vm {
     console: Receiver<Vec<u8>>,
     errors: Option<JoinHandle<String>>,
     transcript: Vec<u8>,
+    /// What the exit code means.
+    arch: Arch,
 }
 
 impl Vm {
     /// Boots a machine, on an emulator that ends with this program.
     pub fn boot(machine: &Machine, console: &Console, keyboard: Keyboard) -> Result<Self> {
-        Self::start(guarded(&machine.command(console)), keyboard)
+        let mut vm = Self::start(guarded(&machine.command(console)), keyboard)?;
+        vm.arch = machine.arch;
+        Ok(vm)
     }
 
-    /// Starts whatever plays the guest.
+    /// Starts whatever plays the guest. Its exit code is its status.
     pub fn start(mut command: Command, keyboard: Keyboard) -> Result<Self> {
         let mut child = command
             .stdin(match keyboard {
@@ -80,6 +85,7 @@ impl Vm {
             child,
             console,
             transcript: Vec::new(),
+            arch: Arch::Riscv64,
         })
     }
 
@@ -138,8 +144,9 @@ impl Vm {
             .and_then(|errors| errors.join().ok())
             .unwrap_or_default();
         let console = String::from_utf8_lossy(&self.transcript);
+        let code = code.and_then(|code| u8::try_from(code).ok());
         Ok(watch::outcome(
-            code.and_then(|code| u8::try_from(code).ok()),
+            code.and_then(|code| self.arch.status(code)),
             &console,
             &said,
         ))

@@ -16,6 +16,7 @@ use anyhow::Result;
 
 pub use editor::for_editor;
 
+use crate::arch::Arch;
 use crate::museum;
 use crate::process::run_inherited;
 use crate::setup::{Toolchain, forget_outer_cargo};
@@ -75,7 +76,7 @@ pub fn run(workspace: &Workspace, filter: Option<&str>) -> Result<u8> {
 
 /// Returns the checks that cargo does, each with its name.
 fn cargo_checks(workspace: &Workspace) -> Result<Vec<(&'static str, Command)>> {
-    let toolchain = Toolchain::ensure(workspace)?;
+    let toolchain = Toolchain::ensure(workspace, Arch::Riscv64)?;
     toolchain.ensure_clippy()?;
     let deny = ["--", "-D", "warnings"];
 

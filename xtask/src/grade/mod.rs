@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use crate::arch::Arch;
 use crate::build;
 use crate::cli::GradeArguments;
 use crate::image::{self, Geometry};
@@ -35,8 +36,8 @@ use suite::{COWTEST, USERTESTS};
 
 /// Grades what the arguments name. Returns 0 if all is well, 1 if not.
 pub fn run(workspace: &Workspace, arguments: &GradeArguments) -> Result<u8> {
-    ensure_emulator()?;
-    let toolchain = Toolchain::ensure(workspace)?;
+    ensure_emulator(Arch::Riscv64)?;
+    let toolchain = Toolchain::ensure(workspace, Arch::Riscv64)?;
     if arguments.self_test {
         return self_test::run(workspace, &toolchain, arguments.filter.as_deref());
     }
@@ -70,7 +71,7 @@ pub fn run(workspace: &Workspace, arguments: &GradeArguments) -> Result<u8> {
 
 /// Returns the machine that xv6 expects.
 fn machine(kernel: &Path, harts: u8) -> Result<Machine> {
-    let mut machine = Machine::new(kernel);
+    let mut machine = Machine::new(Arch::Riscv64, kernel);
     machine.firmware = kernel::firmware(kernel::entry(kernel)?);
     machine.smp = harts;
     Ok(machine)

@@ -13,11 +13,12 @@ use super::grader::{BOOT_SUITE, Grader};
 use super::suite::COWTEST;
 use super::verdict::{Graded, Verdict};
 use super::{audited, stand_in};
+use crate::arch::Arch;
 use crate::build::{self, mistaken_kernel};
 use crate::image::{self, Geometry};
 use crate::museum::{self, Copy};
 use crate::progress::spinner;
-use crate::setup::{Toolchain, ensure_cross_compiler};
+use crate::setup::{Toolchain, ensure_c_compiler};
 use crate::workspace::Workspace;
 
 /// Enough for races between two.
@@ -27,7 +28,7 @@ const STALL: Duration = Duration::from_secs(40);
 
 /// Grades all of them. Returns 1 if one did not do as it must.
 pub fn run(workspace: &Workspace, toolchain: &Toolchain, filter: Option<&str>) -> Result<u8> {
-    ensure_cross_compiler()?;
+    ensure_c_compiler(Arch::Riscv64)?;
     let begin = Instant::now();
     let stand_in = stand_in::grade(workspace);
     line(&stand_in, "stand-in", begin, "every verdict as it must be");

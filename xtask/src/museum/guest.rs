@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use super::{Copy, Exhibit, Mistake};
+use crate::arch::Arch;
 use crate::build::{self, Guests, mistaken_kernel};
 use crate::grade;
 use crate::image::{self, Geometry};
@@ -20,8 +21,8 @@ pub struct Guest<'w> {
 impl<'w> Guest<'w> {
     /// Builds both.
     pub fn new(workspace: &'w Workspace) -> Result<Self> {
-        ensure_emulator()?;
-        let toolchain = Toolchain::ensure(workspace)?;
+        ensure_emulator(Arch::Riscv64)?;
+        let toolchain = Toolchain::ensure(workspace, Arch::Riscv64)?;
         let guests = build::guests(workspace, &toolchain)?;
         let image = image::build(workspace, &guests, &[], Geometry::DEFAULT)?;
         Ok(Self {

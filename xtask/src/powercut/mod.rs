@@ -46,8 +46,9 @@ const PROGRESS: usize = 20;
 
 /// Makes the cuts the arguments ask for. Returns 1 if any of them did harm.
 pub fn run(workspace: &Workspace, arguments: &PowercutArguments) -> Result<u8> {
-    ensure_emulator()?;
-    let guests = build::guests(workspace, &Toolchain::ensure(workspace)?)?;
+    let arch = arguments.machine.arch;
+    ensure_emulator(arch)?;
+    let guests = build::guests(workspace, &Toolchain::ensure(workspace, arch)?)?;
     let site = Site::new(workspace, &guests, &arguments.machine)?;
     let begin = Instant::now();
     let seeds = arguments.seed..arguments.seed.saturating_add(arguments.cuts);

@@ -163,7 +163,7 @@ fn install_linker() -> Result<PathBuf> {
         .into_iter()
         .find(|package| packages::candidate(package).is_some())
         .unwrap_or(LINKER_PACKAGES[2]);
-    packages::install(&[package], "there is no linker for riscv64")?;
+    packages::install(&[package], "there is no linker for the guests")?;
     match find_linker() {
         Some(linker) => Ok(linker),
         None => bail!("the package {package} is installed, but there is no ld.lld in /usr/bin"),

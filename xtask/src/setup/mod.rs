@@ -22,10 +22,11 @@ use anyhow::{Error, Result};
 
 pub use llvm::{LlvmTools, ensure_llvm_tools};
 pub use mutants::ensure_cargo_mutants;
-pub use programs::{ensure_cross_compiler, ensure_debugger};
+pub use programs::{ensure_c_compiler, ensure_debugger};
 pub use qemu::{emulator, ensure_emulator};
 pub use toolchain::{Toolchain, forget_outer_cargo};
 
+use crate::arch::Arch;
 use crate::outcome::EXIT_TROUBLE;
 use crate::workspace::Workspace;
 use missing::Missing;
@@ -36,10 +37,14 @@ use missing::Missing;
 pub fn everything(workspace: &Workspace) -> Result<u8> {
     rustup::forget_failure(workspace);
     let mut shortfall = Shortfall::default();
-    shortfall.unless(Toolchain::ensure(workspace).map(|_| ()));
-    shortfall.unless(ensure_emulator().map(|line| println!("emulator: {line}")));
-    let compiler = ensure_cross_compiler();
-    shortfall.unless(compiler.map(|line| println!("cross compiler for tests/c: {line}")));
+    for arch in Arch::ALL {
+        let name = arch.name();
+        shortfall.unless(Toolchain::ensure(workspace, arch).map(|_| ()));
+        let emulator = ensure_emulator(arch);
+        shortfall.unless(emulator.map(|line| println!("emulator for {name}: {line}")));
+        let compiler = ensure_c_compiler(arch);
+        shortfall.unless(compiler.map(|line| println!("C compiler for {name}: {line}")));
+    }
     match ensure_debugger() {
         Ok(line) => println!("debugger: {line}"),
         Err(error) => println!("debugger: none, which only `cargo xtask gdb` misses ({error:#})"),

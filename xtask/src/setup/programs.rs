@@ -9,17 +9,16 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 use super::packages;
+use crate::arch::Arch;
 use crate::process::run_bounded;
 
 const VERSION_LIMIT: Duration = Duration::from_secs(20);
 
-/// The C compiler for riscv64, which only the tests need; the line tells its version.
-pub fn ensure_cross_compiler() -> Result<String> {
-    ensure(
-        "riscv64-linux-gnu-gcc",
-        "gcc-riscv64-linux-gnu",
-        "the C programs of tests/c need a riscv64 compiler",
-    )
+/// The C compiler for an architecture, for programs in C; the line tells its version.
+pub fn ensure_c_compiler(arch: Arch) -> Result<String> {
+    let (program, package) = arch.c_compiler();
+    let why = format!("programs in C need a compiler for {}", arch.name());
+    ensure(program, package, &why)
 }
 
 /// The debugger; the line tells its version.
@@ -27,7 +26,7 @@ pub fn ensure_debugger() -> Result<String> {
     ensure(
         "gdb-multiarch",
         "gdb-multiarch",
-        "debugging needs a gdb that knows riscv64",
+        "debugging needs a gdb that knows the guests",
     )
 }
 

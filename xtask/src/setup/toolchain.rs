@@ -12,11 +12,9 @@ use std::time::Duration;
 use anyhow::{Error, Result, anyhow};
 
 use super::{debian, rustup};
+use crate::arch::Arch;
 use crate::process::run_bounded;
 use crate::workspace::Workspace;
-
-/// What the guests are built for.
-pub const GUEST_TARGET: &str = "riscv64imac-unknown-none-elf";
 
 const QUERY_LIMIT: Duration = Duration::from_secs(30);
 
@@ -31,6 +29,7 @@ const FLAG_SEPARATOR: &str = "\u{1f}";
 
 /// A way to compile the guests.
 pub struct Toolchain {
+    arch: Arch,
     route: Route,
     folder: PathBuf,
 }
@@ -45,17 +44,18 @@ enum Route {
 
 impl Toolchain {
     /// Finds or installs it, and says in one line which way it took.
-    pub fn ensure(workspace: &Workspace) -> Result<Self> {
+    pub fn ensure(workspace: &Workspace, arch: Arch) -> Result<Self> {
         let guest = workspace.target().join("guest");
-        if let Some(release) = installed()? {
-            eprintln!("toolchain: {GUEST_TARGET} is installed for rustc {release}");
-            return Ok(Self::installed_in(&guest));
+        let target = arch.target();
+        if let Some(release) = installed(target)? {
+            eprintln!("toolchain: {target} is installed for rustc {release}");
+            return Ok(Self::installed_in(arch, &guest));
         }
-        let reason = match rustup::add(workspace, "target", GUEST_TARGET) {
-            Ok(()) => match installed()? {
+        let reason = match rustup::add(workspace, "target", target) {
+            Ok(()) => match installed(target)? {
                 Some(release) => {
-                    eprintln!("toolchain: rustup added {GUEST_TARGET} to rustc {release}");
-                    return Ok(Self::installed_in(&guest));
+                    eprintln!("toolchain: rustup added {target} to rustc {release}");
+                    return Ok(Self::installed_in(arch, &guest));
                 }
                 None => "rustup added it to another compiler than the one on PATH".to_owned(),
             },
@@ -63,17 +63,24 @@ impl Toolchain {
         };
         let compiler = match debian::ensure() {
             Ok(compiler) => compiler,
-            Err(error) => return Err(no_compiler(&reason, rustup::is_there(), error)),
+            Err(error) => return Err(no_compiler(target, &reason, rustup::is_there(), error)),
         };
         eprintln!("toolchain: {compiler} ({reason})");
         Ok(Self {
+            arch,
             route: Route::Debian(compiler),
             folder: guest.join("debian"),
         })
     }
 
-    fn installed_in(guest: &Path) -> Self {
+    /// What it compiles for.
+    pub fn arch(&self) -> Arch {
+        self.arch
+    }
+
+    fn installed_in(arch: Arch, guest: &Path) -> Self {
         Self {
+            arch,
             route: Route::Installed,
             folder: guest.join("installed"),
         }
@@ -82,6 +89,7 @@ impl Toolchain {
     /// Returns the same compiler with a target folder of its own, for builds with other settings.
     pub fn apart(&self, name: &str) -> Self {
         Self {
+            arch: self.arch,
             route: self.route.clone(),
             folder: self.folder.join(name),
         }
@@ -89,7 +97,8 @@ impl Toolchain {
 
     /// Returns a cargo command for the guest target. Its arguments, up to any `--`, are complete.
     pub fn cargo(&self, workspace: &Workspace, subcommand: &[&str]) -> Command {
-        let mut flags: Vec<String> = COMMON_FLAGS.map(str::to_owned).to_vec();
+        let flags = COMMON_FLAGS.iter().chain(self.arch.flags());
+        let mut flags: Vec<String> = flags.map(|&flag| flag.to_owned()).collect();
         let mut command = match &self.route {
             Route::Installed => Command::new("cargo"),
             Route::Debian(compiler) => compiler.cargo(&mut flags),
@@ -105,7 +114,7 @@ impl Toolchain {
             .current_dir(workspace.root())
             .args(subcommand)
             .args(["--features", GUEST_FEATURE])
-            .args(["--target", GUEST_TARGET, "--target-dir"])
+            .args(["--target", self.arch.target(), "--target-dir"])
             .arg(&self.folder)
             .env("CARGO_ENCODED_RUSTFLAGS", flags.join(FLAG_SEPARATOR));
         if let Route::Debian(compiler) = &self.route {
@@ -126,16 +135,16 @@ impl Toolchain {
 /// Returns the error if no way leads to a compiler. Its last lines are the likeliest cure: with a
 /// rustup, to let that fetch the target, whether it failed now or a while ago; else what Debian's
 /// way needs.
-fn no_compiler(reason: &str, rustup_is_there: bool, debian: Error) -> Error {
+fn no_compiler(target: &str, reason: &str, rustup_is_there: bool, debian: Error) -> Error {
     if rustup_is_there {
         return anyhow!(
-            "no compiler for {GUEST_TARGET}: {reason}\n\
+            "no compiler for {target}: {reason}\n\
              Without rustup: {debian:#}\n\
              With rustup: run this where there is a network, then try again:\n    \
-             rustup target add {GUEST_TARGET}"
+             rustup target add {target}"
         );
     }
-    debian.context(format!("no compiler for {GUEST_TARGET}: {reason}"))
+    debian.context(format!("no compiler for {target}: {reason}"))
 }
 
 /// Takes what an outer cargo (the one of `cargo xtask`, or `cargo clippy`) put into the
@@ -164,7 +173,7 @@ fn belongs_to_outer_cargo(name: &str) -> bool {
         "RUSTUP_TOOLCHAIN",
         "RUST_RECURSION_COUNT",
     ];
-    const PREFIXES: [&str; 8] = [
+    const PREFIXES: [&str; 9] = [
         "CARGO_BIN_",
         "CARGO_BUILD_",
         "CARGO_CFG_",
@@ -173,14 +182,15 @@ fn belongs_to_outer_cargo(name: &str) -> bool {
         "CARGO_PKG_",
         "CARGO_PROFILE_",
         "CARGO_TARGET_RISCV64",
+        "CARGO_TARGET_X86_64_UNKNOWN_NONE",
     ];
     EXACT.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// Returns the release of the compiler on PATH if it has the guest target.
-fn installed() -> Result<Option<String>> {
+fn installed(target: &str) -> Result<Option<String>> {
     let asked = run_bounded(
-        Command::new("rustc").args(["--print", "target-libdir", "--target", GUEST_TARGET]),
+        Command::new("rustc").args(["--print", "target-libdir", "--target", target]),
         QUERY_LIMIT,
     )?;
     let folder = Path::new(asked.output.trim());
@@ -206,14 +216,16 @@ mod tests {
     use super::super::missing::Missing;
     use super::*;
 
+    const TARGET: &str = Arch::Riscv64.target();
+
     #[test]
     fn the_last_line_is_the_likeliest_cure() {
         let debian = || Error::new(Missing::new(&["rustc"], "Rust is missing", false));
-        let with = no_compiler("it failed earlier", true, debian()).to_string();
+        let with = no_compiler(TARGET, "it failed earlier", true, debian()).to_string();
         assert!(with.contains("it failed earlier") && with.contains("apt-get install -y rustc"));
-        let cure = format!("\n    rustup target add {GUEST_TARGET}");
+        let cure = format!("\n    rustup target add {TARGET}");
         assert!(with.ends_with(&cure), "{with}");
-        let without = no_compiler("there is no rustup", false, debian());
+        let without = no_compiler(TARGET, "there is no rustup", false, debian());
         assert!(without.downcast_ref::<Missing>().is_some());
         assert!(format!("{without:#}").ends_with("apt-get install -y rustc"));
     }

@@ -15,14 +15,15 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use super::{cache, packages};
+use crate::arch::Emulator;
 use crate::process::run_bounded;
 
 /// For unpacking one package; the largest has some 250 MB in it.
 const UNPACK_LIMIT: Duration = Duration::from_secs(120);
 
 /// Returns the start script of what was unpacked, if it was.
-pub fn find(program: &str) -> Option<PathBuf> {
-    let start = folder().ok()?.join(program);
+pub fn find(emulator: &Emulator) -> Option<PathBuf> {
+    let start = folder(emulator).ok()?.join(emulator.program);
     start.exists().then_some(start)
 }
 
@@ -30,10 +31,11 @@ pub fn find(program: &str) -> Option<PathBuf> {
 /// `check` held.
 pub fn fetch(
     packages: &[&str],
-    program: &str,
+    emulator: &Emulator,
     check: impl Fn(&Path) -> Result<()>,
 ) -> Result<PathBuf> {
-    let folder = folder()?;
+    let program = emulator.program;
+    let folder = folder(emulator)?;
     let new = folder.with_extension(format!("{}.new", process::id()));
     let fetched = unpack(packages, program, &new)
         .and_then(|start| check(&start).context("the unpacked emulator is of no use"))
@@ -111,8 +113,8 @@ exec "$system/usr/bin/{program}" -L "$system/usr/share/qemu" "$@"
 }
 
 /// Returns where the emulator is unpacked.
-pub fn folder() -> Result<PathBuf> {
-    cache::folder("emulator")
+pub fn folder(emulator: &Emulator) -> Result<PathBuf> {
+    cache::folder(emulator.folder)
 }
 
 #[cfg(test)]

@@ -22,9 +22,10 @@ use std::time::Instant;
 
 use anyhow::Result;
 
+use crate::arch::Arch;
 use crate::build;
 use crate::grade;
-use crate::setup::{Toolchain, ensure_cross_compiler, ensure_emulator};
+use crate::setup::{Toolchain, ensure_c_compiler, ensure_emulator};
 use crate::workspace::Workspace;
 
 pub use foreign::COMPILER;
@@ -55,9 +56,9 @@ impl Filter<'_> {
 /// Runs the tests whose names contain the filter. Returns 1 if any failed.
 pub fn run(workspace: &Workspace, filter: Option<&str>) -> Result<u8> {
     let filter = Filter(filter);
-    ensure_emulator()?;
-    ensure_cross_compiler()?;
-    let toolchain = Toolchain::ensure(workspace)?;
+    ensure_emulator(Arch::Riscv64)?;
+    ensure_c_compiler(Arch::Riscv64)?;
+    let toolchain = Toolchain::ensure(workspace, Arch::Riscv64)?;
 
     let report = Report::new();
     if filter.may_admit_host_tests() {

@@ -21,6 +21,7 @@ pub fn run(workspace: &Workspace, guests: &Guests, report: &Report) -> Result<()
     let begin = Instant::now();
     let machine = MachineArguments {
         cpu: None,
+        arch: guests.arch,
         stack_pages: None,
         lazy_sbrk: false,
         smp: 2,

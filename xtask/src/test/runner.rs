@@ -14,6 +14,7 @@ use super::case::{Action, Case, DiskCheck, DiskContents, End};
 use super::course::Course;
 use super::report::{Report, Verdict};
 use super::talk::talk;
+use crate::arch::Arch;
 use crate::build::Guests;
 use crate::image::{self, Extra, Geometry};
 use crate::outcome::Outcome;
@@ -118,7 +119,7 @@ impl<'a> Runner<'a> {
     }
 
     fn machine(&self, case: &Case) -> Result<Machine> {
-        let mut machine = Machine::new(self.kernel());
+        let mut machine = Machine::new(Arch::Riscv64, self.kernel());
         machine.cpu = case.cpu.map(str::to_owned);
         machine.smp = case.smp;
         machine.mem = case.mem;
