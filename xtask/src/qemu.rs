@@ -158,7 +158,8 @@ impl Machine {
                 command.args(["-global", "virtio-mmio.force-legacy=false"]);
             }
             Arch::X86_64 => {
-                command.args(["-machine", "q35", "-nodefaults", "-no-reboot", "-nographic"]);
+                command.args(["-machine", "q35", "-nodefaults", "-no-reboot"]);
+                command.args(["-display", "none"]);
                 command.args(["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]);
             }
         }
