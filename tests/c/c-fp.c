@@ -2,6 +2,7 @@
 // Floating point: every register survives system calls, fork and being pre-empted by others that
 // use them too, and none shows what another process left in it.
 #include "lib.h"
+#include "arch.h"
 
 const char program[] = "c-fp";
 
@@ -11,8 +12,7 @@ enum { CHILDREN = 6, ROUNDS = 12, TERMS = 200000, OTHERS = 99 };
 static inline void take_registers(long seed)
 {
     fp_fill(seed);
-    __asm__ volatile("" ::: "fs0", "fs1", "fs2", "fs3", "fs4", "fs5", "fs6", "fs7", "fs8", "fs9",
-                     "fs10", "fs11");
+    FP_TAKEN;
 }
 
 // A sum whose every bit depends on all terms before it.
@@ -103,8 +103,8 @@ static void killed_with_registers(void)
 int main(int argc, char **argv)
 {
     if (argc > 1) {
-        // A new program: none of the 33 registers holds what the old one left in it.
-        check(fp_wrong(OTHERS) == 33);
+        // A new program: none of the registers holds what the old one left in it.
+        check(fp_wrong(OTHERS) == FP_REGISTERS);
         return 0;
     }
     for (int number = 0; number < CHILDREN; number++) {

@@ -11,7 +11,7 @@ static address stack_page(void)
 {
     int here;
     address at;
-    __asm__ volatile("mv %0, %1" : "=r"(at) : "r"(&here));
+    __asm__ volatile("" : "=r"(at) : "0"(&here));
     return at & -(address)PAGE;
 }
 

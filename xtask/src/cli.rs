@@ -49,8 +49,8 @@ pub enum Command {
     /// Ends at a shell prompt; Ctrl-A X leaves. With --exec it runs one shell line instead, powers
     /// off and exits with the line's status.
     Run(RunArguments),
-    /// Run the host tests, then the guest tests at 1, 2 and 4 harts
-    Test(TestArguments),
+    /// Run the host tests, then the guest tests of both architectures at 1, 2 and 4 harts
+    Test(SuiteArguments),
     /// Kill the emulator while programs write, and judge what is left on the disk
     Powercut(PowercutArguments),
     /// Formatting, lints and documentation of all rooms, width of comments, citations, the museum
@@ -149,6 +149,8 @@ pub struct RunArguments {
     pub timeout: Option<u32>,
 
     /// Add a host file to the image, under its own name or under NAME (at most 14 bytes)
+    ///
+    /// A program in C (*.c) is compiled for the machine, against a library with the names of xv6's.
     #[arg(long, value_name = "HOSTFILE[:NAME]", value_parser = WithFile::parse)]
     pub with: Vec<WithFile>,
 
@@ -178,6 +180,17 @@ pub struct RunArguments {
 }
 
 /// Arguments of `test`.
+#[derive(Args)]
+pub struct SuiteArguments {
+    /// Run only the tests whose name contains this
+    pub filter: Option<String>,
+
+    /// Run the guest tests of this architecture only
+    #[arg(long, value_enum)]
+    pub arch: Option<Arch>,
+}
+
+/// Arguments of `museum`.
 #[derive(Args)]
 pub struct TestArguments {
     /// Run only the tests whose name contains this
@@ -482,8 +495,9 @@ impl WithFile {
         }
         let name = match name {
             Some(name) => name.trim_start_matches('/').to_owned(),
+            // A program in C is compiled, and its program is not called after the language.
             None => match path.file_name().and_then(|name| name.to_str()) {
-                Some(name) => name.to_owned(),
+                Some(name) => name.strip_suffix(".c").unwrap_or(name).to_owned(),
                 None => return Err(format!("`{host}` has no usable name; add `:NAME`")),
             },
         };

@@ -14,8 +14,11 @@ use ::fs::mkfs::ImageBuilder;
 use ::fs::{FileSystem, InodeNo, MemoryDisk, fsck};
 use abi::{BLOCK_SIZE, OpenFlags};
 
+use crate::arch::Arch;
 use crate::build::Guests;
+use crate::c_program;
 use crate::cli::WithFile;
+use crate::setup::ensure_c_compiler;
 use crate::workspace::Workspace;
 
 /// How large a disk is.
@@ -45,13 +48,21 @@ pub struct Extra {
 }
 
 impl Extra {
-    /// Reads the files that `--with` names.
-    pub fn read_all(with: &[WithFile]) -> Result<Vec<Self>> {
+    /// Reads the files that `--with` names; what is a program in C is compiled.
+    pub fn read_all(workspace: &Workspace, arch: Arch, with: &[WithFile]) -> Result<Vec<Self>> {
+        if with.iter().any(|file| c_program::is_source(&file.host)) {
+            ensure_c_compiler(arch)?;
+        }
         with.iter()
             .map(|file| {
+                let bytes = if c_program::is_source(&file.host) {
+                    c_program::compile(workspace, arch, &file.host)?
+                } else {
+                    read(&file.host)?
+                };
                 Ok(Self {
                     name: file.name.clone(),
-                    bytes: read(&file.host)?,
+                    bytes,
                 })
             })
             .collect()

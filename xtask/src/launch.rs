@@ -96,7 +96,7 @@ pub fn machine(guests: &Guests, arguments: &MachineArguments) -> Machine {
 }
 
 fn disk(workspace: &Workspace, guests: &Guests, arguments: &RunArguments) -> Result<Disk> {
-    let extras = Extra::read_all(&arguments.with)?;
+    let extras = Extra::read_all(workspace, guests.arch, &arguments.with)?;
     let contents = match &arguments.image {
         None => image::build(workspace, guests, &extras, Geometry::DEFAULT)?,
         Some(path) => {

@@ -10,6 +10,7 @@
 
 mod arch;
 mod build;
+mod c_program;
 mod check;
 mod cli;
 mod console;
@@ -70,7 +71,7 @@ fn dispatch(command: Command) -> Result<u8> {
     match command {
         Command::Setup => setup::everything(&workspace),
         Command::Run(arguments) => launch::run(&workspace, arguments),
-        Command::Test(arguments) => test::run(&workspace, arguments.filter.as_deref()),
+        Command::Test(arguments) => test::run(&workspace, &arguments),
         Command::Powercut(arguments) => powercut::run(&workspace, &arguments),
         Command::Check(arguments) if arguments.editor => check::for_editor(&workspace),
         Command::Check(arguments) => check::run(&workspace, arguments.filter.as_deref()),

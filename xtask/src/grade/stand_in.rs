@@ -8,8 +8,8 @@ use anyhow::{Result, ensure};
 
 use super::grader::Grader;
 use super::suite::COWTEST;
+use crate::arch::Arch;
 use crate::process::run_bounded;
-use crate::test::COMPILER;
 use crate::workspace::Workspace;
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -50,7 +50,7 @@ pub fn grade(workspace: &Workspace) -> Result<()> {
     let folder = workspace.root().join("tests/kernel");
     let kernel = workspace.temporary("stand-in");
     let compiled = run_bounded(
-        Command::new(COMPILER)
+        Command::new(Arch::Riscv64.c_compiler().0)
             .current_dir(folder)
             .args(FLAGS)
             .arg("-o")

@@ -8,18 +8,17 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use crate::arch::Arch;
+use crate::c_program::machine_flags;
 use crate::image::Extra;
 use crate::process::run_bounded;
 use crate::workspace::Workspace;
 
-/// Debian's cross compiler.
-pub const COMPILER: &str = "riscv64-linux-gnu-gcc";
 /// One program takes no longer to compile than this.
 pub const LIMIT: Duration = Duration::from_secs(60);
 
-/// Bare programs, linked at 0, with floating point in hardware registers. Nobody sets `gp` up for
-/// them, so the linker must not shorten addresses by it.
-const FLAGS: [&str; 18] = [
+/// Bare programs, linked at 0, with floating point in hardware registers.
+const FLAGS: [&str; 14] = [
     "-std=c11",
     "-O2",
     "-Wall",
@@ -31,10 +30,6 @@ const FLAGS: [&str; 18] = [
     "-fno-pic",
     "-fno-stack-protector",
     "-fno-tree-loop-distribute-patterns",
-    "-mcmodel=medany",
-    "-mno-relax",
-    "-march=rv64gc",
-    "-mabi=lp64d",
     "-Wl,--build-id=none",
     "-Wl,--no-warn-rwx-segments",
     "-Wl,-zmax-page-size=4096",
@@ -67,24 +62,31 @@ const LAYOUTS: [(&str, Layout); 2] = [
     ),
 ];
 
-/// Compiles every program, under the name of its source.
-pub fn compile(workspace: &Workspace) -> Result<Vec<Extra>> {
+/// Compiles every program, under the name of its source: those for all architectures and those in the
+/// architecture's own folder.
+pub fn compile(workspace: &Workspace, arch: Arch) -> Result<Vec<Extra>> {
     let folder = workspace.root().join("tests/c");
-    let mut sources: Vec<PathBuf> = fs::read_dir(&folder)
-        .with_context(|| format!("cannot read {}", folder.display()))?
+    let mut all = sources(&folder)?;
+    all.extend(sources(&folder.join(arch.name()))?);
+    all.sort();
+    all.iter()
+        .map(|source| compile_one(workspace, arch, &folder, source))
+        .collect()
+}
+
+/// The programs in a folder.
+fn sources(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries =
+        fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    Ok(entries
         .flatten()
         .map(|entry| entry.path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "c"))
         .filter(|path| path.file_stem().is_some_and(|name| name != "lib"))
-        .collect();
-    sources.sort();
-    sources
-        .iter()
-        .map(|source| compile_one(workspace, &folder, source))
-        .collect()
+        .collect())
 }
 
-fn compile_one(workspace: &Workspace, folder: &Path, source: &Path) -> Result<Extra> {
+fn compile_one(workspace: &Workspace, arch: Arch, folder: &Path, source: &Path) -> Result<Extra> {
     let name = source
         .file_stem()
         .unwrap_or_default()
@@ -104,14 +106,18 @@ fn compile_one(workspace: &Workspace, folder: &Path, source: &Path) -> Result<Ex
     };
     let program = workspace.temporary(&name);
     let compiled = run_bounded(
-        Command::new(COMPILER)
+        Command::new(arch.c_compiler().0)
             .current_dir(folder)
             .args(FLAGS)
+            .args(machine_flags(arch))
             .args(layout.linking)
             .arg(format!("-Wl,-e{}", layout.entry))
             .args(["-Wl,-s", "-o"])
             .arg(&program)
-            .args(["lib.c", "usys.S"])
+            .arg("lib.c")
+            .arg(format!("{}/usys.S", arch.name()))
+            .arg(format!("-I{}", arch.name()))
+            .arg("-I.")
             .arg(source),
         LIMIT,
     )?;

@@ -1,6 +1,7 @@
 //! Programs that lie: ELF files whose headers promise what the file or the address space does not
 //! have. Each must be refused by exec with -1, and leave nothing behind.
 
+use crate::arch::Arch;
 use crate::image::Extra;
 
 /// Bytes of an ELF64 header and of one program header.
@@ -30,7 +31,8 @@ const LIES: [(&str, Change); 16] = [
     ("lie-short", |elf| elf.truncate(HEADER - 1)),
     ("lie-no-table", |elf| elf.truncate(HEADER)),
     ("lie-machine", |elf| {
-        put(elf, field::MACHINE, &62_u16.to_le_bytes())
+        // No machine has this number.
+        put(elf, field::MACHINE, &0xffff_u16.to_le_bytes())
     }),
     ("lie-32-bit", |elf| elf[4] = 1),
     ("lie-table-far", |elf| {
@@ -75,10 +77,10 @@ const LIES: [(&str, Change); 16] = [
 ];
 
 /// Returns the lying programs.
-pub fn all() -> Vec<Extra> {
+pub fn all(arch: Arch) -> Vec<Extra> {
     LIES.iter()
         .map(|(name, change)| {
-            let mut bytes = honest();
+            let mut bytes = honest(arch);
             change(&mut bytes);
             Extra {
                 name: (*name).to_owned(),
@@ -88,9 +90,9 @@ pub fn all() -> Vec<Extra> {
         .chain([
             Extra {
                 name: HONEST.to_owned(),
-                bytes: honest(),
+                bytes: honest(arch),
             },
-            outside_entry(),
+            outside_entry(arch),
         ])
         .collect()
 }
@@ -105,8 +107,8 @@ pub const HONEST: &str = "honest";
 /// A program whose entry point is outside its image: it may start, and dies.
 pub const OUTSIDE_ENTRY: &str = "lie-entry";
 
-fn outside_entry() -> Extra {
-    let mut bytes = honest();
+fn outside_entry(arch: Arch) -> Extra {
+    let mut bytes = honest(arch);
     put(&mut bytes, field::ENTRY, &0x3f_0000_0000_u64.to_le_bytes());
     Extra {
         name: OUTSIDE_ENTRY.to_owned(),
@@ -115,13 +117,17 @@ fn outside_entry() -> Extra {
 }
 
 /// Returns a program of one segment that exits with status 0.
-fn honest() -> Vec<u8> {
-    // li a0, 0; li a7, 2 (exit); ecall
-    const CODE: [u32; 3] = [0x0000_0513, 0x0020_0893, 0x0000_0073];
+fn honest(arch: Arch) -> Vec<u8> {
+    let (machine, code): (u16, &[u8]) = match arch {
+        // li a0, 0; li a7, 2 (exit); ecall
+        Arch::Riscv64 => (243, &[0x13, 0x05, 0, 0, 0x93, 0x08, 0x20, 0, 0x73, 0, 0, 0]),
+        // xor edi, edi; mov eax, 2 (exit); syscall
+        Arch::X86_64 => (62, &[0x31, 0xff, 0xb8, 2, 0, 0, 0, 0x0f, 0x05]),
+    };
     let mut elf = vec![0; 4096];
     put(&mut elf, 0, b"\x7fELF\x02\x01\x01");
     put(&mut elf, 16, &2_u16.to_le_bytes()); // an executable
-    put(&mut elf, field::MACHINE, &243_u16.to_le_bytes()); // RISC-V
+    put(&mut elf, field::MACHINE, &machine.to_le_bytes());
     put(&mut elf, 20, &1_u32.to_le_bytes());
     put(
         &mut elf,
@@ -138,11 +144,11 @@ fn honest() -> Vec<u8> {
     put(&mut elf, HEADER, &1_u32.to_le_bytes()); // loadable
     put(&mut elf, HEADER + 4, &5_u32.to_le_bytes()); // read, execute
     put(&mut elf, field::OFFSET, &4096_u64.to_le_bytes());
-    let size = size_of_val(&CODE) as u64;
+    let size = code.len() as u64;
     put(&mut elf, field::FILE_SIZE, &size.to_le_bytes());
     put(&mut elf, field::MEMORY_SIZE, &size.to_le_bytes());
     put(&mut elf, HEADER + 48, &4096_u64.to_le_bytes()); // alignment
-    elf.extend(CODE.iter().flat_map(|word| word.to_le_bytes()));
+    elf.extend(code);
     elf
 }
 
@@ -156,8 +162,8 @@ mod tests {
 
     #[test]
     fn every_liar_differs_from_the_honest_program() {
-        let honest = honest();
-        for extra in all() {
+        let honest = honest(Arch::X86_64);
+        for extra in all(Arch::X86_64) {
             assert!(extra.name.len() <= abi::NAME_MAX, "{}", extra.name);
             assert_eq!(
                 extra.bytes == honest,

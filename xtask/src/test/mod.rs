@@ -24,11 +24,11 @@ use anyhow::Result;
 
 use crate::arch::Arch;
 use crate::build;
+use crate::cli::SuiteArguments;
 use crate::grade;
 use crate::setup::{Toolchain, ensure_c_compiler, ensure_emulator};
 use crate::workspace::Workspace;
 
-pub use foreign::COMPILER;
 use report::{Report, Verdict};
 use runner::Runner;
 
@@ -54,19 +54,28 @@ impl Filter<'_> {
 }
 
 /// Runs the tests whose names contain the filter. Returns 1 if any failed.
-pub fn run(workspace: &Workspace, filter: Option<&str>) -> Result<u8> {
-    let filter = Filter(filter);
-    ensure_emulator(Arch::Riscv64)?;
-    ensure_c_compiler(Arch::Riscv64)?;
-    let toolchain = Toolchain::ensure(workspace, Arch::Riscv64)?;
+pub fn run(workspace: &Workspace, arguments: &SuiteArguments) -> Result<u8> {
+    let filter = Filter(arguments.filter.as_deref());
+    let chosen = |arch: &Arch| arguments.arch.is_none_or(|wanted| wanted == *arch);
+    let mut toolchains = Vec::new();
+    for arch in Arch::ALL.into_iter().filter(chosen) {
+        ensure_emulator(arch)?;
+        ensure_c_compiler(arch)?;
+        toolchains.push(Toolchain::ensure(workspace, arch)?);
+    }
 
     let report = Report::new();
     if filter.may_admit_host_tests() {
         report.attempt("host tests", || host::run(workspace, &filter, &report));
     }
-    report.attempt("guest tests", || {
-        guests(workspace, &toolchain, &filter, &report)
-    });
+    for toolchain in &toolchains {
+        report.attempt("guest tests", || {
+            guests(workspace, toolchain, &filter, &report)
+        });
+    }
+    if !chosen(&Arch::Riscv64) {
+        return report.finish();
+    }
     oracle::run(workspace, &filter, &report);
     outside::run(workspace, &toolchain, &filter, &report);
     course::command::run(workspace, &filter, &report);
@@ -88,12 +97,13 @@ fn guests(
     filter: &Filter,
     report: &Report,
 ) -> Result<()> {
-    let cases: Vec<_> = cases::all()
+    let arch = toolchain.arch();
+    let cases: Vec<_> = cases::all(arch)
         .into_iter()
         .filter(|case| filter.admits(&case.name))
         .collect();
-    let measured = filter.admits(bench::NAME);
-    let cut = filter.admits(powercut::NAME);
+    let measured = filter.admits(bench::name(arch));
+    let cut = arch == Arch::Riscv64 && filter.admits(powercut::NAME);
     if cases.is_empty() && !measured && !cut {
         return Ok(());
     }
@@ -101,7 +111,7 @@ fn guests(
     if cut {
         powercut::run(workspace, &guests, report)?;
     }
-    let extras = [foreign::compile(workspace)?, lies::all()].concat();
+    let extras = [foreign::compile(workspace, arch)?, lies::all(arch)].concat();
     let runner = Runner::new(workspace, guests, extras);
     runner.run(cases, report);
     if measured {

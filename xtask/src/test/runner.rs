@@ -52,6 +52,11 @@ impl<'a> Runner<'a> {
         }
     }
 
+    /// What the guests were built for.
+    pub fn arch(&self) -> Arch {
+        self.guests.arch
+    }
+
     /// Runs the tests.
     pub fn run(&self, cases: Vec<Case>, report: &Report) {
         let queue = Mutex::new(cases.into_iter());
@@ -119,7 +124,7 @@ impl<'a> Runner<'a> {
     }
 
     fn machine(&self, case: &Case) -> Result<Machine> {
-        let mut machine = Machine::new(Arch::Riscv64, self.kernel());
+        let mut machine = Machine::new(self.guests.arch, self.kernel());
         machine.cpu = case.cpu.map(str::to_owned);
         machine.smp = case.smp;
         machine.mem = case.mem;

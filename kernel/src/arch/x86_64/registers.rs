@@ -111,9 +111,10 @@ impl UserRegisters {
         self.pc = pc;
     }
 
-    /// Sets the stack pointer.
+    /// Sets the stack pointer, as a call would leave it that was made with `address`: what is compiled as a
+    /// function reckons with a return address below an address aligned to 16.
     pub fn set_stack_pointer(&mut self, address: u64) {
-        self.sp = address;
+        self.sp = address.wrapping_sub(size_of::<u64>() as u64);
     }
 
     /// Sets the two arguments of the program's entry point.

@@ -10,6 +10,7 @@ mod hostile;
 mod interface;
 mod keyboard;
 mod mapping;
+mod pc;
 mod processes;
 mod shell;
 mod strength;
@@ -18,11 +19,19 @@ mod swapping;
 mod trouble;
 
 use super::case::Case;
+use crate::arch::Arch;
 
-/// Every guest test but the measuring ones.
-pub fn all() -> Vec<Case> {
+/// Every guest test of an architecture but the measuring ones.
+pub fn all(arch: Arch) -> Vec<Case> {
+    match arch {
+        Arch::Riscv64 => riscv64(),
+        Arch::X86_64 => pc::cases(),
+    }
+}
+
+fn riscv64() -> Vec<Case> {
     [
-        boot::cases(),
+        boot::cases(Arch::Riscv64),
         audit::cases(),
         cow::cases(),
         processes::cases(),
@@ -55,7 +64,7 @@ mod tests {
     #[test]
     fn names_differ_and_patterns_are_well_formed() {
         let mut names = HashSet::new();
-        for case in all() {
+        for case in Arch::ALL.into_iter().flat_map(all) {
             for pattern in case.shows.iter().chain(&case.hides) {
                 assert!(Regex::new(pattern).is_ok(), "{}: {pattern}", case.name);
             }

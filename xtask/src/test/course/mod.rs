@@ -12,7 +12,8 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use mkfs::Shape;
 
-use super::foreign::{COMPILER, LIMIT};
+use super::foreign::LIMIT;
+use crate::arch::Arch;
 use crate::process::run_bounded;
 use crate::workspace::Workspace;
 
@@ -81,7 +82,7 @@ impl Course {
     fn compile(self, workspace: &Workspace, folder: &Path, source: &str) -> Result<Vec<u8>> {
         let program = workspace.temporary(source);
         let compiled = run_bounded(
-            Command::new(COMPILER)
+            Command::new(Arch::Riscv64.c_compiler().0)
                 .current_dir(folder)
                 .args(FLAGS)
                 .arg(format!("-DCOURSE={}", self.year()))
