@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use super::{GUESTS, host_cargo};
+use crate::arch::Arch;
 use crate::process::run_inherited;
 use crate::setup::Toolchain;
 use crate::workspace::Workspace;
@@ -11,7 +12,7 @@ use crate::workspace::Workspace;
 /// for their target. Goes on after errors, because they are what the editor wants to know. Returns
 /// 1 if there were any.
 pub fn for_editor(workspace: &Workspace) -> Result<u8> {
-    let toolchain = Toolchain::ensure(workspace)?;
+    let toolchain = Toolchain::ensure(workspace, Arch::Riscv64)?;
     let host = host_cargo(workspace, &["check", "--workspace", "--all-targets"]);
     let mut guests = toolchain.cargo(workspace, &["check", "--release", "--lib", "--bins"]);
     guests.args(GUESTS);

@@ -8,6 +8,7 @@ use emu::adversity::Adversity;
 use emu::sanitize::Watch;
 use emu::{Boot, Config, Disk, Machine, Start};
 
+use crate::arch::Arch;
 use crate::build;
 use crate::cli::EmuArguments;
 use crate::image::{self, Geometry};
@@ -61,7 +62,7 @@ impl Subject {
         let read = |path: &PathBuf| {
             fs::read(path).with_context(|| format!("cannot read {}", path.display()))
         };
-        let guests = || build::guests(workspace, &Toolchain::ensure(workspace)?);
+        let guests = || build::guests(workspace, &Toolchain::ensure(workspace, Arch::Riscv64)?);
         let (path, image) = match (&arguments.kernel, &arguments.image) {
             (Some(kernel), Some(image)) => (kernel.clone(), read(image)?),
             (kernel, given) => {
