@@ -69,6 +69,7 @@ struct Hart {
     root: Option<Root>,
     tlb: HashMap<(u16, PageNo), u64>,
     instruction_fences: u64,
+    last_fence: Option<Fence>,
 }
 
 pub struct FakeMachine {
@@ -134,17 +135,16 @@ unsafe impl Machine for FakeMachine {
             if harts.0 >> index & 1 == 0 {
                 continue;
             }
-            hart.lock()
-                .unwrap()
-                .tlb
-                .retain(|&(asid, page), _| match fence {
-                    Fence::Page {
-                        asid: fenced,
-                        address,
-                    } => Asid(asid) != fenced || page != address.page(),
-                    Fence::Space { asid: fenced } => Asid(asid) != fenced,
-                    Fence::All => false,
-                });
+            let mut hart = hart.lock().unwrap();
+            hart.last_fence = Some(fence);
+            hart.tlb.retain(|&(asid, page), _| match fence {
+                Fence::Page {
+                    asid: fenced,
+                    address,
+                } => Asid(asid) != fenced || page != address.page(),
+                Fence::Space { asid: fenced } => Asid(asid) != fenced,
+                Fence::All => false,
+            });
         }
     }
 
@@ -214,6 +214,11 @@ impl FakeMachine {
     /// How many instruction fences a hart has had.
     pub fn instruction_fences(&self, hart: usize) -> u64 {
         self.harts[hart].lock().unwrap().instruction_fences
+    }
+
+    /// What a hart was last made to forget.
+    pub fn last_fence(&self, hart: usize) -> Option<Fence> {
+        self.harts[hart].lock().unwrap().last_fence
     }
 
     fn transfer(

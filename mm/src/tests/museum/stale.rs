@@ -5,6 +5,7 @@ use abi::MemCounter;
 
 use super::*;
 use crate::addr::VirtAddr;
+use crate::machine::Fence;
 use crate::space::{Access, Resolution};
 use crate::testing::{at_fence, counter, memory, on_hart, peek, write};
 
@@ -92,4 +93,53 @@ fn mistake_15_new_code_is_announced_to_every_hart_that_may_fetch_it() {
         space.context().leave();
     }
     assert_eq!(fences(2), 2);
+}
+
+/// A fence of one page reaches the leaf alone: a hart that remembers the pointer to a table would walk
+/// through the frame's next life.
+#[test]
+fn mistake_33_a_table_that_goes_is_forgotten_with_all_of_its_space() {
+    let memory = memory(100);
+    let mut space = space(memory, 2);
+    write(&mut space, 0, b"x").unwrap();
+    let asid = space.context().member().asid;
+    on_hart(1);
+    space.context().enter();
+    on_hart(0);
+    space.unmap(pages(0, 1)).unwrap();
+    let page = Fence::Page {
+        asid,
+        address: VirtAddr(0),
+    };
+    assert_eq!(
+        memory.machine().last_fence(1),
+        Some(page),
+        "the table stays"
+    );
+    space.unmap(pages(1, 2)).unwrap();
+    assert_eq!(memory.machine().last_fence(1), Some(Fence::Space { asid }));
+    on_hart(1);
+    space.context().leave();
+}
+
+/// A space that is torn down is fenced nowhere; whoever gets its identifier is fenced everywhere.
+#[test]
+fn mistake_34_an_identifier_comes_back_with_nothing_remembered_of_it() {
+    let memory = memory(300);
+    let mut old = space(memory, 1);
+    write(&mut old, 0, b"o").unwrap();
+    let asid = old.context().member().asid;
+    drop(old);
+    // Identifiers go round.
+    let new = std::iter::repeat_with(|| space(memory, 1))
+        .find(|space| space.context().member().asid == asid)
+        .expect("every identifier has its turn");
+    new.context().enter();
+    let mut byte = [0];
+    assert_eq!(
+        crate::Machine::read_user(memory.machine(), VirtAddr(0), &mut byte),
+        0,
+        "the page of another space is there: {byte:?}"
+    );
+    new.context().leave();
 }
