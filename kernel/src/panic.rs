@@ -17,7 +17,7 @@ static TRAP_PC: AtomicUsize = AtomicUsize::new(0);
 
 /// How long the other harts get to stop: one tick.
 fn patience() -> u64 {
-    time::length()
+    time::tick_length()
 }
 
 /// Remembers where the kernel was, for the backtrace of the panic to come.

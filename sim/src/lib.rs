@@ -19,6 +19,7 @@
 #![deny(unsafe_code)]
 
 pub mod file;
+pub mod isa;
 #[allow(unsafe_code)]
 pub mod machine;
 pub mod model;

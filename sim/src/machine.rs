@@ -8,6 +8,7 @@
 //! locked while bystanders act.
 
 use std::cell::Cell;
+use std::marker::PhantomData;
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
@@ -16,11 +17,11 @@ use abi::PAGE_SIZE;
 use fastrand::Rng;
 use mm::addr::{FrameNo, FrameRange, FrameRanges, VirtAddr};
 use mm::machine::{Fence, HartSet, Machine, Root};
-use mm::pt::Sv39;
 use mm::swap::words_for;
 use mm::{Layout, Memory};
 
 use crate::file::{FILES, PAGES};
+use crate::isa::Isa;
 use crate::ram::Ram;
 use crate::tlb::Tlb;
 use crate::walker::{Touch, translate};
@@ -117,7 +118,7 @@ fn bystanders(tell: impl FnOnce(&dyn Bystanders)) {
 }
 
 /// Runs `body` on a memory system that has all of a machine but its first frame, the kernel's root.
-pub fn with_memory<R>(size: &Size, body: impl FnOnce(&Memory<SimMachine>) -> R) -> R {
+pub fn with_memory<I: Isa, R>(size: &Size, body: impl FnOnce(&Memory<SimMachine<I>>) -> R) -> R {
     let machine = SimMachine::new(size);
     let ram = machine.ram.range();
     let layout = Layout {
@@ -158,15 +159,16 @@ struct State {
 }
 
 /// The simulated machine.
-pub struct SimMachine {
+pub struct SimMachine<I> {
     ram: Ram,
     asids: usize,
     refusals: u32,
     at_work: AtomicUsize,
     state: Mutex<State>,
+    isa: PhantomData<fn(I)>,
 }
 
-impl SimMachine {
+impl<I: Isa> SimMachine<I> {
     /// Returns a machine of this size.
     pub fn new(size: &Size) -> Self {
         let hart = |_| Hart {
@@ -186,6 +188,7 @@ impl SimMachine {
                 harts: (0..size.harts).map(hart).collect(),
                 rng: Rng::with_seed(0),
             }),
+            isa: PhantomData,
         }
     }
 
@@ -236,7 +239,7 @@ impl SimMachine {
         let Hart { root, tlb, .. } = &mut state.harts[hart];
         tlb.lapse(&mut state.rng);
         let root = (*root)?;
-        translate::<Sv39>(&self.ram, tlb, root, address, touch, &mut state.rng)
+        translate::<I>(&self.ram, tlb, root, address, touch, &mut state.rng)
     }
 
     fn touch_word(&self, frame: FrameNo, address: VirtAddr, touch: Touch, store: u64) {
@@ -320,8 +323,8 @@ impl SimMachine {
 // SAFETY: frames are disjoint parts of `ram`, valid and aligned for as long as the machine lives; `ram` itself reaches them
 // as atomic words only, which programs do through translations that `mm` made. `zero_frame` and `copy_frame` touch
 // what they are told to.
-unsafe impl Machine for SimMachine {
-    type Format = Sv39;
+unsafe impl<I: Isa> Machine for SimMachine<I> {
+    type Format = I;
 
     fn asids(&self) -> usize {
         self.asids

@@ -5,7 +5,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use abi::ForkMode;
 use clap::{Parser, ValueEnum};
-use sim::run::{Plan, run};
+use sim::run::{self, Plan, run};
 
 /// Run random programs on a simulated machine that is out to break the memory system.
 #[derive(Parser)]
@@ -18,6 +18,10 @@ struct Arguments {
     /// Machines have 1 to N harts
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=8))]
     harts: u8,
+
+    /// The format of page tables, and what TLBs may remember
+    #[arg(long, value_enum, default_value_t = Arch::Riscv64)]
+    arch: Arch,
 
     /// How processes fork; both ways by turns if not given
     #[arg(long, value_enum)]
@@ -32,6 +36,16 @@ struct Arguments {
     threads: u8,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Arch {
+    /// Sv39
+    #[value(name = "riscv64")]
+    Riscv64,
+    /// Four levels
+    #[value(name = "x86_64")]
+    X86_64,
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum Mode {
     /// Every page is copied
@@ -43,6 +57,10 @@ enum Mode {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let plan = Plan {
+        arch: match arguments.arch {
+            Arch::Riscv64 => run::Arch::Riscv64,
+            Arch::X86_64 => run::Arch::X86_64,
+        },
         steps: arguments.steps,
         harts: usize::from(arguments.harts),
         mode: arguments.mode.map(|mode| match mode {

@@ -9,7 +9,9 @@ use std::{fmt, thread};
 
 use abi::ForkMode;
 use fastrand::Rng;
+use mm::pt::{Sv39, X86_64};
 
+use crate::isa::Isa;
 use crate::machine::{Size, with_bystanders, with_memory};
 use crate::shrink::shrink;
 use crate::step::Step;
@@ -20,9 +22,20 @@ const LENGTH: usize = 600;
 /// Programs tried to make a failing one smaller.
 const SHRINKING: u32 = 4000;
 
+/// The architecture of a machine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Arch {
+    /// Three levels, and what RISC-V's harts may remember.
+    Riscv64,
+    /// Four levels, and what those of x86_64 may.
+    X86_64,
+}
+
 /// What is to be run.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
+    /// The architecture of the machines.
+    pub arch: Arch,
     /// At least so many steps in all.
     pub steps: u64,
     /// Up to so many harts.
@@ -89,7 +102,11 @@ fn run_thread(
     let mut steps = 0;
     let mut rng = Rng::with_seed(plan.seed.wrapping_add(thread << 32));
     while steps < share && !stop.load(Ordering::Relaxed) {
-        let tally = random_program(plan, rng.u64(..))?;
+        let seed = rng.u64(..);
+        let tally = match plan.arch {
+            Arch::Riscv64 => random_program::<Sv39>(plan, seed),
+            Arch::X86_64 => random_program::<X86_64>(plan, seed),
+        }?;
         steps += tally.steps;
         *total.lock().expect("nobody panics with it") += tally;
     }
@@ -97,23 +114,24 @@ fn run_thread(
 }
 
 /// One random program on one random machine.
-fn random_program(plan: &Plan, seed: u64) -> Result<Tally, Failure> {
+fn random_program<I: Isa>(plan: &Plan, seed: u64) -> Result<Tally, Failure> {
     let size = Size::from_seed(seed, plan.harts);
     let mut rng = Rng::with_seed(seed);
     let program: Vec<_> = (0..rng.usize(1..=LENGTH))
-        .map(|_| Step::from_seed(rng.u64(..), plan.mode))
+        .map(|_| Step::from_seed(rng.u64(..), I::USER_TOP, plan.mode))
         .collect();
-    run_program(size, plan.mode, &program, None).map_err(|_| Failure::new(size, plan.mode, program))
+    run_program::<I>(size, plan.mode, &program, None)
+        .map_err(|_| Failure::new::<I>(size, plan.mode, program))
 }
 
 impl Failure {
     /// Of a program that fails.
-    fn new(size: Size, mode: Option<ForkMode>, program: Vec<Step>) -> Self {
+    fn new<I: Isa>(size: Size, mode: Option<ForkMode>, program: Vec<Step>) -> Self {
         let program = shrink(program, SHRINKING, |program| {
-            run_program(size, mode, program, None).is_err()
+            run_program::<I>(size, mode, program, None).is_err()
         });
         let mut trace = Vec::new();
-        let divergence = match run_program(size, mode, &program, Some(&mut trace)) {
+        let divergence = match run_program::<I>(size, mode, &program, Some(&mut trace)) {
             Err(divergence) => divergence,
             Ok(_) => "something diverged, but not every time".to_owned(),
         };
@@ -127,13 +145,13 @@ impl Failure {
 }
 
 /// Runs a program on a fresh machine; with somewhere to put it, keeps a trace.
-fn run_program(
+fn run_program<I: Isa>(
     size: Size,
     mode: Option<ForkMode>,
     program: &[Step],
     trace: Option<&mut Vec<String>>,
 ) -> Result<Tally, Divergence> {
-    with_memory(&size, |memory| {
+    with_memory::<I, _>(&size, |memory| {
         // What has diverged cannot be taken apart: it is forgotten.
         let world = ManuallyDrop::new(World::new(memory, &size, mode));
         if trace.is_some() {

@@ -49,11 +49,15 @@ pub fn shrink(
 
 #[cfg(test)]
 mod tests {
+    use mm::pt::{Format, Sv39};
+
     use super::*;
 
     #[test]
     fn what_matters_is_left() {
-        let program: Vec<_> = (0..200).map(|seed| Step::from_seed(seed, None)).collect();
+        let program: Vec<_> = (0..200)
+            .map(|seed| Step::from_seed(seed, Sv39::USER_TOP, None))
+            .collect();
         let needed = [program[17], program[160]];
         let mut tried = 0;
         let small = shrink(program, 5000, |program| {
@@ -69,7 +73,9 @@ mod tests {
 
     #[test]
     fn it_ends_when_it_must() {
-        let program: Vec<_> = (0..50).map(|seed| Step::from_seed(seed, None)).collect();
+        let program: Vec<_> = (0..50)
+            .map(|seed| Step::from_seed(seed, Sv39::USER_TOP, None))
+            .collect();
         let mut tried = 0;
         shrink(program, 7, |_| {
             tried += 1;

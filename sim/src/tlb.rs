@@ -69,6 +69,12 @@ impl Tlb {
         self.entries.push(entry);
     }
 
+    /// Forgets what is remembered of the entries of a space that `of` admits, by level and first page.
+    pub fn forget(&mut self, asid: Asid, of: impl Fn(usize, PageNo) -> bool) {
+        self.entries
+            .retain(|entry| entry.asid != asid || !of(entry.level, entry.page));
+    }
+
     /// Forgets something now and then, as a hart may at any time.
     pub fn lapse(&mut self, rng: &mut Rng) {
         if !self.stubborn && !self.entries.is_empty() && rng.u32(0..16) == 0 {

@@ -3,7 +3,7 @@
 //! Written for any [`Format`]. Whatever is read from memory is remembered, what says "nothing here" included; so a page that has
 //! been filled may go on faulting until somebody fences, which is legal and must be answered by a fence.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use fastrand::Rng;
 use mm::addr::{FrameNo, PageNo, VirtAddr};
@@ -11,6 +11,7 @@ use mm::machine::Root;
 use mm::pt::{ENTRIES, Entry, Format};
 use mm::space::Access;
 
+use crate::isa::Isa;
 use crate::ram::Ram;
 use crate::tlb::{Remembered, Tlb};
 
@@ -37,7 +38,7 @@ impl Touch {
 }
 
 /// Returns the frame an address is in, or none where the hart faults.
-pub fn translate<F: Format>(
+pub fn translate<I: Isa>(
     ram: &Ram,
     tlb: &mut Tlb,
     root: Root,
@@ -45,37 +46,90 @@ pub fn translate<F: Format>(
     touch: Touch,
     rng: &mut Rng,
 ) -> Option<FrameNo> {
-    let pages = (F::KERNEL_ROOT as u64) << (9 * (F::LEVELS - 1));
+    let pages = (I::KERNEL_ROOT as u64) << (9 * (I::LEVELS - 1));
     let page = address.page();
     if page.0 >= pages {
         return None;
     }
+    let found = walk::<I>(ram, tlb, root, page, touch, rng);
+    if found.is_none() && I::FORGETS_AT_FAULTS {
+        tlb.forget(root.asid, |level, first| first == first_page(page, level));
+    }
+    found
+}
+
+/// The first page that an entry of a level decides about, for one that it decides about.
+fn first_page(page: PageNo, level: usize) -> PageNo {
+    PageNo(page.0 >> (9 * level) << (9 * level))
+}
+
+fn walk<I: Isa>(
+    ram: &Ram,
+    tlb: &mut Tlb,
+    root: Root,
+    page: PageNo,
+    touch: Touch,
+    rng: &mut Rng,
+) -> Option<FrameNo> {
     let mut table = root.table;
-    for level in (0..F::LEVELS).rev() {
-        let first = PageNo(page.0 >> (9 * level) << (9 * level));
+    for level in (0..I::LEVELS).rev() {
+        let first = first_page(page, level);
+        let index = (page.0 >> (9 * level)) as usize & (ENTRIES - 1);
+        let in_memory = &ram.words(table)[index];
         let remembered = tlb.recall(root.asid, level, first, rng);
-        let word = match remembered {
+        let mut word = match remembered {
             Some(word) if tlb.is_stubborn() || rng.u32(0..4) != 0 => word,
-            _ => {
-                let index = (page.0 >> (9 * level)) as usize & (ENTRIES - 1);
-                let word = ram.words(table)[index].load(Ordering::Acquire);
-                let entry = Remembered {
-                    asid: root.asid,
-                    level,
-                    page: first,
-                    word,
-                };
-                tlb.remember(entry, rng);
-                word
-            }
+            _ => in_memory.load(Ordering::Acquire),
         };
-        match F::decode(word, level) {
+        if I::NOTES_USE && level == 0 {
+            word = note_use::<I>(in_memory, word, touch);
+        }
+        if I::REMEMBERS_ABSENCE || is_present::<I>(word, level) {
+            let entry = Remembered {
+                asid: root.asid,
+                level,
+                page: first,
+                word,
+            };
+            tlb.remember(entry, rng);
+        }
+        match I::decode(word, level) {
             Entry::Empty | Entry::Evicted | Entry::Swapped(_) => return None,
             Entry::Table(lower) => table = lower,
-            Entry::Page(frame) => return permits::<F>(word, touch).then_some(frame),
+            Entry::Page(frame) => return permits::<I>(word, touch).then_some(frame),
         }
     }
     None
+}
+
+/// Whether a hart that remembers nothing that is not present may remember this word. A page that nobody may
+/// touch is not present.
+fn is_present<F: Format>(word: u64, level: usize) -> bool {
+    match F::decode(word, level) {
+        Entry::Table(_) => true,
+        Entry::Page(_) => word & F::READABLE != 0,
+        Entry::Empty | Entry::Evicted | Entry::Swapped(_) => false,
+    }
+}
+
+/// Notes in the entry in memory that the page is used, and returns what it was then. A hart whose own idea
+/// of the entry lacks the bits goes back to memory for them, and so learns what has become of it.
+fn note_use<F: Format>(in_memory: &AtomicU64, word: u64, touch: Touch) -> u64 {
+    let mut word = word;
+    loop {
+        let bits = match touch {
+            Touch::Store => F::ACCESSED | F::DIRTY,
+            Touch::Load | Touch::Fetch => F::ACCESSED,
+        };
+        if !is_present::<F>(word, 0) || !permits::<F>(word, touch) || word & bits == bits {
+            return word;
+        }
+        let order = Ordering::AcqRel;
+        match in_memory.compare_exchange(word, word | bits, order, Ordering::Acquire) {
+            Ok(_) => return word | bits,
+            Err(now) => word = now,
+        }
+    }
 }
 
 fn permits<F: Format>(word: u64, touch: Touch) -> bool {

@@ -1,8 +1,8 @@
 //! What is not done in vain: tables and entries that say nothing are not looked at, and one walk serves neighbours.
 
+use crate::space::Ending;
 use abi::user_top::RISCV64 as USER_TOP;
 use abi::{PageInfo, ProcCounter};
-use crate::space::Ending;
 
 use super::*;
 use crate::addr::FrameNo;

@@ -7,7 +7,6 @@ mod page;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use abi::user_top::RISCV64 as USER_TOP;
 use mm::addr::{PageNo, PageRange, VirtAddr};
 use mm::file::FilePage;
 use mm::pt::Permissions;
@@ -23,19 +22,20 @@ pub struct Model {
     pages: BTreeMap<PageNo, Page>,
     /// Where the heap ends.
     pub heap_break: VirtAddr,
-}
-
-impl Default for Model {
-    /// Nothing mapped, and a heap that ends where it begins, at 0.
-    fn default() -> Self {
-        Self {
-            pages: BTreeMap::new(),
-            heap_break: VirtAddr(0),
-        }
-    }
+    /// Where programs end.
+    top: VirtAddr,
 }
 
 impl Model {
+    /// Nothing mapped, and a heap that ends where it begins, at 0; programs end at `top`.
+    pub fn new(top: VirtAddr) -> Self {
+        Self {
+            pages: BTreeMap::new(),
+            heap_break: VirtAddr(0),
+            top,
+        }
+    }
+
     /// Returns the page at an address, if something is mapped there.
     pub fn page(&self, page: PageNo) -> Option<&Page> {
         self.pages.get(&page)
@@ -64,7 +64,7 @@ impl Model {
 
     /// Returns whether pages are the program's to have.
     pub fn allows(&self, pages: PageRange) -> bool {
-        pages.end <= VirtAddr(USER_TOP).page()
+        pages.end <= self.top.page()
     }
 
     /// Returns whether pages could be mapped: they are the program's to have, and nothing is there.
@@ -150,6 +150,7 @@ impl Model {
                 .map(|(&number, page)| (number, page.child()))
                 .collect(),
             heap_break: self.heap_break,
+            top: self.top,
         }
     }
 }

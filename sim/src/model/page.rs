@@ -8,7 +8,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use mm::addr::VirtAddr;
-use mm::pt::Permissions;
+use mm::pt::{Format, Permissions};
 use mm::space::Access;
 
 use crate::file::View;
@@ -176,15 +176,15 @@ impl Page {
     }
 
     /// Returns whether the program may do this.
-    pub fn allows(&self, access: Access) -> bool {
-        permits(self.permissions, access)
+    pub fn allows<F: Format>(&self, access: Access) -> bool {
+        permits::<F>(self.permissions, access)
     }
 }
 
 /// Returns whether a program with these permissions may do this.
-pub fn permits(permissions: Permissions, access: Access) -> bool {
+pub fn permits<F: Format>(permissions: Permissions, access: Access) -> bool {
     match access {
-        Access::Read => permissions.intersects(Permissions::READ | Permissions::WRITE),
+        Access::Read => permissions.intersects(Permissions::READ | F::READ_IMPLIED_BY),
         Access::Write => permissions.contains(Permissions::WRITE),
         Access::Execute => permissions.contains(Permissions::EXECUTE),
     }

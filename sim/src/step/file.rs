@@ -1,10 +1,10 @@
 //! What can happen to files and with them.
 
-use fastrand::Rng;
 use mm::addr::{PageNo, PageRange};
 use mm::file::{FileMap, FileNo, FilePage};
 use mm::pt::Permissions;
 
+use super::Chances;
 use super::{pages, permissions};
 use crate::file::{FILES, PAGES};
 use crate::model::SLOTS;
@@ -30,7 +30,7 @@ pub enum FileAction {
 
 impl FileAction {
     /// Something, by chance.
-    pub fn random(rng: &mut Rng) -> Self {
+    pub fn random(rng: &mut Chances) -> Self {
         match rng.u32(0..32) {
             0..12 => Self::Map(pages(rng), permissions(rng), map(rng), rng.u32(0..4) != 0),
             12..15 => Self::Read(page(rng)),
@@ -42,7 +42,7 @@ impl FileAction {
     }
 
     /// Something that changes what others have mapped.
-    pub fn awkward(rng: &mut Rng) -> Self {
+    pub fn awkward(rng: &mut Chances) -> Self {
         match rng.u32(0..8) {
             0..2 => Self::Truncate(file(rng), length(rng)),
             2..4 => Self::Visit(pages(rng).start, page(rng)),
@@ -53,15 +53,15 @@ impl FileAction {
 }
 
 /// Returns a number of pages.
-fn length(rng: &mut Rng) -> u32 {
+fn length(rng: &mut Chances) -> u32 {
     rng.u32(0..PAGES) * u32::from(rng.u32(0..4) != 0)
 }
 
-fn file(rng: &mut Rng) -> FileNo {
+fn file(rng: &mut Chances) -> FileNo {
     FILES[rng.usize(0..FILES.len())]
 }
 
-fn page(rng: &mut Rng) -> FilePage {
+fn page(rng: &mut Chances) -> FilePage {
     FilePage {
         file: file(rng),
         index: rng.u32(0..PAGES),
@@ -69,7 +69,7 @@ fn page(rng: &mut Rng) -> FilePage {
 }
 
 /// Some pages of a file on, which may end before; now and then more than a file can have.
-fn map(rng: &mut Rng) -> FileMap {
+fn map(rng: &mut Chances) -> FileMap {
     let mut first = page(rng);
     match rng.u32(0..32) {
         0 => first.index = u32::MAX - 3,

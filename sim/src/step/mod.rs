@@ -5,7 +5,8 @@
 
 mod file;
 
-use abi::user_top::RISCV64 as USER_TOP;
+use std::ops::{Deref, DerefMut};
+
 use abi::{ForkMode, PAGE_SIZE};
 use fastrand::Rng;
 use mm::addr::{PageNo, PageRange, VirtAddr};
@@ -15,12 +16,41 @@ use mm::space::Promise;
 use crate::model::SLOTS;
 pub use file::FileAction;
 
-/// The first page of a window, and how many there are.
-const WINDOWS: [(u64, u64); 3] = [
-    (0, HEAP_PAGES),
-    ((1 << 18) - 6, 12),
-    (USER_TOP / PAGE_SIZE as u64 - 8, 9),
-];
+/// The first page of each window, and how many there are, where programs end at `top`.
+const fn windows(top: u64) -> [(u64, u64); 3] {
+    [
+        (0, HEAP_PAGES),
+        ((1 << 18) - 6, 12),
+        (top / PAGE_SIZE as u64 - 8, 9),
+    ]
+}
+
+/// Where the chances of a step come from, and where its program ends.
+pub struct Chances {
+    rng: Rng,
+    top: u64,
+}
+
+impl Chances {
+    /// Chances for programs that end at `top`.
+    pub fn new(rng: Rng, top: VirtAddr) -> Self {
+        Self { rng, top: top.0 }
+    }
+}
+
+impl Deref for Chances {
+    type Target = Rng;
+
+    fn deref(&self) -> &Rng {
+        &self.rng
+    }
+}
+
+impl DerefMut for Chances {
+    fn deref_mut(&mut self) -> &mut Rng {
+        &mut self.rng
+    }
+}
 
 /// The break stays at or below this page.
 pub const HEAP_PAGES: u64 = 24;
@@ -101,8 +131,8 @@ pub enum Action {
 impl Step {
     /// Returns the step a number stands for. `mode` is how processes fork; either way if there is
     /// none.
-    pub fn from_seed(seed: u64, mode: Option<ForkMode>) -> Self {
-        let mut rng = Rng::with_seed(seed);
+    pub fn from_seed(seed: u64, top: VirtAddr, mode: Option<ForkMode>) -> Self {
+        let mut rng = Chances::new(Rng::with_seed(seed), top);
         Self {
             hart: rng.usize(0..64),
             action: Action::random(&mut rng, mode),
@@ -114,7 +144,7 @@ impl Step {
 
 impl Action {
     /// Something, by chance.
-    pub fn random(rng: &mut Rng, mode: Option<ForkMode>) -> Self {
+    pub fn random(rng: &mut Chances, mode: Option<ForkMode>) -> Self {
         match rng.u32(0..119) {
             0..20 => Self::Load(place(rng)),
             20..22 => Self::Reclaim(rng.u64(1..40)),
@@ -143,7 +173,7 @@ impl Action {
     }
 
     /// Something that changes under somebody's hands what he is about to change, by chance.
-    pub fn awkward(rng: &mut Rng, mode: Option<ForkMode>) -> Self {
+    pub fn awkward(rng: &mut Chances, mode: Option<ForkMode>) -> Self {
         match rng.u32(0..9) {
             0..3 => Self::Store(place(rng)),
             3 => Self::Reclaim(rng.u64(1..40)),
@@ -154,7 +184,7 @@ impl Action {
     }
 }
 
-fn fork_mode(rng: &mut Rng) -> ForkMode {
+fn fork_mode(rng: &mut Chances) -> ForkMode {
     if rng.u32(0..4) == 0 {
         ForkMode::Eager
     } else {
@@ -162,7 +192,7 @@ fn fork_mode(rng: &mut Rng) -> ForkMode {
     }
 }
 
-fn promise(rng: &mut Rng) -> Promise {
+fn promise(rng: &mut Chances) -> Promise {
     if rng.bool() {
         Promise::Charged
     } else {
@@ -170,7 +200,7 @@ fn promise(rng: &mut Rng) -> Promise {
     }
 }
 
-fn permissions(rng: &mut Rng) -> Permissions {
+fn permissions(rng: &mut Chances) -> Permissions {
     let (read, write, execute) = (Permissions::READ, Permissions::WRITE, Permissions::EXECUTE);
     match rng.u32(0..9) {
         8 => Permissions::empty(),
@@ -183,7 +213,7 @@ fn permissions(rng: &mut Rng) -> Permissions {
 }
 
 /// Returns a number of bytes for the break to move, often not of whole pages.
-fn bytes(rng: &mut Rng) -> u64 {
+fn bytes(rng: &mut Chances) -> u64 {
     let pages = rng.u64(0..HEAP_PAGES / 2) * PAGE_SIZE as u64;
     match rng.u32(0..16) {
         0 => u64::MAX - pages,
@@ -192,12 +222,12 @@ fn bytes(rng: &mut Rng) -> u64 {
     }
 }
 
-fn window(rng: &mut Rng) -> (u64, u64) {
-    WINDOWS[[0, 0, 0, 1, 1, 2][rng.usize(0..6)]]
+fn window(rng: &mut Chances) -> (u64, u64) {
+    windows(rng.top)[[0, 0, 0, 1, 1, 2][rng.usize(0..6)]]
 }
 
 /// Returns a word that is watched.
-fn place(rng: &mut Rng) -> Place {
+fn place(rng: &mut Chances) -> Place {
     let slot = rng.usize(0..SLOTS.len());
     match rng.u32(0..64) {
         0 => Place::At(outside(rng)),
@@ -211,7 +241,7 @@ fn place(rng: &mut Rng) -> Place {
 }
 
 /// Returns a word that is watched, or something outside.
-fn anywhere(rng: &mut Rng) -> Place {
+fn anywhere(rng: &mut Chances) -> Place {
     match rng.u32(0..3) {
         0 => place(rng),
         _ => Place::At(outside(rng)),
@@ -220,23 +250,33 @@ fn anywhere(rng: &mut Rng) -> Place {
 
 /// Returns an address that no program may ever touch: at the top, in a hole, in the kernel's half,
 /// and of every level of their tables. Often its lower bits are those of a page that programs have.
-fn outside(rng: &mut Rng) -> VirtAddr {
-    const EDGES: [u64; 5] = [USER_TOP, USER_TOP + 0x1000, 1 << 38, 1 << 63, !0xfff];
-    const HALVES: [u64; 6] = [1 << 38, 1 << 39, 0xff << 56, 1 << 63, !0 << 38, !0 << 39];
+fn outside(rng: &mut Chances) -> VirtAddr {
+    let top = rng.top;
+    let edges = [top, top + 0x1000, top + 0x2000, 1 << 63, !0xfff];
+    // Where the lower half ends, or an address no longer is one.
+    let half = top.next_power_of_two();
+    let halves = [
+        half,
+        2 * half,
+        0xff << 56,
+        1 << 63,
+        !(half - 1),
+        !(2 * half - 1),
+    ];
     if rng.bool() {
-        return VirtAddr(EDGES[rng.usize(0..EDGES.len())]);
+        return VirtAddr(edges[rng.usize(0..edges.len())]);
     }
     let (first, count) = window(rng);
     let page = match rng.u32(0..3) {
-        0 => rng.u64(0..USER_TOP / PAGE_SIZE as u64),
+        0 => rng.u64(0..top / PAGE_SIZE as u64),
         1 => rng.u64(0..256) << 18,
         _ => first + rng.u64(0..count),
     };
-    VirtAddr(HALVES[rng.usize(0..HALVES.len())] | (page * PAGE_SIZE as u64))
+    VirtAddr(halves[rng.usize(0..halves.len())] | (page * PAGE_SIZE as u64))
 }
 
 /// Some pages; now and then none, or some that reach beyond the top.
-fn pages(rng: &mut Rng) -> PageRange {
+fn pages(rng: &mut Chances) -> PageRange {
     let (first, count) = window(rng);
     let start = match rng.u32(0..64) {
         0 => outside(rng).page().0,

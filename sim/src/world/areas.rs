@@ -6,21 +6,22 @@ use mm::pt::Permissions;
 use mm::space::{Ending, MapError, Promise};
 
 use super::{Process, Space, World};
+use crate::isa::Isa;
 use crate::machine::WORD;
 use crate::model::Page;
 use crate::step::HEAP_PAGES;
 
-impl<'m> World<'m> {
+impl<'m, I: Isa> World<'m, I> {
     /// Maps pages; with `over` in place of what is there.
     pub(super) fn map(
         &self,
-        process: &Process<'m>,
+        process: &Process<'m, I>,
         pages: PageRange,
         permissions: Permissions,
         promise: Promise,
         over: bool,
     ) {
-        let body = |space: &mut Space<'m>, ending: &mut Ending| match over {
+        let body = |space: &mut Space<'m, I>, ending: &mut Ending| match over {
             true => space.map_over(pages, permissions, promise, ending),
             false => space.map(pages, permissions, promise),
         };
@@ -35,12 +36,12 @@ impl<'m> World<'m> {
 
     pub(super) fn map_shared(
         &self,
-        process: &Process<'m>,
+        process: &Process<'m, I>,
         pages: PageRange,
         permissions: Permissions,
         over: bool,
     ) {
-        let body = |space: &mut Space<'m>, ending: &mut Ending| {
+        let body = |space: &mut Space<'m, I>, ending: &mut Ending| {
             space.map_shared(pages, permissions, over.then_some(ending))
         };
         self.ending(process, pages, body, |result, model| {
@@ -55,7 +56,7 @@ impl<'m> World<'m> {
 
     pub(super) fn protect(
         &self,
-        process: &Process<'m>,
+        process: &Process<'m, I>,
         pages: PageRange,
         permissions: Permissions,
     ) {
@@ -73,7 +74,7 @@ impl<'m> World<'m> {
         }
     }
 
-    pub(super) fn grow(&self, process: &Process<'m>, bytes: u64, promise: Promise) {
+    pub(super) fn grow(&self, process: &Process<'m, I>, bytes: u64, promise: Promise) {
         let Ok(mut space) = process.space.try_borrow_mut() else {
             return;
         };
@@ -117,14 +118,14 @@ impl<'m> World<'m> {
         }
     }
 
-    pub(super) fn shrink(&self, process: &Process<'m>, bytes: u64) {
+    pub(super) fn shrink(&self, process: &Process<'m, I>, bytes: u64) {
         let old = process.model.borrow().heap_break;
         let new = VirtAddr(old.0.saturating_sub(bytes));
         let cut = match bytes <= old.0 {
             true => PageRange::new(new.page_up(), old.page_up()),
             false => PageRange::new(PageNo(0), PageNo(0)),
         };
-        let body = |space: &mut Space<'m>, ending: &mut Ending| space.shrink(bytes, ending);
+        let body = |space: &mut Space<'m, I>, ending: &mut Ending| space.shrink(bytes, ending);
         self.ending(process, cut, body, |result, model| {
             let Ok(old) = result else {
                 return self.note_refusal(true);
@@ -139,8 +140,8 @@ impl<'m> World<'m> {
         });
     }
 
-    pub(super) fn unmap(&self, process: &Process<'m>, pages: PageRange) {
-        let body = |space: &mut Space<'m>, ending: &mut Ending| space.unmap(pages, ending);
+    pub(super) fn unmap(&self, process: &Process<'m, I>, pages: PageRange) {
+        let body = |space: &mut Space<'m, I>, ending: &mut Ending| space.unmap(pages, ending);
         self.ending(process, pages, body, |result, model| {
             if self.agrees(result, model.allows(pages), || format!("unmap {pages:?}")) {
                 model.unmap(pages);
@@ -160,7 +161,7 @@ impl<'m> World<'m> {
     }
 
     /// Takes the idle page tables of a process. What they knew of evicted pages is forgotten, and of no others.
-    pub(super) fn lend_tables(&self, process: &Process<'m>) {
+    pub(super) fn lend_tables(&self, process: &Process<'m, I>) {
         let Ok(mut space) = process.space.try_borrow_mut() else {
             return;
         };
@@ -188,7 +189,7 @@ impl<'m> World<'m> {
         }
     }
 
-    pub(super) fn inspect(&self, process: &Process<'m>) {
+    pub(super) fn inspect(&self, process: &Process<'m, I>) {
         let Ok(space) = process.space.try_borrow() else {
             return;
         };
@@ -212,7 +213,7 @@ impl<'m> World<'m> {
     }
 
     /// What is told of a page, which may be any.
-    pub(super) fn look(&self, process: &Process<'m>, address: VirtAddr) {
+    pub(super) fn look(&self, process: &Process<'m, I>, address: VirtAddr) {
         let Ok(space) = process.space.try_borrow() else {
             return;
         };

@@ -15,6 +15,7 @@ use mm::{Memory, Round};
 use super::swap::{Bytes, Luck, Transfer};
 use super::{Divergence, Process, World};
 use crate::file::{FILES, File, PAGES};
+use crate::isa::Isa;
 use crate::machine::{SimMachine, WORD};
 use crate::model::{SLOTS, Words};
 use crate::step::FileAction;
@@ -44,17 +45,17 @@ impl Files {
 }
 
 /// One of the ways in which `mm` begins to write a page back.
-type Begin<'m> = fn(&'m Memory<SimMachine>, FilePage) -> Option<WriteBack<'m, SimMachine>>;
+type Begin<'m, I> = fn(&'m Memory<SimMachine<I>>, FilePage) -> Option<WriteBack<'m, SimMachine<I>>>;
 
 /// A page on its way to the disk.
-pub(super) struct Leaving<'m> {
+pub(super) struct Leaving<'m, I: Isa> {
     page: FilePage,
-    write: WriteBack<'m, SimMachine>,
+    write: WriteBack<'m, SimMachine<I>>,
     /// What was in it when the write began.
     bytes: Box<Bytes>,
 }
 
-impl<'m> World<'m> {
+impl<'m, I: Isa> World<'m, I> {
     fn stored(&self, file: FileNo) -> &Stored {
         let found = self
             .files
@@ -77,7 +78,7 @@ impl<'m> World<'m> {
             .any(|stored| stored.model.is_being_cut())
     }
 
-    pub(super) fn act_on_files(&self, process: &Process<'m>, action: FileAction) {
+    pub(super) fn act_on_files(&self, process: &Process<'m, I>, action: FileAction) {
         match action {
             FileAction::Map(pages, permissions, map, over) => {
                 self.map_file(process, pages, permissions, map, over);
@@ -124,8 +125,8 @@ impl<'m> World<'m> {
     /// Reads from the disk what the cache lacks, if the file has it.
     pub(super) fn fill(
         &self,
-        mut read: FileRead<'m, SimMachine>,
-    ) -> Option<PageWait<'m, SimMachine>> {
+        mut read: FileRead<'m, SimMachine<I>>,
+    ) -> Option<PageWait<'m, SimMachine<I>>> {
         let page = read.page();
         let disk = self.stored(page.file).disk.borrow();
         *read.bytes_mut() = *disk.get(page.index as usize)?;
@@ -237,7 +238,7 @@ impl<'m> World<'m> {
         }
     }
 
-    fn begin_write_back(&self, page: FilePage, begin: Begin<'m>) -> Option<Leaving<'m>> {
+    fn begin_write_back(&self, page: FilePage, begin: Begin<'m, I>) -> Option<Leaving<'m, I>> {
         let file = self.file(page.file);
         if file.is_being_cut() {
             return None;
@@ -252,7 +253,7 @@ impl<'m> World<'m> {
         Some(Leaving { page, write, bytes })
     }
 
-    pub(super) fn end_write_back(&self, leaving: Leaving<'m>, fails: bool) -> Round {
+    pub(super) fn end_write_back(&self, leaving: Leaving<'m, I>, fails: bool) -> Round {
         let Leaving { page, write, bytes } = leaving;
         let Stored { model, disk } = self.stored(page.file);
         if *write.bytes() != *bytes {

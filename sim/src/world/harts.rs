@@ -8,17 +8,18 @@ use mm::machine::Machine;
 use mm::space::Access;
 
 use super::{Process, Running, World};
+use crate::isa::Isa;
 use crate::machine::Bystanders;
 use crate::model::{Page, SLOTS, slot};
-use crate::step::{Action, Place};
+use crate::step::{Action, Chances, Place};
 use crate::walker::Touch;
 
 /// Steps inside steps inside steps.
 const DEPTH: usize = 3;
 
-impl<'m> World<'m> {
+impl<'m, I: Isa> World<'m, I> {
     /// Returns the process of the hart at work.
-    fn at_work(&self) -> Option<Rc<Process<'m>>> {
+    fn at_work(&self) -> Option<Rc<Process<'m, I>>> {
         let running = self.running.borrow();
         let hart = self.memory.machine().hart();
         running[hart]
@@ -27,7 +28,7 @@ impl<'m> World<'m> {
     }
 
     /// Has a hart leave the process it runs and take up another, unless that one is locked or gone.
-    pub(super) fn run_process(&self, hart: usize, process: Option<Rc<Process<'m>>>) {
+    pub(super) fn run_process(&self, hart: usize, process: Option<Rc<Process<'m, I>>>) {
         let before = self.memory.machine().work_as(hart);
         let busy = self.busy.get();
         self.busy.set(busy | 1 << hart);
@@ -53,7 +54,7 @@ impl<'m> World<'m> {
     }
 
     /// Has all harts leave a process.
-    pub(super) fn leave(&self, process: &Rc<Process<'m>>) {
+    pub(super) fn leave(&self, process: &Rc<Process<'m, I>>) {
         for hart in 0..self.harts() {
             let in_it = self.running.borrow()[hart]
                 .as_ref()
@@ -93,7 +94,7 @@ impl<'m> World<'m> {
     }
 }
 
-impl Bystanders for World<'_> {
+impl<I: Isa> Bystanders for World<'_, I> {
     fn interfere(&self) {
         if !self.crowded.get() || self.depth.get() > DEPTH {
             return;
@@ -107,9 +108,10 @@ impl Bystanders for World<'_> {
                 return;
             };
             self.count(|tally| tally.inside += 1);
-            let action = match rng.u32(0..3) {
-                0 => Action::awkward(&mut rng, self.mode),
-                _ => Action::random(&mut rng, self.mode),
+            let mut chances = Chances::new(rng.fork(), I::USER_TOP);
+            let action = match chances.u32(0..3) {
+                0 => Action::awkward(&mut chances, self.mode),
+                _ => Action::random(&mut chances, self.mode),
             };
             self.act(hart, action);
             if rng.bool() {

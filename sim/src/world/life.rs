@@ -4,7 +4,7 @@ use std::mem::ManuallyDrop;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
-use abi::{ForkMode, USER_TOP};
+use abi::ForkMode;
 use mm::addr::{FrameNo, PageNo, PageRange, VirtAddr};
 use mm::file::{FileMap, FilePage};
 use mm::pt::Permissions;
@@ -13,11 +13,12 @@ use mm::space::Promise;
 use super::mapped::named;
 use super::{PROCESSES, Process, Space, World};
 use crate::file::{FILES, Mapping};
+use crate::isa::Isa;
 use crate::machine::WORD;
 use crate::model::{Model, SLOTS, slot};
 
-impl<'m> World<'m> {
-    pub(super) fn fork(&self, process: &Process<'m>, mode: ForkMode) {
+impl<'m, I: Isa> World<'m, I> {
+    pub(super) fn fork(&self, process: &Process<'m, I>, mode: ForkMode) {
         let Ok(mut space) = process.space.try_borrow_mut() else {
             return;
         };
@@ -45,7 +46,7 @@ impl<'m> World<'m> {
     /// so what it has is what it must keep. Whether that could be found out.
     pub(super) fn settle(
         &self,
-        child: &mut Space<'m>,
+        child: &mut Space<'m, I>,
         model: &mut Model,
         stored: &[(VirtAddr, u64)],
     ) -> bool {
@@ -82,14 +83,14 @@ impl<'m> World<'m> {
     }
 
     /// Ends a process that no hart is in the kernel for.
-    pub(super) fn exit(&self, process: &Rc<Process<'m>>) {
+    pub(super) fn exit(&self, process: &Rc<Process<'m, I>>) {
         self.processes
             .borrow_mut()
             .retain(|other| !Rc::ptr_eq(other, process));
         self.abandon(process);
     }
 
-    pub(super) fn exec(&self, hart: usize, process: &Rc<Process<'m>>) {
+    pub(super) fn exec(&self, hart: usize, process: &Rc<Process<'m, I>>) {
         match self.image() {
             Some((space, model)) => {
                 self.abandon(process);
@@ -102,8 +103,8 @@ impl<'m> World<'m> {
     }
 
     /// Returns a program: two pages of text, by chance from a file, one of data, and its heap.
-    pub(super) fn image(&self) -> Option<(Space<'m>, Model)> {
-        let (mut space, mut model) = (Space::new(self.memory).ok()?, Model::default());
+    pub(super) fn image(&self) -> Option<(Space<'m, I>, Model)> {
+        let (mut space, mut model) = (Space::new(self.memory).ok()?, Model::new(I::USER_TOP));
         let pages = |start, end| PageRange::new(PageNo(start), PageNo(end));
         let text = Permissions::READ | Permissions::EXECUTE;
         let data = Permissions::READ | Permissions::WRITE;
@@ -148,11 +149,11 @@ impl<'m> World<'m> {
     }
 
     /// Takes a process's space away and drops it.
-    pub(super) fn abandon(&self, process: &Rc<Process<'m>>) {
+    pub(super) fn abandon(&self, process: &Rc<Process<'m, I>>) {
         // Taken out first, so that nobody enters what is about to go; and not to be dropped if a hart panics on its way out.
         let mut space = ManuallyDrop::new(process.space.borrow_mut().take());
         self.leave(process);
-        let all = PageRange::new(PageNo(0), VirtAddr(USER_TOP).page());
+        let all = PageRange::new(PageNo(0), I::USER_TOP.page());
         let owed = process.model.borrow().shared_file_pages(all);
         let (_, named) = named(&mut *space, |space, ending| match space.as_ref() {
             Some(space) => space.end(ending),
@@ -160,7 +161,7 @@ impl<'m> World<'m> {
         });
         self.check_named(all, &named, &owed);
         drop(ManuallyDrop::into_inner(space));
-        process.model.take();
+        process.model.replace(Model::new(I::USER_TOP));
         self.write_named_back(named);
     }
 }

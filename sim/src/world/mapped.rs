@@ -7,13 +7,14 @@ use mm::space::{Ending, MapError};
 
 use super::{Divergence, Process, Space, World};
 use crate::file::{FILES, Mapping, PAGES};
+use crate::isa::Isa;
 use crate::model::Model;
 use crate::walker::Touch;
 
-impl<'m> World<'m> {
+impl<'m, I: Isa> World<'m, I> {
     pub(super) fn map_file(
         &self,
-        process: &Process<'m>,
+        process: &Process<'m, I>,
         pages: PageRange,
         permissions: Permissions,
         mut map: FileMap,
@@ -22,7 +23,7 @@ impl<'m> World<'m> {
         if map.first.index < PAGES {
             map.first.index %= self.files.pages;
         }
-        let body = |space: &mut Space<'m>, ending: &mut Ending| {
+        let body = |space: &mut Space<'m, I>, ending: &mut Ending| {
             space.map_file(pages, permissions, map, over.then_some(ending))
         };
         self.ending(process, pages, body, |result, model| {
@@ -41,7 +42,7 @@ impl<'m> World<'m> {
     }
 
     /// A program that has something to store in a file, and nothing else to do with it.
-    pub(super) fn visit(&self, process: &Process<'m>, at: PageNo, first: FilePage) {
+    pub(super) fn visit(&self, process: &Process<'m, I>, at: PageNo, first: FilePage) {
         let map = FileMap {
             first,
             shared: true,
@@ -59,9 +60,9 @@ impl<'m> World<'m> {
     /// shared there, or the disk has lost a store. Nothing happens if the space is locked by somebody.
     pub(super) fn ending<R>(
         &self,
-        process: &Process<'m>,
+        process: &Process<'m, I>,
         pages: PageRange,
-        body: impl FnMut(&mut Space<'m>, &mut Ending) -> Result<R, MapError>,
+        body: impl FnMut(&mut Space<'m, I>, &mut Ending) -> Result<R, MapError>,
         settle: impl FnOnce(Result<R, MapError>, &mut Model),
     ) {
         let Ok(mut space) = process.space.try_borrow_mut() else {
@@ -92,7 +93,7 @@ impl<'m> World<'m> {
     }
 
     /// `msync`: of the pages that the process maps shared.
-    pub(super) fn sync(&self, process: &Process<'m>, pages: PageRange) {
+    pub(super) fn sync(&self, process: &Process<'m, I>, pages: PageRange) {
         let mut found = Vec::new();
         {
             let Ok(space) = process.space.try_borrow() else {

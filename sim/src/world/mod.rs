@@ -28,6 +28,7 @@ use mm::space::{Access, AddressSpace, Context};
 use sync::Counted;
 
 use crate::file::FILES;
+use crate::isa::Isa;
 use crate::machine::{SimMachine, Size};
 use crate::model::{Model, Page, SLOTS, Words, permits};
 use crate::step::{Action, Place, Step};
@@ -39,13 +40,13 @@ pub use tally::Tally;
 /// Most processes there are.
 const PROCESSES: usize = 8;
 
-type Space<'m> = AddressSpace<'m, SimMachine>;
+type Space<'m, I> = AddressSpace<'m, SimMachine<I>>;
 
 /// What went wrong, for a person.
 pub type Divergence = String;
 
-struct Process<'m> {
-    space: RefCell<Option<Space<'m>>>,
+struct Process<'m, I: Isa> {
+    space: RefCell<Option<Space<'m, I>>>,
     model: RefCell<Model>,
     /// Steps under way in it.
     steps: Cell<u32>,
@@ -57,7 +58,7 @@ struct Process<'m> {
     copying: RefCell<Option<(PageNo, Words)>>,
 }
 
-impl Process<'_> {
+impl<I: Isa> Process<'_, I> {
     /// Returns whether it lives, and no hart but the one that asks is in the kernel for it.
     fn is_at_rest(&self) -> bool {
         self.steps.get() == 1 && self.space.borrow().is_some()
@@ -66,9 +67,9 @@ impl Process<'_> {
     /// Returns whether a thread of it may do this to a page now.
     fn allows(&self, page: &Page, number: PageNo, access: Access) -> bool {
         let soon = self.protecting.get().is_some_and(|(pages, permissions)| {
-            pages.contains(number) && permits(permissions, access)
+            pages.contains(number) && permits::<I>(permissions, access)
         });
-        page.allows(access) || soon
+        page.allows::<I>(access) || soon
     }
 
     /// Before an access: what it makes the process's own.
@@ -101,17 +102,17 @@ impl Process<'_> {
 }
 
 /// A hart in a process.
-struct Running<'m> {
-    process: Rc<Process<'m>>,
-    context: Counted<Context<'m, SimMachine>>,
+struct Running<'m, I: Isa> {
+    process: Rc<Process<'m, I>>,
+    context: Counted<Context<'m, SimMachine<I>>>,
 }
 
 /// Processes and the harts that run them.
-pub struct World<'m> {
-    memory: &'m Memory<SimMachine>,
+pub struct World<'m, I: Isa> {
+    memory: &'m Memory<SimMachine<I>>,
     mode: Option<ForkMode>,
-    processes: RefCell<Vec<Rc<Process<'m>>>>,
-    running: RefCell<Vec<Option<Running<'m>>>>,
+    processes: RefCell<Vec<Rc<Process<'m, I>>>>,
+    running: RefCell<Vec<Option<Running<'m, I>>>>,
     /// The harts in the middle of a step, one bit each, and how many.
     busy: Cell<u64>,
     /// Whether the step under way may have others inside.
@@ -121,13 +122,13 @@ pub struct World<'m> {
     tally: Cell<Tally>,
     divergence: RefCell<Option<Divergence>>,
     trace: RefCell<Option<Vec<String>>>,
-    device: Device<'m>,
+    device: Device<'m, I>,
     files: Files,
 }
 
-impl<'m> World<'m> {
+impl<'m, I: Isa> World<'m, I> {
     /// Returns a world without processes.
-    pub fn new(memory: &'m Memory<SimMachine>, size: &Size, mode: Option<ForkMode>) -> Self {
+    pub fn new(memory: &'m Memory<SimMachine<I>>, size: &Size, mode: Option<ForkMode>) -> Self {
         let world = Self {
             memory,
             mode,
@@ -140,7 +141,7 @@ impl<'m> World<'m> {
             tally: Cell::default(),
             divergence: RefCell::default(),
             trace: RefCell::default(),
-            device: Device::default(),
+            device: Device::new(),
             files: Files::new(size.pages),
         };
         for (file, pages) in FILES.into_iter().zip(size.files) {
@@ -281,7 +282,7 @@ impl<'m> World<'m> {
     }
 
     /// Returns the process a hart runs; an idle hart takes up the first there is, or a new one.
-    fn process_of(&self, hart: usize) -> Option<Rc<Process<'m>>> {
+    fn process_of(&self, hart: usize) -> Option<Rc<Process<'m, I>>> {
         if let Some(running) = &self.running.borrow()[hart] {
             return Some(running.process.clone());
         }
@@ -299,7 +300,7 @@ impl<'m> World<'m> {
             .map(|running| running.process.clone())
     }
 
-    fn add(&self, space: Space<'m>, model: Model) -> Rc<Process<'m>> {
+    fn add(&self, space: Space<'m, I>, model: Model) -> Rc<Process<'m, I>> {
         let process = Rc::new(Process {
             space: RefCell::new(Some(space)),
             model: RefCell::new(model),
@@ -312,7 +313,7 @@ impl<'m> World<'m> {
         process
     }
 
-    fn act_in(&self, hart: usize, process: &Rc<Process<'m>>, action: Action) {
+    fn act_in(&self, hart: usize, process: &Rc<Process<'m, I>>, action: Action) {
         match action {
             Action::Load(place) => self.touch(process, process.address(place), Touch::Load),
             Action::Store(place) => self.touch(process, process.address(place), Touch::Store),

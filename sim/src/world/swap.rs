@@ -17,6 +17,7 @@ use mm::{Reclaimed, Retry, Round};
 
 use super::files::Leaving;
 use super::{Space, World};
+use crate::isa::Isa;
 use crate::machine::SimMachine;
 use crate::ram::NEVER_WRITTEN;
 
@@ -24,29 +25,40 @@ use crate::ram::NEVER_WRITTEN;
 pub(super) type Bytes = [u8; PAGE_SIZE];
 
 /// Something that a device has been told to do.
-pub(super) enum Transfer<'m> {
-    In(SwapIn<'m, SimMachine>),
+pub(super) enum Transfer<'m, I: Isa> {
+    In(SwapIn<'m, SimMachine<I>>),
     /// With what the pages were when it began.
-    Out(SwapOut<'m, SimMachine>, Vec<Bytes>),
-    FromFile(FileRead<'m, SimMachine>),
-    ToFile(Leaving<'m>),
+    Out(SwapOut<'m, SimMachine<I>>, Vec<Bytes>),
+    FromFile(FileRead<'m, SimMachine<I>>),
+    ToFile(Leaving<'m, I>),
 }
 
-impl Transfer<'_> {
+impl<I: Isa> Transfer<'_, I> {
     fn is_write(&self) -> bool {
         matches!(self, Self::Out(..) | Self::ToFile(_))
     }
 }
 
 /// The device, and what is under way.
-#[derive(Default)]
-pub(super) struct Device<'m> {
+pub(super) struct Device<'m, I: Isa> {
     slots: RefCell<HashMap<u64, Bytes>>,
-    transfers: RefCell<Vec<Transfer<'m>>>,
+    transfers: RefCell<Vec<Transfer<'m, I>>>,
     /// Of programs that wait for a page, and will perhaps try again.
-    waiting: RefCell<Vec<PageWait<'m, SimMachine>>>,
+    waiting: RefCell<Vec<PageWait<'m, SimMachine<I>>>>,
     /// A read has failed, so that a page may be lost.
     failed: Cell<bool>,
+}
+
+impl<I: Isa> Device<'_, I> {
+    /// With nothing on it and nothing under way.
+    pub(super) fn new() -> Self {
+        Self {
+            slots: RefCell::default(),
+            transfers: RefCell::default(),
+            waiting: RefCell::default(),
+            failed: Cell::new(false),
+        }
+    }
 }
 
 /// How devices take what they are told to write.
@@ -61,9 +73,9 @@ pub(super) enum Luck {
 /// Most programs that wait at a time.
 const WAITING: usize = 4;
 
-impl<'m> World<'m> {
+impl<'m, I: Isa> World<'m, I> {
     /// Does what a fault waits for, now or later. Whether the program may try again at once.
-    pub(super) fn wait(&self, wait: Wait<'m, SimMachine>) -> bool {
+    pub(super) fn wait(&self, wait: Wait<'m, SimMachine<I>>) -> bool {
         let chance = self.memory.machine().chance(4);
         match wait {
             Wait::Page(page) => {
@@ -118,11 +130,11 @@ impl<'m> World<'m> {
         }
     }
 
-    pub(super) fn begin_transfer(&self, transfer: Transfer<'m>) {
+    pub(super) fn begin_transfer(&self, transfer: Transfer<'m, I>) {
         self.device.transfers.borrow_mut().push(transfer);
     }
 
-    fn keep_waiting(&self, page: PageWait<'m, SimMachine>) {
+    fn keep_waiting(&self, page: PageWait<'m, SimMachine<I>>) {
         let mut waiting = self.device.waiting.borrow_mut();
         waiting.push(page);
         let gone = (waiting.len() > WAITING).then(|| waiting.remove(0));
@@ -186,7 +198,7 @@ impl<'m> World<'m> {
         self.end(transfer, fails);
     }
 
-    fn end(&self, transfer: Transfer<'m>, fails: bool) {
+    fn end(&self, transfer: Transfer<'m, I>, fails: bool) {
         match transfer {
             Transfer::In(read) => {
                 let page = self.end_read(read, fails);
@@ -203,7 +215,7 @@ impl<'m> World<'m> {
     }
 
     /// Reads a page of a file, if nobody else does anything with the file now; whether it is there.
-    fn end_file_read(&self, read: FileRead<'m, SimMachine>) -> bool {
+    fn end_file_read(&self, read: FileRead<'m, SimMachine<I>>) -> bool {
         if !self.file(read.page().file).is_free() {
             self.begin_transfer(Transfer::FromFile(read));
             return false;
@@ -216,7 +228,11 @@ impl<'m> World<'m> {
         there
     }
 
-    fn end_read(&self, mut read: SwapIn<'m, SimMachine>, fails: bool) -> PageWait<'m, SimMachine> {
+    fn end_read(
+        &self,
+        mut read: SwapIn<'m, SimMachine<I>>,
+        fails: bool,
+    ) -> PageWait<'m, SimMachine<I>> {
         if fails {
             self.device.failed.set(true);
             return read.finish(Err(TransferError));
@@ -231,7 +247,7 @@ impl<'m> World<'m> {
         read.finish(Ok(()))
     }
 
-    fn end_write(&self, write: SwapOut<'m, SimMachine>, pages: Vec<Bytes>, fails: bool) {
+    fn end_write(&self, write: SwapOut<'m, SimMachine<I>>, pages: Vec<Bytes>, fails: bool) {
         if fails {
             write.finish(Err(TransferError));
             return;
@@ -262,7 +278,7 @@ impl<'m> World<'m> {
 
     /// Makes a page present in a space that no hart knows yet, undisturbed. Returns whether it
     /// could.
-    pub(super) fn bring_in(&self, space: &mut Space<'m>, address: VirtAddr) -> bool {
+    pub(super) fn bring_in(&self, space: &mut Space<'m, I>, address: VirtAddr) -> bool {
         let crowded = self.crowded.replace(false);
         let mut tries = 0;
         let here = loop {

@@ -7,6 +7,7 @@ use mm::space::{Access, Resolution, Wait};
 use abi::{MemCounter, PageInfo};
 
 use super::{Process, World};
+use crate::isa::Isa;
 use crate::machine::{SimMachine, WORD};
 use crate::model::Page;
 use crate::walker::Touch;
@@ -14,9 +15,9 @@ use crate::walker::Touch;
 /// A fault that is resolved so often in a row and comes back is one that nothing cures.
 const TRIES: u32 = 150;
 
-impl<'m> World<'m> {
+impl<'m, I: Isa> World<'m, I> {
     /// The program touches a word, faulting as often as it must.
-    pub(super) fn touch(&self, process: &Process<'m>, address: VirtAddr, touch: Touch) {
+    pub(super) fn touch(&self, process: &Process<'m, I>, address: VirtAddr, touch: Touch) {
         let machine = self.memory.machine();
         for _ in 0..TRIES {
             let word = if touch == Touch::Store {
@@ -39,7 +40,7 @@ impl<'m> World<'m> {
     /// may be that the space is locked by somebody, or that the page comes later.
     pub(super) fn resolve(
         &self,
-        process: &Process<'m>,
+        process: &Process<'m, I>,
         address: VirtAddr,
         access: Access,
     ) -> Result<(), CopyFailure> {
@@ -60,7 +61,7 @@ impl<'m> World<'m> {
     }
 
     /// There is no frame, and none can be made free: that must not happen to a promise.
-    fn judge_shortage(&self, process: &Process<'m>, address: VirtAddr, access: Access) {
+    fn judge_shortage(&self, process: &Process<'m, I>, address: VirtAddr, access: Access) {
         self.count(|tally| tally.refusals += 1);
         let model = process.model.borrow();
         let page = model.page(address.page());
@@ -72,10 +73,10 @@ impl<'m> World<'m> {
 
     fn resolve_once(
         &self,
-        process: &Process<'m>,
+        process: &Process<'m, I>,
         address: VirtAddr,
         access: Access,
-    ) -> Result<Option<Wait<'m, SimMachine>>, CopyFailure> {
+    ) -> Result<Option<Wait<'m, SimMachine<I>>>, CopyFailure> {
         let mut space = process
             .space
             .try_borrow_mut()
@@ -90,7 +91,7 @@ impl<'m> World<'m> {
         let mut model = process.model.borrow_mut();
         let mut page = model.page_mut(address.page());
         self.check_owner(address.page(), page.as_deref(), before, after);
-        let allowed = page.as_ref().is_some_and(|page| page.allows(access));
+        let allowed = page.as_ref().is_some_and(|page| page.allows::<I>(access));
         if let Some(page) = &mut page
             && !page.is_own()
             && after.0 != 0
@@ -148,7 +149,7 @@ impl<'m> World<'m> {
         self.last_word.get()
     }
 
-    pub(super) fn kernel_read(&self, process: &Process<'m>, address: VirtAddr, words: usize) {
+    pub(super) fn kernel_read(&self, process: &Process<'m, I>, address: VirtAddr, words: usize) {
         let mut buffer = vec![0; words * WORD];
         let copied = copy_in(self.memory.machine(), address, &mut buffer, |at, access| {
             self.resolve(process, at, access)
@@ -156,7 +157,7 @@ impl<'m> World<'m> {
         self.note_refusal(copied.is_err_and(|error| error.why == CopyFailure::NoMemory));
     }
 
-    pub(super) fn kernel_write(&self, process: &Process<'m>, address: VirtAddr, words: usize) {
+    pub(super) fn kernel_write(&self, process: &Process<'m, I>, address: VirtAddr, words: usize) {
         let buffer: Vec<u8> = (0..words)
             .flat_map(|_| self.new_word().to_ne_bytes())
             .collect();

@@ -1,73 +1,88 @@
 //! Switching between kernel stacks.
 //!
 //! A switch is a function call, so only what the callee keeps has to be saved (System V psABI for AMD64,
-//! section 3.2.1). The rest is on the stack. `gs` belongs to the hart and is not switched; interrupts are
-//! off during a switch.
+//! section 3.2.1). `gs` belongs to the hart and is not switched; interrupts are off during a switch.
 
 use core::arch::naked_asm;
+use core::mem::offset_of;
 
-/// Where a kernel thread that does not run goes on: its stack, with the kept registers and the return
-/// address on top.
+/// Where a kernel thread that does not run goes on.
 #[repr(C)]
 #[derive(Debug)]
 pub struct KernelContext {
+    return_address: usize,
     stack_pointer: usize,
+    rbp: usize,
+    rbx: usize,
+    r12: usize,
+    r13: usize,
+    r14: usize,
+    r15: usize,
 }
 
 impl KernelContext {
     /// A context to switch from, not to.
     pub const fn empty() -> Self {
-        Self { stack_pointer: 0 }
+        Self {
+            return_address: 0,
+            stack_pointer: 0,
+            rbp: 0,
+            rbx: 0,
+            r12: 0,
+            r13: 0,
+            r14: 0,
+            r15: 0,
+        }
     }
 
     /// A context that begins with `entry(argument)` on the stack that ends at `stack_top` (16-byte aligned),
-    /// with interrupts off. The stack is mapped already.
+    /// with interrupts off. Nothing is written to the stack, which only the hart that runs on it may use.
     pub fn new(stack_top: usize, entry: extern "C" fn(usize) -> !, argument: usize) -> Self {
-        // What `context_switch` takes from the stack: six registers and the return address; above them the
-        // place where a caller's return address would be.
-        const WORDS: usize = 8;
-        let frame = [
-            argument,                    // r15
-            entry as *const () as usize, // r14
-            0,                           // r13
-            0,                           // r12
-            0,                           // rbx
-            0,                           // rbp, where backtraces end
-            begin as *const () as usize, // return address
-            0,
-        ];
-        let stack_pointer = stack_top - WORDS * size_of::<usize>();
-        // SAFETY: the top of a stack that nobody runs on yet, mapped and aligned by the caller's promise.
-        unsafe { (stack_pointer as *mut [usize; WORDS]).write(frame) };
-        Self { stack_pointer }
+        Self {
+            return_address: begin as *const () as usize,
+            stack_pointer: stack_top,
+            rbx: entry as *const () as usize,
+            r12: argument,
+            // The frame pointer stays 0: backtraces end here.
+            ..Self::empty()
+        }
     }
 }
 
-/// The first instructions of a new context. The stack needs no fence: this architecture remembers no
-/// entry that was not present.
+/// The first instructions of a new context.
 #[unsafe(naked)]
 extern "C" fn begin() -> ! {
-    naked_asm!("mov rdi, r15", "jmp r14")
+    naked_asm!("mov rdi, r12", "call rbx", "ud2")
 }
 
 #[unsafe(naked)]
 unsafe extern "C" fn context_switch(from: *mut KernelContext, to: *const KernelContext) {
     naked_asm!(
-        "push rbp",
-        "push rbx",
-        "push r12",
-        "push r13",
-        "push r14",
-        "push r15",
-        "mov [rdi], rsp",
-        "mov rsp, [rsi]",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbx",
-        "pop rbp",
-        "ret",
+        "pop rax",
+        "mov [rdi + {pc}], rax",
+        "mov [rdi + {sp}], rsp",
+        "mov [rdi + {rbp}], rbp",
+        "mov [rdi + {rbx}], rbx",
+        "mov [rdi + {r12}], r12",
+        "mov [rdi + {r13}], r13",
+        "mov [rdi + {r14}], r14",
+        "mov [rdi + {r15}], r15",
+        "mov rsp, [rsi + {sp}]",
+        "mov rbp, [rsi + {rbp}]",
+        "mov rbx, [rsi + {rbx}]",
+        "mov r12, [rsi + {r12}]",
+        "mov r13, [rsi + {r13}]",
+        "mov r14, [rsi + {r14}]",
+        "mov r15, [rsi + {r15}]",
+        "jmp [rsi + {pc}]",
+        pc = const offset_of!(KernelContext, return_address),
+        sp = const offset_of!(KernelContext, stack_pointer),
+        rbp = const offset_of!(KernelContext, rbp),
+        rbx = const offset_of!(KernelContext, rbx),
+        r12 = const offset_of!(KernelContext, r12),
+        r13 = const offset_of!(KernelContext, r13),
+        r14 = const offset_of!(KernelContext, r14),
+        r15 = const offset_of!(KernelContext, r15),
     )
 }
 

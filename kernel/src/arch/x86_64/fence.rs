@@ -174,15 +174,6 @@ pub fn remote(harts: HartSet, fence: Fence) {
     }
 }
 
-/// Makes all harts forget everything, global translations included.
-pub fn everywhere() {
-    all();
-    // The own hart is among them: the thread may have been moved since the local fence.
-    let _interrupts = InterruptsOff::new();
-    all();
-    remote(HartSet(u64::MAX), Fence::All);
-}
-
 /// Makes stores to instruction memory visible to the fetches of these harts.
 ///
 /// Nothing is to be done: caches are coherent with stores, and a processor that has the new translation of

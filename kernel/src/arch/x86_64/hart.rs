@@ -32,6 +32,9 @@ pub struct Hart {
     pub(super) scratch: UnsafeCell<usize>,
     /// The thread that runs here, null for the scheduler.
     current: AtomicPtr<()>,
+    /// When the next alarm is due, and the slice of the last one.
+    pub(super) alarm: AtomicU64,
+    pub(super) slice: AtomicU64,
     /// Where the scheduler's loop goes on.
     scheduler: UnsafeCell<KernelContext>,
     task: UnsafeCell<TaskState>,
@@ -58,6 +61,8 @@ impl Hart {
             boot_stack_top: AtomicUsize::new(0),
             scratch: UnsafeCell::new(0),
             current: AtomicPtr::new(core::ptr::null_mut()),
+            alarm: AtomicU64::new(0),
+            slice: AtomicU64::new(0),
             scheduler: UnsafeCell::new(KernelContext::empty()),
             task: UnsafeCell::new(TaskState::new()),
             segments: UnsafeCell::new(Segments::new()),
@@ -134,7 +139,7 @@ pub fn current() -> *mut () {
     thread
 }
 
-fn this() -> &'static Hart {
+pub(super) fn this() -> &'static Hart {
     &HARTS[hart()]
 }
 

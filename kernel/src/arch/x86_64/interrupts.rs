@@ -67,8 +67,9 @@ pub(super) fn serve(number: u64) {
         }
         TIMER => {
             apic::end_of_interrupt();
-            timer::tick();
-            process::tick();
+            if timer::alarm() {
+                process::end_slice();
+            }
         }
         SERIAL..TIMER => {
             device::interrupt(number as u32);

@@ -15,6 +15,7 @@ use abi::PAGE_SIZE;
 use kernel_logic::board::{RAM_MAX, Region};
 use kernel_logic::list::List;
 use mm::addr::{FrameNo, PhysAddr};
+use mm::machine::Fence;
 
 use super::descriptors::{TRAP_STACK_SIZE, TRAP_STACKS};
 use super::features::{Features, has};
@@ -301,22 +302,22 @@ fn stack_entry(slot: usize, page: usize) -> &'static AtomicU64 {
     unsafe { &*entries.add(slot * SLOT_ENTRIES + guard + page) }
 }
 
-/// Maps a stack. Nothing may have been mapped in the slot since the last [`fence_stacks`]; then no fence is
-/// needed, for the processor remembers no entry that was not present.
+/// Maps a stack. A hart must [`forget_stacks`] before it uses it for the first time.
 pub fn map_stack(slot: usize, frames: &[FrameNo; STACK_FRAMES]) {
     for (page, frame) in frames.iter().enumerate() {
         stack_entry(slot, page).store(frame.address().0 | DATA, Ordering::Release);
     }
 }
 
-/// Removes a stack from its slot, which must not be used again before [`fence_stacks`].
+/// Removes a stack from its slot.
 pub fn unmap_stack(slot: usize) {
     for page in 0..STACK_FRAMES {
         stack_entry(slot, page).store(0, Ordering::Release);
     }
 }
 
-/// Makes every hart forget the stacks that have been removed.
-pub fn fence_stacks() {
-    fence::everywhere();
+/// Makes this hart forget what was mapped in the stack region.
+pub fn forget_stacks() {
+    // The translations are global, so a fence of one identifier would leave them.
+    fence::local(Fence::All);
 }

@@ -42,7 +42,7 @@ pub use hart::{
 };
 pub use interrupts::{disable_interrupts, enable_interrupts, halt};
 pub use kernel_space::{
-    EarlyFrames, STACK_FRAMES, STACK_SLOT_SIZE, STACKS, build as build_kernel_space, fence_stacks,
+    EarlyFrames, STACK_FRAMES, STACK_SLOT_SIZE, STACKS, build as build_kernel_space, forget_stacks,
     map_stack, stack_slots, unmap_stack,
 };
 pub use layout::{to_physical, to_virtual};

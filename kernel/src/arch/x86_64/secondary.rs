@@ -125,12 +125,12 @@ fn start_hart(index: usize) {
     const PATIENCE: u64 = 20;
     let id = hart::hart_id(index);
     apic::send_init(id);
-    wait(crate::time::length() / 10, index);
+    wait(crate::time::tick_length() / 10, index);
     // A second one is for processors that miss the first (section 9.4.4).
     for _ in 0..2 {
         if !is_up(index) {
             apic::send_startup(id, (START_PAGE >> 12) as u8);
-            wait(PATIENCE * crate::time::length() / 2, index);
+            wait(PATIENCE * crate::time::tick_length() / 2, index);
         }
     }
     if !is_up(index) {

@@ -10,9 +10,9 @@ use x86_64::instructions::port::PortReadOnly;
 
 use super::apic;
 use super::features::{Features, has};
-use super::hart::hart;
+use super::hart::{hart, this};
 use super::interrupts::TIMER;
-use crate::time;
+use crate::{stretch, time};
 
 /// Increments of the power-management timer per second.
 const REFERENCE_FREQUENCY: u64 = 3_579_545;
@@ -51,23 +51,29 @@ pub(super) fn measure(reference: u16) -> u64 {
     frequency
 }
 
-/// Starts the ticks of the hart one runs on.
+/// Starts the alarms of the hart one runs on.
 pub fn start_timer() {
     apic::enable_timer(TIMER);
     set_next();
 }
 
-/// The timer interrupt: asks for the next tick and, on the hart that keeps the time, wakes those who wait for it.
-pub(super) fn tick() {
+/// An alarm: asks for the next one and, on the hart that keeps the time, wakes those who wait for a
+/// tick. Whether a new slice has begun.
+pub(super) fn alarm() -> bool {
+    let due = this().alarm.load(Ordering::Relaxed);
+    stretch::note(now().saturating_sub(due));
     set_next();
-    if hart() == 0 {
+    let slice = time::slices();
+    let before = this().slice.swap(slice, Ordering::Relaxed);
+    if hart() == 0 && time::tick_of_slice(slice) != time::tick_of_slice(before) {
         time::TICK.wake_all();
     }
+    slice != before
 }
 
-/// Every deadline is a multiple of the tick since boot, so that delays do not add up.
 fn set_next() {
-    let deadline = time::start_of_tick(time::ticks() + 1);
+    let deadline = time::next_alarm();
+    this().alarm.store(deadline, Ordering::Relaxed);
     if has(Features::TSC_DEADLINE) {
         apic::set_deadline(deadline);
         return;
@@ -75,7 +81,7 @@ fn set_next() {
     let distance = u128::from(deadline.saturating_sub(now()));
     let [timer, clock] = [&TIMER_FREQUENCY, &CLOCK_FREQUENCY]
         .map(|frequency| u128::from(frequency.load(Ordering::Relaxed)));
-    // One more, so that the tick has begun when the interrupt comes. 0 would stop the timer.
+    // One more, so that the time has come when the interrupt comes. 0 would stop the timer.
     let count = (distance * timer / clock.max(1) + 1).min(u32::MAX.into());
     apic::set_count(count as u32);
 }

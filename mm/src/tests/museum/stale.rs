@@ -106,7 +106,7 @@ fn mistake_33_a_table_that_goes_is_forgotten_with_all_of_its_space() {
     on_hart(1);
     space.context().enter();
     on_hart(0);
-    space.unmap(pages(0, 1)).unwrap();
+    space.unmap(pages(0, 1), &mut Ending::new()).unwrap();
     let page = Fence::Page {
         asid,
         address: VirtAddr(0),
@@ -116,7 +116,7 @@ fn mistake_33_a_table_that_goes_is_forgotten_with_all_of_its_space() {
         Some(page),
         "the table stays"
     );
-    space.unmap(pages(1, 2)).unwrap();
+    space.unmap(pages(1, 2), &mut Ending::new()).unwrap();
     assert_eq!(memory.machine().last_fence(1), Some(Fence::Space { asid }));
     on_hart(1);
     space.context().leave();
