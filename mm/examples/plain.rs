@@ -1,7 +1,8 @@
 //! The memory system over plain memory: what a kernel must bring, in one file.
 //!
 //! `cargo run -p mm --example plain` maps, writes, forks, writes again, evicts and brings back, and
-//! says after each step what it cost. The machine has one hart and no TLB, so its fences do nothing.
+//! says after each step what it cost. The machine has one hart and no TLB, so its fences do
+//! nothing.
 
 // An example on the host may use what a kernel must not (clippy.toml).
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)]
@@ -33,7 +34,8 @@ struct Plain {
 // SAFETY: this program has one thread.
 unsafe impl Sync for Plain {}
 
-// SAFETY: the pages of `ram` are distinct, live as long as the machine, and are used by nothing else.
+// SAFETY: the pages of `ram` are distinct, live as long as the machine, and are used by nothing
+// else.
 unsafe impl Machine for Plain {
     type Format = Sv39;
 
@@ -69,7 +71,8 @@ unsafe impl Machine for Plain {
     }
     fn write_user(&self, to: VirtAddr, from: &[u8]) -> usize {
         self.transfer(to, from.len(), Sv39::WRITABLE, |at, done, count| {
-            // SAFETY: `at` lies in a frame that the program may write, `count` bytes before its end.
+            // SAFETY: `at` lies in a frame that the program may write, `count` bytes before its
+            // end.
             unsafe { at.copy_from_nonoverlapping(from[done..].as_ptr(), count) }
         })
     }

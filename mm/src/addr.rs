@@ -49,21 +49,21 @@ number! {
 }
 
 impl PhysAddr {
-    /// The frame this address lies in.
+    /// Returns the frame this address lies in.
     pub const fn frame(self) -> FrameNo {
         FrameNo(self.0 >> PAGE_SHIFT)
     }
 }
 
 impl FrameNo {
-    /// The address of the frame's first byte.
+    /// Returns the address of the frame's first byte.
     pub const fn address(self) -> PhysAddr {
         PhysAddr(self.0 << PAGE_SHIFT)
     }
 }
 
 impl VirtAddr {
-    /// The page this address lies in.
+    /// Returns the page this address lies in.
     pub const fn page(self) -> PageNo {
         PageNo(self.0 >> PAGE_SHIFT)
     }
@@ -73,19 +73,19 @@ impl VirtAddr {
         self.0 as usize & (PAGE_SIZE - 1)
     }
 
-    /// The first page that begins at or after this address.
+    /// Returns the first page that begins at or after this address.
     pub const fn page_up(self) -> PageNo {
         PageNo(self.0.div_ceil(PAGE_SIZE as u64))
     }
 }
 
 impl PageNo {
-    /// The address of the page's first byte.
+    /// Returns the address of the page's first byte.
     pub const fn address(self) -> VirtAddr {
         VirtAddr(self.0 << PAGE_SHIFT)
     }
 
-    /// The page `pages` after this one.
+    /// Returns the page `pages` after this one.
     pub const fn plus(self, pages: u64) -> PageNo {
         PageNo(self.0 + pages)
     }
@@ -108,22 +108,22 @@ macro_rules! range {
                 Self { start, end: end.max(start) }
             }
 
-            /// How many.
+            /// Returns how many.
             pub const fn len(self) -> u64 {
                 self.end.0 - self.start.0
             }
 
-            /// Whether there are none.
+            /// Returns whether there are none.
             pub const fn is_empty(self) -> bool {
                 self.start.0 == self.end.0
             }
 
-            /// Whether `number` is one of them.
+            /// Returns whether `number` is one of them.
             pub fn contains(self, number: $number) -> bool {
                 self.start <= number && number < self.end
             }
 
-            /// What both have in common.
+            /// Returns what both have in common.
             pub fn intersect(self, other: Self) -> Self {
                 Self::new(self.start.max(other.start), self.end.min(other.end))
             }
@@ -147,7 +147,7 @@ range! {
 }
 
 impl PageRange {
-    /// The one page.
+    /// Returns the one page.
     pub fn one(page: PageNo) -> Self {
         Self::new(page, page.plus(1))
     }

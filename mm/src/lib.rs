@@ -6,16 +6,16 @@
 //! referrers could tell apart: a writer first makes a copy of its own. Fork adds references; faults
 //! take them apart again, as late as possible.
 //!
-//! This crate does no I/O, never sleeps and knows no architecture but through [`Machine`], so all of
-//! it runs on the host, step by step. Whatever a program can ask for may fail with [`NoMemory`] and
-//! never panics.
+//! This crate does no I/O, never sleeps and knows no architecture but through [`Machine`], so all
+//! of it runs on the host, step by step. Whatever a program can ask for may fail with [`NoMemory`]
+//! and never panics.
 //!
 //! # What a kernel brings
 //!
 //! - **It implements [`Machine`]**: the format of an entry ([`pt::Sv39`] is one), the address of a
 //!   frame's bytes, fences, the index of the hart, copies to and from user addresses.
-//! - **It provides memory for the books**: a record of 32 bytes for each frame and one of 12 for each
-//!   slot of swap ([`Memory::new`]).
+//! - **It provides memory for the books**: a record of 32 bytes for each frame and one of 12 for
+//!   each slot of swap ([`Memory::new`]).
 //! - **It calls** [`space::AddressSpace::resolve`] for each page fault and does what the
 //!   [`space::Resolution`] says: go on, kill the program, or wait for a device and call again.
 //!   [`space::Context::enter`] and [`leave`](space::Context::leave) belong into its context switch.
@@ -24,15 +24,15 @@
 //!
 //! # What it promises
 //!
-//! - One thread at a time has an address space mutably; a lock around it may be held while a fault is
-//!   resolved, and not while a device is waited for.
+//! - One thread at a time has an address space mutably; a lock around it may be held while a fault
+//!   is resolved, and not while a device is waited for.
 //! - A hart that has entered a space leaves it before the space is dropped.
 //! - [`Machine::fence_remote`] returns when all those harts have forgotten.
 //!
 //! # What it costs
 //!
-//! On a RISC-V hart, by count of instructions: 32 for each resident page of a fork, about 1900 for a
-//! fault that copies a page, about 520 for one that gives the last owner its right to write back.
+//! On a RISC-V hart, by count of instructions: 32 for each resident page of a fork, about 1900 for
+//! a fault that copies a page, about 520 for one that gives the last owner its right to write back.
 //! A mapped page costs nothing while it is not touched. Locks are held for a walk at most.
 //!
 //! `examples/plain.rs` has all of it over plain memory: `cargo run --example plain`.

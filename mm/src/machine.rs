@@ -1,8 +1,8 @@
 //! What the memory system asks of the machine it runs on.
 //!
 //! [`Machine`] is the only type parameter of this crate. The kernel implements it with real
-//! instructions, the unit tests and the simulator with plain memory and pretended TLBs.
-//! Neighbours: [`crate::phys`] is the only user of the pointer it hands out; [`crate::tlb`] of the fences.
+//! instructions, the unit tests and the simulator with plain memory and pretended TLBs. Neighbours:
+//! [`crate::phys`] is the only user of the pointer it hands out; [`crate::tlb`] of the fences.
 
 use crate::addr::{FrameNo, VirtAddr};
 use crate::pt::Format;
@@ -15,7 +15,7 @@ pub const HARTS_MAX: usize = 32;
 pub struct HartSet(pub u64);
 
 impl HartSet {
-    /// The first `count` harts.
+    /// Returns the first `count` harts.
     pub const fn first(count: usize) -> Self {
         Self(if count >= 64 {
             u64::MAX
@@ -34,7 +34,7 @@ impl HartSet {
         Self(self.0 & !other.0)
     }
 
-    /// Whether there is none.
+    /// Returns whether there is none.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
@@ -78,19 +78,20 @@ pub struct Root {
 /// # Safety
 ///
 /// `frame_address` must return, for every frame that [`crate::Memory`] was given, a pointer valid
-/// for reads and writes of [`abi::PAGE_SIZE`] bytes and aligned to that, for as long as the memory lives; distinct
-/// frames must not overlap, and nothing else may use them. `zero_frame` and `copy_frame` must touch only the frames named.
+/// for reads and writes of [`abi::PAGE_SIZE`] bytes and aligned to that, for as long as the memory
+/// lives; distinct frames must not overlap, and nothing else may use them. `zero_frame` and
+/// `copy_frame` must touch only the frames named.
 pub unsafe trait Machine: Sync + Sized {
     /// How its page tables look.
     type Format: Format;
 
-    /// How many address-space identifiers the hardware tells apart (at least 1).
+    /// Returns how many address-space identifiers the hardware tells apart (at least 1).
     fn asids(&self) -> usize;
 
-    /// The index of the hart one runs on, below [`HARTS_MAX`].
+    /// Returns the index of the hart one runs on, below [`HARTS_MAX`].
     fn hart(&self) -> usize;
 
-    /// Where the kernel reaches the bytes of a frame.
+    /// Returns where the kernel reaches the bytes of a frame.
     fn frame_address(&self, frame: FrameNo) -> *mut u8;
 
     /// Fills a frame with zeros.
@@ -102,7 +103,8 @@ pub unsafe trait Machine: Sync + Sized {
     /// Copies a frame.
     ///
     /// # Safety
-    /// The caller has `to` to itself, and nobody writes `from` meanwhile but programs, which then get some mixture.
+    /// The caller has `to` to itself, and nobody writes `from` meanwhile but programs, which then
+    /// get some mixture.
     unsafe fn copy_frame(&self, from: FrameNo, to: FrameNo);
 
     /// Makes this hart's TLB forget.
@@ -111,7 +113,8 @@ pub unsafe trait Machine: Sync + Sized {
     /// Makes the TLBs of other harts forget; returns when all of them have.
     fn fence_remote(&self, harts: HartSet, fence: Fence);
 
-    /// Makes stores to instruction memory visible to the fetches of these harts; returns when they are.
+    /// Makes stores to instruction memory visible to the fetches of these harts; returns when they
+    /// are.
     fn synchronize_instructions(&self, harts: HartSet);
 
     /// Makes this hart translate user addresses with `root`, or with nothing.
@@ -124,8 +127,9 @@ pub unsafe trait Machine: Sync + Sized {
     /// Writes user memory likewise.
     fn write_user(&self, to: VirtAddr, from: &[u8]) -> usize;
 
-    /// Whether the next allocation is to fail although there is memory. Asked before every allocation that may
-    /// fail, so that a test can make any of them the one that does ("fail-nth").
+    /// Returns whether the next allocation is to fail although there is memory. Asked before every
+    /// allocation that may fail, so that a test can make any of them the one that does
+    /// ("fail-nth").
     fn refuses_allocation(&self) -> bool;
 }
 

@@ -1,8 +1,8 @@
 //! The memory system as one value: the machine, the frames, what is promised, the counters.
 //!
-//! Lock order within this crate: a list of mappings of a file ([`crate::file`]), a list of families, a member's entries
-//! ([`crate::rmap`]); every other lock is a leaf, held while none is taken.
-//! Neighbours: [`crate::space`] for address spaces, [`crate::heap`] for kernel objects.
+//! Lock order within this crate: a list of mappings of a file ([`crate::file`]), a list of
+//! families, a member's entries ([`crate::rmap`]); every other lock is a leaf, held while none is
+//! taken. Neighbours: [`crate::space`] for address spaces, [`crate::heap`] for kernel objects.
 
 use core::mem::MaybeUninit;
 
@@ -54,9 +54,10 @@ pub struct Memory<M: Machine> {
 }
 
 impl<M: Machine> Memory<M> {
-    /// Takes charge of the frames in `layout.free`. `records` becomes the frame table: one record for each
-    /// frame of `layout.ram`; `slots` the same for each slot of the swap device, none without one; `free_slots` says which are free, in
-    /// [`words_for`](crate::swap::words_for) them words.
+    /// Takes charge of the frames in `layout.free`. `records` becomes the frame table: one record
+    /// for each frame of `layout.ram`; `slots` the same for each slot of the swap device, none
+    /// without one; `free_slots` says which are free, in [`words_for`](crate::swap::words_for) them
+    /// words.
     ///
     /// # Panics
     /// If `records` or `free_slots` is too short.
@@ -86,12 +87,12 @@ impl<M: Machine> Memory<M> {
         }
     }
 
-    /// The machine underneath.
+    /// Returns the machine underneath.
     pub fn machine(&self) -> &M {
         &self.machine
     }
 
-    /// A zeroed frame for the kernel itself: a stack, a buffer.
+    /// Returns a zeroed frame for the kernel itself: a stack, a buffer.
     pub fn frame_for_kernel(&self, need: Need) -> Result<OwnedFrame<'_, M>, NoMemory> {
         let mut reservation = self.reserve_frames(1, need.into())?;
         let mut frame = self.allocate(Kind::Kernel, &mut reservation);
@@ -99,8 +100,8 @@ impl<M: Machine> Memory<M> {
         Ok(frame)
     }
 
-    /// Takes back a frame that was handed on with [`OwnedFrame::into_reference`] and that no translation
-    /// reaches any more.
+    /// Takes back a frame that was handed on with [`OwnedFrame::into_reference`] and that no
+    /// translation reaches any more.
     pub fn reclaim_kernel_frame(&self, frame: FrameNo) -> OwnedFrame<'_, M> {
         OwnedFrame::new(self, frame)
     }
@@ -110,7 +111,7 @@ impl<M: Machine> Memory<M> {
         self.count(MemCounter::Killed, 1);
     }
 
-    /// All counters of `memstat`.
+    /// Returns all counters of `memstat`.
     pub fn stats(&self) -> [u64; abi::MEM_COUNTERS] {
         let mut out = [0; abi::MEM_COUNTERS];
         for &counter in MemCounter::ALL {
@@ -137,7 +138,7 @@ impl<M: Machine> Memory<M> {
         }
     }
 
-    /// How many frames the memory system was given.
+    /// Returns how many frames the memory system was given.
     pub(crate) fn frames_managed(&self) -> u64 {
         self.total
     }
@@ -153,7 +154,8 @@ impl<M: Machine> Memory<M> {
         self.stats.add(self.machine.hart(), counter, by);
     }
 
-    /// Whether an allocation that may fail may be tried: see [`Machine::refuses_allocation`].
+    /// Returns whether an allocation that may fail may be tried: see
+    /// [`Machine::refuses_allocation`].
     #[inline]
     pub(crate) fn may_allocate(&self) -> Result<(), NoMemory> {
         if self.machine.refuses_allocation() {
@@ -162,7 +164,7 @@ impl<M: Machine> Memory<M> {
         Ok(())
     }
 
-    /// The right to `count` frames.
+    /// Returns the right to `count` frames.
     #[inline]
     pub(crate) fn reserve_frames(
         &self,
@@ -173,14 +175,15 @@ impl<M: Machine> Memory<M> {
         self.budget.take(count, claim)
     }
 
-    /// The right to `count` frames, for a page that a program touches and the tables it lacks.
+    /// Returns the right to `count` frames, for a page that a program touches and the tables it
+    /// lacks.
     #[inline]
     pub(crate) fn reserve_for_page(&self, count: u64) -> Result<Reservation<'_>, NoMemory> {
         self.may_allocate()?;
         self.budget.take_for_page(count)
     }
 
-    /// A frame with unknown contents.
+    /// Returns a frame with unknown contents.
     #[inline]
     pub(crate) fn allocate(
         &self,
@@ -205,7 +208,7 @@ impl<M: Machine> Memory<M> {
         }
     }
 
-    /// An empty page table.
+    /// Returns an empty page table.
     pub(crate) fn allocate_table(&self, reservation: &mut Reservation<'_>) -> Table<'_> {
         let mut frame = self.allocate(Kind::Table, reservation);
         frame.zero();
@@ -249,7 +252,7 @@ impl<M: Machine> Memory<M> {
         self.give_back(frame);
     }
 
-    /// Frees a frame without references; what it was. Its place is the caller's to free.
+    /// Frees a frame without references. Returns what it was. Its place is the caller's to free.
     #[inline]
     pub(crate) fn give_back(&self, frame: FrameNo) -> Kind {
         let kind = self.frames.record(frame).end();
@@ -265,7 +268,7 @@ impl<M: Machine> Memory<M> {
     }
 }
 
-/// The level that counts frames of a kind.
+/// Returns the level that counts frames of a kind.
 #[inline]
 fn gauge(kind: Kind) -> MemCounter {
     match kind {

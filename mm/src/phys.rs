@@ -20,8 +20,8 @@ pub(crate) fn owned_bytes<'a, M: Machine>(
     machine: &'a M,
     frame: &'a OwnedFrame<'_, M>,
 ) -> &'a [u8; PAGE_SIZE] {
-    // SAFETY: valid by Machine's contract; shared for as long as the owner is borrowed, and only through
-    // the owner can anybody write.
+    // SAFETY: valid by Machine's contract; shared for as long as the owner is borrowed, and only
+    // through the owner can anybody write.
     unsafe { &*machine.frame_address(frame.frame()).cast() }
 }
 
@@ -30,7 +30,8 @@ pub(crate) fn owned_bytes_mut<'a, M: Machine>(
     machine: &'a M,
     frame: &'a mut OwnedFrame<'_, M>,
 ) -> &'a mut [u8; PAGE_SIZE] {
-    // SAFETY: valid by Machine's contract; the owner is borrowed for writing, so this is the only reference.
+    // SAFETY: valid by Machine's contract; the owner is borrowed for writing, so this is the only
+    // reference.
     unsafe { &mut *machine.frame_address(frame.frame()).cast() }
 }
 
@@ -41,8 +42,8 @@ pub(crate) fn unshared_bytes_mut<'a, M: Machine, K>(
     frame: FrameNo,
     _keeper: &'a mut K,
 ) -> &'a mut [u8; PAGE_SIZE] {
-    // SAFETY: valid by Machine's contract; no hart translates to the frame, no other entry refers to it, and the
-    // space that does is mutably borrowed through `_keeper`.
+    // SAFETY: valid by Machine's contract; no hart translates to the frame, no other entry refers
+    // to it, and the space that does is mutably borrowed through `_keeper`.
     unsafe { &mut *machine.frame_address(frame).cast() }
 }
 
@@ -54,16 +55,17 @@ pub(crate) fn zero<M: Machine>(machine: &M, frame: &mut OwnedFrame<'_, M>) {
 
 /// Fills a frame that is being freed with a pattern, so that a use after that is noticed.
 pub(crate) fn poison<M: Machine>(machine: &M, frame: FrameNo) {
-    // SAFETY: its last reference is gone and it is not on a free list yet, so the frame is the caller's alone.
+    // SAFETY: its last reference is gone and it is not on a free list yet, so the frame is the
+    // caller's alone.
     unsafe { machine.frame_address(frame).write_bytes(0xa5, PAGE_SIZE) }
 }
 
 /// Copies a frame into an owned one. The source is write-protected everywhere, or not mapped, or a
 /// file's.
 pub(crate) fn copy<M: Machine>(machine: &M, from: FrameNo, to: &mut OwnedFrame<'_, M>) {
-    // SAFETY: `to` is its owner's alone. `from` is shared and therefore writable in nobody's translation (R2), or the entry of
-    // its sole owner was broken and flushed (R3), so nobody writes it; or it is a file's, which programs may write, and is what they
-    // make of it.
+    // SAFETY: `to` is its owner's alone. `from` is shared and therefore writable in nobody's
+    // translation (R2), or the entry of its sole owner was broken and flushed (R3), so nobody
+    // writes it; or it is a file's, which programs may write, and is what they make of it.
     unsafe { machine.copy_frame(from, to.frame()) }
 }
 
@@ -74,8 +76,8 @@ pub(crate) fn incoming_bytes_mut<'a, M: Machine, K>(
     frame: FrameNo,
     _keeper: &'a mut K,
 ) -> &'a mut [u8; PAGE_SIZE] {
-    // SAFETY: valid by Machine's contract; nobody maps or looks into a frame of a cache while it is being read,
-    // and the one read there is, is mutably borrowed through `_keeper`.
+    // SAFETY: valid by Machine's contract; nobody maps or looks into a frame of a cache while it is
+    // being read, and the one read there is, is mutably borrowed through `_keeper`.
     unsafe { &mut *machine.frame_address(frame).cast() }
 }
 
@@ -86,8 +88,8 @@ pub(crate) fn outgoing_bytes<'a, M: Machine, K>(
     frame: FrameNo,
     _keeper: &'a K,
 ) -> &'a [u8; PAGE_SIZE] {
-    // SAFETY: valid by Machine's contract; a frame that is being written is writable in nobody's translation, and cannot be freed
-    // before the write, borrowed through `_keeper`, has ended.
+    // SAFETY: valid by Machine's contract; a frame that is being written is writable in nobody's
+    // translation, and cannot be freed before the write, borrowed through `_keeper`, has ended.
     unsafe { &*machine.frame_address(frame).cast() }
 }
 
@@ -97,8 +99,9 @@ pub(crate) fn outgoing_bytes<'a, M: Machine, K>(
 /// If the bytes reach beyond the end of the frame.
 pub(crate) fn read_shared<M: Machine>(machine: &M, frame: FrameNo, offset: usize, to: &mut [u8]) {
     assert!(offset + to.len() <= PAGE_SIZE, "a page has no such bytes");
-    // SAFETY: valid by Machine's contract and the assertion; `to` is elsewhere, for frames of files are never borrowed. The kernel writes such
-    // a frame only under its file-system lock, which the caller has; programs' stores are no accesses of this program.
+    // SAFETY: valid by Machine's contract and the assertion; `to` is elsewhere, for frames of files
+    // are never borrowed. The kernel writes such a frame only under its file-system lock, which the
+    // caller has; programs' stores are no accesses of this program.
     unsafe {
         let from = machine.frame_address(frame).add(offset);
         core::ptr::copy_nonoverlapping(from, to.as_mut_ptr(), to.len());
@@ -121,7 +124,8 @@ pub(crate) fn write_shared<M: Machine>(machine: &M, frame: FrameNo, offset: usiz
 /// Returns the words of a page table.
 #[inline]
 pub(crate) fn table_words<M: Machine>(machine: &M, frame: FrameNo) -> &[AtomicWord; ENTRIES] {
-    // SAFETY: valid by Machine's contract; tables are only ever reached as atomic words, by us and by the hardware.
+    // SAFETY: valid by Machine's contract; tables are only ever reached as atomic words, by us and
+    // by the hardware.
     unsafe { &*machine.frame_address(frame).cast() }
 }
 
@@ -135,13 +139,14 @@ pub(crate) fn free_object_word<M: Machine>(
         offset.is_multiple_of(8) && offset < PAGE_SIZE,
         "an object lies in its frame"
     );
-    // SAFETY: valid and aligned by the assertion and Machine's contract; the object is on its slab's free list, so
-    // nobody but the heap, under the slab's lock, uses its bytes.
+    // SAFETY: valid and aligned by the assertion and Machine's contract; the object is on its
+    // slab's free list, so nobody but the heap, under the slab's lock, uses its bytes.
     unsafe { &*machine.frame_address(frame).add(offset).cast() }
 }
 
 /// Returns the records of frames or slots, all of which the caller has written.
 pub(crate) fn assume_init<T>(records: &'static mut [MaybeUninit<T>]) -> &'static mut [T] {
-    // SAFETY: the tables of frames and of slots write every record before they call this; MaybeUninit<T> has the layout of T.
+    // SAFETY: the tables of frames and of slots write every record before they call this;
+    // MaybeUninit<T> has the layout of T.
     unsafe { &mut *(core::ptr::from_mut::<[MaybeUninit<T>]>(records) as *mut [T]) }
 }

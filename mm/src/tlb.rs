@@ -88,7 +88,7 @@ pub(crate) struct Batch<'c, 'm, M: Machine> {
 }
 
 impl<'c, 'm, M: Machine> Batch<'c, 'm, M> {
-    /// An empty batch.
+    /// Returns an empty batch.
     pub(crate) fn new(context: &'c Context<'m, M>) -> Self {
         Self {
             context,

@@ -44,7 +44,8 @@ pub enum Finding {
         /// How many references the frame has.
         references: u32,
     },
-    /// A frame has a page of a file, and is mapped where another page should be, or as a page of the process's own.
+    /// A frame has a page of a file, and is mapped where another page should be, or as a page of
+    /// the process's own.
     Foreign {
         /// The page.
         page: PageNo,

@@ -14,8 +14,8 @@
 //! - the tree of the areas is whole and in order, and tables exist only where areas are;
 //! - the free lists hold each free frame once, and no other frame;
 //! - cached frames and slots name each other;
-//! - a page of a file is in the cache, is what its area maps, and is writable only if it is dirty and
-//!   shared;
+//! - a page of a file is in the cache, is what its area maps, and is writable only if it is dirty
+//!   and shared;
 //! - the budget knows the free frames, and every place is taken, promised or free.
 
 mod finding;

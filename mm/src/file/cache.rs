@@ -91,7 +91,8 @@ impl FrameRecord {
 impl<M: Machine> Memory<M> {
     /// Returns the index of the record that heads the chain of a page.
     fn head_of(&self, page: FilePage) -> u32 {
-        // Pages of one file are neighbours, files begin apart (multiplicative hashing; Knuth, The Art of Computer Programming, 6.4).
+        // Pages of one file are neighbours, files begin apart (multiplicative hashing; Knuth, The
+        // Art of Computer Programming, 6.4).
         let hash = page
             .file
             .0

@@ -16,8 +16,8 @@ use crate::swap::{PageWait, TransferError};
 
 /// A page of a file that is to be read.
 ///
-/// Whoever gets one fills [`FileRead::bytes_mut`], with zeros behind the end of the file, and ends it with [`FileRead::finish`]. If the
-/// file has no such page, or cannot be read, it is dropped.
+/// Whoever gets one fills [`FileRead::bytes_mut`], with zeros behind the end of the file, and ends
+/// it with [`FileRead::finish`]. If the file has no such page, or cannot be read, it is dropped.
 #[must_use = "somebody waits for the page"]
 pub struct FileRead<'m, M: Machine> {
     memory: &'m Memory<M>,
@@ -26,7 +26,8 @@ pub struct FileRead<'m, M: Machine> {
 }
 
 impl<'m, M: Machine> FileRead<'m, M> {
-    /// A read of a page that the cache lacks, into a frame of which `floor` others are left; none if somebody else began meanwhile.
+    /// Returns a read of a page that the cache lacks, into a frame of which `floor` others are
+    /// left; none if somebody else began meanwhile.
     pub(crate) fn begin(
         memory: &'m Memory<M>,
         page: FilePage,
@@ -40,18 +41,19 @@ impl<'m, M: Machine> FileRead<'m, M> {
         }))
     }
 
-    /// The page.
+    /// Returns the page.
     pub fn page(&self) -> FilePage {
         self.page
     }
 
-    /// What to fill.
+    /// Returns what to fill.
     pub fn bytes_mut(&mut self) -> &mut [u8; PAGE_SIZE] {
         let (memory, frame) = (self.memory, self.frame);
         phys::incoming_bytes_mut(&memory.machine, frame, self)
     }
 
-    /// Says that the page has been read. What comes back keeps it until the fault has been tried again.
+    /// Says that the page has been read. What comes back keeps it until the fault has been tried
+    /// again.
     pub fn finish(self) -> PageWait<'m, M> {
         let (memory, frame) = (self.memory, self.frame);
         memory.wait_for_file_too(frame);
@@ -71,8 +73,8 @@ impl<M: Machine> Drop for FileRead<'_, M> {
 
 /// A changed page of a file that is to be written back.
 ///
-/// Whoever gets one writes [`WriteBack::bytes`] to the file, as far as the file goes, and ends it with [`WriteBack::finish`]. One
-/// that is dropped has failed, and the page stays dirty.
+/// Whoever gets one writes [`WriteBack::bytes`] to the file, as far as the file goes, and ends it
+/// with [`WriteBack::finish`]. One that is dropped has failed, and the page stays dirty.
 #[must_use = "somebody may wait for the page"]
 pub struct WriteBack<'m, M: Machine> {
     memory: &'m Memory<M>,
@@ -91,7 +93,7 @@ enum Purpose {
 }
 
 impl<M: Machine> WriteBack<'_, M> {
-    /// What to write. Nobody changes it meanwhile.
+    /// Returns what to write. Nobody changes it meanwhile.
     pub fn bytes(&self) -> &[u8; PAGE_SIZE] {
         phys::outgoing_bytes(&self.memory.machine, self.frame, self)
     }
@@ -124,7 +126,8 @@ pub struct PinnedPage<'m, M: Machine> {
 }
 
 impl<M: Machine> PinnedPage<'_, M> {
-    /// Copies from byte `offset` of the page on. What programs write meanwhile is seen or not, byte by byte.
+    /// Copies from byte `offset` of the page on. What programs write meanwhile is seen or not, byte
+    /// by byte.
     ///
     /// # Panics
     /// If the page has not so many bytes.
@@ -140,7 +143,7 @@ impl<M: Machine> Drop for PinnedPage<'_, M> {
 }
 
 impl<M: Machine> Memory<M> {
-    /// A page of a file, if it is in the cache and not on its way there.
+    /// Returns a page of a file, if it is in the cache and not on its way there.
     pub fn cached_page(&self, page: FilePage) -> Option<PinnedPage<'_, M>> {
         match self.look_up_file(page) {
             Lookup::Here(frame) => {
@@ -158,13 +161,15 @@ impl<M: Machine> Memory<M> {
         }
     }
 
-    /// A read of a page that the cache lacks, on behalf of somebody who could do without the cache: none if memory is short.
+    /// Returns a read of a page that the cache lacks, on behalf of somebody who could do without
+    /// the cache: none if memory is short.
     pub fn read_into_cache(&self, page: FilePage) -> Option<FileRead<'_, M>> {
         let floor = self.budget.kept() + self.budget.reserve() / 2;
         FileRead::begin(self, page, floor).ok().flatten()
     }
 
-    /// A write-back of a page, if it is dirty. Nobody can write it any more when this returns, until it is finished.
+    /// Returns a write-back of a page, if it is dirty. Nobody can write it any more when this
+    /// returns, until it is finished.
     pub fn write_back(&self, page: FilePage) -> Option<WriteBack<'_, M>> {
         let frame = self.begin_file_write(page)?;
         self.for_each_file_mapping(page, frame, |leaf, at, _| {
@@ -179,8 +184,9 @@ impl<M: Machine> Memory<M> {
         })
     }
 
-    /// The same for a page whose frame is wanted: it is unmapped before it is written, and free at the end. If it stayed mapped, a
-    /// program that is faster than the disk would have it dirty again before anybody could take it.
+    /// Returns a write-back of a dirty page whose frame is wanted. The page is unmapped before it
+    /// is written, and its frame is freed at the end: if it stayed mapped, a program that is faster
+    /// than the disk would make it dirty again before anything could evict it.
     pub fn write_back_to_evict(&self, page: FilePage) -> Option<WriteBack<'_, M>> {
         let frame = self.begin_file_write(page)?;
         let mut entries = 0;
@@ -199,12 +205,13 @@ impl<M: Machine> Memory<M> {
         })
     }
 
-    /// The next dirty page of any file, and where to go on from. Begins at 0.
+    /// Returns the next dirty page of any file, and where to go on from. Begins at 0.
     pub fn next_dirty(&self, from: u64) -> Option<(FilePage, u64)> {
         let mut frames = self.frames.all().zip(0..).skip(from as usize);
         frames.find_map(|((_, record), index)| {
             let dirty = record.kind() == Kind::File && record.cached() == Cached::Dirty;
-            // If it is another page by now, so be it: whoever is told of a page asks whether it is dirty.
+            // If it is another page by now, so be it: whoever is told of a page asks whether it is
+            // dirty.
             dirty.then(|| (record.file_page(), index + 1))
         })
     }
@@ -228,8 +235,8 @@ impl<M: Machine> Memory<M> {
         }
     }
 
-    /// Forgets pages that a file has no longer: nothing maps them any more when this returns, and what was written to them is lost. Private
-    /// copies stay their owners'.
+    /// Forgets pages that a file has no longer: nothing maps them any more when this returns, and
+    /// what was written to them is lost. Private copies stay their owners'.
     pub fn cut_file(&self, file: FileNo, indices: Range<u32>) {
         self.files.cuts.begin();
         for index in indices {

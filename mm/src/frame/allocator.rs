@@ -1,12 +1,13 @@
-//! The free frames: a pair of stacks per hart, batches behind them, and memory never used behind those.
+//! The free frames: a pair of stacks per hart, batches behind them, and memory never used behind
+//! those.
 //!
-//! A hart takes and gives frames in its own stacks and meets the others once per [`BATCH`] frames (the
-//! magazines of Bonwick and Adams, "Magazines and Vmem", USENIX 2001). Frames that were never used
-//! are counted, not listed, so a boot with 8 GiB does not walk 8 GiB.
+//! A hart takes and gives frames in its own stacks and meets the others once per [`BATCH`] frames
+//! (the magazines of Bonwick and Adams, "Magazines and Vmem", USENIX 2001). Frames that were never
+//! used are counted, not listed, so a boot with 8 GiB does not walk 8 GiB.
 //!
-//! Invariants: a frame is on at most one list, and then its count is 0. No list lock is held while another is
-//! taken. Every allocation was reserved, so somewhere there is a frame: an allocation that finds every list empty
-//! has raced with one that moved frames, and looks again.
+//! Invariants: a frame is on at most one list, and then its count is 0. No list lock is held while
+//! another is taken. Every allocation was reserved, so somewhere there is a frame: an allocation
+//! that finds every list empty has raced with one that moved frames, and looks again.
 
 use sync::atomic::Ordering;
 use sync::{LeafLock, relax};
@@ -72,7 +73,8 @@ struct HartStacks(LeafLock<Magazines>);
 
 struct Magazines {
     loaded: Stack,
-    /// Empty or full: what makes a hart that takes and gives in turns stay away from the common lists.
+    /// Empty or full: what makes a hart that takes and gives in turns stay away from the common
+    /// lists.
     spare: Stack,
 }
 
@@ -84,7 +86,7 @@ impl Magazines {
         self.loaded.pop(table)
     }
 
-    /// Takes a broken batch in if the stack is empty; whether it was.
+    /// Takes a broken batch in if the stack is empty. Returns whether it was.
     fn refill(&mut self, batch: Stack) -> bool {
         let empty = self.loaded.length == 0;
         if empty {
@@ -93,7 +95,7 @@ impl Magazines {
         empty
     }
 
-    /// Takes a frame in; the batch that no longer fits, if any.
+    /// Takes a frame in. Returns the batch that no longer fits, if any.
     fn push(&mut self, table: &FrameTable, index: u32) -> Option<Stack> {
         let mut surplus = None;
         if self.loaded.length == BATCH {

@@ -11,7 +11,8 @@ bitflags! {
     pub struct Permissions: u8 {
         /// Load from it.
         const READ = 1;
-        /// Store to it; implies reading, for a page that can be written and not read is reserved on RISC-V.
+        /// Store to it; implies reading, for a page that can be written and not read is reserved on
+        /// RISC-V.
         const WRITE = 2;
         /// Fetch instructions from it.
         const EXECUTE = 4;
@@ -25,7 +26,8 @@ pub enum Entry {
     Empty,
     /// A lower table.
     Table(FrameNo),
-    /// A page that is in a frame; also one that nobody may touch, which the hardware takes for absent.
+    /// A page that is in a frame; also one that nobody may touch, which the hardware takes for
+    /// absent.
     Page(FrameNo),
     /// A page whose contents are in a swap slot.
     Swapped(SlotNo),
@@ -33,17 +35,20 @@ pub enum Entry {
     Evicted,
 }
 
-/// The entry format and the shape of the tree. Levels count from the leaves: a table at level 0 maps pages.
+/// The entry format and the shape of the tree. Levels count from the leaves: a table at level 0
+/// maps pages.
 ///
 /// Invariant of every page entry this crate makes: [`Format::WRITABLE`] only together with
-/// [`Format::MAY_WRITE`]. The first is what the hardware obeys; the second is the copy-on-write mark, a software bit
-/// that tells a page which may become writable from one that never may (text).
+/// [`Format::MAY_WRITE`]. The first is what the hardware obeys; the second is the copy-on-write
+/// mark, a software bit that tells a page which may become writable from one that never may (text).
 pub trait Format: 'static {
     /// How many levels a walk has.
     const LEVELS: usize;
-    /// The end of a program's addresses, page-aligned, and below what the entry [`Format::KERNEL_ROOT`] spans.
+    /// The end of a program's addresses, page-aligned, and below what the entry
+    /// [`Format::KERNEL_ROOT`] spans.
     const USER_TOP: VirtAddr;
-    /// The first root entry that belongs to the kernel; those from here on are the same in every root.
+    /// The first root entry that belongs to the kernel; those from here on are the same in every
+    /// root.
     const KERNEL_ROOT: usize;
     /// Permissions that the hardware cannot give without reading.
     const READ_IMPLIED_BY: Permissions;
@@ -53,7 +58,8 @@ pub trait Format: 'static {
     const MAY_WRITE: u64;
     /// The bit that lets the program read.
     const READABLE: u64;
-    /// The software bit of a page that is not the process's own: others may have it and write it too.
+    /// The software bit of a page that is not the process's own: others may have it and write it
+    /// too.
     const SHARED: u64;
     /// The word of [`Entry::Evicted`].
     const EVICTED: u64;
@@ -61,37 +67,40 @@ pub trait Format: 'static {
     const ACCESSED: u64;
     /// The bit that says a page was written; likewise.
     const DIRTY: u64;
-    /// What the entry of a page has when a write to it has been resolved, so that the hardware traps for none of it.
+    /// What the entry of a page has when a write to it has been resolved, so that the hardware
+    /// traps for none of it.
     const WRITTEN: u64 = Self::WRITABLE | Self::ACCESSED | Self::DIRTY;
 
-    /// An entry for a page, accessed already and, if nobody may do anything with it, not valid; with `MAY_WRITE` where the permissions have it, without `WRITABLE`.
+    /// Returns an entry for a page, accessed already and, if nobody may do anything with it, not
+    /// valid; with `MAY_WRITE` where the permissions have it, without `WRITABLE`.
     fn page(frame: FrameNo, permissions: Permissions) -> u64;
 
-    /// The page entry `word`, now for a frame that is its space's alone: writable if it may be.
+    /// Returns the page entry `word`, now for a frame that is its space's alone: writable if it may
+    /// be.
     fn with_frame(word: u64, frame: FrameNo) -> u64;
 
-    /// The entry of a page or a swapped page, with other rights: `MAY_WRITE` as they say, `WRITABLE` only if it was and
-    /// they have it.
+    /// Returns the entry of a page or a swapped page, with other rights: `MAY_WRITE` as they say,
+    /// `WRITABLE` only if it was and they have it.
     fn with_permissions(word: u64, permissions: Permissions) -> u64;
 
-    /// The entry of a present page, now that its contents are in a slot: not present, with the rights and the
-    /// copy-on-write mark it had.
+    /// Returns the entry of a present page, now that its contents are in a slot: not present, with
+    /// the rights and the copy-on-write mark it had.
     fn swapped(word: u64, slot: SlotNo) -> u64;
 
-    /// The entry of a swapped page, now that it is in a frame again: accessed, with the rights and the mark it had,
-    /// without `WRITABLE`.
+    /// Returns the entry of a swapped page, now that it is in a frame again: accessed, with the
+    /// rights and the mark it had, without `WRITABLE`.
     fn swapped_in(word: u64, frame: FrameNo) -> u64;
 
-    /// An entry for a lower table.
+    /// Returns an entry for a lower table.
     fn table(frame: FrameNo) -> u64;
 
-    /// What a word at a level means.
+    /// Returns what a word at a level means.
     fn decode(word: u64, level: usize) -> Entry;
 
-    /// Whether a page entry lets programs fetch instructions.
+    /// Returns whether a page entry lets programs fetch instructions.
     fn executable(word: u64) -> bool;
 
-    /// The index of a page's entry in its table of `level`.
+    /// Returns the index of a page's entry in its table of `level`.
     fn index(page: UserPage, level: usize) -> usize {
         (page.0 >> (9 * level)) as usize & (super::ENTRIES - 1)
     }

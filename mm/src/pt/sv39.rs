@@ -3,9 +3,10 @@
 use super::format::{Entry, Format, Permissions};
 use crate::addr::{FrameNo, SlotNo, VirtAddr};
 
-/// The Sv39 format. Of the software bits in RSW, 8 is the copy-on-write mark and 9 that of a shared page. An entry that is not valid is
-/// empty, or has one of: bit 5, a page in its frame that nobody may touch, which has no rights (with R=W=X=0 it would be a
-/// pointer); bit 6, a swapped page; bit 7, a shared page that was evicted.
+/// The Sv39 format. Of the software bits in RSW, 8 is the copy-on-write mark and 9 that of a shared
+/// page. An entry that is not valid is empty, or has one of: bit 5, a page in its frame that nobody
+/// may touch, which has no rights (with R=W=X=0 it would be a pointer); bit 6, a swapped page; bit
+/// 7, a shared page that was evicted.
 pub enum Sv39 {}
 
 const VALID: u64 = 1;
@@ -30,7 +31,7 @@ const KEPT: u64 = READ | EXECUTE | USER | MAY_WRITE;
 const FRAME_SHIFT: u32 = 10;
 const FRAME_MASK: u64 = (1 << 44) - 1;
 
-/// The bits for what a program may do with a page.
+/// Returns the bits for what a program may do with a page.
 #[inline]
 fn rights(permissions: Permissions) -> u64 {
     let mut word = USER;
@@ -46,13 +47,13 @@ fn rights(permissions: Permissions) -> u64 {
     word
 }
 
-/// A word with the number of another frame or slot.
+/// Returns a word with the number of another frame or slot.
 #[inline]
 fn numbered(word: u64, number: u64) -> u64 {
     word & !(FRAME_MASK << FRAME_SHIFT) | number << FRAME_SHIFT
 }
 
-/// A page's word, valid if there is anything to do with it.
+/// Returns a page's word, valid if there is anything to do with it.
 #[inline]
 fn present(word: u64) -> u64 {
     if word & RIGHTS == 0 {

@@ -1,8 +1,8 @@
 //! Pages of the user half: the only pages that a walk takes.
 //!
-//! A page number that came from a program is an allegation ([`PageNo`], [`PageRange`]): it may name the kernel's half, or no
-//! address at all. The index of an entry is a few bits of it, so a walk towards an unchecked page would end at some other
-//! page's entry, or in the kernel's tables.
+//! A page number that came from a program is an allegation ([`PageNo`], [`PageRange`]): it may name
+//! the kernel's half, or no address at all. The index of an entry is a few bits of it, so a walk
+//! towards an unchecked page would end at some other page's entry, or in the kernel's tables.
 //!
 //! Invariant: a [`UserPage`] lies below [`Format::USER_TOP`], and a [`UserRange`] ends there at the
 //! latest. Both are made in this file alone, by a check against the format or as a part of a range

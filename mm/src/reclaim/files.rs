@@ -38,12 +38,12 @@ impl FileRound {
         }
     }
 
-    /// How many there are.
+    /// Returns how many there are.
     pub(super) fn len(&self) -> usize {
         self.unmapped.len() + self.dirty.len()
     }
 
-    /// Whether there is no room for another one.
+    /// Returns whether there is no room for another one.
     pub(super) fn is_full(&self) -> bool {
         self.unmapped.is_full()
     }
@@ -117,7 +117,8 @@ impl<M: Machine> Memory<M> {
         }
     }
 
-    /// Lets go of the pages, which no translation reaches any more; how many frames are free.
+    /// Lets go of the pages, which no translation reaches any more. Returns how many frames are
+    /// free.
     pub(super) fn finish_files(&self, round: &FileRound) -> u64 {
         let mut freed = 0;
         for unmapped in &round.unmapped {

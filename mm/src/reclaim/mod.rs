@@ -14,9 +14,8 @@
 //! A page of a file goes the same way without a slot, and only if it is clean: the kernel writes a
 //! dirty one back first.
 //!
-//! Spared are: a page that is being transferred; one that not every reference of which is found by
-//! the reverse map, for what holds the others, such as somebody who waits for the page, must not
-//! lose it; and all where no slot is left.
+//! Never evicted: pages under I/O, pages with references that the reverse map cannot find (a waiter
+//! must not lose its page), and pages for which there is no slot.
 //!
 //! Accessed bits are cleared without a fence: a hart that still has the translation does not set
 //! them again for a while, and a page that is used all the time may be evicted. That costs a fault,
@@ -93,14 +92,14 @@ impl<M: Machine> Reclaimed<'_, M> {
 }
 
 impl<M: Machine> Memory<M> {
-    /// Whether free frames are so few that somebody should reclaim some.
+    /// Returns whether free frames are so few that somebody should reclaim some.
     pub fn is_short_of_frames(&self) -> bool {
         let frames = self.budget.frames();
         // First what is cheap to tell: every fault asks.
         frames < 2 * self.budget.reserve() && frames < 2 * self.budget.kept()
     }
 
-    /// How many frames somebody who reclaims in the background should make free now.
+    /// Returns how many frames somebody who reclaims in the background should make free now.
     pub fn frames_wanted(&self) -> u64 {
         (3 * self.budget.kept()).saturating_sub(self.budget.frames())
     }
@@ -132,7 +131,8 @@ impl<M: Machine> Memory<M> {
         }
     }
 
-    /// How often the hand of the clock has come round: the time in which idle things become known.
+    /// Returns how often the hand of the clock has come round: the time in which idle things become
+    /// known.
     pub fn turns_of_clock(&self) -> u64 {
         self.clock.hand.load(Ordering::Relaxed) / self.frames.len()
     }

@@ -36,14 +36,15 @@ impl Patience {
         self.credit = self.credit.saturating_sub(1);
     }
 
-    /// How many frames must be left by the claimant of one for a page that has its place, if `kept`
-    /// are kept.
+    /// Returns how many frames must be left by the claimant of one for a page that has its place,
+    /// if `kept` are kept.
     #[inline]
     pub(crate) fn floor_for_placed(self, kept: u64) -> u64 {
         floor(kept, self.credit != 0)
     }
 
-    /// The same for a page of a file.
+    /// Returns how many frames must be left by a claimant of one for a page of a file, if `kept`
+    /// are kept.
     pub(crate) fn floor_for_file(self, kept: u64) -> u64 {
         floor(kept, self.rounds >= PATIENCE)
     }

@@ -76,7 +76,7 @@ impl Round {
         self.others |= other.others;
     }
 
-    /// Whether frames are free for it, or will be with less effort.
+    /// Returns whether frames are free for it, or will be with less effort.
     pub fn made_progress(&self) -> bool {
         self.freed != 0 || self.cleaned != 0 || self.others
     }

@@ -50,8 +50,8 @@ fn sort(pages: &mut [Candidate]) {
 }
 
 impl<M: Machine> Memory<M> {
-    /// The page in a frame, if it is one and at rest. It may be another one, or none, at any
-    /// moment.
+    /// Returns the page in a frame, if it is one and at rest. It may be another one, or none, at
+    /// any moment.
     pub(super) fn candidate(&self, frame: FrameNo) -> Option<Candidate> {
         let record = self.frames.record(frame);
         let (family, page) = record.owner();
@@ -88,7 +88,8 @@ impl<M: Machine> Memory<M> {
         });
     }
 
-    /// Whether a page that was looked at can go. It must have a slot, unless there are `slots`.
+    /// Returns whether a page that was looked at can go. It must have a slot, unless there are
+    /// `slots`.
     fn can_go(&self, page: &Candidate, spare: Spare, slots: bool) -> bool {
         let record = self.frames.record(page.frame);
         let cached = record.slot().is_some();
@@ -100,8 +101,8 @@ impl<M: Machine> Memory<M> {
         !spared && all_found && (cached || slots)
     }
 
-    /// Isolates the pages and replaces their entries by slots. Pages that are not what they were, or
-    /// for which no slot is left, are let go.
+    /// Isolates the pages and replaces their entries by slots. Pages that are not what they were,
+    /// or for which no slot is left, are let go.
     pub(super) fn unmap_round(&self, round: &mut Candidates) {
         // Those that were found when the hand had come further are not in order yet.
         sort(round);

@@ -240,7 +240,8 @@ impl Asids {
 
     fn take(&self) -> Asid {
         self.state.with(|state| {
-            // Next fit: an identifier rests for as long as possible, and nearly always the first one looked at is free.
+            // Next fit: an identifier rests for as long as possible, and nearly always the first
+            // one looked at is free.
             let is_free = |&index: &usize| state.used[index / 64] >> (index % 64) & 1 == 0;
             let mut all = (state.next..state.count).chain(0..state.next);
             let Some(index) = all.find(is_free) else {

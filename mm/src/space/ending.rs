@@ -3,8 +3,8 @@
 //! `munmap`, `mmap` over something, a shrinking break, `exec` and `exit` end mappings. Each of them
 //! owes shared mappings of files a write-back before it returns, and `mm` cannot write (R8). So
 //! whatever ends mappings takes an [`Ending`] and answers [`MapError::Unwritten`] until all pages
-//! that are mapped shared have been named: the kernel writes those back and calls again. A page that
-//! cannot be written is not named twice, so an error of the device ends nothing but the hope.
+//! that are mapped shared have been named: the kernel writes those back and calls again. A page
+//! that cannot be written is not named twice, so an error of the device ends nothing but the hope.
 //!
 //! Neighbours: [`super::unmap`] and `map` call [`AddressSpace::part`] before they change anything.
 
@@ -51,7 +51,8 @@ impl<M: Machine> AddressSpace<'_, M> {
         }
     }
 
-    /// The first pages in the range that are mapped shared from a file; none if there is no further.
+    /// Returns the first pages in the range that are mapped shared from a file; none if there is no
+    /// further.
     pub fn shared_file_pages(&self, pages: PageRange) -> Option<SharedPages> {
         self.areas.within(pages).find_map(|area| {
             let cut = area.pages.intersect(pages);

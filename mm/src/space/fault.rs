@@ -1,11 +1,11 @@
-//! The one way in (R6): every touch of a page that the hardware refuses comes here, the kernel's own
-//! reads and writes of user memory included.
+//! The one way in (R6): every touch of a page that the hardware refuses comes here, the kernel's
+//! own reads and writes of user memory included.
 //!
-//! Eviction may replace the entry of a present page at any moment (see [`crate::pt`]). So each step compares the entry with what
-//! it decided on, and begins anew if it is another one.
+//! Eviction may replace the entry of a present page at any moment (see [`crate::pt`]). So each step
+//! compares the entry with what it decided on, and begins anew if it is another one.
 //!
-//! What is put where nothing was is not fenced (R4): a hart that remembers that there was nothing faults once more, and is fenced then,
-//! because the fault is [`Spurious`].
+//! What is put where nothing was is not fenced (R4): a hart that remembers that there was nothing
+//! faults once more, and is fenced then, because the fault is [`Spurious`].
 
 use abi::{MemCounter, ProcCounter};
 
@@ -118,8 +118,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         }
     }
 
-    /// The entry allows the access: either the hardware wants to be told that the page is used (it traps for
-    /// the bits it does not set), or a TLB was stale.
+    /// Answers a fault on an entry that allows the access: either the hardware wants the use of the
+    /// page noted, because it traps for bits that it does not set, or a TLB was stale.
     fn note_use(&mut self, leaf: Leaf<'m>, bits: u64) -> Attempt<'m, M> {
         let told = leaf.word | bits;
         if told != leaf.word {
@@ -137,7 +137,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         }
     }
 
-    /// A write to a page that is present and not writable yet.
+    /// Resolves a write to a private page that is present and not writable.
     fn resolve_write(
         &mut self,
         leaf: Leaf<'m>,
@@ -151,8 +151,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         if leaf.word & M::Format::SHARED != 0 || !self.is_last_owner(frame) {
             return self.copy_page(leaf, frame, area);
         }
-        // Reuse. Nobody can take a reference meanwhile: that needs one, and this entry, kept from others by
-        // `&mut self`, is the only one. Eviction, which needs none, would change it.
+        // Reuse. Nobody can take a reference meanwhile: that needs one, and this entry, kept from
+        // others by `&mut self`, is the only one. Eviction, which needs none, would change it.
         let written = leaf.word | M::Format::WRITTEN;
         if !leaf.table.replace(leaf.index, leaf.word, written) {
             return Ok(Attempt::Again);
@@ -162,13 +162,15 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         Ok(Attempt::Resolved)
     }
 
-    /// Whether the entry at hand is the only reference to the frame, but for the swap cache's, which is given up then.
+    /// Returns whether the entry at hand is the only reference to the frame, but for the swap
+    /// cache's, which is given up then.
     fn is_last_owner(&self, frame: FrameNo) -> bool {
         let record = self.memory.frames.record(frame);
         record.is_sole() || record.slot().is_some() && self.memory.take_out_of_cache(frame)
     }
 
-    /// The write needs a copy. The frame is taken before anything is broken, so this fails or completes.
+    /// Copies a page for a write. The frame is reserved before anything is broken, so this fails
+    /// before it changes anything, or completes.
     fn copy_page(
         &mut self,
         leaf: Leaf<'m>,
@@ -191,7 +193,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             Err(NoMemory::Frames) => return Err(NoMemory::Frames),
         };
         let here = Scope::Page(leaf.page.address());
-        // Break and flush before the copy: another thread must not read the old frame once the new one is written (R3).
+        // Break and flush before the copy: another thread must not read the old frame once the new
+        // one is written (R3).
         if !leaf.table.take_if(leaf.index, leaf.word) {
             return Ok(Attempt::Again);
         }
@@ -256,7 +259,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         Ok(number)
     }
 
-    /// The right to a frame for the process's own copy of a page of a file.
+    /// Returns the right to a frame for the process's own copy of a page of a file.
     pub(super) fn reservation_for_copy(&self, area: &Area) -> Result<Reservation<'m>, NoMemory> {
         match area.promise {
             Promise::Charged => self.memory.budget.take_for_placed_page(self.patience),
@@ -272,7 +275,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     }
 }
 
-/// The bits that note the use, if the entry of a page permits the access.
+/// Returns the bits that note the use, if the entry of a page permits the access.
 fn permitting_bits<F: Format>(word: u64, access: Access) -> Option<u64> {
     match access {
         Access::Write => (word & F::WRITABLE != 0).then_some(F::ACCESSED | F::DIRTY),

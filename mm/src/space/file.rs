@@ -1,13 +1,15 @@
 //! Mapped files: areas whose pages come from the page cache.
 //!
-//! In a *shared* mapping the entries lead to the cache's frames and may become writable there. In a *private* one they lead there for
-//! reading, and the first write makes a copy that is an ordinary private page from then on; a page that is written before it
-//! was read is copied at once. What a private writable mapping may have to copy is promised, like other private memory; the copies of
+//! In a *shared* mapping the entries lead to the cache's frames and may become writable there. In a
+//! *private* one they lead there for reading, and the first write makes a copy that is an ordinary
+//! private page from then on; a page that is written before it was read is copied at once. What a
+//! private writable mapping may have to copy is promised, like other private memory; the copies of
 //! a mapping that became writable later are not.
 //!
-//! Invariants: see [`crate::file`]; the space has all tables that such an area needs. An entry comes to be, and becomes writable, under
-//! the lock of the entries, where it is seen whether the page is still the file's: what a truncation takes out of the cache
-//! it finds in every space, or the space sees that it is gone.
+//! Invariants: see [`crate::file`]; the space has all tables that such an area needs. An entry
+//! comes to be, and becomes writable, under the lock of the entries, where it is seen whether the
+//! page is still the file's: what a truncation takes out of the cache it finds in every space, or
+//! the space sees that it is gone.
 
 use abi::{MemCounter, ProcCounter};
 use sync::Counted;
@@ -26,8 +28,10 @@ use crate::swap::PageWait;
 use crate::tlb::{Batch, Broken, Referent, Scope};
 
 impl<'m, M: Machine> AddressSpace<'m, M> {
-    /// Maps pages of a file; with `over` in place of whatever is there, which ends by it. If it fails, that stays. From here on, and until
-    /// [`Memory::take_departed`](crate::Memory::take_departed) has named the file, the kernel keeps it.
+    /// Maps pages of a file; with `over` in place of whatever is there, which ends by it. If it
+    /// fails, that stays. From here on, and until
+    /// [`Memory::take_departed`](crate::Memory::take_departed) has named the file, the kernel keeps
+    /// it.
     ///
     /// Pages behind the end of the file can be mapped, not touched.
     pub fn map_file(
@@ -75,12 +79,12 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         Ok(())
     }
 
-    /// Whether every page of the range is mapped.
+    /// Returns whether every page of the range is mapped.
     pub fn is_mapped(&self, pages: PageRange) -> bool {
         self.areas.cover(pages)
     }
 
-    /// A touch of a page of a file that this space has no frame for.
+    /// Resolves a touch of a page of a file for which this space has no frame.
     pub(super) fn fill_from_file(
         &mut self,
         page: UserPage,
@@ -118,7 +122,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         })
     }
 
-    /// Puts the word of a page of a file where nothing is, or where one was evicted, if the page is still the file's; whether it did.
+    /// Puts the word of a page of a file where nothing is, or where one was evicted, if the page is
+    /// still the file's. Returns whether it did.
     fn fill_entry(&mut self, page: UserPage, frame: FrameNo, word: u64) -> bool {
         let context = self.context.clone();
         if M::Format::executable(word) {
@@ -133,7 +138,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         })
     }
 
-    /// Gives the process a copy of a page of a file that it has no entry for. The caller has a reference to the file's frame.
+    /// Gives the process a copy of a page of a file that it has no entry for. The caller has a
+    /// reference to the file's frame.
     fn fill_with_copy(
         &mut self,
         page: UserPage,
@@ -145,7 +151,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         if let Walk::Leaf(table, index) = self.walk(page)
             && table.get(index) != 0
         {
-            // Whoever evicted the page may not have told the harts yet, and the copy is another frame (R3).
+            // Whoever evicted the page may not have told the harts yet, and the copy is another
+            // frame (R3).
             let here = Scope::Page(page.address());
             Broken::new((), here).flush(&self.context).into_inner();
         }
@@ -158,11 +165,12 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         Ok(())
     }
 
-    /// A write to a page of a file that is present and not writable yet, in a shared mapping.
+    /// Resolves a write to a page of a file that is present and not writable, in a shared mapping.
     pub(super) fn write_file(&mut self, leaf: Leaf<'m>, frame: FrameNo) -> Attempt<'m, M> {
         let memory = self.memory;
         let written = leaf.word | M::Format::WRITTEN;
-        // Under the lock, a write-back that has begun before is seen here, and one that begins later sees the entry.
+        // Under the lock, a write-back that has begun before is seen here, and one that begins
+        // later sees the entry.
         let (dirtied, replaced) = self.context.member().entries.with(|()| {
             let dirtied = memory.dirty_file_page(frame);
             let replaced = matches!(dirtied, Dirtied::Now)
@@ -204,7 +212,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
 }
 
 impl Area {
-    /// The file that its pages come from.
+    /// Returns the file that its pages come from.
     pub(super) fn file(&self) -> Option<&Counted<Mapped>> {
         match &self.backing {
             Backing::File(mapped) => Some(mapped),

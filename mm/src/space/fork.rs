@@ -158,7 +158,8 @@ impl<M: Machine> Fork<'_, '_, M> {
             }
             let word = source.load(Ordering::Relaxed);
             match M::Format::decode(word, 0) {
-                // The reference is taken before the child's entry exists, and while the parent's keeps the frame alive.
+                // The reference is taken before the child's entry exists, and while the parent's
+                // keeps the frame alive.
                 Entry::Page(frame) => self.memory.frames.record(frame).add_reference(),
                 Entry::Swapped(slot) => self.share_slot(slot),
                 Entry::Evicted => {}

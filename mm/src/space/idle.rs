@@ -1,14 +1,20 @@
-//! Page tables that nothing is in: lent to others while frames run short, and made again when something is touched.
+//! Idle page tables: lent while frames run short, and made again when something is touched.
 //!
-//! What was promised, what a family shares and what files have got all its tables at once, so that a touch needs one frame and no more. But
-//! where nothing was touched yet, or everything was a file's or an object's and has been evicted, a leaf table is *idle*. Lent,
-//! its frame is free; its place stays the space's ([`crate::commit`]), so a touch that needs it again finds a frame for it, at worst by evicting
-//! a page. What the table knew of evicted pages is known to their file or object too.
+//! Promised memory, shared memory and file mappings get all their page tables when they are mapped.
+//! A later touch then needs exactly one frame. But where nothing was touched yet, or everything
+//! belonged to a file or an object and has been evicted, a leaf table is *idle*: it says nothing
+//! that is not known elsewhere. A *lent* table's frame is free while its place stays the space's
+//! ([`crate::commit`]). So a touch that needs the table again finds a frame for it, at worst by
+//! evicting a page.
 //!
-//! Invariant: [`AddressSpace::lent`] is the number of leaf tables that some area needs and that are missing. An idle table that no area needs,
-//! because what may be touched there is lazy, is freed with its place.
+//! Invariant: outside an operation, [`AddressSpace::lent`] is the number of leaf tables that some
+//! area needs and that are missing. An operation that adds or removes areas changes the areas first
+//! and then calls [`AddressSpace::recount_lent`], which gives up the places of tables that no area
+//! needs any more. An idle table that no area needs, because its memory is lazy, is freed with its
+//! place.
 //!
-//! Only the owner of a space takes its tables away, so nobody who walks them without a lock meets one that is gone.
+//! Only the owner of a space removes its tables, so a walk without a lock never meets one that is
+//! gone.
 
 use sync::atomic::Ordering;
 
@@ -22,10 +28,10 @@ use crate::pt::{ENTRIES, Entry, Format, Table, UserPage, UserRange, Walk};
 use crate::tlb::{Batch, Referent, Scope};
 
 impl<M: Machine> AddressSpace<'_, M> {
-    /// Makes the frames of idle tables free; how many they were.
+    /// Lends idle tables: frees their frames. Returns how many.
     pub fn lend_idle_tables(&mut self) -> u64 {
         if !self.published {
-            // Whoever lays out an image counts on its tables.
+            // An image that is being laid out needs its tables.
             return 0;
         }
         let context = self.context.clone();
@@ -61,7 +67,7 @@ impl<M: Machine> AddressSpace<'_, M> {
         idle
     }
 
-    /// Makes the leaf table of a page again if it was lent; whether it was.
+    /// Makes the leaf table of a page again, if it was lent. Returns whether it was.
     pub(super) fn take_lent_table(&mut self, page: UserPage) -> Result<bool, NoMemory> {
         if self.lent == 0 || !is_needed(&self.areas, page) {
             return Ok(false);
@@ -76,7 +82,7 @@ impl<M: Machine> AddressSpace<'_, M> {
         Ok(true)
     }
 
-    /// Gives up the places of tables that are there again, or that no area needs any more.
+    /// Gives up the places of tables that are there again or that no area needs any more.
     pub(super) fn recount_lent(&mut self) {
         if self.lent != 0 {
             let lent = self.missing_for(&self.areas);
@@ -85,7 +91,7 @@ impl<M: Machine> AddressSpace<'_, M> {
         }
     }
 
-    /// How many leaf tables that these areas need are missing.
+    /// Returns how many leaf tables that these areas need are missing.
     pub(super) fn missing_for(&self, areas: &Areas) -> u64 {
         let mut counted = PageNo(0);
         let needing = areas.iter().filter(|area| area.needs_tables());
@@ -99,7 +105,7 @@ impl<M: Machine> AddressSpace<'_, M> {
         missing.sum()
     }
 
-    /// Tables whose places the space keeps, by its own count and as they are.
+    /// Returns how many tables are lent, by the space's own count and by a look at the tables.
     pub(crate) fn lent_tables(&self) -> (u64, u64) {
         (self.lent, self.missing_for(&self.areas))
     }
@@ -108,19 +114,20 @@ impl<M: Machine> AddressSpace<'_, M> {
 /// How many pages a leaf table spans.
 const SPAN: u64 = ENTRIES as u64;
 
-/// What the leaf table of a page spans.
+/// Returns what the leaf table of a page spans.
 fn span_of(page: PageNo) -> PageRange {
     let start = PageNo(page.0 - page.0 % SPAN);
     PageRange::new(start, start.plus(SPAN))
 }
 
-/// Whether an area counts on the leaf table of a page.
+/// Returns whether an area counts on the leaf table of a page.
 fn is_needed(areas: &Areas, page: UserPage) -> bool {
     areas.within(span_of(*page)).any(Area::needs_tables)
 }
 
 impl Area {
-    /// Whether it counts on its page tables, which are made or lent with it. What is lazy gets those that it uses.
+    /// Returns whether it counts on its page tables, which are made or lent with it. What is lazy
+    /// gets those that it uses.
     fn needs_tables(&self) -> bool {
         self.promise == Promise::Charged || !matches!(self.backing, Backing::Own)
     }

@@ -17,8 +17,8 @@ pub enum MapError {
     NoMemory(NoMemory),
     /// The pages lie outside the user's addresses, or something is mapped there already.
     BadRange,
-    /// Before the mappings end, these pages are to be written back if they are dirty. Then, or if they cannot be, the call goes on
-    /// with the same [`Ending`].
+    /// Before the mappings end, these pages are to be written back if they are dirty. Then, or if
+    /// they cannot be, the call goes on with the same [`Ending`].
     Unwritten(SharedPages),
 }
 
@@ -54,7 +54,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         Ok(())
     }
 
-    /// The same in place of whatever is there, which ends by it. If it fails, that stays.
+    /// Maps pages in place of whatever is mapped there, which ends. If the call fails, everything
+    /// stays.
     pub fn map_over(
         &mut self,
         pages: PageRange,
@@ -80,25 +81,25 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         Ok(())
     }
 
-    /// Where `count` pages fit: as high as possible, above the heap.
+    /// Returns where `count` pages fit: as high as possible, above the heap.
     pub fn gap(&self, count: u64) -> Option<PageRange> {
         let gap = self.areas.highest_gap(count, M::Format::USER_TOP.page())?;
         (gap.start >= self.heap_break.page_up()).then_some(gap)
     }
 
-    /// Whether nothing is mapped there, and something could be.
+    /// Returns whether nothing is mapped there, and something could be.
     pub fn is_free(&self, pages: PageRange) -> bool {
         self.mappable(pages, false).is_ok()
     }
 
-    /// The pages, if something can be mapped there, over something else or not.
+    /// Returns the pages, if something can be mapped there, over something else or not.
     pub(super) fn mappable(&self, pages: PageRange, over: bool) -> Result<UserRange, MapError> {
         UserRange::new::<M::Format>(pages)
             .filter(|_| over || !self.areas.overlaps(pages))
             .ok_or(MapError::BadRange)
     }
 
-    /// Moves the break up by `bytes`; the old break.
+    /// Moves the break up by `bytes`. Returns the old break.
     pub fn grow(&mut self, bytes: u64, promise: Promise) -> Result<VirtAddr, MapError> {
         let old = self.heap_break;
         let new = old
@@ -158,8 +159,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         self.recount_lent();
     }
 
-    /// The bytes from `address` to the end of its page, to be filled by whoever lays out the image.
-    /// Works in read-only areas too.
+    /// Returns the bytes from `address` to the end of its page, to be filled by whoever lays out
+    /// the image. Works in read-only areas too.
     ///
     /// # Panics
     /// If a hart uses the space, if the page is in no area, or if it is shared.

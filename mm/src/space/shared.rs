@@ -1,13 +1,16 @@
-//! Memory that a family shares: what one process stores, the others see, even in pages first touched after the fork.
+//! Memory that a family shares: what one process stores, the others see, even in pages first
+//! touched after the fork.
 //!
-//! The object behind such a mapping is a page table of its own, which no hart ever translates with. It keeps the address of the
-//! mapping, so it is one more [`Member`] of the family: the reverse map finds its entries like any other's, and a shared page that is
-//! evicted leaves a slot there and nowhere else. In the spaces that map it stays [`Entry::Evicted`]: ask the object.
+//! The object behind such a mapping is a page table of its own, which no hart ever translates with.
+//! It keeps the address of the mapping, so it is one more [`Member`] of the family: the reverse map
+//! finds its entries like any other's, and a shared page that is evicted leaves a slot there and
+//! nowhere else. In the spaces that map it stays [`Entry::Evicted`]: ask the object.
 //!
-//! Invariants: an object has all its tables from the start, as has the space that maps it, and the places of all its pages are its own, not the areas';
-//! its entries are filled, emptied and brought back under [`Member::entries`]; in a space, entries of shared pages carry
-//! [`Format::SHARED`], and only those may be writable while the frame has other references (R2). A frame that is in the swap
-//! cache is dirty there before anybody may write it.
+//! Invariants: an object has all its tables from the start, as has the space that maps it, and the
+//! places of all its pages are its own, not the areas'; its entries are filled, emptied and brought
+//! back under [`Member::entries`]; in a space, entries of shared pages carry [`Format::SHARED`],
+//! and only those may be writable while the frame has other references (R2). A frame that is in the
+//! swap cache is dirty there before anybody may write it.
 //!
 //! The last area that has an object ends it ([`AddressSpace::release`]).
 
@@ -48,7 +51,7 @@ impl fmt::Debug for Shared {
 }
 
 impl Shared {
-    /// Its root.
+    /// Returns its root.
     pub(crate) fn root(&self) -> FrameNo {
         self.member.root
     }
@@ -67,7 +70,7 @@ enum Had {
 }
 
 impl<M: Machine> Memory<M> {
-    /// An object for these pages of a family, all of them zeros that take no frame yet.
+    /// Returns an object for these pages of a family, all of them zeros that take no frame yet.
     pub(super) fn share(&self, family: u32, pages: UserRange) -> Result<Counted<Shared>, NoMemory> {
         self.budget.take_places(pages.len(), Claim::Program)?;
         let object = self.build_object(family, pages);
@@ -116,7 +119,7 @@ impl<M: Machine> Memory<M> {
         self.budget.add_places(unkept);
     }
 
-    /// The entry of a page in an object. Its tables are there from the start.
+    /// Returns the entry of a page in an object. Its tables are there from the start.
     fn object_entry(&self, object: &Shared, page: UserPage) -> (Table<'_>, usize) {
         match self.walk(object.root(), page) {
             Walk::Leaf(table, index) => (table, index),
@@ -142,7 +145,8 @@ impl<M: Machine> Memory<M> {
             })
     }
 
-    /// Puts a zeroed frame where an object has nothing; a reference to it, or none if somebody else was faster.
+    /// Puts a zeroed frame where an object has nothing. Returns a reference to it, or none if
+    /// somebody else was faster.
     fn fill_object(
         &self,
         object: &Shared,
@@ -173,7 +177,8 @@ impl<M: Machine> Memory<M> {
         Ok(None)
     }
 
-    /// Puts the frame of a slot back where an object has the slot; whether it was still there.
+    /// Puts the frame of a slot back where an object has the slot. Returns whether it was still
+    /// there.
     fn bring_back(&self, object: &Shared, page: UserPage, slot: SlotNo, frame: FrameNo) -> bool {
         let (table, index) = self.object_entry(object, page);
         let record = self.frames.record(frame);
@@ -197,8 +202,8 @@ impl<M: Machine> Memory<M> {
 }
 
 impl<'m, M: Machine> AddressSpace<'m, M> {
-    /// Maps memory that this process and the children it will have share, zeros at first; with `over` in place of whatever is
-    /// there, which ends by it.
+    /// Maps memory that this process and the children it will have share, zeros at first; with
+    /// `over` in place of whatever is there, which ends by it.
     pub fn map_shared(
         &mut self,
         pages: PageRange,
@@ -242,7 +247,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         }
     }
 
-    /// A touch of a shared page that this space has no frame for.
+    /// Resolves a touch of a shared page for which this space has no frame.
     pub(super) fn fill_shared(
         &mut self,
         page: UserPage,
@@ -293,7 +298,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         }
     }
 
-    /// The object has the page in a slot, to which the caller has a reference.
+    /// Brings back a shared page that the object has in a slot. The caller holds a reference to the
+    /// slot.
     fn bring_shared_back(
         &mut self,
         page: UserPage,
@@ -318,7 +324,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         attempt
     }
 
-    /// A write to a shared page that is present and not writable yet.
+    /// Resolves a write to a shared page that is present and not writable.
     pub(super) fn write_shared(&mut self, leaf: Leaf<'m>, frame: FrameNo) -> Attempt<'m, M> {
         if let Some(wait) = self.memory.dirty_in_cache(frame) {
             return Attempt::Wait(Wait::Page(wait));

@@ -1,8 +1,8 @@
 //! What pages of a space consist of: leaf tables, and holes where there is none.
 //!
 //! Work follows what is used, never what is reserved: a lazy break may reach over 256 GiB and have
-//! three pages. So whoever goes through pages goes from stretch to stretch, and passes a hole in one
-//! step that is as wide as the entry that is missing.
+//! three pages. So whoever goes through pages goes from stretch to stretch, and passes a hole in
+//! one step that is as wide as the entry that is missing.
 //!
 //! Neighbours: [`super::idle`] looks for leaf tables, `for_each_leaf` for what is in them, `map`
 //! counts those that are missing.
@@ -48,7 +48,7 @@ impl<'m, M: Machine> Iterator for Stretches<'m, M> {
 }
 
 impl<'m, M: Machine> AddressSpace<'m, M> {
-    /// What the pages consist of.
+    /// Returns what the pages consist of.
     pub(super) fn stretches(&self, pages: UserRange) -> Stretches<'m, M> {
         Stretches {
             memory: self.memory,
@@ -73,30 +73,31 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         }
     }
 
-    /// How many tables the pages lack.
+    /// Returns how many tables the pages lack.
     pub(super) fn missing_tables(&self, pages: UserRange) -> u64 {
         let holes = self.stretches(pages).filter(|part| part.leaf.is_none());
         holes.map(|hole| tables_below(hole.level, hole.pages)).sum()
     }
 }
 
-/// How many pages an entry of a level spans.
+/// Returns how many pages an entry of a level spans.
 const fn span(level: usize) -> u64 {
     (ENTRIES as u64).pow(level as u32)
 }
 
-/// How many tables pages have at least a part of that hang on entries of a level or a lower one.
+/// Returns how many tables pages have at least a part of that hang on entries of a level or a lower
+/// one.
 fn tables_below(level: usize, pages: UserRange) -> u64 {
     let entries = |level| pages.end.0.div_ceil(span(level)) - pages.start.0 / span(level);
     (1..=level).map(entries).sum()
 }
 
-/// How many tables the pages need at most, where there is none yet.
+/// Returns how many tables the pages need at most, where there is none yet.
 pub(super) fn most_tables<M: Machine>(pages: UserRange) -> u64 {
     tables_below(M::Format::LEVELS - 1, pages)
 }
 
-/// How many leaf tables the pages have at least a part of.
+/// Returns how many leaf tables the pages have at least a part of.
 pub(super) fn leaf_table_count(pages: UserRange) -> u64 {
     tables_below(1, pages)
 }

@@ -1,9 +1,10 @@
-//! Faults on pages that are in swap, or on the way there.
+//! Faults on pages that are in swap, or on their way back.
 //!
-//! A program that walks through memory that is in swap would fault on every page. So with the page that it wants, the pages behind it are
-//! mapped too whose slots have been read already; and the more it keeps to the order of the pages, the more slots are read
-//! ahead. What is mapped ahead is read-only like any page that comes back, and nobody has used it yet, which is what its accessed bit
-//! says: if nobody does, it goes first. It needs no fence (R4).
+//! A program that walks through memory in swap would fault on every page. So a fault also maps the
+//! pages behind its own whose slots have been read already; and the longer a program keeps to the
+//! order of the pages, the more slots are read ahead. A page that is mapped ahead is read-only,
+//! like any page that comes back, and its accessed bit is clear: if nobody uses it, it goes first.
+//! It needs no fence (R4).
 
 use abi::ProcCounter;
 
@@ -36,7 +37,8 @@ impl ReadAhead {
         }
     }
 
-    /// A page is wanted, perhaps for a second time. How many to bring in with it, itself included.
+    /// Notes that a page is wanted, perhaps for a second time. Returns how many to bring in with
+    /// it, itself included.
     fn want(&mut self, page: PageNo) -> usize {
         if page != self.page {
             self.window = if page == self.next {
@@ -88,7 +90,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         })
     }
 
-    /// Maps those of the pages behind one that have come in with it, or before, and have the entries behind its own.
+    /// Maps those of the pages behind one that have come in with it, or before, and have the
+    /// entries behind its own.
     fn map_ahead(&mut self, leaf: Leaf<'m>, window: usize) {
         let end = (leaf.index + window).min(ENTRIES);
         let mut executable = false;

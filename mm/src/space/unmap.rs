@@ -1,8 +1,9 @@
 //! Removing from an address space: part of it, the top of the heap, or everything.
 //!
-//! Invariants: nothing is removed before [`AddressSpace::part`] has allowed it. Removing needs no memory but for splitting an area, which is asked for first (R5). Leaf entries are broken, flushed
-//! and freed in batches; tables only when no area is left in what they span, after a fence of the whole
-//! identifier, because upper-level entries changed (R3).
+//! Invariants: nothing is removed before [`AddressSpace::part`] has allowed it. Removing needs no
+//! memory but for splitting an area, which is asked for first (R5). Leaf entries are broken,
+//! flushed and freed in batches; tables only when no area is left in what they span, after a fence
+//! of the whole identifier, because upper-level entries changed (R3).
 
 use super::area::Area;
 use super::usage::is_own;
@@ -35,10 +36,11 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         Ok(())
     }
 
-    /// Moves the break down by `bytes`; the old break. Below 0 it does not go: nothing changes then.
+    /// Moves the break down by `bytes`. Returns the old break. Below 0 it does not go: nothing
+    /// changes then.
     ///
-    /// What is cut off is the top of the heap, so it is a hole only if something has been mapped right above it and has become
-    /// one area with it.
+    /// What is cut off is the top of the heap, so it is a hole only if something has been mapped
+    /// right above it and has become one area with it.
     pub fn shrink(&mut self, bytes: u64, ending: &mut Ending) -> Result<VirtAddr, MapError> {
         let old = self.heap_break;
         if let Some(new) = old.0.checked_sub(bytes).map(VirtAddr) {
@@ -158,7 +160,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
 }
 
 impl<M: Machine> Drop for AddressSpace<'_, M> {
-    /// No fence: no hart uses the space, and whoever gets its identifier next begins with one (see [`super::Context`]).
+    /// No fence: no hart uses the space, and whoever gets its identifier next begins with one (see
+    /// [`super::Context`]).
     fn drop(&mut self) {
         assert!(
             !self.context.is_active(),

@@ -144,7 +144,7 @@ impl<M: Machine> AddressSpace<'_, M> {
         }
     }
 
-    /// The counters of `procstat`, when all pages have been counted.
+    /// Returns the counters of `procstat`, when all pages have been counted.
     pub fn usage_with(&self, counts: &PageCounts) -> [u64; PROC_COUNTERS] {
         let mut out = self.faults;
         let &PageCounts {

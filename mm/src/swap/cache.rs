@@ -4,8 +4,8 @@
 //!
 //! - the table entries that map it,
 //! - one for the cache itself,
-//! - one for each thread that waits for the page ([`super::PageWait`]); an evictor that has isolated
-//!   the page ([`super::eviction`]) is one of these,
+//! - one for each thread that waits for the page ([`super::PageWait`]); an evictor that has
+//!   isolated the page ([`super::eviction`]) is one of these,
 //! - one while a transfer reads or writes it.
 //!
 //! `waiters` in the frame record says how many of these are waiters, so `count - 1 - waiters` is

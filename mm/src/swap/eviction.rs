@@ -153,7 +153,7 @@ mod tests {
 
     const OWNER: (u32, PageNo) = (1, PageNo(2));
 
-    /// A page with one reference.
+    /// Returns a page with one reference.
     fn page(memory: &'static Memory<FakeMachine>) -> FrameNo {
         let mut reservation = memory.reserve_frames(1, Claim::Program).unwrap();
         let frame = memory.allocate(Kind::Anonymous, &mut reservation);

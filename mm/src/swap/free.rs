@@ -1,8 +1,10 @@
-//! Which slots are free: a bit for each, and above every 64 bits another one that says whether any of them is set.
+//! Which slots are free: a bit for each, and above every 64 bits another one that says whether any
+//! of them is set.
 //!
-//! A device has up to a million slots, and the lock of the swap cache, under which one is looked for, has interrupts off. So a
-//! search must not pass over slots one by one, however few are free: it goes up until a word has a bit behind where it looks, and down
-//! again, which are two words a level.
+//! A device has up to a million slots, and the lock of the swap cache, under which one is looked
+//! for, has interrupts off. So a search must not pass over slots one by one, however few are free:
+//! it goes up until a word has a bit behind where it looks, and down again, which are two words a
+//! level.
 //!
 //! Invariant: a bit above the lowest level is set exactly when a bit of the word below it is.
 
@@ -24,12 +26,13 @@ pub(super) struct FreeSlots<W> {
     levels: ArrayVec<usize, LEVELS>,
     /// One past the last slot.
     end: usize,
-    /// Where the search for a free slot begins: behind the last one found, so that what is evicted together lies together.
+    /// Where the search for a free slot begins: behind the last one found, so that what is evicted
+    /// together lies together.
     next: usize,
     count: usize,
 }
 
-/// How many words say which of so many slots are free.
+/// Returns how many words say which of so many slots are free.
 pub const fn words_for(slots: usize) -> usize {
     let (mut bits, mut words) = (slots, 0);
     while bits > 0 {
@@ -41,7 +44,7 @@ pub const fn words_for(slots: usize) -> usize {
 }
 
 impl<W: DerefMut<Target = [u64]>> FreeSlots<W> {
-    /// All of so many slots, in [`words_for`] of them words.
+    /// Returns all of so many slots, in [`words_for`] of them words.
     ///
     /// # Panics
     /// If there are fewer words.
@@ -67,12 +70,12 @@ impl<W: DerefMut<Target = [u64]>> FreeSlots<W> {
         }
     }
 
-    /// How many slots are free.
+    /// Returns how many slots are free.
     pub(super) fn count(&self) -> u64 {
         self.count as u64
     }
 
-    /// Whether a slot is free.
+    /// Returns whether a slot is free.
     pub(super) fn has(&self, slot: usize) -> bool {
         self.words[slot / BITS] >> (slot % BITS) & 1 == 1
     }
@@ -110,7 +113,7 @@ impl<W: DerefMut<Target = [u64]>> FreeSlots<W> {
         self.count += 1;
     }
 
-    /// The first free slot from this one on.
+    /// Returns the first free slot from this one on.
     fn first_from(&self, slot: usize) -> Option<usize> {
         let (mut level, mut at, mut end) = (0, slot, self.end);
         let found = loop {

@@ -9,16 +9,19 @@ use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::reclaim::Patience;
 
-/// How many slots are read at once: the one that is wanted and those behind it, which were probably swapped out with it.
+/// How many slots are read at once: the one that is wanted and those behind it, which were probably
+/// swapped out with it.
 pub(crate) const READ_AHEAD: usize = 8;
-/// The same, for whoever wants pages in their order: so many that reading a part takes as long as using another.
+/// The same, for whoever wants pages in their order: so many that reading a part takes as long as
+/// using another.
 pub(crate) const READ_AHEAD_MOST: usize = 4 * CLUSTER;
 
 /// Neighbouring slots to be read. The first is wanted, the others are read because it costs little.
 ///
-/// Whoever gets one reads [`SwapIn::count`] pages from the device, beginning with [`SwapIn::first`], into
-/// [`SwapIn::bytes_mut`], and ends it with [`SwapIn::finish`] or [`SwapIn::finish_with`]. One that is dropped has failed.
-/// There may be more to read ahead than is read at once: [`SwapIn::behind`].
+/// Whoever gets one reads [`SwapIn::count`] pages from the device, beginning with
+/// [`SwapIn::first`], into [`SwapIn::bytes_mut`], and ends it with [`SwapIn::finish`] or
+/// [`SwapIn::finish_with`]. One that is dropped has failed. There may be more to read ahead than is
+/// read at once: [`SwapIn::behind`].
 #[must_use = "somebody waits for the page"]
 pub struct SwapIn<'m, M: Machine> {
     memory: &'m Memory<M>,
@@ -28,7 +31,8 @@ pub struct SwapIn<'m, M: Machine> {
     behind: usize,
 }
 
-/// A page that somebody waits for. It stays where it is until this is dropped: by then the fault must have been tried again.
+/// A page that somebody waits for. It stays where it is until this is dropped: by then the fault
+/// must have been tried again.
 #[must_use = "the page may be evicted again before it was used"]
 pub struct PageWait<'m, M: Machine> {
     memory: &'m Memory<M>,
@@ -36,8 +40,9 @@ pub struct PageWait<'m, M: Machine> {
 }
 
 impl<'m, M: Machine> SwapIn<'m, M> {
-    /// A read of `slot`, which is not cached, and of those behind it, at most `window` in all with what is [`SwapIn::behind`];
-    /// none if somebody else began meanwhile, or if the slot, to which the caller need not have a reference, is free.
+    /// Returns a read of `slot`, which is not cached, and of those behind it, at most `window` in
+    /// all with what is [`SwapIn::behind`]; none if somebody else began meanwhile, or if the slot,
+    /// to which the caller need not have a reference, is free.
     pub(crate) fn begin(
         memory: &'m Memory<M>,
         slot: SlotNo,
@@ -66,15 +71,15 @@ impl<'m, M: Machine> SwapIn<'m, M> {
         Ok(Some(read))
     }
 
-    /// The slot behind the last, if it can be read.
+    /// Returns the slot behind the last, if it can be read.
     fn next(&self) -> Option<SlotNo> {
         let last = SlotNo(self.first.0 + self.count as u64 - 1);
         let (next, record) = self.memory.slots.after(last)?;
         (record.count() != 0 && record.frame().is_none()).then_some(next)
     }
 
-    /// A read of slots behind these, to be on its way at the same time; it may have one behind it, too. Nobody waits for its pages
-    /// yet, so it can be left alone if this is none.
+    /// Returns a read of slots behind these, to be on its way at the same time; it may have one
+    /// behind it, too. Nobody waits for its pages yet, so it can be left alone if this is none.
     pub fn behind(&mut self) -> Option<Self> {
         let window = core::mem::take(&mut self.behind);
         let next = self.next().filter(|_| window != 0)?;
@@ -83,22 +88,23 @@ impl<'m, M: Machine> SwapIn<'m, M> {
             .flatten()
     }
 
-    /// The first slot.
+    /// Returns the first slot.
     pub fn first(&self) -> SlotNo {
         self.first
     }
 
-    /// How many slots.
+    /// Returns how many slots.
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// The frames to read into, in the order of the slots. They are the reader's until [`SwapIn::finish`].
+    /// Returns the frames to read into, in the order of the slots. They are the reader's until
+    /// [`SwapIn::finish`].
     pub fn frames(&self) -> impl Iterator<Item = FrameNo> {
         self.memory.frames_in_transfer(self.first, self.count)
     }
 
-    /// The bytes of the frame for the slot of this index.
+    /// Returns the bytes of the frame for the slot of this index.
     ///
     /// # Panics
     /// If there are not so many.
@@ -108,8 +114,9 @@ impl<'m, M: Machine> SwapIn<'m, M> {
         crate::phys::incoming_bytes_mut(&memory.machine, frame, self)
     }
 
-    /// Has `transfer` read the pages at once or, if that fails, each for itself: a device that failed does not say at which, and
-    /// nobody is to lose a page for a neighbour's sake. What comes back is as for [`SwapIn::finish`].
+    /// Has `transfer` read the pages at once or, if that fails, each for itself: a device that
+    /// failed does not say at which, and nobody is to lose a page for a neighbour's sake. What
+    /// comes back is as for [`SwapIn::finish`].
     pub fn finish_with(
         mut self,
         mut transfer: impl FnMut(&mut Self) -> Result<(), TransferError>,
@@ -137,7 +144,8 @@ impl<'m, M: Machine> SwapIn<'m, M> {
         })
     }
 
-    /// Says how it went. What comes back is the page that was wanted, for the fault to be tried again with.
+    /// Says how it went. What comes back is the page that was wanted, for the fault to be tried
+    /// again with.
     pub fn finish(mut self, result: Result<(), TransferError>) -> PageWait<'m, M> {
         let memory = self.memory;
         let frame = memory.frame_in_transfer(self.first);
@@ -172,7 +180,8 @@ impl<'m, M: Machine> PageWait<'m, M> {
         Self { memory, frame }
     }
 
-    /// Whether it is still being read, or written, which a shared page must not be while somebody stores to it.
+    /// Returns whether it is still being read, or written, which a shared page must not be while
+    /// somebody stores to it.
     pub fn is_coming(&self) -> bool {
         self.memory.is_in_transfer(self.frame)
     }
@@ -185,7 +194,8 @@ impl<M: Machine> Drop for PageWait<'_, M> {
 }
 
 impl<M: Machine> Memory<M> {
-    /// Puts a frame into the cache for a slot to be read into; false if the slot is cached already, or nobody's any more.
+    /// Puts a frame into the cache for a slot to be read into; false if the slot is cached already,
+    /// or nobody's any more.
     fn prepare_to_read(&self, slot: SlotNo, patience: Patience) -> Result<bool, crate::NoMemory> {
         let mut reservation = self.budget.take_for_placed_page(patience)?;
         let frame = self

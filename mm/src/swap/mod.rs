@@ -1,26 +1,32 @@
 //! Swap: pages whose contents are on a device, still counted and still shared.
 //!
-//! A *slot* is a page's worth of the swap device. It is counted like a frame (R1): one for each table entry that refers to it
-//! and one for the cache. The *swap cache* says which frame has the same contents as which slot, so that a page that is shared by
-//! many is written once, read once, and comes back as one shared frame.
+//! A *slot* is a page's worth of the swap device. It is counted like a frame (R1): one for each
+//! table entry that refers to it, and one for the cache. The *swap cache* says which frame has the
+//! same contents as which slot, so that a page that many share is written once, read once, and
+//! comes back as one shared frame.
 //!
-//! Out: eviction ([`crate::reclaim`]) gives a page a slot and puts it into the cache, replaces every entry that maps it by the
-//! slot, flushes, and hands what the device lacks to the kernel as a [`SwapOut`]. In: a fault on a slot takes the frame
-//! from the cache, or puts one in and hands the kernel a [`SwapIn`], with those of the slots behind it (`mm/src/space/swap_in.rs` says how many), in several
-//! parts if they are many. Nothing here waits (R8): the kernel does the transfer, says how
-//! it went, and the fault is tried again. Until then whoever waits holds the page ([`PageWait`]), so nobody can evict it first.
+//! Out: eviction ([`crate::reclaim`]) gives a page a slot and puts it into the cache, replaces
+//! every entry that maps it by the slot, flushes, and hands the kernel what must be written as a
+//! [`SwapOut`]. In: a fault on a slot takes the frame from the cache, or adds one and hands the
+//! kernel a [`SwapIn`], with the slots behind it (`mm/src/space/swap_in.rs` says how many), in
+//! several parts if they are many. Nothing here waits (R8): the kernel does the transfer, says how
+//! it went, and the fault is tried again. Until then a waiter holds the page ([`PageWait`]), so
+//! nothing can evict it first.
 //!
 //! Invariants:
 //! - a frame and a slot that are cached name each other, and the cache holds a reference to both;
-//! - a frame in the cache that is clean or being written is writable in nobody's translation: who wants to write it copies it, or, as
-//!   its only owner, takes it out of the cache first, or, if it is shared on purpose, makes it dirty;
+//! - a frame in the cache that is clean or being written is writable in no translation: a writer
+//!   copies it, or, as its only owner, removes it from the cache first, or, if it is shared on
+//!   purpose, makes it dirty;
 //! - a transfer holds a reference to its frames, so none is reused before its transfer is over;
-//! - a page that nothing but the cache refers to any more, neither to its frame nor to its slot, is freed at once.
+//! - a page to whose frame and slot only the cache refers is freed at once.
 //!
-//! One lock protects the cache and the free slots. It is never taken where nothing was ever swapped.
+//! One lock protects the cache and the free slots. It is never taken where nothing was ever
+//! swapped.
 //!
-//! `slots` counts them, `free` finds one that is free, `cache` says what is where, `eviction` puts a page in and lets it go, `transfer` knows what is under way; `input` and
-//! `output` are what the kernel sees of it.
+//! `slots` counts the slots, `free` finds a free one, `cache` says which frame has what, `eviction`
+//! isolates pages and puts them back, `transfer` knows what is under way; `input` and `output` are
+//! what the kernel sees.
 
 mod cache;
 mod eviction;

@@ -37,7 +37,7 @@ impl Disk {
         read.finish_with(|read| state.read(read))
     }
 
-    /// Writes what was asked for; how many frames that made free.
+    /// Writes what was asked for. Returns how many frames that made free.
     pub fn write<M: Machine>(&self, write: SwapOut<'_, M>) -> u64 {
         let mut state = self.0.lock().unwrap();
         if state.broken {

@@ -26,7 +26,7 @@ struct State {
 }
 
 impl State {
-    /// The bytes of a page that the file has.
+    /// Returns the bytes of a page that the file has.
     fn page(&mut self, page: FilePage) -> &mut [u8] {
         let contents = self.contents.entry(page.file.0).or_default();
         let start = (page.index as usize * PAGE_SIZE).min(contents.len());
@@ -43,12 +43,12 @@ impl Files {
         self.0.lock().unwrap().broken = broken;
     }
 
-    /// How many pages were read.
+    /// Returns how many pages were read.
     pub fn reads(&self) -> u64 {
         self.0.lock().unwrap().reads
     }
 
-    /// What is on the disk.
+    /// Returns what is on the disk.
     pub fn on_disk(&self, file: FileNo) -> Vec<u8> {
         self.0.lock().unwrap().contents[&file.0].clone()
     }
@@ -111,12 +111,12 @@ pub fn truncate(memory: &Mem, file: FileNo, length: usize) {
     memory.cut_file(file, cut);
 }
 
-/// Writes a page back if it is dirty; whether it is not any more.
+/// Writes a page back if it is dirty. Returns whether it is not any more.
 pub fn write_back(memory: &Mem, page: FilePage) -> bool {
     write(memory, page, memory.write_back(page)).is_some()
 }
 
-/// Writes a page back that is to go; how many frames that made free, unless it failed.
+/// Writes a page back that is to go. Returns how many frames that made free, unless it failed.
 pub fn evict_file_page(memory: &Mem, page: FilePage) -> Option<u64> {
     write(memory, page, memory.write_back_to_evict(page))
 }

@@ -1,5 +1,5 @@
-//! The pretended machine: memory in a box, a page-table walker, and a TLB per hart that keeps what it has seen until a
-//! fence covers it, which no real one is obliged not to do.
+//! The pretended machine: memory in a box, a page-table walker, and a TLB per hart that keeps what
+//! it has seen until a fence covers it, which no real one is obliged not to do.
 
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::collections::HashMap;
@@ -39,8 +39,8 @@ thread_local! {
     static LOOKS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// What every entry of the kernel's half says: a large page of devices, as the direct map of a real kernel has them. Whoever
-/// takes it for a table looks for a frame that is not of RAM.
+/// What every entry of the kernel's half says: a large page of devices, as the direct map of a real
+/// kernel has them. Whoever takes it for a table looks for a frame that is not of RAM.
 const KERNEL_PAGE: u64 = 0b1100_0111;
 
 /// Goes on as if on another hart.
@@ -53,13 +53,13 @@ pub fn at_fence(look: impl Fn() + 'static) {
     AT_FENCE.set(Some(Box::new(look)));
 }
 
-/// Refuses this thread the `nth` allocation from now on of those that may fail; 0 refuses none. What was left to count of an
-/// earlier call: 0 if its refusal has happened.
+/// Makes the `nth` allocation of this thread that may fail do so; 0 for none. Returns what was left
+/// to count of an earlier call: 0 if its refusal has happened.
 pub fn fail_nth(nth: u64) -> u64 {
     UNTIL_REFUSAL.replace(nth)
 }
 
-/// How often this thread has asked where a frame is: once for each table on its walks.
+/// Returns how often this thread has asked where a frame is: once for each table on its walks.
 pub fn looks() -> u64 {
     LOOKS.get()
 }
@@ -74,7 +74,8 @@ struct Hart {
 
 pub struct FakeMachine {
     ram: Box<[UnsafeCell<Page>]>,
-    /// A hart's lock is held while it executes one instruction, so a fence waits for that as a real one does.
+    /// A hart's lock is held while it executes one instruction, so a fence waits for that as a real
+    /// one does.
     harts: [Mutex<Hart>; HARTS],
     /// The swap device.
     pub disk: Disk,
@@ -82,13 +83,15 @@ pub struct FakeMachine {
     pub files: Files,
 }
 
-// SAFETY: the memory in `ram` is reached only through the memory system's rules, and each of `harts` under its lock.
+// SAFETY: the memory in `ram` is reached only through the memory system's rules, and each of
+// `harts` under its lock.
 unsafe impl Sync for FakeMachine {}
 
 #[repr(C, align(4096))]
 struct Page([u8; PAGE_SIZE]);
 
-// SAFETY: the pages of `ram` live as long as the machine, which the memory owns, and nobody else uses them.
+// SAFETY: the pages of `ram` live as long as the machine, which the memory owns, and nobody else
+// uses them.
 unsafe impl Machine for FakeMachine {
     type Format = Sv39;
 
@@ -160,8 +163,8 @@ unsafe impl Machine for FakeMachine {
 
     fn read_user(&self, from: VirtAddr, to: &mut [u8]) -> usize {
         self.transfer(from, to.len(), Sv39::READABLE, |frame, offset, done, n| {
-            // SAFETY: the translation allows it. Threads of one test do not touch a byte at the same time, but with shuttle,
-            // which runs one thread of the host.
+            // SAFETY: the translation allows it. Threads of one test do not touch a byte at the
+            // same time, but with shuttle, which runs one thread of the host.
             unsafe {
                 to[done..]
                     .as_mut_ptr()
@@ -189,7 +192,7 @@ unsafe impl Machine for FakeMachine {
 }
 
 impl FakeMachine {
-    /// A machine with so many frames of RAM.
+    /// Returns a machine with so many frames of RAM.
     pub fn new(frames: u64) -> Self {
         let mut ram: Box<[_]> = (0..frames)
             .map(|_| UnsafeCell::new(Page([0; PAGE_SIZE])))
@@ -211,7 +214,7 @@ impl FakeMachine {
         self.harts[self.hart()].lock().unwrap()
     }
 
-    /// How many instruction fences a hart has had.
+    /// Returns how many instruction fences a hart has had.
     pub fn instruction_fences(&self, hart: usize) -> u64 {
         self.harts[hart].lock().unwrap().instruction_fences
     }
@@ -243,7 +246,8 @@ impl FakeMachine {
         done
     }
 
-    /// The frame of an address by the TLB, else by a walk that fills it; a fault leaves the TLB as it is.
+    /// Returns the frame of an address by the TLB, else by a walk that fills it; a fault leaves the
+    /// TLB as it is.
     fn translate(&self, hart: &mut Hart, address: VirtAddr, right: u64) -> Option<FrameNo> {
         if address.0 >= 1 << 38 {
             return None;

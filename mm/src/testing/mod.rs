@@ -22,7 +22,7 @@ use crate::space::copy::{self, CopyError, CopyFailure};
 use crate::space::{Access, AddressSpace, Ending, MapError, Resolution, Wait};
 use crate::swap::{SwapOut, words_for};
 
-/// A memory of so many frames. Leaked: tests are short.
+/// Returns a memory of so many frames. Leaked: tests are short.
 pub fn memory(frames: u64) -> &'static Memory<FakeMachine> {
     memory_with_swap(frames, 0)
 }
@@ -38,17 +38,17 @@ pub fn ended<R>(mut body: impl FnMut(&mut Ending) -> Result<R, MapError>) -> Res
     }
 }
 
-/// The page, which is of the user half.
+/// Returns the page, which is of the user half.
 pub fn user_page(page: u64) -> UserPage {
     UserPage::new::<Sv39>(PageNo(page)).unwrap()
 }
 
-/// The pages, which are of the user half.
+/// Returns the pages, which are of the user half.
 pub fn user_range(start: u64, end: u64) -> UserRange {
     UserRange::new::<Sv39>(PageRange::new(PageNo(start), PageNo(end))).unwrap()
 }
 
-/// The same, with so many slots of swap.
+/// Returns a memory of so many frames, with so many slots of swap.
 pub fn memory_with_swap(frames: u64, slots: usize) -> &'static Memory<FakeMachine> {
     let (memory, _) = build(frames, slots);
     // SAFETY: nobody frees it.
@@ -69,7 +69,7 @@ pub fn with_memory(frames: u64, body: impl FnOnce(&'static Memory<FakeMachine>))
     }
 }
 
-/// A memory and its frame table, in boxes. The table of slots is leaked.
+/// Returns a memory and its frame table, in boxes. The table of slots is leaked.
 fn build(frames: u64, slots: usize) -> (*mut Memory<FakeMachine>, *mut [MaybeUninit<FrameRecord>]) {
     on_hart(0);
     // The first frame is the kernel's root.
@@ -95,7 +95,7 @@ pub fn free_frames(memory: &Memory<FakeMachine>) -> u64 {
     memory.stats()[MemCounter::Free as usize]
 }
 
-/// A counter of `memstat`.
+/// Returns a counter of `memstat`.
 pub fn counter(memory: &Memory<FakeMachine>, counter: MemCounter) -> u64 {
     memory.stats()[counter as usize]
 }
@@ -198,12 +198,12 @@ pub fn resolve_by(
     }
 }
 
-/// Makes about so many frames free; how many it were.
+/// Makes about so many frames free. Returns how many it were.
 pub fn make_free(memory: &Memory<FakeMachine>, wanted: u64) -> u64 {
     reclaim_round(memory, wanted).freed
 }
 
-/// A round of reclaim, as the kernel's pager does it.
+/// Does a round of reclaim, as the kernel's pager does it.
 pub fn reclaim_round(memory: &Memory<FakeMachine>, wanted: u64) -> Round {
     let Reclaimed {
         freed,

@@ -12,7 +12,7 @@ use crate::testing::{
     Space, audit, counter, evict_all, make_free, memory_with_swap, peek, read, resolve, write,
 };
 
-/// A space with `count` pages in swap, each of which begins with its number.
+/// Returns a space with `count` pages in swap, each of which begins with its number.
 fn in_swap(memory: &'static Memory<FakeMachine>, count: u64) -> Space {
     let mut space = space(memory, count);
     space.publish();
@@ -34,7 +34,7 @@ fn touch(space: &mut Space, page: u64) {
     assert_eq!(resolve(space, address, Access::Read), Ok(()));
 }
 
-/// The reads that a page and those behind it need.
+/// Returns the reads that a page and those behind it need.
 fn in_parts(space: &mut Space, page: u64) -> Vec<SwapIn<'static, FakeMachine>> {
     let Resolution::Wait(Wait::Read(first)) = space.resolve(VirtAddr(page * PAGE), Access::Read)
     else {

@@ -1,4 +1,5 @@
-//! Addresses that are not the user's: whatever is asked about them is refused, and nothing is walked for it.
+//! Addresses that are not the user's: whatever is asked about them is refused, and nothing is
+//! walked for it.
 
 use super::*;
 use crate::addr::VirtAddr;
@@ -10,8 +11,8 @@ use crate::testing::{audit, looks, memory, write};
 
 const TOP: u64 = Sv39::USER_TOP.0;
 
-/// Addresses of every half, hole and level. What the walk would make of their lower bits is a page that is mapped, a page of the
-/// kernel's, or nothing.
+/// Addresses of every half, hole and level. What the walk would make of their lower bits is a page
+/// that is mapped, a page of the kernel's, or nothing.
 fn foreign_addresses() -> Vec<u64> {
     let halves = [1 << 38, 1 << 39, 0xff << 56, 1 << 63, !0 << 38, !0 << 39];
     let insides = [
@@ -38,7 +39,7 @@ fn foreign_addresses() -> Vec<u64> {
     inside_halves.chain(edges).collect()
 }
 
-/// A space with something in its first pages, its last ones and a gigabyte from the bottom.
+/// Returns a space with something in its first pages, its last ones and a gigabyte from the bottom.
 fn inhabited(memory: &'static Memory<FakeMachine>) -> Space {
     let mut space = AddressSpace::new(memory).unwrap();
     let last = TOP / PAGE;

@@ -154,7 +154,8 @@ fn a_page_of_text_that_can_be_written() {
     );
 }
 
-/// What the audit says after `damage` to a space with two pages at `FAR`, and a wide area nobody touched.
+/// Returns what the audit says after `damage` to a space with two pages at `FAR`, and a wide area
+/// nobody touched.
 fn audit_of_far_pages(
     damage: impl FnOnce(&'static Memory<FakeMachine>, &Space),
 ) -> Option<Finding> {

@@ -35,7 +35,7 @@ fn keep_busy(memory: &'static Memory<FakeMachine>, hog: &mut Space, count: u64) 
     }
 }
 
-/// Touches a page, while somebody else acts after every round; how many rounds that took.
+/// Touches a page, while somebody else acts after every round. Returns how many rounds that took.
 fn touch(
     memory: &'static Memory<FakeMachine>,
     victim: &mut Space,

@@ -1,4 +1,5 @@
-//! What is not done in vain: tables and entries that say nothing are not looked at, and one walk serves neighbours.
+//! What is not done in vain: tables and entries that say nothing are not looked at, and one walk
+//! serves neighbours.
 
 use crate::space::Ending;
 use abi::user_top::RISCV64 as USER_TOP;
@@ -56,7 +57,8 @@ fn neighbours_are_evicted_with_one_walk() {
     assert_eq!(looks, 3 * Sv39::LEVELS as u64);
 }
 
-/// A space that has reserved all there is and uses three pages: at the bottom, in the middle and at the top.
+/// Returns a space that has reserved all there is and uses three pages: at the bottom, in the
+/// middle and at the top.
 fn sparse(memory: &'static Memory<FakeMachine>) -> Space {
     let mut space = AddressSpace::new(memory).unwrap();
     space.grow(USER_TOP, Promise::Lazy).unwrap();
@@ -70,11 +72,12 @@ fn sparse(memory: &'static Memory<FakeMachine>) -> Space {
 const LAST: u64 = USER_TOP / PAGE - 1;
 const SPARSE: [u64; 3] = [0, 1 << 25, LAST];
 
-/// What a pass over all of [`sparse`] may look at: a hole for every gigabyte, and in the three gigabytes
-/// that are used a hole for every leaf table, each found by a walk.
+/// What a pass over all of [`sparse`] may look at: a hole for every gigabyte, and in the three
+/// gigabytes that are used a hole for every leaf table, each found by a walk.
 const PASS: u64 = 256 + 3 * 512 * Sv39::LEVELS as u64 + 10;
 
-/// Does something to a sparse space; how often it looked for a frame, and what has become of the space.
+/// Does something to a sparse space. Returns how often it looked for a frame, and what has become
+/// of the space.
 fn looks_of<R>(what: impl FnOnce(&mut Space) -> R) -> u64 {
     let memory = memory_with_swap(200, 100);
     let mut space = sparse(memory);

@@ -1,8 +1,8 @@
-//! Every allocation of every operation fails once ("fail-nth"): nothing has changed then, and the operation succeeds when it is
-//! tried again (R5, R7).
+//! Every allocation of every operation fails once ("fail-nth"): nothing has changed then, and the
+//! operation succeeds when it is tried again (R5, R7).
 //!
-//! The numbers are what the operations promise: an allocation that [`crate::Machine`] is not asked about is missing in
-//! them, and so is one that came in without need.
+//! The numbers are what the operations promise: an allocation that [`crate::Machine`] is not asked
+//! about is missing in them, and so is one that came in without need.
 
 use crate::space::Ending;
 use abi::MemCounter;
@@ -53,14 +53,14 @@ impl World {
         }
     }
 
-    /// A space with nothing in it.
+    /// Returns a space with nothing in it.
     fn with_space() -> Self {
         let mut world = Self::new();
         world.spaces.push(AddressSpace::new(world.memory).unwrap());
         world
     }
 
-    /// A parent with promised, lazy, read-only and missing pages in three leaf tables.
+    /// Returns a parent with promised, lazy, read-only and missing pages in three leaf tables.
     fn with_parent() -> Self {
         let mut world = Self::with_space();
         let parent = world.parent();
@@ -133,7 +133,8 @@ impl World {
     }
 }
 
-/// Refuses each allocation of `operation` in turn, in a world of its own each time; how many there are.
+/// Refuses each allocation of `operation` in turn, in a world of its own each time. Returns how
+/// many there are.
 fn sweep(build: impl Fn() -> World, operation: impl Fn(&mut World) -> Result<(), NoMemory>) -> u64 {
     for nth in 1.. {
         let mut world = build();
@@ -213,7 +214,8 @@ fn unmapping_what_is_no_hole_needs_no_memory() {
     let elsewhere = Permissions::READ;
     space.map(pages(20, 30), elsewhere, Promise::Lazy).unwrap();
     write(&mut space, 0, &[1; 20 * PAGE_SIZE]).unwrap();
-    // The end of an area, the beginning of one, the rest of one and the beginning of the next, the rest.
+    // The end of an area, the beginning of one, the rest of one and the beginning of the next, the
+    // rest.
     for (start, end) in [(15, 20), (0, 5), (10, 25), (0, 30)] {
         fail_nth(1);
         let unmapped = space.unmap(pages(start, end), &mut Ending::new());
@@ -254,7 +256,8 @@ fn forking() {
             (World::with_child, 3),
         ];
         for (build, areas) in builds {
-            // Tables and copies, the root, what others see of the context, the context, a node for each area.
+            // Tables and copies, the root, what others see of the context, the context, a node for
+            // each area.
             let count = sweep(build, |world| {
                 let mut child = world.parent().fork(mode)?;
                 for page in [3, 6, 602, 603, FAR + 1] {

@@ -161,7 +161,8 @@ fn a_fault_that_was_needed_is_none_of_those_without_end() {
     let mut file = mapping(memory, 1, true);
     for space in [&mut own, &mut shared, &mut file] {
         write(space, 0, b"x").unwrap();
-        // The right to write, and what the hardware may trap for to have it noted that the page is used.
+        // The right to write, and what the hardware may trap for to have it noted that the page is
+        // used.
         for lost in [Sv39::WRITABLE, Sv39::ACCESSED] {
             let Walk::Leaf(table, index) = memory.walk(space.context().root(), user_page(0)) else {
                 panic!("mapped")

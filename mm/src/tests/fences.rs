@@ -23,7 +23,8 @@ fn fences(memory: &Memory<FakeMachine>, hart: usize) -> (u64, u64, u64) {
     )
 }
 
-/// The byte at `address` for the program that runs on this hart now, if its translation allows reading.
+/// Returns the byte at `address` for the program that runs on this hart now, if its translation
+/// allows reading.
 fn load(space: &Space, address: u64) -> Option<u8> {
     let mut byte = [0];
     let machine = space.context().memory().machine();

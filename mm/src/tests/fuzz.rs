@@ -5,10 +5,11 @@
 use super::model::{PLACES, Step, page, run};
 use super::*;
 
-/// Longer programs find nothing new, and after a hundred spurious faults in a row the kernel rightly gives up.
+/// Longer programs find nothing new, and after a hundred spurious faults in a row the kernel
+/// rightly gives up.
 const STEPS: usize = 96;
 
-/// The step, the process and the hart in four bytes.
+/// Returns the step, the process and the hart in four bytes.
 fn step([what, who, where_, how]: [u8; 4]) -> (usize, usize, Step) {
     // Half of the time one of few, so that steps meet.
     let places = if where_ & 1 == 0 { 4 } else { PLACES };

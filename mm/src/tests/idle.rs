@@ -16,7 +16,7 @@ use crate::testing::{
 /// What a leaf table spans, in pages.
 const SPAN: u64 = 512;
 
-/// A published space with so many promised pages from address 0.
+/// Returns a published space with so many promised pages from address 0.
 fn promised(memory: &'static Memory<FakeMachine>, count: u64) -> Space {
     let mut space = AddressSpace::new(memory).unwrap();
     let promise = Promise::Charged;
@@ -29,7 +29,7 @@ fn tables(memory: &Memory<FakeMachine>) -> u64 {
     counter(memory, MemCounter::PageTables)
 }
 
-/// How many pages could be promised now.
+/// Returns how many pages could be promised now.
 fn left(memory: &'static Memory<FakeMachine>) -> u64 {
     let mut space = AddressSpace::new(memory).unwrap();
     let mut fits = |count| {

@@ -1,9 +1,11 @@
 //! What the memory system promises, on the pretended machine.
 //!
-//! `faults`, `forks`, `promises`, `counters`, `fences`, `effort`, `protect`, `shared`, `swap`, `evictions`, `ahead`, `shortage`, `busy`,
-//! `files`, `idle`, `places` and `allegations` state one rule each test; `failures` makes every allocation fail in turn; `audits` checks the checker; `model` runs random
-//! programs against a plain map from addresses to contents, and `fuzz` those that a fuzzer chooses; `interleavings` has several
-//! harts act at once; `museum` has a test for each mistake of the known mistakes (docs/rules.md).
+//! `faults`, `forks`, `promises`, `counters`, `fences`, `effort`, `protect`, `shared`, `swap`,
+//! `evictions`, `ahead`, `shortage`, `busy`, `files`, `idle`, `places` and `allegations` state one
+//! rule each test; `failures` makes every allocation fail in turn; `audits` checks the checker;
+//! `model` runs random programs against a plain map from addresses to contents, and `fuzz` those
+//! that a fuzzer chooses; `interleavings` has several harts act at once; `museum` has a test for
+//! each mistake of the known mistakes (docs/rules.md).
 
 mod ahead;
 mod allegations;
@@ -50,7 +52,7 @@ fn data() -> Permissions {
     Permissions::READ | Permissions::WRITE
 }
 
-/// A space with `count` pages of lazy data from address 0.
+/// Returns a space with `count` pages of lazy data from address 0.
 fn space(memory: &'static Memory<FakeMachine>, count: u64) -> Space {
     let mut space = AddressSpace::new(memory).unwrap();
     space.map(pages(0, count), data(), Promise::Lazy).unwrap();

@@ -1,7 +1,9 @@
-//! Random programs over several related spaces and harts, against a model: each space is a map from pages to what is in them.
+//! Random programs over several related spaces and harts, against a model: each space is a map from
+//! pages to what is in them.
 //!
-//! After every step of a program the books are audited ([`crate::audit`]). A program may have an allocation refused as it goes.
-//! The programs come from `proptest`, or from bytes that a fuzzer chooses ([`super::fuzz`]).
+//! After every step of a program the books are audited ([`crate::audit`]). A program may have an
+//! allocation refused as it goes. The programs come from `proptest`, or from bytes that a fuzzer
+//! chooses ([`super::fuzz`]).
 
 use crate::space::Ending;
 use std::cell::Cell;
@@ -24,8 +26,8 @@ const HEAP: u64 = 24;
 /// Pages that a program can name.
 pub const PLACES: u64 = 34;
 
-/// The page that a program means by a number: the heap, two pages above it, and eight around the end of a gigabyte, which take
-/// tables of every level.
+/// Returns the page that a program means by a number: the heap, two pages above it, and eight
+/// around the end of a gigabyte, which take tables of every level.
 pub fn page(place: u64) -> u64 {
     const END: u64 = 1 << 18;
     match place.checked_sub(HEAP + 2) {

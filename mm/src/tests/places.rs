@@ -1,4 +1,5 @@
-//! Which page of which file is where: in the cache, in mappings, and among those to be written back.
+//! Which page of which file is where: in the cache, in mappings, and among those to be written
+//! back.
 
 use super::files::{FILE, empty_cache, make_file, mapping, page_of, whole};
 use super::*;

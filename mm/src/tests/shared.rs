@@ -12,7 +12,7 @@ use crate::testing::{
     peek, read, write,
 };
 
-/// A space with `count` shared pages from address 0.
+/// Returns a space with `count` shared pages from address 0.
 fn sharing(memory: &'static Memory<FakeMachine>, count: u64) -> Space {
     let mut space = AddressSpace::new(memory).unwrap();
     space.map_shared(pages(0, count), data(), None).unwrap();

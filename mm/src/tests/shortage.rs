@@ -108,7 +108,7 @@ fn pages_that_no_slot_is_left_for_do_not_stand_before_others() {
     audit(memory, [&first, &parent, &child]);
 }
 
-/// A space that is promised every place that is left.
+/// Returns a space that is promised every place that is left.
 fn take_all_places(memory: &'static Memory<FakeMachine>) -> Space {
     let mut greedy = AddressSpace::new(memory).unwrap();
     let mut length = 300;
@@ -121,7 +121,8 @@ fn take_all_places(memory: &'static Memory<FakeMachine>) -> Space {
     greedy
 }
 
-/// A space of 8 pages that has them in frames, and one that has been promised every place that is left.
+/// Returns a space of 8 pages that has them in frames, and one that has been promised every place
+/// that is left.
 fn without_places() -> (&'static Memory<FakeMachine>, Space, Space) {
     let memory = memory_with_swap(200, 100);
     let mut space = space(memory, 8);

@@ -14,7 +14,7 @@ use crate::testing::{
     memory_with_swap, on_hart, peek, read, resolve, write,
 };
 
-/// A space with `count` pages, each of which begins with its number, that can be evicted.
+/// Returns a space with `count` pages, each of which begins with its number, that can be evicted.
 pub fn numbered(memory: &'static Memory<FakeMachine>, count: u64) -> Space {
     let mut space = space(memory, count);
     space.publish();

@@ -8,7 +8,7 @@ use super::text::{self, Prose};
 const WIDTH: usize = 100;
 
 /// Rooms and parts of rooms whose comments are still wider. Nothing may be added.
-const NOT_YET: [&str; 6] = ["mm", "kernel", "sync", "sim", "emu", "xtask/src/setup"];
+const NOT_YET: [&str; 5] = ["kernel", "sync", "sim", "emu", "xtask/src/setup"];
 
 /// Returns the lines that are too wide.
 pub fn problems(root: &Path) -> Vec<String> {

@@ -97,29 +97,29 @@ impl Areas {
         Self { tree: Tree::new() }
     }
 
-    /// The area that has this page.
+    /// Returns the area that has this page.
     #[inline]
     pub(crate) fn find(&self, page: PageNo) -> Option<Area> {
         self.first_within(PageRange::one(page)).cloned()
     }
 
-    /// Whether some area has a page of the range.
+    /// Returns whether some area has a page of the range.
     pub(crate) fn overlaps(&self, pages: PageRange) -> bool {
         self.first_within(pages).is_some()
     }
 
-    /// Whether one area has pages below the range and above it.
+    /// Returns whether one area has pages below the range and above it.
     pub(crate) fn have_around(&self, pages: PageRange) -> bool {
         let around = |area: Area| area.pages.start < pages.start && pages.end < area.pages.end;
         !pages.is_empty() && self.find(pages.start).is_some_and(around)
     }
 
-    /// All areas in order.
+    /// Returns all areas in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Area> {
         self.within(EVERYWHERE)
     }
 
-    /// The areas that have a page of the range, in order.
+    /// Returns the areas that have a page of the range, in order.
     pub(crate) fn within(&self, pages: PageRange) -> impl Iterator<Item = &Area> {
         let behind = move |area: &Area| PageRange::new(area.pages.end, pages.end);
         core::iter::successors(self.first_within(pages), move |area| {
@@ -144,7 +144,7 @@ impl Areas {
         self.tree.reserve(1, memory)
     }
 
-    /// Whether every page of the range is in some area.
+    /// Returns whether every page of the range is in some area.
     pub(crate) fn cover(&self, pages: PageRange) -> bool {
         let covered = self.within(pages).try_fold(pages.start, |next, area| {
             (area.pages.start <= next).then_some(area.pages.end)
@@ -152,8 +152,8 @@ impl Areas {
         covered.is_some_and(|end| end >= pages.end)
     }
 
-    /// The highest range of `count` pages below `end` in which nothing is. No area ends above
-    /// `end`.
+    /// Returns the highest range of `count` pages below `end` in which nothing is. No area ends
+    /// above `end`.
     pub(crate) fn highest_gap(&self, count: u64, end: PageNo) -> Option<PageRange> {
         self.tree.highest_gap(count, end)
     }
@@ -244,8 +244,8 @@ impl Areas {
         Ok(())
     }
 
-    /// How many there are: by the count that is kept, and by a look at each, which leaves out all
-    /// if one is not where it belongs.
+    /// Returns how many there are: by the count that is kept, and by a look at each, which leaves
+    /// out all if one is not where it belongs.
     pub(crate) fn count(&self) -> (u64, u64) {
         self.tree.count(EVERYWHERE)
     }

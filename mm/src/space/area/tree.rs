@@ -45,7 +45,7 @@ struct Node {
 }
 
 impl Node {
-    /// A node for an area to come.
+    /// Returns a node for an area to come.
     fn try_new() -> Result<Box<Self>, OutOfMemory> {
         let area = Area::none();
         try_box(Self {
@@ -166,7 +166,7 @@ impl Tree {
         Some(area)
     }
 
-    /// The first area that ends above `page`.
+    /// Returns the first area that ends above `page`.
     #[inline]
     pub(super) fn at_or_above(&self, page: PageNo) -> Option<&Area> {
         let (mut next, mut found) = (&self.root, None);
@@ -180,19 +180,19 @@ impl Tree {
         found
     }
 
-    /// The highest range of `count` pages below `end` that lies in no area.
+    /// Returns the highest range of `count` pages below `end` that lies in no area.
     pub(super) fn highest_gap(&self, count: u64, end: PageNo) -> Option<PageRange> {
         highest_gap(&self.root, PageRange::new(PageNo(0), end), count)
     }
 
-    /// How many nodes lie above one another.
+    /// Returns how many nodes lie above one another.
     #[cfg(test)]
     pub(super) fn height(&self) -> u8 {
         height(self.root.as_deref())
     }
 
-    /// How many areas there are, by the count that is kept and by a look at every node; the latter
-    /// is 0 if one is not what it should be.
+    /// Returns how many areas there are, by the count that is kept and by a look at every node; the
+    /// latter is 0 if one is not what it should be.
     pub(super) fn count(&self, within: PageRange) -> (u64, u64) {
         (self.count, recount(&self.root, within).unwrap_or(0))
     }
@@ -200,7 +200,7 @@ impl Tree {
 
 const _: () = assert!(size_of::<Node>() <= 128, "see above");
 
-/// The node with its sides balanced, which differ by two at most, and summed up.
+/// Returns the node with its sides balanced, which differ by two at most, and summed up.
 fn balance(mut node: Box<Node>) -> Box<Node> {
     let [low, high] = [node.side_height(LOW), node.side_height(HIGH)];
     let tall = if low > high + 1 {
@@ -281,8 +281,8 @@ fn take_last(link: &mut Link) -> Link {
     taken
 }
 
-/// The highest range of `count` pages that lies in no area, between the areas on both sides of the
-/// tree: those end at `within.start` and begin at `within.end`.
+/// Returns the highest range of `count` pages that lies in no area, between the areas on both sides
+/// of the tree: those end at `within.start` and begin at `within.end`.
 fn highest_gap(link: &Link, within: PageRange, count: u64) -> Option<PageRange> {
     let Some(node) = link else {
         let start = PageNo(within.end.0.checked_sub(count)?);

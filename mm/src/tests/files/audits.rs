@@ -8,7 +8,8 @@ use crate::pt::{Format, Sv39, Table, Walk};
 use crate::testing::ended;
 use crate::testing::{WRITE, audit, let_write, memory, read, user_page, write};
 
-/// Two spaces that map a file shared and privately and have read its first page; what the audit says after `damage`.
+/// Two spaces that map a file shared and privately and have read its first page. Returns what the
+/// audit says after `damage`.
 fn audit_after(
     damage: impl FnOnce(&'static Memory<FakeMachine>, FrameNo, [Table<'static>; 2]),
 ) -> Option<Finding> {

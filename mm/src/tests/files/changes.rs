@@ -60,7 +60,8 @@ fn a_write_back_stops_harts_that_the_owner_of_a_space_has_not_told_yet() {
         let store = || memory.machine().write_user(VirtAddr(0), b"y");
         assert_eq!(store(), 1);
         on_hart(0);
-        // When the right to write has gone from the entry, or the entry, and the harts are about to be told.
+        // When the right to write has gone from the entry, or the entry, and the harts are about to
+        // be told.
         let written = std::cell::Cell::new(false);
         at_fence(move || {
             if !written.replace(true) {
@@ -156,7 +157,8 @@ fn a_page_that_is_being_read_or_written_can_be_cut_off() {
     assert_eq!(free_frames(memory), 200);
 }
 
-/// Forks, and has something happen between the copy of the entries and the moment when others see the child.
+/// Forks, and has something happen between the copy of the entries and the moment when others see
+/// the child.
 fn fork_during(space: &mut Space, happens: impl Fn() + 'static) -> Space {
     space.map(pages(2, 3), data(), Promise::Lazy).unwrap();
     write(space, 2 * PAGE, b"private, so that the fork must fence").unwrap();

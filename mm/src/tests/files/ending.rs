@@ -1,4 +1,5 @@
-//! Mappings end in one way, whoever ends them: pages that are mapped shared are named first, each once.
+//! Mappings end in one way, whoever ends them: pages that are mapped shared are named first, each
+//! once.
 
 use super::*;
 use crate::addr::VirtAddr;
@@ -6,8 +7,8 @@ use crate::file::SharedPages;
 use crate::space::{Ending, MapError};
 use crate::testing::{audit, ended, memory, write, write_back};
 
-/// A space with data in pages 0 to 3, a file shared in 3 to 6 and private in 7, the heap's end behind them, and a
-/// store to each page.
+/// Returns a space with data in pages 0 to 3, a file shared in 3 to 6 and private in 7, the heap's
+/// end behind them, and a store to each page.
 fn inhabited(memory: &'static Memory<FakeMachine>) -> Space {
     make_file(memory, FILE, 4);
     let mut space = AddressSpace::new(memory).unwrap();

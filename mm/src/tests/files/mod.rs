@@ -1,5 +1,6 @@
-//! Mapped files and the page cache: what programs see of them (`mapping`), which pages are in memory (`cache`), what happens at the
-//! same time (`changes`), what is written back when a mapping ends (`ending`), and what an audit says (`audits`).
+//! Mapped files and the page cache: what programs see of them (`mapping`), which pages are in
+//! memory (`cache`), what happens at the same time (`changes`), what is written back when a mapping
+//! ends (`ending`), and what an audit says (`audits`).
 
 mod audits;
 mod cache;
@@ -40,7 +41,7 @@ pub fn make_file(memory: &'static Memory<FakeMachine>, file: FileNo, count: usiz
     }
 }
 
-/// A published space with `count` pages of the file from address 0.
+/// Returns a published space with `count` pages of the file from address 0.
 pub fn mapping(memory: &'static Memory<FakeMachine>, count: u64, shared: bool) -> Space {
     let mut space = AddressSpace::new(memory).unwrap();
     space

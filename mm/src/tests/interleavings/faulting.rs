@@ -48,15 +48,15 @@ fn two_sharers_write() {
     all_write(2);
 }
 
-/// As above; also finds a reference dropped before the copy is made: the frame is freed by the last owner's copy while
-/// another still reads from it.
+/// As above; also finds a reference dropped before the copy is made: the frame is freed by the last
+/// owner's copy while another still reads from it.
 #[test]
 fn three_sharers_write() {
     all_write(3);
 }
 
-/// R3: once a thread has written, another thread of the process reads what it wrote, although the page moved. Finds
-/// `Broken::flush` without a shoot-down: the reader's TLB has the old frame.
+/// R3: once a thread has written, another thread of the process reads what it wrote, although the
+/// page moved. Finds `Broken::flush` without a shoot-down: the reader's TLB has the old frame.
 #[test]
 fn a_thread_reads_what_another_has_written() {
     explore(EXECUTIONS, || {
@@ -88,8 +88,8 @@ fn a_thread_reads_what_another_has_written() {
     });
 }
 
-/// Two threads of one process touch and write the same fresh pages, whose frames were used before. Finds an entry that is
-/// filled before the frame is zeroed.
+/// Two threads of one process touch and write the same fresh pages, whose frames were used before.
+/// Finds an entry that is filled before the frame is zeroed.
 #[test]
 fn two_threads_fill_the_same_pages() {
     explore(EXECUTIONS, || {

@@ -1,4 +1,5 @@
-//! Mapped files: stores, faults and forks on some harts while another writes pages back, evicts them or cuts them off.
+//! Mapped files: stores, faults and forks on some harts while another writes pages back, evicts
+//! them or cuts them off.
 
 use abi::MemCounter;
 use sync::model::{Arc, Mutex, explore};
@@ -22,8 +23,9 @@ fn expect_on_disk(memory: Mem, bytes: &[u8]) {
     assert_eq!(&disk[..bytes.len()], bytes);
 }
 
-/// No store is lost to a write-back: what comes too late for it makes the page dirty again. Finds a write-back that takes the right to write
-/// away and does not flush, one that is over before it has, and an entry made writable after the lock under which the page became dirty.
+/// No store is lost to a write-back: what comes too late for it makes the page dirty again. Finds a
+/// write-back that takes the right to write away and does not flush, one that is over before it
+/// has, and an entry made writable after the lock under which the page became dirty.
 #[test]
 fn stores_while_pages_are_written_back() {
     explore(EXECUTIONS, || {
@@ -49,7 +51,8 @@ fn stores_while_pages_are_written_back() {
     });
 }
 
-/// The child of a fork that happens during a write-back dirties what it stores. Finds a fork that copies the right to write.
+/// The child of a fork that happens during a write-back dirties what it stores. Finds a fork that
+/// copies the right to write.
 #[test]
 fn a_fork_while_a_page_is_written_back() {
     explore(EXECUTIONS, || {
@@ -72,8 +75,9 @@ fn a_fork_while_a_page_is_written_back() {
     });
 }
 
-/// When a truncation has returned, nobody reaches what was cut off, who faulted on it, stored to it or forked meanwhile. Finds a
-/// fault that fills the entry without the lock of the entries, and a fork that does not ask whether there was a truncation.
+/// When a truncation has returned, nobody reaches what was cut off, who faulted on it, stored to it
+/// or forked meanwhile. Finds a fault that fills the entry without the lock of the entries, and a
+/// fork that does not ask whether there was a truncation.
 #[test]
 fn faults_and_forks_while_a_page_is_cut_off() {
     explore(EXECUTIONS, || {
@@ -111,8 +115,8 @@ fn faults_and_forks_while_a_page_is_cut_off() {
     });
 }
 
-/// Loads and stores find the file's bytes while its pages are evicted. Finds an eviction that drops a page somebody has mapped again,
-/// and one that takes a dirty page for a clean one.
+/// Loads and stores find the file's bytes while its pages are evicted. Finds an eviction that drops
+/// a page somebody has mapped again, and one that takes a dirty page for a clean one.
 #[test]
 fn faults_while_pages_are_evicted() {
     explore(EXECUTIONS, || {

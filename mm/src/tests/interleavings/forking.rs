@@ -12,8 +12,9 @@ const EXECUTIONS: usize = 600;
 /// How many writes the other thread makes to each page.
 const WRITES: u8 = 6;
 
-/// Mistake 7. What a thread had written when the fork began is the child's; what it writes when the fork is over is not; nothing
-/// it writes is lost to the parent. Finds `no-flush-after-fork`, and a shoot-down before the rights are taken.
+/// Mistake 7. What a thread had written when the fork began is the child's; what it writes when the
+/// fork is over is not; nothing it writes is lost to the parent. Finds `no-flush-after-fork`, and a
+/// shoot-down before the rights are taken.
 #[test]
 fn a_fork_while_a_thread_writes() {
     explore(EXECUTIONS, || {
@@ -62,8 +63,8 @@ fn a_fork_while_a_thread_writes() {
     });
 }
 
-/// A child changes what it was born with while its parent goes on, and neither sees the other. Finds
-/// `stale-owner-count` and `no-flush-after-fork`.
+/// A child changes what it was born with while its parent goes on, and neither sees the other.
+/// Finds `stale-owner-count` and `no-flush-after-fork`.
 #[test]
 fn parent_and_child_write_at_once() {
     explore(EXECUTIONS, || {

@@ -20,7 +20,8 @@ fn a_reserved_frame_is_there() {
     explore(EXECUTIONS, || {
         with_memory(7, |memory| {
             at_once(0..3, move |hart| {
-                // Two threads take themselves for the same hart, as when one is moved between two steps.
+                // Two threads take themselves for the same hart, as when one is moved between two
+                // steps.
                 on_hart(hart / 2);
                 for count in [3, 2, 4] {
                     let Ok(mut reservation) = memory.reserve_frames(count, Claim::Kernel) else {
@@ -42,9 +43,10 @@ fn a_reserved_frame_is_there() {
     });
 }
 
-/// Objects of one size on three harts: nobody has another's, and slabs go back when their last object does. Two objects make a
-/// slab, so slabs come and go. Finds a slab that is linked or unlinked without the class's lock, one
-/// freed while still linked, and one that nobody has had an object of and that therefore stays.
+/// Objects of one size on three harts: nobody has another's, and slabs go back when their last
+/// object does. Two objects make a slab, so slabs come and go. Finds a slab that is linked or
+/// unlinked without the class's lock, one freed while still linked, and one that nobody has had an
+/// object of and that therefore stays.
 #[test]
 fn objects_of_one_size() {
     const SIZE: usize = 2048;

@@ -9,11 +9,12 @@ use crate::testing::{with_memory, write};
 
 const EXECUTIONS: usize = 600;
 
-/// A page that is unmapped while another hart comes, reads and goes: the hart reads what was there or nothing, never what a
-/// frame holds when it has been freed (poison) or given to somebody else. Mistake 8.
+/// A page that is unmapped while another hart comes, reads and goes: the hart reads what was there
+/// or nothing, never what a frame holds when it has been freed (poison) or given to somebody else.
+/// Mistake 8.
 ///
-/// Finds `frees-before-flush`; a hart that looks at `stale` before it enters `active`; a shoot-down that looks at
-/// `active` before it writes `stale`.
+/// Finds `frees-before-flush`; a hart that looks at `stale` before it enters `active`; a shoot-down
+/// that looks at `active` before it writes `stale`.
 #[test]
 fn an_unmapped_page_is_not_read() {
     explore(2 * EXECUTIONS, || {
@@ -52,8 +53,9 @@ fn an_unmapped_page_is_not_read() {
     });
 }
 
-/// One sharer ends while another writes: the page is copied or taken over, and what the writer sees is its own. Finds
-/// `stale-owner-count`, and a copy made after the reference to the original was dropped.
+/// One sharer ends while another writes: the page is copied or taken over, and what the writer sees
+/// is its own. Finds `stale-owner-count`, and a copy made after the reference to the original was
+/// dropped.
 #[test]
 fn a_sharer_ends_while_another_writes() {
     explore(EXECUTIONS, || {
@@ -78,7 +80,8 @@ fn a_sharer_ends_while_another_writes() {
     });
 }
 
-/// Spaces that come and go on two harts share the few identifiers there are. Finds a context that begins with no hart stale.
+/// Spaces that come and go on two harts share the few identifiers there are. Finds a context that
+/// begins with no hart stale.
 #[test]
 fn identifiers_go_from_space_to_space() {
     explore(EXECUTIONS, || {

@@ -1,7 +1,8 @@
-//! The pieces whose memory orderings matter, in every interleaving and with every value weak memory allows.
+//! The pieces whose memory orderings matter, in every interleaving and with every value weak memory
+//! allows.
 //!
-//! What a frame holds is a cell that loom watches: two accesses to it of which one writes, with nothing that orders them, are
-//! a failure, whatever value is read.
+//! What a frame holds is a cell that loom watches: two accesses to it of which one writes, with
+//! nothing that orders them, are a failure, whatever value is read.
 
 use std::ops::Range;
 
@@ -35,7 +36,8 @@ fn at_once(threads: Range<usize>, body: impl Fn(usize) + Send + Sync + 'static) 
 /// The contents of a frame.
 struct Contents(UnsafeCell<u32>);
 
-// SAFETY: loom runs one thread of the host at a time, and fails a test whose accesses nothing orders.
+// SAFETY: loom runs one thread of the host at a time, and fails a test whose accesses nothing
+// orders.
 unsafe impl Sync for Contents {}
 
 impl Contents {
@@ -58,7 +60,7 @@ impl Contents {
     }
 }
 
-/// A frame in use, with so many references.
+/// Returns a frame in use, with so many references.
 fn shared(references: u32) -> FrameRecord {
     let record = FrameRecord::free();
     record.begin(Kind::Anonymous);
@@ -68,8 +70,8 @@ fn shared(references: u32) -> FrameRecord {
     record
 }
 
-/// All holders read a frame and give it up; exactly one is the last, and writes it as the frame's next owner. Finds
-/// `drop_reference` with `Relaxed` for `Release`, or without its fence.
+/// All holders read a frame and give it up; exactly one is the last, and writes it as the frame's
+/// next owner. Finds `drop_reference` with `Relaxed` for `Release`, or without its fence.
 #[test]
 fn the_last_reference_frees() {
     explore(|| {
@@ -87,9 +89,9 @@ fn the_last_reference_frees() {
     });
 }
 
-/// The decision of a write fault: the sole owner writes to the frame, any other copies it and gives it up. Mistake 2: never do two
-/// reuse it, nor is one's copy made while another writes. Finds `count` with `Relaxed` for `Acquire`, `drop_reference` with
-/// `Relaxed` for `Release`.
+/// The decision of a write fault: the sole owner writes to the frame, any other copies it and gives
+/// it up. Mistake 2: never do two reuse it, nor is one's copy made while another writes. Finds
+/// `count` with `Relaxed` for `Acquire`, `drop_reference` with `Relaxed` for `Release`.
 #[test]
 fn a_sole_owner_has_the_frame_to_itself() {
     explore(|| {
@@ -108,8 +110,8 @@ fn a_sole_owner_has_the_frame_to_itself() {
     });
 }
 
-/// One holder adds a reference for a third party while another gives its own up: the frame is freed once, by whoever is last. Finds
-/// an increment made of a load and a store.
+/// One holder adds a reference for a third party while another gives its own up: the frame is freed
+/// once, by whoever is last. Finds an increment made of a load and a store.
 #[test]
 fn references_come_and_go() {
     explore(|| {
@@ -179,9 +181,10 @@ impl Board {
     }
 }
 
-/// A hart comes and goes, twice, while a page is taken from the space: it never reads the frame after somebody else has it. Finds
-/// either fence of the hand-shake left out or weakened to `AcqRel`, and `Relaxed` in `leave`, `now`, `tell` or
-/// `take`: with one of the last two the hart is stale no more, but learns the old entry again.
+/// A hart comes and goes, twice, while a page is taken from the space: it never reads the frame
+/// after somebody else has it. Finds either fence of the hand-shake left out or weakened to
+/// `AcqRel`, and `Relaxed` in `leave`, `now`, `tell` or `take`: with one of the last two the hart
+/// is stale no more, but learns the old entry again.
 #[test]
 fn a_hart_that_comes_meets_a_shoot_down() {
     for known in [false, true] {
@@ -205,8 +208,9 @@ fn a_hart_that_comes_meets_a_shoot_down() {
     }
 }
 
-/// Frames go from hart to hart through the common list and through each other's: each is one hart's at a time, and none is lost.
-/// Finds the lists' lock with `Relaxed` for `Release` (in `sync`), and a batch that is handed over and stays on the list.
+/// Frames go from hart to hart through the common list and through each other's: each is one hart's
+/// at a time, and none is lost. Finds the lists' lock with `Relaxed` for `Release` (in `sync`), and
+/// a batch that is handed over and stays on the list.
 #[test]
 fn frames_change_hands() {
     /// Three batches.
