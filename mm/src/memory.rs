@@ -27,7 +27,8 @@ use crate::swap::{SlotRecord, Slots};
 pub struct Layout {
     /// All of RAM.
     pub ram: FrameRanges,
-    /// The parts of it that are nobody's: neither the firmware's, nor the kernel's, nor the frame table's.
+    /// The parts of it that are nobody's: neither the firmware's, nor the kernel's, nor the frame
+    /// table's.
     pub free: FrameRanges,
     /// The root table whose kernel half every address space has too.
     pub kernel_root: FrameNo,

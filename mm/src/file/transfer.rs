@@ -27,7 +27,7 @@ pub struct FileRead<'m, M: Machine> {
 
 impl<'m, M: Machine> FileRead<'m, M> {
     /// Returns a read of a page that the cache lacks, into a frame of which `floor` others are
-    /// left; none if somebody else began meanwhile.
+    /// left. Returns none if somebody else began meanwhile.
     pub(crate) fn begin(
         memory: &'m Memory<M>,
         page: FilePage,

@@ -24,7 +24,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// What people call such a frame.
+    /// Returns what people call such a frame.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Free => "free",
@@ -50,7 +50,8 @@ pub(crate) enum Cached {
     Reading = 3,
     /// The slot could not be read: there is nothing of the page in the frame.
     Failed = 4,
-    /// Pages of files: the frame has left the cache, because the file has no such page any more or it could not be read.
+    /// Pages of files: the frame has left the cache, because the file has no such page any more or
+    /// it could not be read.
     Gone = 5,
 }
 
@@ -61,18 +62,22 @@ pub struct FrameRecord {
     count: AtomicU32,
     /// The next frame of a list, as an index into the frame table. Pages: the family, or the file.
     pub(crate) next: AtomicU32,
-    /// The frame before this one in a list, or the next batch of frames. Pages: the number of the page in either.
+    /// The frame before this one in a list, or the next batch of frames. Pages: the number of the
+    /// page in either.
     pub(crate) previous: AtomicU32,
-    /// Page tables: entries that are not empty. Kernel objects: objects in use. Pages: references of those who wait for it.
+    /// Page tables: entries that are not empty. Kernel objects: objects in use. Pages: references
+    /// of those who wait for it.
     pub(crate) live: AtomicU16,
-    /// Kernel objects: the first free one. Pages of files: whether somebody read it who has no entry.
+    /// Kernel objects: the first free one. Pages of files: whether somebody read it who has no
+    /// entry.
     pub(crate) first_free: AtomicU16,
     /// Referrers that an audit has met. Kept here so that an audit needs no memory.
     pub(crate) met: AtomicU32,
-    /// Pages in the swap cache: one more than the slot. Pages of files: the next one of the chain, see `anchor`. All others: 0.
+    /// Pages in the swap cache: one more than the slot. Pages of files: the next one of the chain,
+    /// see `anchor`. All others: 0.
     slot: AtomicU32,
-    /// Nothing of this frame's: the first of the cached pages of files whose hash is this record ([`crate::file`]), one more than its
-    /// index, or 0.
+    /// Nothing of this frame's: the first of the cached pages of files whose hash is this record
+    /// ([`crate::file`]), one more than its index, or 0.
     pub(crate) anchor: AtomicU32,
     kind: AtomicU8,
     cached: AtomicU8,
@@ -101,7 +106,7 @@ impl FrameRecord {
         }
     }
 
-    /// What the frame is used for.
+    /// Returns what the frame is used for.
     pub(crate) fn kind(&self) -> Kind {
         match self.kind.load(Ordering::Relaxed) {
             1 => Kind::Anonymous,
@@ -112,16 +117,18 @@ impl FrameRecord {
         }
     }
 
-    /// How many references there are. Without a lock that holds it still the answer is old already.
+    /// Returns how many references there are. Without a lock that holds it still the answer is old
+    /// already.
     #[inline]
     pub(crate) fn count(&self) -> u32 {
         self.count.load(Ordering::Acquire)
     }
 
-    /// Whether the reference the caller holds is the only one.
+    /// Returns whether the reference the caller holds is the only one.
     ///
     /// The answer stays true while the caller keeps others from its entry: only a holder of a
-    /// reference makes another. Acquire: what the last other holder did with the frame happened before.
+    /// reference makes another. Acquire: what the last other holder did with the frame happened
+    /// before.
     #[inline]
     pub(crate) fn is_sole(&self) -> bool {
         self.count() == 1
@@ -137,8 +144,8 @@ impl FrameRecord {
         );
     }
 
-    /// A reference for somebody who holds none, unless the frame is free; whether it was taken. The frame may have become
-    /// another page meanwhile: what one knew of it must be looked at again.
+    /// Adds a reference for a caller that holds none, unless the frame is free. Returns whether it
+    /// did. The frame may have become another page meanwhile, so the caller looks at it again.
     pub(crate) fn try_add_reference(&self) -> bool {
         self.count
             .fetch_update(Ordering::Acquire, Ordering::Relaxed, |count| {
@@ -147,14 +154,16 @@ impl FrameRecord {
             .is_ok()
     }
 
-    /// Gives up the reference the caller holds if it is the only one; whether it was, and the frame is the caller's to free.
+    /// Gives up the reference the caller holds if it is the only one. Returns whether it was, and
+    /// the frame is the caller's to free.
     pub(crate) fn drop_sole_reference(&self) -> bool {
         self.count
             .compare_exchange(1, 0, Ordering::AcqRel, Ordering::Relaxed)
             .is_ok()
     }
 
-    /// Gives a reference up; how many are left. With the last, the frame is the caller's to free.
+    /// Gives a reference up. Returns how many are left. With the last, the frame is the caller's to
+    /// free.
     #[inline]
     pub(crate) fn drop_reference(&self) -> u32 {
         let before = self.count.fetch_sub(1, Ordering::Release);
@@ -169,8 +178,8 @@ impl FrameRecord {
         before - 1
     }
 
-    /// The page this frame is: its family and its number. Private memory keeps its address in a family, so this finds
-    /// every entry ([`crate::rmap`]).
+    /// Returns the page this frame is: its family and its number. Private memory keeps its address
+    /// in a family, so this finds every entry ([`crate::rmap`]).
     pub(crate) fn owner(&self) -> (u32, PageNo) {
         let low = u64::from(self.previous.load(Ordering::Relaxed));
         let high = u64::from(self.page_high.load(Ordering::Relaxed));
@@ -187,7 +196,7 @@ impl FrameRecord {
             .store((page.0 >> 32) as u8, Ordering::Relaxed);
     }
 
-    /// The slot with which the frame is in the swap cache. Changes under the cache's lock.
+    /// Returns the slot with which the frame is in the swap cache. Changes under the cache's lock.
     #[inline]
     pub(crate) fn slot(&self) -> Option<SlotNo> {
         let stored = self.slot.load(Ordering::Relaxed);
@@ -206,12 +215,12 @@ impl FrameRecord {
         self.first_free.store(u16::from(used), Ordering::Relaxed);
     }
 
-    /// Whether it was.
+    /// Returns whether it was.
     pub(crate) fn is_used(&self) -> bool {
         self.first_free.load(Ordering::Relaxed) != 0
     }
 
-    /// Whether it is a page that is not being transferred.
+    /// Returns whether it is a page that is not being transferred.
     pub(crate) fn is_page_at_rest(&self) -> bool {
         self.kind() == Kind::Anonymous
             && (self.slot().is_none() || matches!(self.cached(), Cached::Clean | Cached::Dirty))
@@ -223,7 +232,7 @@ impl FrameRecord {
         self.slot.store(stored, Ordering::Relaxed);
     }
 
-    /// How a frame in the cache and its slot compare. Changes under the cache's lock.
+    /// Returns how a frame in the cache and its slot compare. Changes under the cache's lock.
     pub(crate) fn cached(&self) -> Cached {
         match self.cached.load(Ordering::Acquire) {
             0 => Cached::Clean,
@@ -240,7 +249,8 @@ impl FrameRecord {
         self.cached.store(cached as u8, Ordering::Release);
     }
 
-    /// References of those who wait for the page; part of the count. Changes under the cache's lock.
+    /// References of those who wait for the page; part of the count. Changes under the cache's
+    /// lock.
     pub(crate) fn waiters(&self) -> u32 {
         u32::from(self.live.load(Ordering::Relaxed))
     }
@@ -261,7 +271,7 @@ impl FrameRecord {
         self.count.store(1, Ordering::Release);
     }
 
-    /// A frame without references goes back to a free list; what it was.
+    /// Marks a frame without references as free. Returns what it was.
     pub(crate) fn end(&self) -> Kind {
         debug_assert_eq!(self.count(), 0);
         let kind = self.kind();
@@ -287,9 +297,9 @@ impl Span {
 
 /// The records of all frames of RAM.
 ///
-/// RAM is one range or several, with holes between them that have no records. An index counts records,
-/// so it says nothing about the distance between two frames of different ranges. The first range is
-/// looked at first, because most machines have no other.
+/// RAM is one range or several, with holes between them that have no records. An index counts
+/// records, so it says nothing about the distance between two frames of different ranges. The first
+/// range is looked at first, because most machines have no other.
 pub(crate) struct FrameTable {
     main: Span,
     others: ArrayVec<Span, { RANGES_MAX - 1 }>,
@@ -297,7 +307,7 @@ pub(crate) struct FrameTable {
 }
 
 impl FrameTable {
-    /// A table for the frames of `ram`, all free and on no list.
+    /// Returns a table for the frames of `ram`, all free and on no list.
     ///
     /// # Panics
     /// If there is no RAM, if there are fewer records than frames, or more frames than an index can
@@ -331,12 +341,12 @@ impl FrameTable {
         }
     }
 
-    /// How many frames RAM has.
+    /// Returns how many frames RAM has.
     pub(crate) fn len(&self) -> u64 {
         self.records.len() as u64
     }
 
-    /// The record of a frame.
+    /// Returns the record of a frame.
     ///
     /// # Panics
     /// If the frame is not in RAM: an entry or a list is corrupt.
@@ -348,7 +358,7 @@ impl FrameTable {
         }
     }
 
-    /// The record with this index, which came from a list.
+    /// Returns the record with this index, which came from a list.
     #[inline]
     pub(crate) fn at(&self, index: u32) -> &FrameRecord {
         &self.records[index as usize]
@@ -364,7 +374,7 @@ impl FrameTable {
             .flat_map(|span| (span.first..).map(FrameNo).zip(span.records))
     }
 
-    /// A frame's index, for lists.
+    /// Returns a frame's index, for lists.
     #[inline]
     pub(crate) fn index(&self, frame: FrameNo) -> u32 {
         let distance = frame.0.wrapping_sub(self.main.first);
@@ -384,7 +394,7 @@ impl FrameTable {
         span.base + (frame.0 - span.first) as u32
     }
 
-    /// The frame with this index.
+    /// Returns the frame with this index.
     #[inline]
     pub(crate) fn frame(&self, index: u32) -> FrameNo {
         let mut span = &self.main;

@@ -1,4 +1,5 @@
-//! The four-level format of x86_64 (Intel SDM volume 3, section 4.5; AMD APM volume 2, section 5.3).
+//! The four-level format of x86_64 (Intel SDM volume 3, section 4.5; AMD APM volume 2, section
+//! 5.3).
 
 use super::format::{Entry, Format, Permissions};
 use crate::addr::{FrameNo, SlotNo, VirtAddr};
@@ -6,15 +7,16 @@ use crate::addr::{FrameNo, SlotNo, VirtAddr};
 /// The x86_64 format.
 ///
 /// Of the bits that the processor leaves to software, 9 is the copy-on-write mark and 10 that of a
-/// shared page. An entry that is not present is empty, or has one of: bit 8, a page in its frame that
-/// nobody may touch; bit 5, a swapped page; bit 6, a shared page that was evicted.
+/// shared page. An entry that is not present is empty, or has one of: bit 8, a page in its frame
+/// that nobody may touch; bit 5, a swapped page; bit 6, a shared page that was evicted.
 ///
-/// The number in an entry that is not present is stored inverted. A processor may speculate with the
-/// address of such an entry as if it were present (L1TF, CVE-2018-3620); an inverted small number is an
-/// address far above all memory, which no cache has.
+/// The number in an entry that is not present is stored inverted. A processor may speculate with
+/// the address of such an entry as if it were present (L1TF, CVE-2018-3620); an inverted small
+/// number is an address far above all memory, which no cache has.
 ///
 /// The format has no bit for reading: a page that may be executed may be read
-/// ([`Format::READ_IMPLIED_BY`]). The bit USER stands for "there is something that a program may do".
+/// ([`Format::READ_IMPLIED_BY`]). The bit USER stands for "there is something that a program may
+/// do".
 pub enum X86_64 {}
 
 const PRESENT: u64 = 1;
@@ -37,7 +39,7 @@ const KEPT: u64 = USER | MAY_WRITE | NO_EXECUTE;
 const FRAME_SHIFT: u32 = 12;
 const FRAME_MASK: u64 = (1 << 40) - 1;
 
-/// The bits for what a program may do with a page.
+/// Returns the bits for what a program may do with a page.
 #[inline]
 fn rights(permissions: Permissions) -> u64 {
     let mut word = 0;
@@ -53,25 +55,25 @@ fn rights(permissions: Permissions) -> u64 {
     word
 }
 
-/// What is added to a number in an entry, and taken away again: nothing, or its inversion.
+/// Returns what is added to a number in an entry, and taken away again: nothing, or its inversion.
 #[inline]
 fn disguise(word: u64) -> u64 {
     if word & PRESENT == 0 { FRAME_MASK } else { 0 }
 }
 
-/// The number in an entry.
+/// Returns the number in an entry.
 #[inline]
 fn number(word: u64) -> u64 {
     (word >> FRAME_SHIFT & FRAME_MASK) ^ disguise(word)
 }
 
-/// A word with the number of a frame or slot.
+/// Returns a word with the number of a frame or slot.
 #[inline]
 fn numbered(word: u64, number: u64) -> u64 {
     word & !(FRAME_MASK << FRAME_SHIFT) | (number ^ disguise(word)) << FRAME_SHIFT
 }
 
-/// The word of a page in a frame, present if there is anything to do with it.
+/// Returns the word of a page in a frame, present if there is anything to do with it.
 #[inline]
 fn present(word: u64, frame: u64) -> u64 {
     numbered(
@@ -136,8 +138,8 @@ impl Format for X86_64 {
         present(word & KEPT | ACCESSED, frame.0)
     }
 
-    /// With all rights, for the pages below have their own, and accessed: the processor, which sets that
-    /// bit in upper levels too, never changes the word of a table.
+    /// With all rights, for the pages below have their own, and accessed: the processor, which sets
+    /// that bit in upper levels too, never changes the word of a table.
     #[inline]
     fn table(frame: FrameNo) -> u64 {
         numbered(PRESENT | WRITE | USER | ACCESSED, frame.0)
@@ -232,8 +234,8 @@ mod tests {
 
     #[test]
     fn what_is_not_present_names_no_memory() {
-        // A processor that takes the entry for a present one (L1TF) finds an address in the upper half of
-        // the 52 bits, where no machine of this kernel has memory.
+        // A processor that takes the entry for a present one (L1TF) finds an address in the upper
+        // half of the 52 bits, where no machine of this kernel has memory.
         const FAR: u64 = 1 << 51;
         let data = Permissions::READ | Permissions::WRITE;
         for frame in [0, 1, 0x8_0123, 0xffff_ffff] {

@@ -51,8 +51,8 @@ impl<M: Machine> AddressSpace<'_, M> {
         }
     }
 
-    /// Returns the first pages in the range that are mapped shared from a file; none if there is no
-    /// further.
+    /// Returns the first pages in the range that are mapped shared from a file. Returns none if
+    /// there is no further.
     pub fn shared_file_pages(&self, pages: PageRange) -> Option<SharedPages> {
         self.areas.within(pages).find_map(|area| {
             let cut = area.pages.intersect(pages);

@@ -8,10 +8,10 @@
 //! evicting a page.
 //!
 //! Invariant: outside an operation, [`AddressSpace::lent`] is the number of leaf tables that some
-//! area needs and that are missing. An operation that adds or removes areas changes the areas first
-//! and then calls [`AddressSpace::recount_lent`], which gives up the places of tables that no area
-//! needs any more. An idle table that no area needs, because its memory is lazy, is freed with its
-//! place.
+//! area needs and that are missing. An operation that adds an area makes the tables that are
+//! missing for it, calls [`AddressSpace::recount_lent`], and then adds the area; one that removes
+//! areas recounts afterwards, which gives up the places of tables that no area needs any more. An
+//! idle table that no area needs, because its memory is lazy, is freed with its place.
 //!
 //! Only the owner of a space removes its tables, so a walk without a lock never meets one that is
 //! gone.

@@ -1,18 +1,22 @@
 //! Address spaces: what a program's memory is made of.
 //!
-//! An [`AddressSpace`] is a plain value; whoever has it mutably has its tables to himself (the kernel keeps it in a
-//! sleep lock). The hardware and other harts reach the same tables through its [`Context`].
+//! An [`AddressSpace`] is a plain value; whoever has it mutably has its tables to himself (the
+//! kernel keeps it in a sleep lock). The hardware and other harts reach the same tables through its
+//! [`Context`].
 //!
 //! Invariants:
-//! - areas do not overlap and lie in the user half ([`UserRange`](crate::pt::UserRange)); an entry exists only inside an area, a table only where
-//!   an area overlaps what it spans;
+//! - areas do not overlap and lie in the user half ([`UserRange`](crate::pt::UserRange)); an entry
+//!   exists only inside an area, a table only where an area overlaps what it spans;
 //! - a private page is writable for the hardware only if its frame has one reference (R2);
-//! - in an area whose promise is [`Promise::Charged`] every table exists or is lent ([`idle`]), and for every page without a frame
-//!   the area keeps a place ([`crate::commit`]).
+//! - in an area whose promise is [`Promise::Charged`] every table exists or is lent ([`idle`]), and
+//!   for every page without a frame the area keeps a place ([`crate::commit`]).
 //!
-//! One operation per file: `area` keeps the areas, `map` adds and grows, `unmap` removes, `ending` has written back first what goes to files, `protect` changes rights, `shared` maps what the
-//! family has in common, `file` what files have, `fault` resolves (`resolution` is the answer, `spurious` what it cannot explain), `idle` lends tables,
-//! `fork` forks, `usage` looks, `stretch` goes through pages and passes holes, [`copy`] is how the kernel reads and writes a program's memory.
+//! One operation per file: `area` keeps the areas, `map` adds and grows, `unmap` removes, `ending`
+//! has written back first what goes to files, `protect` changes rights, `shared` maps what the
+//! family has in common, `file` what files have, `fault` resolves (`resolution` is the answer,
+//! `spurious` what it cannot explain), `idle` lends tables, `fork` forks, `usage` looks, `stretch`
+//! goes through pages and passes holes, [`copy`] is how the kernel reads and writes a program's
+//! memory.
 
 mod area;
 mod context;
@@ -72,7 +76,8 @@ pub struct AddressSpace<'m, M: Machine> {
     heap_break: VirtAddr,
     /// Page tables below the root.
     tables: u64,
-    /// Leaf tables that an area needs and that are missing, each of which has its place: see [`idle`].
+    /// Leaf tables that an area needs and that are missing, each of which has its place: see
+    /// [`idle`].
     lent: u64,
     /// Pages present or swapped out.
     pages: u64,
@@ -86,7 +91,7 @@ pub struct AddressSpace<'m, M: Machine> {
 }
 
 impl<'m, M: Machine> AddressSpace<'m, M> {
-    /// A space with nothing in it.
+    /// Returns a space with nothing in it.
     pub fn new(memory: &'m Memory<M>) -> Result<Self, NoMemory> {
         Self::in_family(memory, Claim::Program, None)
     }
@@ -114,20 +119,20 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         })
     }
 
-    /// Says that the image is complete: from here on its pages can be evicted. Until then, nobody takes a page from under
-    /// whoever lays it out.
+    /// Says that the image is complete: from here on its pages can be evicted. Until then, nobody
+    /// takes a page from under whoever lays it out.
     pub fn publish(&mut self) {
         if !core::mem::replace(&mut self.published, true) {
             self.memory.families.join(self.context.member());
         }
     }
 
-    /// What the scheduler needs of it.
+    /// Returns what the scheduler needs of it.
     pub fn context(&self) -> &Counted<Context<'m, M>> {
         &self.context
     }
 
-    /// The address the heap ends at.
+    /// Returns the address the heap ends at.
     pub fn heap_break(&self) -> VirtAddr {
         self.heap_break
     }
@@ -147,8 +152,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     }
 }
 
-/// Whether pages of an area with these permissions may be accessed so. What the hardware cannot keep a
-/// program from doing to a page that is there, it may do to one that is not there yet.
+/// Whether pages of an area with these permissions may be accessed so. What the hardware cannot
+/// keep a program from doing to a page that is there, it may do to one that is not there yet.
 fn allows<F: Format>(permissions: Permissions, access: Access) -> bool {
     match access {
         Access::Read => permissions.intersects(Permissions::READ | F::READ_IMPLIED_BY),

@@ -41,8 +41,8 @@ pub struct PageWait<'m, M: Machine> {
 
 impl<'m, M: Machine> SwapIn<'m, M> {
     /// Returns a read of `slot`, which is not cached, and of those behind it, at most `window` in
-    /// all with what is [`SwapIn::behind`]; none if somebody else began meanwhile, or if the slot,
-    /// to which the caller need not have a reference, is free.
+    /// all with what is [`SwapIn::behind`]. Returns none if somebody else began meanwhile, or if
+    /// the slot, to which the caller need not have a reference, is free.
     pub(crate) fn begin(
         memory: &'m Memory<M>,
         slot: SlotNo,

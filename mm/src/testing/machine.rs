@@ -219,7 +219,7 @@ impl FakeMachine {
         self.harts[hart].lock().unwrap().instruction_fences
     }
 
-    /// What a hart was last made to forget.
+    /// Returns what a hart was last made to forget.
     pub fn last_fence(&self, hart: usize) -> Option<Fence> {
         self.harts[hart].lock().unwrap().last_fence
     }
@@ -246,8 +246,8 @@ impl FakeMachine {
         done
     }
 
-    /// Returns the frame of an address by the TLB, else by a walk that fills it; a fault leaves the
-    /// TLB as it is.
+    /// Returns the frame of an address by the TLB, else by a walk that fills it. Returns a fault
+    /// leaves the TLB as it is.
     fn translate(&self, hart: &mut Hart, address: VirtAddr, right: u64) -> Option<FrameNo> {
         if address.0 >= 1 << 38 {
             return None;

@@ -95,8 +95,8 @@ fn mistake_15_new_code_is_announced_to_every_hart_that_may_fetch_it() {
     assert_eq!(fences(2), 2);
 }
 
-/// A fence of one page reaches the leaf alone: a hart that remembers the pointer to a table would walk
-/// through the frame's next life.
+/// A fence of one page reaches the leaf alone: a hart that remembers the pointer to a table would
+/// walk through the frame's next life.
 #[test]
 fn mistake_33_a_table_that_goes_is_forgotten_with_all_of_its_space() {
     let memory = memory(100);
