@@ -10,11 +10,13 @@
 mod counters;
 mod file;
 mod mapping;
+mod process;
 mod syscall;
 
 pub use counters::{ForkMode, MEM_COUNTERS, MemCounter, PROC_COUNTERS, PageInfo, ProcCounter};
 pub use file::{FileKind, OpenFlags, Stat};
 pub use mapping::{MapFlags, Protection};
+pub use process::{PROC_FACTS, PROC_WORDS, PROCESS_NAME_MAX, ProcState, ProcessFacts};
 pub use syscall::Syscall;
 
 /// Bytes in a page and in a frame.

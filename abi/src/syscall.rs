@@ -36,7 +36,7 @@ macro_rules! for_each_syscall {
             25 Msync msync(address: u64, length: u64) = "Writes what was stored in shared pages of files to the files.";
             32 Pageinfo pageinfo(pid: i32, address: u64, count: u64, out: u64) = "One word per page, see `PageInfo`.";
             33 Memstat memstat(out: u64, count: u64) = "Counters of the memory system, see `MemCounter`.";
-            34 Procstat procstat(pid: i32, out: u64, count: u64) = "Counters of one process, see `ProcCounter`.";
+            34 Procstat procstat(pid: i32, out: u64, count: u64) = "Counters of one process, see `ProcCounter`, then `ProcessFacts`.";
             35 Forkmode forkmode(mode: i32) = "How the caller and its descendants fork; the old mode.";
             36 Shutdown shutdown(status: i32) = "Powers off; the emulator's exit code tells the status.";
         }

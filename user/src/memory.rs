@@ -7,8 +7,8 @@ use crate::process::Pid;
 use crate::syscall::{self, Failed, Result, check};
 use crate::{arch, device};
 use abi::{
-    ForkMode, MEM_COUNTERS, MemCounter, OpenFlags, PAGE_SIZE, PROC_COUNTERS, PageInfo, ProcCounter,
-    SBRK_EAGER, SBRK_LAZY,
+    ForkMode, MEM_COUNTERS, MemCounter, OpenFlags, PAGE_SIZE, PROC_WORDS, PageInfo, ProcCounter,
+    ProcessFacts, SBRK_EAGER, SBRK_LAZY,
 };
 use core::ops::{Index, Range};
 
@@ -104,15 +104,21 @@ impl Index<MemCounter> for SystemCounters {
 
 /// The counters of one process at one moment.
 #[derive(Clone, Copy, Debug)]
-pub struct ProcessCounters([u64; PROC_COUNTERS]);
+pub struct ProcessCounters([u64; PROC_WORDS]);
 
 impl ProcessCounters {
     /// Returns the counters of `pid` now; 0 is the caller.
     pub fn of(pid: Pid) -> Result<Self> {
-        let mut values = [0; PROC_COUNTERS];
+        let mut values = [0; PROC_WORDS];
         // SAFETY: the kernel writes at most as many words as it is told there are.
-        check(unsafe { syscall::procstat(pid, values.as_mut_ptr() as u64, PROC_COUNTERS as u64) })?;
+        check(unsafe { syscall::procstat(pid, values.as_mut_ptr() as u64, PROC_WORDS as u64) })?;
         Ok(Self(values))
+    }
+
+    /// Parent, state and name; `None` if this kernel does not tell them.
+    pub fn facts(&self) -> Option<ProcessFacts> {
+        let words = *self.0.last_chunk()?;
+        ProcessFacts::from_words(words).filter(|facts| facts.name[0] != 0)
     }
 }
 

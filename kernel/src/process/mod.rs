@@ -69,7 +69,7 @@ pub use foreground::{interrupt_foreground, reads_console};
 pub use fork::fork;
 pub use kill::kill;
 pub use name::Name;
-pub use table::print_table;
+pub use table::{describe, print_table};
 pub use thread::{Current, Thread, current, describe_current};
 pub use tree::find;
 pub use wait::{ended_child, reap};

@@ -2,10 +2,8 @@
 
 use core::fmt;
 
+use abi::PROCESS_NAME_MAX;
 use sync::LeafLock;
-
-/// Most bytes that are kept.
-const LENGTH: usize = 16;
 
 /// A name that exec may change while others read it.
 pub struct Name(LeafLock<Text>);
@@ -13,8 +11,8 @@ pub struct Name(LeafLock<Text>);
 /// A name at one moment.
 #[derive(Clone, Copy)]
 pub struct Text {
-    bytes: [u8; LENGTH],
-    length: usize,
+    /// Filled up with NULs.
+    bytes: [u8; PROCESS_NAME_MAX],
 }
 
 impl Name {
@@ -43,10 +41,20 @@ impl Clone for Name {
 impl Text {
     fn of_path(path: &[u8]) -> Self {
         let last = path.rsplit(|&byte| byte == b'/').next().unwrap_or(path);
-        let length = last.len().min(LENGTH);
-        let mut bytes = [0; LENGTH];
+        let length = last.len().min(PROCESS_NAME_MAX);
+        let mut bytes = [0; PROCESS_NAME_MAX];
         bytes[..length].copy_from_slice(&last[..length]);
-        Self { bytes, length }
+        Self { bytes }
+    }
+
+    /// The name with these bytes, which are filled up with NULs.
+    pub fn of(bytes: [u8; PROCESS_NAME_MAX]) -> Self {
+        Self { bytes }
+    }
+
+    /// The bytes of the name, filled up with NULs.
+    pub fn bytes(self) -> [u8; PROCESS_NAME_MAX] {
+        self.bytes
     }
 }
 
@@ -54,7 +62,7 @@ impl fmt::Display for Text {
     /// Bytes that would disturb a terminal are shown as `?`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use fmt::Write;
-        for &byte in &self.bytes[..self.length] {
+        for &byte in self.bytes.iter().take_while(|&&byte| byte != 0) {
             let printable = byte.is_ascii_graphic() || byte == b' ';
             f.write_char(if printable { byte.into() } else { '?' })?;
         }

@@ -1,18 +1,36 @@
-//! Ctrl-P: all processes, one line each.
+//! What people are told about processes: the table of Ctrl-P, and what `ps` asks for.
 
-use sync::{Held, level};
+use abi::{ProcState, ProcessFacts};
+use sync::{Held, Level, level};
 
 use super::scheduler::{self, State};
 use super::tree::{Life, TREE, Tree};
-use super::{Pid, name::Text};
+use super::{Pid, Process, name::Text};
 use crate::println;
 
-/// What a line says.
-struct Row {
-    pid: Pid,
-    parent: Pid,
-    state: &'static str,
-    name: Text,
+/// What is known of a process, by a tree that is locked.
+fn facts<L: Level>(tree: &Tree, process: &Process, held: &mut Held<L>) -> ProcessFacts {
+    let state = match (tree.life(process), tree.thread(process)) {
+        (Life::Ended(_), _) | (_, None) => ProcState::Zombie,
+        (_, Some(thread)) => match scheduler::state(thread, held) {
+            State::Ready => ProcState::Ready,
+            State::Running => ProcState::Running,
+            State::Waiting { .. } => ProcState::Sleeping,
+            State::Ended => ProcState::Ending,
+        },
+    };
+    ProcessFacts {
+        parent: tree.parent(process).map_or(0, |parent| parent.pid()),
+        state,
+        name: process.name.text().bytes(),
+    }
+}
+
+/// What is known of `process`.
+pub fn describe(process: &Process, held: &mut Held<level::Nothing>) -> ProcessFacts {
+    let mut tree = TREE.lock(held);
+    let (tree, held) = tree.parts();
+    facts(tree, process, held)
 }
 
 /// Prints the table. Called from the console's interrupt, with no lock of the console held. The tree is locked
@@ -23,36 +41,21 @@ pub fn print_table() {
     println!("\n  pid parent state   name");
     for chain in 0..Tree::CHAINS {
         let mut position = 0;
-        while let Some(row) = row(chain, position, &mut held) {
-            let Row {
-                pid,
-                parent,
-                state,
-                name,
-            } = row;
-            println!("{pid:5} {parent:6} {state:7} {name}");
+        while let Some((pid, row)) = row(chain, position, &mut held) {
+            let (parent, state) = (row.parent, row.state.name());
+            println!("{pid:5} {parent:6} {state:7} {}", Text::of(row.name));
             position += 1;
         }
     }
 }
 
-fn row(chain: usize, position: usize, held: &mut Held<level::Sleeping>) -> Option<Row> {
+fn row(
+    chain: usize,
+    position: usize,
+    held: &mut Held<level::Sleeping>,
+) -> Option<(Pid, ProcessFacts)> {
     let mut tree = TREE.lock(held);
     let (tree, held) = tree.parts();
     let process = tree.at(chain, position)?;
-    let state = match (tree.life(process), tree.thread(process)) {
-        (Life::Ended(_), _) | (_, None) => "zombie",
-        (_, Some(thread)) => match scheduler::state(thread, held) {
-            State::Ready => "ready",
-            State::Running => "running",
-            State::Waiting { .. } => "sleep",
-            State::Ended => "ending",
-        },
-    };
-    Some(Row {
-        pid: process.pid(),
-        parent: tree.parent(process).map_or(0, |parent| parent.pid()),
-        state,
-        name: process.name.text(),
-    })
+    Some((process.pid(), facts(tree, process, held)))
 }

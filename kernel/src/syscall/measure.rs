@@ -1,6 +1,6 @@
 //! What the kernel tells about memory.
 
-use abi::{MEM_COUNTERS, PROC_COUNTERS, PageInfo};
+use abi::{MEM_COUNTERS, PROC_COUNTERS, PROC_WORDS, PageInfo};
 use mm::addr::{PageNo, PageRange, VirtAddr};
 use mm::pt::UserRange;
 use mm::space::PageCounts;
@@ -20,16 +20,21 @@ const WORD: u64 = size_of::<u64>() as u64;
 
 type Format = <Machine as mm::Machine>::Format;
 
+/// The process with this number, the caller's own for 0.
+fn named(caller: &mut Caller, pid: i32) -> Result<Counted<Process>, Failed> {
+    match pid {
+        0 => Ok(caller.thread.process.clone()),
+        _ => process::find(pid, &mut caller.held).ok_or(Failed),
+    }
+}
+
 /// Looks at the memory of process `pid`, the caller's own for 0.
 fn with_space<R>(
     caller: &mut Caller,
     pid: i32,
     look: impl FnOnce(&mut Space) -> R,
 ) -> Result<R, Failed> {
-    let process: Counted<Process> = match pid {
-        0 => caller.thread.process.clone(),
-        _ => process::find(pid, &mut caller.held).ok_or(Failed)?,
-    };
+    let process = named(caller, pid)?;
     let mut space = process.space.lock(&mut caller.held);
     Ok(look(space.as_mut().ok_or(Failed)?))
 }
@@ -48,17 +53,31 @@ pub fn memstat(call: &mut Call, out: u64, count: u64) -> Answer {
 }
 
 pub fn procstat(call: &mut Call, pid: i32, out: u64, count: u64) -> Answer {
+    let caller = &mut call.caller;
+    let process = named(caller, pid)?;
+    let mut words = [0; PROC_WORDS];
+    let (counters, facts) = words.split_at_mut(PROC_COUNTERS);
+    counters.copy_from_slice(&usage(&process, caller)?);
+    facts.copy_from_slice(&process::describe(&process, &mut caller.held).to_words());
+    tell(caller, out, count, &words)
+}
+
+/// Counts the memory of `process`: 0 of everything if it has ended.
+///
+/// The lock of the space is given back in between, because whoever waits for it may only want to
+/// touch a page.
+fn usage(process: &Process, caller: &mut Caller) -> Result<[u64; PROC_COUNTERS], Failed> {
     let mut pages = PageCounts::new();
-    // Counting gives the lock back in between, because whoever waits for it may only want to touch
-    // a page.
-    while !with_space(&mut call.caller, pid, |space| space.count_pages(&mut pages))? {
-        if call.caller.process().is_killed() {
-            return Err(Failed);
+    while !caller.process().is_killed() {
+        let mut space = process.space.lock(&mut caller.held);
+        let Some(space) = space.as_mut() else {
+            return Ok([0; PROC_COUNTERS]);
+        };
+        if space.count_pages(&mut pages) {
+            return Ok(space.usage_with(&pages));
         }
     }
-    let counters: [u64; PROC_COUNTERS] =
-        with_space(&mut call.caller, pid, |space| space.usage_with(&pages))?;
-    tell(&mut call.caller, out, count, &counters)
+    Err(Failed)
 }
 
 /// Answers how many pages were described, which is all that were asked for unless the caller is

@@ -1,6 +1,7 @@
 //! `ps`: the processes and their memory, in KiB: `size` up to the break, `rss` in frames, `pss` the
 //! same with each page divided by the number of its sharers, `uss` what nobody else maps, `swap`
-//! swapped out; and how many faults they had.
+//! swapped out; how many faults they had; and as Ctrl-P does, whose children they are, what they do
+//! and what they run.
 //!
 //! The contract has no list of processes. But numbers are given out in rising order, so every
 //! process that was there before this one has a smaller number, and each of them is asked about.
@@ -9,10 +10,12 @@
 #![no_main]
 #![forbid(unsafe_code)]
 
+use abi::PROCESS_NAME_MAX;
 use abi::ProcCounter::{
     self, CopyFaults, FileFaults, Proportional, Resident, ReuseFaults, Size, SwapIns, Swapped,
     TableFaults, Unique, ZeroFaults,
 };
+use user::io::Lossy;
 use user::memory::ProcessCounters;
 use user::process::{self, Pid};
 use user::{Args, eprintln, println};
@@ -39,8 +42,8 @@ fn run(_: Args) -> i32 {
         return 1;
     }
     println!(
-        "{:>6} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
-        "pid", "size", "rss", "pss", "uss", "swap", "faults"
+        "{:>6} {:>6} {:7} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} name",
+        "pid", "parent", "state", "size", "rss", "pss", "uss", "swap", "faults"
     );
     for pid in 1..=own {
         // Most numbers are of processes that have ended.
@@ -55,5 +58,12 @@ fn print(pid: Pid, counters: &ProcessCounters) {
     let [size, rss, pss, uss, swap] =
         [Size, Resident, Proportional, Unique, Swapped].map(|counter| counters[counter] / UNIT);
     let faults: u64 = FAULTS.iter().map(|&kind| counters[kind]).sum();
-    println!("{pid:>6} {size:>9} {rss:>9} {pss:>9} {uss:>9} {swap:>9} {faults:>9}");
+    let facts = counters.facts();
+    let (parent, state) = facts.map_or((0, "?"), |facts| (facts.parent, facts.state.name()));
+    let name = facts.map_or([b'?'; PROCESS_NAME_MAX], |facts| facts.name);
+    let name = name.split(|&byte| byte == 0).next().unwrap_or(&name);
+    println!(
+        "{pid:>6} {parent:>6} {state:7} {size:>9} {rss:>9} {pss:>9} {uss:>9} {swap:>9} {faults:>9} {}",
+        Lossy(name)
+    );
 }

@@ -40,9 +40,15 @@ pub fn cases() -> Vec<Case> {
             .shows(r"^Swap: +262144 +0 +262144 +0$")
             .shows(r"^Promised: +[1-9][0-9]* +[1-9][0-9]* +[1-9][0-9]* +0$"),
         Case::line("ps finds all processes", "sleep 50 & ps")
-            .shows(r"^ +pid +size +rss +pss +uss +swap +faults$")
+            .shows(r"^ +pid +parent +state +size +rss +pss +uss +swap +faults +name$")
             // Init, the shell, what it left in the background, and itself.
-            .shows(r"(\n +[0-9]+( +[0-9]+){4} +0 +[0-9]+){4}$"),
+            .shows(r"(\n +[0-9]+ +[0-9]+ +\w+( +[0-9]+){4} +0 +[0-9]+ \w+){4}$")
+            .shows(r"^ +1 +0 sleep .* init$")
+            .shows(r"^ +2 +1 sleep .* sh$")
+            .shows(r"^ +[0-9]+ +1 sleep .* sleep$")
+            .shows(r"^ +[0-9]+ +2 running .* ps$"),
+        Case::line("ps finds a zombie", "c-zombie & sleep 2; ps")
+            .shows(r"^ +[0-9]+ +[0-9]+ zombie +0( +0){5} c-zombie$"),
         Case::line("vmstat counts by interval", "vmstat 1 2")
             .shows(r"^ +free +cache +si +so +zero +copy +reuse +file$")
             // Since boot, and a second that was idle but for its own code's first touch.
