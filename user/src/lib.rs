@@ -4,8 +4,8 @@
 //! memory as thin safe wrappers over the system calls of `abi`, and a heap for `alloc`. Calls
 //! 1 to 21 are those of xv6-riscv, and programs that use no others also run on its kernels.
 //!
-//! The parts that decide without asking a kernel ([`shell`], [`pattern`], [`random`], [`fuzz`],
-//! [`promises`]) compile on the host too, where their tests run: `cargo test -p user --lib`.
+//! The parts that decide without asking a kernel ([`shell`], [`program`], [`pattern`], [`random`],
+//! [`fuzz`], [`promises`]) compile on the host too, where their tests run: `cargo test -p user --lib`.
 
 #![cfg_attr(not(test), no_std)]
 
@@ -18,6 +18,7 @@ extern crate alloc;
 
 pub mod fuzz;
 pub mod pattern;
+pub mod program;
 pub mod promises;
 pub mod random;
 pub mod shell;

@@ -12,6 +12,7 @@ use core::ffi::CStr;
 use user::device;
 use user::file::{self, Fd};
 use user::process::{self, Fork};
+use user::program;
 use user::{Args, Result, eprintln, println};
 
 /// What a line that could not even be started ends with.
@@ -84,10 +85,9 @@ fn run_shell(arguments: &[&CStr]) -> Result<i32> {
     match process::fork()? {
         Fork::Parent(pid) => process::wait_for(pid),
         Fork::Child => {
-            process::exec(c"/sh", arguments.iter().copied());
-            eprintln!(
-                "init: cannot run /sh: it is missing, no program, or does not fit into memory"
-            );
+            let words = arguments.iter().copied();
+            process::exec(c"/sh", words.clone());
+            eprintln!("init: cannot run /sh: {}", program::obstacle(c"/sh", words));
             // Slows the restarts of a shell that is not there.
             let _ = process::sleep(10);
             process::exit(CANNOT_RUN)

@@ -24,62 +24,78 @@ mod field {
 /// A file of a liar.
 type Change = fn(&mut Vec<u8>);
 
-/// Each lie, by the name of its file. None may run.
-const LIES: [(&str, Change); 16] = [
-    ("lie-empty", |elf| elf.clear()),
-    ("lie-magic", |elf| elf[0] = 0),
-    ("lie-short", |elf| elf.truncate(HEADER - 1)),
-    ("lie-no-table", |elf| elf.truncate(HEADER)),
-    ("lie-machine", |elf| {
+/// What the shell says of them.
+const NO_PROGRAM: &str = "it is not a program";
+const OTHER_MACHINE: &str = "it is a program for another machine";
+const CUT_OFF: &str = "the file is cut off";
+const DAMAGED: &str = "its program headers cannot be true";
+const TOO_LARGE: &str = "beyond what a program may have";
+
+/// Each lie, by the name of its file, with what the shell says of it. None may run.
+const LIES: [(&str, &str, Change); 18] = [
+    ("lie-empty", NO_PROGRAM, |elf| elf.clear()),
+    ("lie-magic", NO_PROGRAM, |elf| elf[0] = 0),
+    ("lie-short", CUT_OFF, |elf| elf.truncate(HEADER - 1)),
+    ("lie-no-table", CUT_OFF, |elf| elf.truncate(HEADER)),
+    ("lie-machine", OTHER_MACHINE, |elf| {
         // No machine has this number.
         put(elf, field::MACHINE, &0xffff_u16.to_le_bytes())
     }),
-    ("lie-32-bit", |elf| elf[4] = 1),
-    ("lie-table-far", |elf| {
+    ("lie-32-bit", OTHER_MACHINE, |elf| elf[4] = 1),
+    ("lie-table-far", CUT_OFF, |elf| {
         put(elf, field::TABLE_OFFSET, &u64::MAX.to_le_bytes())
     }),
-    ("lie-table-long", |elf| {
+    ("lie-table-long", CUT_OFF, |elf| {
         put(elf, field::ENTRY_COUNT, &u16::MAX.to_le_bytes())
     }),
-    ("lie-entries", |elf| {
+    ("lie-entries", DAMAGED, |elf| {
         put(elf, field::ENTRY_SIZE, &1_u16.to_le_bytes())
     }),
-    ("lie-offset", |elf| {
+    ("lie-offset", CUT_OFF, |elf| {
         put(elf, field::OFFSET, &(u64::MAX - 4095).to_le_bytes())
     }),
-    ("lie-past-end", |elf| {
+    ("lie-past-end", CUT_OFF, |elf| {
         put(elf, field::OFFSET, &0x10_0000_u64.to_le_bytes())
     }),
-    ("lie-file-size", |elf| {
+    ("lie-file-size", DAMAGED, |elf| {
         put(elf, field::FILE_SIZE, &u64::MAX.to_le_bytes())
     }),
-    ("lie-shrinks", |elf| {
+    ("lie-shrinks", DAMAGED, |elf| {
         put(elf, field::MEMORY_SIZE, &1_u64.to_le_bytes())
     }),
-    ("lie-huge", |elf| {
+    ("lie-huge", TOO_LARGE, |elf| {
         put(
             elf,
             field::MEMORY_SIZE,
             &(abi::user_top::X86_64 * 2).to_le_bytes(),
         )
     }),
-    ("lie-kernel", |elf| {
+    ("lie-kernel", TOO_LARGE, |elf| {
         put(
             elf,
             field::ADDRESS,
             &0xffff_ffc0_8020_0000_u64.to_le_bytes(),
         )
     }),
-    ("lie-wraps", |elf| {
+    ("lie-wraps", TOO_LARGE, |elf| {
         put(elf, field::ADDRESS, &0x1000_u64.to_le_bytes());
         put(elf, field::MEMORY_SIZE, &(u64::MAX - 0xfff).to_le_bytes());
+    }),
+    (
+        "lie-unaligned",
+        "segment at 0x80 does not begin on a page",
+        |elf| put(elf, field::ADDRESS, &0x80_u64.to_le_bytes()),
+    ),
+    // No lie, but a claim: more than there is on the machine of the test.
+    ("lie-much", "there is no memory for it", |elf| {
+        put(elf, field::MEMORY_SIZE, &(1_u64 << 30).to_le_bytes())
     }),
 ];
 
 /// Returns the lying programs.
 pub fn all(arch: Arch) -> Vec<Extra> {
     LIES.iter()
-        .map(|(name, change)| {
+        .map(|(name, _, change)| {
             let mut bytes = honest(arch);
             change(&mut bytes);
             Extra {
@@ -97,9 +113,9 @@ pub fn all(arch: Arch) -> Vec<Extra> {
         .collect()
 }
 
-/// Returns the names of those that exec must refuse.
-pub fn names() -> impl Iterator<Item = &'static str> {
-    LIES.iter().map(|(name, _)| *name)
+/// Returns the names of those that exec must refuse, and why.
+pub fn refused() -> impl Iterator<Item = (&'static str, &'static str)> {
+    LIES.iter().map(|&(name, why, _)| (name, why))
 }
 
 /// The program the lies are made from; it runs, which shows that it is the lie that is refused.

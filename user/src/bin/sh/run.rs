@@ -6,15 +6,15 @@
 
 use crate::builtin::{self, Builtin};
 use crate::redirect;
-use abi::{ARG_MAX, OpenFlags};
+use abi::ARG_MAX;
 use alloc::ffi::CString;
 use alloc::format;
 use alloc::vec::Vec;
-use core::ffi::CStr;
 use user::file::{Fd, pipe};
 use user::io::Lossy;
 use user::path::PathBuffer;
 use user::process::{self, Fork, KILLED, Pid};
+use user::program::{self, Obstacle};
 use user::shell::{Action, Chain, Command, Condition, List, Mode, Piece, Pipeline, Word};
 use user::{Result, eprintln};
 
@@ -243,24 +243,20 @@ fn execute(words: &[CString]) -> i32 {
     let arguments = || words.iter().map(CString::as_c_str);
     let in_root = PathBuffer::join(&[b"/", given.to_bytes()]);
     let in_root = in_root.as_ref().ok().map(PathBuffer::as_c_str);
-    let mut exists = false;
+    let mut in_the_way = Obstacle::NotFound;
     // An empty name is no command, although `/` is there.
     let candidates = [Some(given), in_root].into_iter().flatten();
     for path in candidates.filter(|_| !given.is_empty()) {
         process::exec(path, arguments());
-        exists |= is_there(path);
+        if in_the_way == Obstacle::NotFound {
+            in_the_way = program::obstacle(path, arguments());
+        }
     }
-    if exists {
-        eprintln!("sh: {name}: cannot execute: no program, or no memory for it");
-        CANNOT_EXECUTE
-    } else {
+    if in_the_way == Obstacle::NotFound {
         eprintln!("sh: {name}: command not found");
         NOT_FOUND
+    } else {
+        eprintln!("sh: {name}: cannot execute: {in_the_way}");
+        CANNOT_EXECUTE
     }
-}
-
-fn is_there(path: &CStr) -> bool {
-    let opened = Fd::open(path, OpenFlags::READ_ONLY);
-    // Only looked at; a failing close loses nothing.
-    opened.is_ok_and(|file| file.close().is_ok())
 }

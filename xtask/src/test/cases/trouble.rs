@@ -32,10 +32,13 @@ pub fn cases() -> Vec<Case> {
             .shows(r"^pid [0-9]+ \(lie-entry\): killed: .*0x3f00000000"),
     ]);
 
-    let line: Vec<_> = lies::names().chain([lies::HONEST, "memstat"]).collect();
+    let line: Vec<_> = lies::refused()
+        .map(|(name, _)| name)
+        .chain([lies::HONEST, "memstat"])
+        .collect();
     let mut lying = Case::line("programs that lie are refused", line.join("; "));
-    for name in lies::names() {
-        lying = lying.shows(&format!("^sh: {name}: cannot execute"));
+    for (name, why) in lies::refused() {
+        lying = lying.shows(&format!("^sh: {name}: cannot execute: .*{why}"));
     }
     cases.push(lying.hides(&format!("^sh: {}", lies::HONEST)));
     cases
