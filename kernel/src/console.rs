@@ -44,7 +44,13 @@ pub fn input(byte: u8, held: &mut Held<Sleeping>) {
     match event {
         Event::Edited => {}
         Event::Ready => READABLE.wake_all(),
-        Event::Interrupt => process::interrupt_foreground(),
+        Event::Interrupt => {
+            // A shell that reads has no program to lose; an empty line makes it show its prompt again.
+            if !process::interrupt_foreground() {
+                LINE.lock(held).end_empty();
+                READABLE.wake_all();
+            }
+        }
         Event::PrintTable => process::print_table(),
     }
 }

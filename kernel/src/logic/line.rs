@@ -20,7 +20,7 @@ pub enum Event {
     Edited,
     /// Wake the readers: there is a line.
     Ready,
-    /// Ctrl-C: end the foreground program.
+    /// Ctrl-C: end the foreground program or, if there is none, the shell's line ([`Line::end_empty`]).
     Interrupt,
     /// Ctrl-P: print the table of processes.
     PrintTable,
@@ -96,6 +96,13 @@ impl Line {
             }
         }
         Event::Edited
+    }
+
+    /// Ends an empty line, as Enter does: for whoever reads, and had begun a line that Ctrl-C has dropped.
+    pub fn end_empty(&mut self) {
+        if self.push(b'\n', 0) {
+            self.commit();
+        }
     }
 
     /// Moves committed bytes into `buffer`: at most one line, its newline included. `None` while there is no line;
@@ -217,6 +224,10 @@ mod tests {
         assert_eq!(take(&mut line).unwrap(), b"done\n");
         assert_eq!(take(&mut line), None);
         assert_eq!(type_keys(&mut line, b"\x10").0, Event::PrintTable);
+        type_keys(&mut line, b"half\x03");
+        line.end_empty();
+        assert_eq!(take(&mut line).unwrap(), b"\n");
+        assert_eq!(take(&mut line), None);
     }
 
     #[test]

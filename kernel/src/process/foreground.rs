@@ -47,8 +47,8 @@ pub fn reads_console(process: &Process, held: &mut Held<level::Nothing>) {
     tree.for_each_descendant(process, |descendant| descendant.put_in_background());
 }
 
-/// Ctrl-C: kills what is in the foreground. Called from the console's interrupt, with no lock of the console held.
-pub fn interrupt_foreground() {
+/// Ctrl-C: kills what is in the foreground, and says whether there was anything. Called from the console's interrupt, with no lock of the console held.
+pub fn interrupt_foreground() -> bool {
     // An interrupt finds the kernel without spin locks.
     let mut held = Held::<level::Sleeping>::claim();
     let mut tree = TREE.lock(&mut held);
@@ -58,11 +58,14 @@ pub fn interrupt_foreground() {
         .and_then(|pid| tree.find(pid))
         .or_else(|| tree.find(INIT));
     let Some(shell) = shell else {
-        return;
+        return false;
     };
+    let mut any = false;
     tree.for_each_descendant(shell, |process| {
         if !process.is_in_background() {
             kill_process(tree, process, held);
+            any = true;
         }
     });
+    any
 }
