@@ -1,5 +1,6 @@
 //! `cargo xtask run`: from arguments to a running machine.
 
+use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
@@ -10,6 +11,7 @@ use crate::console;
 use crate::exec;
 use crate::host_error;
 use crate::image::{self, Extra, Geometry};
+use crate::piped;
 use crate::qemu::{Clock, Console, Disk, Keep, Machine, free_port};
 use crate::setup::{Toolchain, ensure_emulator};
 use crate::swap::Swap;
@@ -58,6 +60,10 @@ pub fn run(workspace: &Workspace, arguments: RunArguments) -> Result<u8> {
     };
     let expect = arguments.expect.as_ref();
     let outcome = match &arguments.exec {
+        None if expect.is_none() && !arguments.gdb && !io::stdin().is_terminal() => {
+            let vm = Vm::boot(&machine, &Console::Plain, Keyboard::Typed)?;
+            piped::run(vm, deadline(&arguments))?
+        }
         None if expect.is_none() => {
             let vm = Vm::boot(&machine, &Console::WithMonitor, Keyboard::Terminal)?;
             console::interactive(vm, deadline(&arguments))?

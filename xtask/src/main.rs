@@ -28,6 +28,7 @@ mod museum;
 mod mutants;
 mod oracle;
 mod outcome;
+mod piped;
 mod powercut;
 mod process;
 mod progress;

@@ -66,6 +66,16 @@ impl<'a> Session<'a> {
         self.wait_either(None, from)
     }
 
+    /// Waits for a prompt printed after `from`, but not for longer than this.
+    pub fn wait_prompt_within(&mut self, from: usize, time: Duration) -> Waited {
+        let whole = self.deadline;
+        let pause = Instant::now() + time;
+        self.deadline = Some(whole.map_or(pause, |whole| whole.min(pause)));
+        let waited = self.wait_prompt(from);
+        self.deadline = whole;
+        waited
+    }
+
     /// Waits for a prompt or, if there is one, a match, whichever comes first.
     pub fn wait_either(&mut self, pattern: Option<&Regex>, from: usize) -> Waited {
         loop {
@@ -92,15 +102,10 @@ impl<'a> Session<'a> {
     /// started does not hear the first.
     pub fn insist(&mut self, key: &[u8]) -> Result<Waited> {
         let from = self.position();
-        let whole = self.deadline;
         loop {
             self.vm.type_bytes(key)?;
-            let pause = Instant::now() + REPEAT;
-            self.deadline = Some(whole.map_or(pause, |whole| whole.min(pause)));
-            let waited = self.wait_prompt(from);
-            self.deadline = whole;
-            let over = whole.is_some_and(|whole| Instant::now() >= whole);
-            if waited != Waited::TimedOut || over {
+            let waited = self.wait_prompt_within(from, REPEAT);
+            if waited != Waited::TimedOut || self.is_over_time() {
                 return Ok(waited);
             }
         }
@@ -144,6 +149,12 @@ impl<'a> Session<'a> {
                 Event::Quiet => return Waited::TimedOut,
             }
         }
+    }
+
+    /// Whether the time of the whole conversation is over.
+    pub fn is_over_time(&self) -> bool {
+        self.deadline
+            .is_some_and(|deadline| Instant::now() >= deadline)
     }
 
     fn step(&mut self, until: Option<Instant>) -> Event {

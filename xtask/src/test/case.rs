@@ -64,6 +64,8 @@ pub enum Action {
     Line(String),
     /// A conversation at the shell's prompt.
     Talk(Vec<Step>),
+    /// This is the whole input, there from before the boot.
+    Piped(&'static str),
 }
 
 /// How a guest must end.
@@ -99,6 +101,11 @@ impl Case {
     /// Returns a conversation with the shell.
     pub fn talk(name: impl Into<String>, steps: Vec<Step>) -> Self {
         Self::new(name, Action::Talk(steps), End::Stopped)
+    }
+
+    /// An input that is no terminal.
+    pub fn piped(name: impl Into<String>, input: &'static str) -> Self {
+        Self::new(name, Action::Piped(input), End::Status(0))
     }
 
     fn new(name: impl Into<String>, action: Action, end: End) -> Self {

@@ -18,6 +18,7 @@ use crate::arch::Arch;
 use crate::build::Guests;
 use crate::image::{self, Extra, Geometry};
 use crate::outcome::Outcome;
+use crate::piped;
 use crate::qemu::{Console, Disk, Keep, Machine};
 use crate::session::{Session, Waited};
 use crate::swap::Swap;
@@ -93,7 +94,7 @@ impl<'a> Runner<'a> {
         let machine = self.machine(case)?;
         let keyboard = match case.action {
             Action::Line(_) => Keyboard::Absent,
-            Action::Talk(_) => Keyboard::Typed,
+            Action::Talk(_) | Action::Piped(_) => Keyboard::Typed,
         };
         let vm = Vm::boot(&machine, &Console::Plain, keyboard)?;
         let mut session = Session::new(vm, Some(Instant::now() + case.limit), |_: &[u8]| {});
@@ -192,6 +193,7 @@ fn drive(session: &mut Session, action: &Action) -> Result<Option<Outcome>> {
             session.vm.kill();
             talked.map(|()| None)
         }
+        Action::Piped(input) => piped::feed(session, input.as_bytes()).map(Some),
     }
 }
 

@@ -110,14 +110,25 @@ pub fn cases() -> Vec<Case> {
             vec![
                 Prompt,
                 Type(CTRL_C),
-                Pause(SETTLE),
-                Type("\n"),
+                Prompt,
+                Type("echo not run"),
+                Type(CTRL_C),
                 Prompt,
                 Type("echo here\n"),
                 See("(?m)^here\r?$"),
+                Prompt,
             ],
         )
+        .hides("^not run")
         .hides("(?s)starting sh.*starting sh"),
+        Case::piped(
+            "keyboard: an input from before the boot",
+            "echo first\ncat\nfor cat\nand more",
+        )
+        .shows("first$")
+        .shows("^for cat\nfor cat$")
+        .shows("^and more\nand more$"),
+        Case::piped("keyboard: no input at all", "").shows(r"^\$ init: starting sh$"),
         Case::talk(
             "keyboard: Ctrl-P lists the processes",
             vec![
