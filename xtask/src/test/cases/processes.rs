@@ -45,7 +45,7 @@ pub fn cases() -> Vec<Case> {
             .shows(r"(\n +[0-9]+ +[0-9]+ +\w+( +[0-9]+){4} +0 +[0-9]+ \w+){4}$")
             .shows(r"^ +1 +0 sleep .* init$")
             .shows(r"^ +2 +1 sleep .* sh$")
-            .shows(r"^ +[0-9]+ +1 sleep .* sleep$")
+            .shows(r"^ +[0-9]+ +[0-9]+ sleep .* sleep$")
             .shows(r"^ +[0-9]+ +2 running .* ps$"),
         Case::line("ps finds a zombie", "c-zombie & sleep 2; ps")
             .shows(r"^ +[0-9]+ +[0-9]+ zombie +0( +0){5} c-zombie$"),
