@@ -5,7 +5,8 @@
 //! memory. The judgement needs no kernel and is tested on the host. Source: Tool Interface Standard, "Executable
 //! and Linking Format".
 
-use abi::{ARG_MAX, PAGE_SIZE, USER_TOP};
+use crate::USER_TOP;
+use abi::{ARG_MAX, PAGE_SIZE};
 use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Range;
@@ -309,8 +310,8 @@ mod tests {
         assert_eq!(in_second(16, 0x1100), Err(Obstacle::NotAligned(0x1100)));
         assert_eq!(in_second(16, 0), Err(Obstacle::Overlap(0)));
         assert_eq!(
-            in_second(16, 1 << 38),
-            Err(Obstacle::TooLarge((1 << 38) + 0x300))
+            in_second(16, USER_TOP),
+            Err(Obstacle::TooLarge(USER_TOP + 0x300))
         );
         assert_eq!(in_second(40, u64::MAX), Err(Obstacle::TooLarge(u64::MAX)));
         assert_eq!(in_second(40, 0x100), Err(Obstacle::Damaged));
