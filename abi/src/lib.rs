@@ -22,7 +22,8 @@ pub use syscall::Syscall;
 /// Bytes in a page and in a frame.
 pub const PAGE_SIZE: usize = 4096;
 
-/// Where programs end: the break and all mappings stay below this address, which the architecture gives.
+/// Where programs end: the break and all mappings stay below this address, which the architecture
+/// gives.
 pub mod user_top {
     /// Two pages below the end of the lower half of Sv39.
     pub const RISCV64: u64 = 0x3f_ffff_e000;

@@ -1,5 +1,5 @@
-//! The public suite of instruction tests, `riscv-tests`, if it is there: its folder `isa`, built, is
-//! named by the variable `RISCV_TESTS`. Each program says in the word `tohost` how it went.
+//! The public suite of instruction tests, `riscv-tests`, if it is there: its folder `isa`, built,
+//! is named by the variable `RISCV_TESTS`. Each program says in the word `tohost` how it went.
 
 use std::path::Path;
 use std::{env, fs};

@@ -1,8 +1,8 @@
 //! The order in which the kernel comes up.
 //!
-//! The boot hart alone: device tree, disks, tables, memory, a stack with a guard, devices, the first process; then the
-//! other harts; then all of them run the scheduler. What can be wrong with the machine ends in one
-//! line and an exit code of its own.
+//! The boot hart alone: device tree, disks, tables, memory, a stack with a guard, devices, the
+//! first process; then the other harts; then all of them run the scheduler. What can be wrong with
+//! the machine ends in one line and an exit code of its own.
 
 use core::fmt;
 
@@ -111,7 +111,8 @@ extern "C" fn on_guarded_stack() -> ! {
     process::scheduler::run()
 }
 
-/// Fails on purpose, or measures the swap disk, if the command line asks for it. Called by the first thread.
+/// Fails on purpose, or measures the swap disk, if the command line asks for it. Called by the
+/// first thread.
 pub fn run_test(held: &mut Held<Nothing>) {
     match options().test {
         None => {}

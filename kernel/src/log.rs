@@ -1,5 +1,5 @@
-//! The `log` crate's messages, as lines on the console. Errors and warnings only: what a driver says to
-//! its developer is not for the terminal.
+//! The `log` crate's messages, as lines on the console. Errors and warnings only: what a driver
+//! says to its developer is not for the terminal.
 
 use log::{LevelFilter, Log, Metadata, Record};
 

@@ -1,7 +1,7 @@
 //! The end of the kernel: what a panic prints, and how the other harts learn of it.
 //!
-//! Nothing here takes a lock: the panic may have happened under any of them. `xtask` turns the lines
-//! `backtrace: 0x...` into names, innermost first.
+//! Nothing here takes a lock: the panic may have happened under any of them. `xtask` turns the
+//! lines `backtrace: 0x...` into names, innermost first.
 
 use core::fmt::{self, Write};
 use core::panic::PanicInfo;
@@ -12,7 +12,8 @@ use crate::{arch, process, time};
 
 static PANICKED: AtomicBool = AtomicBool::new(false);
 static HALTED: AtomicUsize = AtomicUsize::new(0);
-/// Where the kernel was when it trapped, if that is why it panics; no call led there from the handler.
+/// Where the kernel was when it trapped, if that is why it panics; no call led there from the
+/// handler.
 static TRAP_PC: AtomicUsize = AtomicUsize::new(0);
 
 /// How long the other harts get to stop: one tick.
@@ -47,7 +48,8 @@ fn panic(info: &PanicInfo<'_>) -> ! {
     arch::disable_interrupts();
     let mut out = uart::Unlocked;
     if PANICKED.swap(true, Ordering::AcqRel) {
-        // Another hart was first, and will power off; or telling about the panic failed, and there is no more to tell.
+        // Another hart was first, and will power off; or telling about the panic failed, and there
+        // is no more to tell.
         let started = arch::now();
         while arch::now() - started < patience() {
             core::hint::spin_loop();

@@ -1,7 +1,8 @@
 //! One hart alone: the others are parked in the handler of an interrupt until it is done.
 //!
-//! A hart comes to park where interrupts are on, so what it does under a spin lock it finishes first, and a parked hart
-//! holds none. Whoever parks the others must hold none either, and be the only one who does.
+//! A hart comes to park where interrupts are on, so what it does under a spin lock it finishes
+//! first, and a parked hart holds none. Whoever parks the others must hold none either, and be the
+//! only one who does.
 
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 

@@ -21,7 +21,8 @@ const SLOTS_MAX: usize = (1 << 30) / STACK_SLOT_SIZE;
 
 static SLOTS: LeafLock<Slots<{ SLOTS_MAX / 64 }>> = LeafLock::new(Slots::new());
 
-/// A kernel stack. Its memory and its slot are given back when it is dropped, so not by the thread that runs on it.
+/// A kernel stack. Its memory and its slot are given back when it is dropped, so not by the thread
+/// that runs on it.
 #[derive(Debug)]
 pub struct KernelStack {
     slot: usize,
@@ -83,7 +84,8 @@ fn top_of(slot: usize) -> usize {
     STACKS + (slot + 1) * STACK_SLOT_SIZE
 }
 
-/// Makes a stack that is never given back, of frames from before the memory system. Returns its top.
+/// Makes a stack that is never given back, of frames from before the memory system. Returns its
+/// top.
 pub fn make_permanent(frames: [FrameNo; STACK_FRAMES]) -> usize {
     // The region has room for many more stacks than there are harts.
     let slot = take_slot().unwrap_or_else(|| unreachable!("no slot for the stack of a hart"));

@@ -1,6 +1,7 @@
 //! What a file must be: one list of pages, the same for whoever reads, writes or maps it.
 //!
-//! Pages come and go whole. A page that has been cut off is never the file's again: a file that grows gets others.
+//! Pages come and go whole. A page that has been cut off is never the file's again: a file that
+//! grows gets others.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -19,7 +20,8 @@ pub const PAGES: u32 = 12;
 pub struct File {
     number: FileNo,
     pages: RefCell<Vec<Words>>,
-    /// While it is being cut: what was behind its new end. Whoever had it mapped may still reach it.
+    /// While it is being cut: what was behind its new end. Whoever had it mapped may still reach
+    /// it.
     cut: RefCell<Option<Vec<Words>>>,
     /// Pages that are being written back.
     writes: Cell<u32>,

@@ -1,8 +1,8 @@
 //! What the TLBs of an architecture may remember, and what its walks do to the tables.
 //!
-//! Both architectures are simulated at their worst: upper levels are remembered apart from leaves, old
-//! entries live on beside new ones, and a fence of one page leaves all others and the upper levels alone.
-//! They differ in what is not there.
+//! Both architectures are simulated at their worst: upper levels are remembered apart from leaves,
+//! old entries live on beside new ones, and a fence of one page leaves all others and the upper
+//! levels alone. They differ in what is not there.
 
 use mm::pt::{Format, Sv39, X86_64};
 
@@ -13,7 +13,8 @@ pub trait Isa: Format {
     const REMEMBERS_ABSENCE: bool;
     /// Whether a fault makes the hart forget what led to it (Intel SDM volume 3, section 4.10.4.1).
     const FORGETS_AT_FAULTS: bool;
-    /// Whether the hart itself notes in an entry that a page was used or written, rather than fault.
+    /// Whether the hart itself notes in an entry that a page was used or written, rather than
+    /// fault.
     const NOTES_USE: bool;
 }
 

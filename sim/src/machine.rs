@@ -1,11 +1,12 @@
 //! The machine as `mm` sees it, and as the programs that run on it do.
 //!
-//! Two things make it an adversary. Its TLBs ([`crate::tlb`]) and instruction caches keep all they may. And whenever `mm` calls it for
-//! something that takes a while (a fence, a page copied or cleared, a root loaded), the [`Bystanders`] are told: they
-//! have the other harts do something at just that moment.
+//! Two things make it an adversary. Its TLBs ([`crate::tlb`]) and instruction caches keep all they
+//! may. And whenever `mm` calls it for something that takes a while (a fence, a page copied or
+//! cleared, a root loaded), the [`Bystanders`] are told: they have the other harts do something at
+//! just that moment.
 //!
-//! Invariants: one thread at a time uses a machine (the lock around its state is never waited for); the state is not
-//! locked while bystanders act.
+//! Invariants: one thread at a time uses a machine (the lock around its state is never waited for);
+//! the state is not locked while bystanders act.
 
 use std::cell::Cell;
 use std::marker::PhantomData;
@@ -98,8 +99,8 @@ pub fn with_bystanders<R>(bystanders: &dyn Bystanders, body: impl FnOnce() -> R)
             BYSTANDERS.set(None);
         }
     }
-    // SAFETY: only the lifetime is changed. `Reset` takes the pointer out, unwinding included, before the borrow ends, and a
-    // thread-local is reached by this thread alone.
+    // SAFETY: only the lifetime is changed. `Reset` takes the pointer out, unwinding included,
+    // before the borrow ends, and a thread-local is reached by this thread alone.
     let erased = unsafe {
         std::mem::transmute::<*const (dyn Bystanders + '_), *const (dyn Bystanders + 'static)>(
             ptr::from_ref(bystanders),
@@ -130,12 +131,14 @@ pub fn with_memory<I: Isa, R>(size: &Size, body: impl FnOnce(&Memory<SimMachine<
     let records = Box::into_raw(Box::new_uninit_slice(ram.len() as usize));
     let slots = Box::into_raw(Box::new_uninit_slice(size.slots));
     let free_slots = Box::into_raw(Box::new_uninit_slice(words_for(size.slots)));
-    // SAFETY: fresh from boxes, so valid and nobody else's; they stay so until they become boxes again below.
+    // SAFETY: fresh from boxes, so valid and nobody else's; they stay so until they become boxes
+    // again below.
     let tables = unsafe { (&mut *records, &mut *slots, &mut *free_slots) };
     let memory = Memory::new(machine, layout, tables.0, tables.1, tables.2);
     let result = body(&memory);
     drop(memory);
-    // SAFETY: the memory system that had the records is gone, and `body` could keep no reference to it.
+    // SAFETY: the memory system that had the records is gone, and `body` could keep no reference to
+    // it.
     unsafe {
         drop(Box::from_raw(records));
         drop(Box::from_raw(slots));
@@ -279,7 +282,8 @@ impl<I: Isa> SimMachine<I> {
         in_memory
     }
 
-    /// A program that stores instructions fences for itself, everywhere; what the kernel stores is the kernel's affair.
+    /// A program that stores instructions fences for itself, everywhere; what the kernel stores is
+    /// the kernel's affair.
     fn forget_instruction(&self, frame: FrameNo, offset: usize) {
         for hart in &mut self.state().harts {
             hart.instructions
@@ -320,9 +324,9 @@ impl<I: Isa> SimMachine<I> {
     }
 }
 
-// SAFETY: frames are disjoint parts of `ram`, valid and aligned for as long as the machine lives; `ram` itself reaches them
-// as atomic words only, which programs do through translations that `mm` made. `zero_frame` and `copy_frame` touch
-// what they are told to.
+// SAFETY: frames are disjoint parts of `ram`, valid and aligned for as long as the machine lives;
+// `ram` itself reaches them as atomic words only, which programs do through translations that `mm`
+// made. `zero_frame` and `copy_frame` touch what they are told to.
 unsafe impl<I: Isa> Machine for SimMachine<I> {
     type Format = I;
 

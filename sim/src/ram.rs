@@ -1,7 +1,7 @@
 //! Simulated physical memory.
 //!
-//! Invariant: every byte is reached as part of an atomic word or through the pointer that `mm` asks for, never through a
-//! reference that claims it for itself.
+//! Invariant: every byte is reached as part of an atomic word or through the pointer that `mm` asks
+//! for, never through a reference that claims it for itself.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -16,7 +16,8 @@ const WORDS: usize = PAGE_SIZE / 8;
 /// What frames hold before anybody has written to them.
 pub const NEVER_WRITTEN: u64 = 0xdead_dead_dead_dead;
 
-/// The entry of a large page in the kernel's half. Whoever takes it for a table looks for a frame that is not in RAM.
+/// The entry of a large page in the kernel's half. Whoever takes it for a table looks for a frame
+/// that is not in RAM.
 const KERNEL_PAGE: u64 = 0b1100_0111;
 
 #[repr(align(4096))]
@@ -28,8 +29,8 @@ pub struct Ram {
 }
 
 impl Ram {
-    /// So many frames of rubbish, but for the first: it is the kernel's root, where nothing is in the user half and large pages of devices in
-    /// the kernel's.
+    /// So many frames of rubbish, but for the first: it is the kernel's root, where nothing is in
+    /// the user half and large pages of devices in the kernel's.
     pub fn new(frames: u64) -> Self {
         let frames = (0..frames).map(|frame| {
             Frame(std::array::from_fn(|index| {

@@ -176,8 +176,8 @@ thread_local! {
     static LAST_PANIC: Cell<Option<String>> = const { Cell::new(None) };
 }
 
-/// A failing assertion of `mm` is a divergence like any other, so it is kept instead of printed; but one inside the unwinding of
-/// another ends the process, and then somebody should hear of it.
+/// A failing assertion of `mm` is a divergence like any other, so it is kept instead of printed;
+/// but one inside the unwinding of another ends the process, and then somebody should hear of it.
 fn keep_panics() {
     panic::set_hook(Box::new(|panic| {
         let first = LAST_PANIC.replace(Some(panic.to_string()));

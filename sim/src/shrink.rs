@@ -1,8 +1,9 @@
-//! Making a failing program smaller: delta debugging (Zeller and Hildebrandt, "Simplifying and isolating failure-inducing input", IEEE
-//! TSE 2002), and then each step that is left without others inside it.
+//! Making a failing program smaller: delta debugging (Zeller and Hildebrandt, "Simplifying and
+//! isolating failure-inducing input", IEEE TSE 2002), and then each step that is left without
+//! others inside it.
 //!
-//! Our own, for a library's single pass that takes out one step after the other ends with programs ten times as long: here
-//! taking out one step often makes another one superfluous.
+//! Our own, for a library's single pass that takes out one step after the other ends with programs
+//! ten times as long: here taking out one step often makes another one superfluous.
 
 use crate::step::Step;
 

@@ -1,8 +1,9 @@
 //! What a hart remembers of page tables: everything it has ever seen, until a fence covers it.
 //!
-//! The worst that the RISC-V privileged specification (section 12.2.1, `SFENCE.VMA`) permits: entries are kept whether
-//! valid or not, several different ones for the same page side by side, pointers to lower tables too, and all outlive changes of
-//! the root. A fence for one page drops what is remembered of that page's leaf entry and nothing else.
+//! The worst that the RISC-V privileged specification (section 12.2.1, `SFENCE.VMA`) permits:
+//! entries are kept whether valid or not, several different ones for the same page side by side,
+//! pointers to lower tables too, and all outlive changes of the root. A fence for one page drops
+//! what is remembered of that page's leaf entry and nothing else.
 
 use fastrand::Rng;
 use mm::addr::PageNo;
@@ -32,7 +33,8 @@ pub struct Tlb {
 }
 
 impl Tlb {
-    /// One that always believes what it remembers, and forgets nothing by itself; others look again now and then.
+    /// One that always believes what it remembers, and forgets nothing by itself; others look again
+    /// now and then.
     pub fn stubborn() -> Self {
         Self {
             stubborn: true,
@@ -69,7 +71,8 @@ impl Tlb {
         self.entries.push(entry);
     }
 
-    /// Forgets what is remembered of the entries of a space that `of` admits, by level and first page.
+    /// Forgets what is remembered of the entries of a space that `of` admits, by level and first
+    /// page.
     pub fn forget(&mut self, asid: Asid, of: impl Fn(usize, PageNo) -> bool) {
         self.entries
             .retain(|entry| entry.asid != asid || !of(entry.level, entry.page));

@@ -1,7 +1,9 @@
-//! How a hart translates: from what it remembers where it does, from the tables in memory where it does not, as chance has it.
+//! How a hart translates: from what it remembers where it does, from the tables in memory where it
+//! does not, as chance has it.
 //!
-//! Written for any [`Format`]. Whatever is read from memory is remembered, what says "nothing here" included; so a page that has
-//! been filled may go on faulting until somebody fences, which is legal and must be answered by a fence.
+//! Written for any [`Format`]. Whatever is read from memory is remembered, what says "nothing here"
+//! included; so a page that has been filled may go on faulting until somebody fences, which is
+//! legal and must be answered by a fence.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -102,8 +104,8 @@ fn walk<I: Isa>(
     None
 }
 
-/// Whether a hart that remembers nothing that is not present may remember this word. A page that nobody may
-/// touch is not present.
+/// Whether a hart that remembers nothing that is not present may remember this word. A page that
+/// nobody may touch is not present.
 fn is_present<F: Format>(word: u64, level: usize) -> bool {
     match F::decode(word, level) {
         Entry::Table(_) => true,
@@ -112,8 +114,9 @@ fn is_present<F: Format>(word: u64, level: usize) -> bool {
     }
 }
 
-/// Notes in the entry in memory that the page is used, and returns what it was then. A hart whose own idea
-/// of the entry lacks the bits goes back to memory for them, and so learns what has become of it.
+/// Notes in the entry in memory that the page is used, and returns what it was then. A hart whose
+/// own idea of the entry lacks the bits goes back to memory for them, and so learns what has become
+/// of it.
 fn note_use<F: Format>(in_memory: &AtomicU64, word: u64, touch: Touch) -> u64 {
     let mut word = word;
     loop {

@@ -1,7 +1,7 @@
 //! Counted sharing whose allocation can fail.
 //!
-//! `alloc`'s `Arc` and `Box` abort when there is no memory. A kernel must answer instead, so what a user
-//! program can make it allocate lives in a [`Counted`], or in a box from [`try_box`].
+//! `alloc`'s `Arc` and `Box` abort when there is no memory. A kernel must answer instead, so what a
+//! user program can make it allocate lives in a [`Counted`], or in a box from [`try_box`].
 //! Invariant: the value is dropped, and its memory given back, exactly when the last handle goes.
 
 use alloc::alloc::{Layout, alloc, dealloc};
@@ -32,7 +32,8 @@ fn allocate<T>() -> Result<NonNull<T>, OutOfMemory> {
 /// Returns a box, or the news that there is no memory for it.
 pub fn try_box<T>(value: T) -> Result<Box<T>, OutOfMemory> {
     let pointer = allocate()?;
-    // SAFETY: fresh memory from the global allocator with T's layout, which nobody else knows and which holds a T then.
+    // SAFETY: fresh memory from the global allocator with T's layout, which nobody else knows and
+    // which holds a T then.
     unsafe {
         pointer.write(value);
         Ok(Box::from_raw(pointer.as_ptr()))
@@ -44,8 +45,8 @@ struct Inner<T> {
     value: T,
 }
 
-/// Memory for a shared value that does not exist yet: for those who must know that they will not fail before they begin
-/// what makes the value.
+/// Memory for a shared value that does not exist yet: for those who must know that they will not
+/// fail before they begin what makes the value.
 pub struct Vacant<T> {
     inner: NonNull<Inner<T>>,
 }
@@ -104,8 +105,8 @@ impl<T> Counted<T> {
             return None;
         }
         fence(Ordering::Acquire);
-        // SAFETY: the count was 1 and this was the handle, so nobody else reaches the value any more. It is
-        // moved out before its memory goes.
+        // SAFETY: the count was 1 and this was the handle, so nobody else reaches the value any
+        // more. It is moved out before its memory goes.
         unsafe {
             let value = inner.read().value;
             dealloc(inner.as_ptr().cast(), Layout::new::<Inner<T>>());
@@ -148,7 +149,8 @@ impl<T> Drop for Counted<T> {
             return;
         }
         fence(Ordering::Acquire);
-        // SAFETY: the count was 1 and this was the handle, so nobody else reaches the value any more.
+        // SAFETY: the count was 1 and this was the handle, so nobody else reaches the value any
+        // more.
         unsafe {
             self.inner.drop_in_place();
             dealloc(self.inner.as_ptr().cast(), Layout::new::<Inner<T>>());

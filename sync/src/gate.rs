@@ -1,7 +1,7 @@
 //! Gates: many pass at once, until one thread closes the gate and is alone.
 //!
-//! For what is done by many and seldom, and must stand still now and then. Whoever closes the gate waits
-//! until all have come out again.
+//! For what is done by many and seldom, and must stand still now and then. Whoever closes the gate
+//! waits until all have come out again.
 //!
 //! **Bound** (R10): threads that cannot go on at once stand in line, and go on in the order in
 //! which they came. A thread that comes while somebody stands in line stands behind, so neither a

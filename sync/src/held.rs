@@ -6,8 +6,8 @@ use crate::level::{FIRST_SPIN, Level};
 
 /// Proof that whoever has it holds no lock above level `L`.
 ///
-/// It has no size. A function that takes locks asks for `&mut Held<..>`; one that may sleep asks for a
-/// token below the spin locks.
+/// It has no size. A function that takes locks asks for `&mut Held<..>`; one that may sleep asks
+/// for a token below the spin locks.
 pub struct Held<L: Level> {
     _level: PhantomData<(L, *mut ())>,
 }
@@ -31,8 +31,8 @@ impl<L: Level> Held<L> {
                 "a token can only be weakened to a higher level"
             )
         }
-        // SAFETY: both are zero-sized types with the alignment of 1, so a reference to one is a valid reference
-        // to the other; the lifetime stays that of the borrow.
+        // SAFETY: both are zero-sized types with the alignment of 1, so a reference to one is a
+        // valid reference to the other; the lifetime stays that of the borrow.
         unsafe { &mut *core::ptr::from_mut(self).cast() }
     }
 

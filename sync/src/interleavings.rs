@@ -1,7 +1,7 @@
 //! Locks, queues and counted objects in all (loom) or many (shuttle) interleavings.
 //!
-//! What a lock protects is here an atomic that is loaded and stored again, relaxed: two threads inside at once lose an
-//! update, and so does, with loom, one whose lock does not order memory.
+//! What a lock protects is here an atomic that is loaded and stored again, relaxed: two threads
+//! inside at once lose an update, and so does, with loom, one whose lock does not order memory.
 
 use crate::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use crate::level::{Files, Nothing, Processes};
@@ -54,7 +54,8 @@ fn excludes_while<L: Send + Sync + 'static>(
     });
 }
 
-/// Finds `RawSpin::unlock` or `RawSpin::lock` made relaxed (loom), and a lock that tests before it sets (both).
+/// Finds `RawSpin::unlock` or `RawSpin::lock` made relaxed (loom), and a lock that tests before it
+/// sets (both).
 #[test]
 fn leaf_locks_exclude() {
     excludes(LeafLock::new, |lock, body| lock.with(|number| body(number)));
@@ -196,8 +197,9 @@ fn a_gate_lets_those_close_who_came_before() {
     );
 }
 
-/// What a thread inside finds is never what the one that closed the gate has half done, and is lost by neither. Finds a close that
-/// does not wait, a last one inside or an opening that wakes nobody, and (loom) any step of the gate made relaxed.
+/// What a thread inside finds is never what the one that closed the gate has half done, and is lost
+/// by neither. Finds a close that does not wait, a last one inside or an opening that wakes nobody,
+/// and (loom) any step of the gate made relaxed.
 #[test]
 fn a_closed_gate_excludes() {
     explore(|| {
@@ -230,7 +232,8 @@ fn a_closed_gate_excludes() {
     });
 }
 
-/// Finds a wake-up before the news is published, a queue that counts no event, and (loom) events counted relaxed.
+/// Finds a wake-up before the news is published, a queue that counts no event, and (loom) events
+/// counted relaxed.
 #[test]
 fn no_wake_up_is_lost() {
     explore(|| {
@@ -303,7 +306,8 @@ fn gives_up(how: fn(Counted<Noted>)) {
     });
 }
 
-/// Finds a count that is read again after it was lowered, and (loom) a release made relaxed or a fence left out.
+/// Finds a count that is read again after it was lowered, and (loom) a release made relaxed or a
+/// fence left out.
 #[test]
 fn the_last_handle_drops_once() {
     gives_up(drop);

@@ -14,8 +14,8 @@ pub struct LeafLock<T> {
     value: UnsafeCell<T>,
 }
 
-// SAFETY: the value is reached only in `with`, under the lock, so sharing the lock hands the value from
-// thread to thread, one at a time; that needs `Send` and no more.
+// SAFETY: the value is reached only in `with`, under the lock, so sharing the lock hands the value
+// from thread to thread, one at a time; that needs `Send` and no more.
 unsafe impl<T: Send> Sync for LeafLock<T> {}
 
 impl<T> LeafLock<T> {
@@ -36,7 +36,8 @@ impl<T> LeafLock<T> {
         self.raw.lock();
         // Unlocks when `body` unwinds too, as a failing assertion does on the host.
         let _unlock = Unlock(&self.raw);
-        // SAFETY: `raw` is held until `_unlock` drops, and whoever holds it alone reaches the value.
+        // SAFETY: `raw` is held until `_unlock` drops, and whoever holds it alone reaches the
+        // value.
         body(unsafe { &mut *self.value.get() })
     }
 
@@ -82,8 +83,8 @@ impl RawSpin {
     #[inline]
     fn try_lock(&self) -> bool {
         let order = Ordering::Acquire;
-        // To loom, the store that unlocks may fall between the halves of a swap that fails, and be lost. It is told of an
-        // exchange instead, which stores nothing when it fails.
+        // To loom, the store that unlocks may fall between the halves of a swap that fails, and be
+        // lost. It is told of an exchange instead, which stores nothing when it fails.
         if cfg!(loom) {
             let taken = self
                 .taken

@@ -1,9 +1,9 @@
 //! The lock order of the whole system, outermost first. A lock may be taken only while locks of
 //! lower rank are held.
 //!
-//! Sleep locks come before spin locks, because a thread must not sleep while it spins others out. The
-//! address space comes before the file system, so a copy to or from user memory (which takes the
-//! space when it faults) cannot happen under the file system's lock (rule R9).
+//! Sleep locks come before spin locks, because a thread must not sleep while it spins others out.
+//! The address space comes before the file system, so a copy to or from user memory (which takes
+//! the space when it faults) cannot happen under the file system's lock (rule R9).
 
 /// A place in the lock order.
 pub trait Level {

@@ -1,15 +1,15 @@
 //! Locks whose order is checked by the compiler, the one way to wait, and sharing that can fail.
 //!
-//! A lock belongs to a [`Level`], and taking it needs a [`Held`] token of a lower level. The token is
-//! borrowed while the lock is held and handed back with the guard at the lock's own level, so a
+//! A lock belongs to a [`Level`], and taking it needs a [`Held`] token of a lower level. The token
+//! is borrowed while the lock is held and handed back with the guard at the lock's own level, so a
 //! thread that takes locks in the wrong order, sleeps under a spin lock or copies user memory under
 //! either does not compile. The whole order stands in [`level`].
 //!
 //! Invariants:
-//! - guards are dropped in the reverse order of taking (each borrows the token of the one before), which is
-//!   why a guard can keep the interrupt state it found;
-//! - a spin lock is held with the interrupts of its hart off, so no trap handler spins on
-//!   a lock its own hart holds;
+//! - guards are dropped in the reverse order of taking (each borrows the token of the one before),
+//!   which is why a guard can keep the interrupt state it found;
+//! - a spin lock is held with the interrupts of its hart off, so no trap handler spins on a lock
+//!   its own hart holds;
 //! - a [`LeafLock`] is held for a closure that takes no other lock;
 //! - a [`Gate`] is passed by many at once, or closed by one who is alone then;
 //! - whoever waits gets its turn (R10): [`SleepLock`] and [`Gate`] state how long that takes at
@@ -17,8 +17,8 @@
 //!   order; each is held for a bounded time;
 //! - a [`Keyed`] field of many objects is reached only with the one key that its lock keeps.
 //!
-//! Neighbours: `mm` uses the leaf lock alone; `kernel` uses everything and installs its scheduler with
-//! [`install_scheduler`]. Atomics are imported from [`atomic`].
+//! Neighbours: `mm` uses the leaf lock alone; `kernel` uses everything and installs its scheduler
+//! with [`install_scheduler`]. Atomics are imported from [`atomic`].
 
 #![cfg_attr(not(any(test, loom, shuttle)), no_std)]
 

@@ -1,10 +1,10 @@
 //! What a hart does while it spins: it serves the requests of others.
 //!
-//! A hart that waits for a lock with interrupts off cannot take the interrupt of a shoot-down. On an
-//! architecture whose shoot-downs are interrupts, the holder of the lock may be the one that waits for
-//! that shoot-down: then neither goes on. So every loop of this kernel that waits calls [`relax`], and
-//! `relax` calls the server that the kernel has installed. Where firmware fences other harts, nothing is
-//! installed, and `relax` is a pause.
+//! A hart that waits for a lock with interrupts off cannot take the interrupt of a shoot-down. On
+//! an architecture whose shoot-downs are interrupts, the holder of the lock may be the one that
+//! waits for that shoot-down: then neither goes on. So every loop of this kernel that waits calls
+//! [`relax`], and `relax` calls the server that the kernel has installed. Where firmware fences
+//! other harts, nothing is installed, and `relax` is a pause.
 //!
 //! Invariant: the server takes no lock and may run under any.
 
@@ -28,8 +28,8 @@ pub fn serve_while_spinning(server: &'static Server) {
 pub fn relax() {
     spin_loop();
     let server = SERVER.load(Ordering::Acquire);
-    // SAFETY: the pointer is null or came from a `&'static` reference in `serve_while_spinning`, which
-    // is never written through.
+    // SAFETY: the pointer is null or came from a `&'static` reference in `serve_while_spinning`,
+    // which is never written through.
     if let Some(server) = unsafe { server.as_ref() } {
         server();
     }

@@ -233,9 +233,11 @@ impl<L: Level, T> SleepLock<L, T> {
     ///
     /// # Safety
     ///
-    /// The calling thread took the lock and leaked the guard, and adopts it only when this reference is not used any more.
+    /// The calling thread took the lock and leaked the guard, and adopts it only when this
+    /// reference is not used any more.
     pub unsafe fn leaked(&self) -> &T {
-        // SAFETY: the lock is held for as long as the reference is used, so nobody changes the value.
+        // SAFETY: the lock is held for as long as the reference is used, so nobody changes the
+        // value.
         unsafe { &*self.value.get() }
     }
 
@@ -271,8 +273,8 @@ pub struct SleepGuard<'a, L: Level, T> {
 }
 
 impl<L: Level, T> SleepGuard<'_, L, T> {
-    /// Keeps the lock taken without a guard: for a thread that holds many locks of one level, which must be the only
-    /// one that does. [`SleepLock::adopt`] makes a guard again.
+    /// Keeps the lock taken without a guard: for a thread that holds many locks of one level, which
+    /// must be the only one that does. [`SleepLock::adopt`] makes a guard again.
     pub fn leak(self) {
         core::mem::forget(self);
     }
@@ -280,7 +282,8 @@ impl<L: Level, T> SleepGuard<'_, L, T> {
     /// The value and the token for locks further in.
     #[inline]
     pub fn parts(&mut self) -> (&mut T, &mut Held<L>) {
-        // SAFETY: the guard proves that the lock is held, and is borrowed for as long as the value is.
+        // SAFETY: the guard proves that the lock is held, and is borrowed for as long as the value
+        // is.
         (unsafe { &mut *self.lock.value.get() }, &mut self.held)
     }
 }

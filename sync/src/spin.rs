@@ -81,7 +81,8 @@ impl<L: Level, T> SpinGuard<'_, L, T> {
     /// Returns the value and the token for locks further in.
     #[inline]
     pub fn parts(&mut self) -> (&mut T, &mut Held<L>) {
-        // SAFETY: the guard proves that the lock is held, and is borrowed for as long as the value is.
+        // SAFETY: the guard proves that the lock is held, and is borrowed for as long as the value
+        // is.
         (unsafe { &mut *self.lock.value.get() }, &mut self.held)
     }
 }

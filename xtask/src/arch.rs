@@ -48,8 +48,9 @@ impl Arch {
         }
     }
 
-    /// What the compiler is told besides. Kernel and programs are linked at fixed addresses; the kernel's code
-    /// model has symbols in the lowest or highest 2 GiB, where the programs and the kernel are.
+    /// What the compiler is told besides. Kernel and programs are linked at fixed addresses; the
+    /// kernel's code model has symbols in the lowest or highest 2 GiB, where the programs and the
+    /// kernel are.
     pub const fn flags(self) -> &'static [&'static str] {
         match self {
             Self::Riscv64 => &[],
@@ -78,8 +79,8 @@ impl Arch {
         }
     }
 
-    /// The C compiler for the tests' programs, and Debian's package of it. On a host of the same architecture
-    /// the host's own will do.
+    /// The C compiler for the tests' programs, and Debian's package of it. On a host of the same
+    /// architecture the host's own will do.
     pub fn c_compiler(self) -> (&'static str, &'static str) {
         match self {
             Self::Riscv64 => ("riscv64-linux-gnu-gcc", "gcc-riscv64-linux-gnu"),
@@ -88,8 +89,9 @@ impl Arch {
         }
     }
 
-    /// The status that a guest ended with, from the emulator's exit code. A PC's device for it gives 2n + 1,
-    /// and this kernel asks for its status and 1: 1 is left to the emulator's own failures, 0 to being left.
+    /// The status that a guest ended with, from the emulator's exit code. A PC's device for it
+    /// gives 2n + 1, and this kernel asks for its status and 1: 1 is left to the emulator's own
+    /// failures, 0 to being left.
     pub const fn status(self, code: u8) -> Option<u8> {
         match self {
             Self::Riscv64 => Some(code),

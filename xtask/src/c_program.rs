@@ -1,5 +1,5 @@
-//! Programs in C: anybody's source, compiled for the guest against the small library in `user/c`, which has
-//! the names of the courses. What the compiler says is shown as it is.
+//! Programs in C: anybody's source, compiled for the guest against the small library in `user/c`,
+//! which has the names of the courses. What the compiler says is shown as it is.
 
 use std::fs;
 use std::path::Path;
@@ -41,8 +41,8 @@ const LIBRARY: [&str; 4] = [
     "lib/malloc.c",
 ];
 
-/// What the compiler is told besides, for programs of either kind: riscv64 has no `gp` that anybody sets up, so
-/// the linker must not shorten addresses by it.
+/// What the compiler is told besides, for programs of either kind: riscv64 has no `gp` that anybody
+/// sets up, so the linker must not shorten addresses by it.
 pub const fn machine_flags(arch: Arch) -> &'static [&'static str] {
     match arch {
         Arch::Riscv64 => &[

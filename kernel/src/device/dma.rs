@@ -1,7 +1,7 @@
 //! Memory that devices see: what `virtio-drivers` asks of a kernel.
 //!
-//! The block driver, the only user, shares memory of the kernel's image and whole frames: both lie in the direct map and are
-//! physically contiguous, so every buffer is shared in place.
+//! The block driver, the only user, shares memory of the kernel's image and whole frames: both lie
+//! in the direct map and are physically contiguous, so every buffer is shared in place.
 
 use core::cell::UnsafeCell;
 use core::ptr::NonNull;
@@ -12,14 +12,16 @@ use virtio_drivers::{BufferDirection, Hal, PhysAddr};
 
 use crate::arch;
 
-/// Pages for the rings of three queues, 3 each: those of two disks, and of one that is being looked at.
+/// Pages for the rings of three queues, 3 each: those of two disks, and of one that is being looked
+/// at.
 const POOL_PAGES: usize = 9;
 
 /// Memory of the image that a device reads and writes.
 #[repr(transparent)]
 pub struct Shared<T>(UnsafeCell<T>);
 
-// SAFETY: only raw pointers to the contents are handed out; who uses them keeps the order (see `block`).
+// SAFETY: only raw pointers to the contents are handed out; who uses them keeps the order (see
+// `block`).
 unsafe impl<T: Send> Sync for Shared<T> {}
 
 impl<T> Shared<T> {
@@ -57,8 +59,9 @@ const fn bits(first: usize, pages: usize) -> u32 {
     ((1 << pages) - 1) << first
 }
 
-// SAFETY: `dma_alloc` gives out pages of the pool that are not in use, zeroed and aligned by `Pool`; the rest only translates addresses.
-// Queues come and go while the boot hart is alone, so the bits are not changed between a look at them and their change.
+// SAFETY: `dma_alloc` gives out pages of the pool that are not in use, zeroed and aligned by
+// `Pool`; the rest only translates addresses. Queues come and go while the boot hart is alone, so
+// the bits are not changed between a look at them and their change.
 unsafe impl Hal for KernelHal {
     fn dma_alloc(pages: usize, _: BufferDirection) -> (PhysAddr, NonNull<u8>) {
         let taken = TAKEN.load(Ordering::Relaxed);

@@ -1,7 +1,8 @@
-//! The serial line: a 16550 (National Semiconductor PC16550D), polled for output, interrupting for input.
+//! The serial line: a 16550 (National Semiconductor PC16550D), polled for output, interrupting for
+//! input.
 //!
-//! Invariant: whoever writes holds the lock for the whole of one call, so calls do not mix. [`Unlocked`] is for the panic
-//! handler alone.
+//! Invariant: whoever writes holds the lock for the whole of one call, so calls do not mix.
+//! [`Unlocked`] is for the panic handler alone.
 
 use core::fmt::{self, Write};
 

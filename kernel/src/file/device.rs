@@ -1,7 +1,8 @@
 //! Character devices: what a device file leads to, by its major number.
 //!
-//! The console is read line by line for ever. The others say one line about the kernel: a read gives the line, the next one the
-//! end of the file, and a write makes a new line to be read. So `cat` works on them.
+//! The console is read line by line for ever. The others say one line about the kernel: a read
+//! gives the line, the next one the end of the file, and a write makes a new line to be read. So
+//! `cat` works on them.
 
 use core::fmt::{self, Write};
 
@@ -22,7 +23,8 @@ enum Which {
     Console,
     /// Reading has the memory system audited and tells the verdict.
     Audit,
-    /// Writing says which allocation of the caller's is to fail, reading how many are left before it does.
+    /// Writing says which allocation of the caller's is to fail, reading how many are left before
+    /// it does.
     FailNth,
     /// Reading tells the longest stretch without a point of pre-emption since the last reading.
     Stretch,

@@ -1,8 +1,8 @@
 //! Pipes: a page of bytes between those who write and those who read.
 //!
-//! Bytes pass through a small buffer on the stack, because the page is behind a spin lock and copying to a
-//! program is not allowed under it. A piece of at most [`SMALL`] bytes goes in at once or waits until it
-//! can, so small writes of several writers do not mix.
+//! Bytes pass through a small buffer on the stack, because the page is behind a spin lock and
+//! copying to a program is not allowed under it. A piece of at most [`SMALL`] bytes goes in at once
+//! or waits until it can, so small writes of several writers do not mix.
 //!
 //! Waiting: each side takes its ticket before it looks (see [`WaitQueue`]), and the other side
 //! wakes it after it has changed something under the lock, so a change between the look and the
@@ -70,7 +70,8 @@ impl Pipe {
         self.readable.wake_all();
     }
 
-    /// Reads what there is, at most as much as fits into `to`; waits while there is nothing. 0 means that nothing will come.
+    /// Reads what there is, at most as much as fits into `to`; waits while there is nothing. 0
+    /// means that nothing will come.
     pub fn read(&self, to: UserSlice, caller: &mut Caller) -> Result<usize, Failed> {
         let mut done = 0;
         while done < to.len() {

@@ -85,8 +85,8 @@ fn stack_pages(word: &str) -> Option<u64> {
     (1..=STACK_PAGES_MAX).contains(&count).then_some(count)
 }
 
-/// The words before the first `--` that stands alone, and the line after it. Within the line everything is the
-/// shell's, further `--` included.
+/// The words before the first `--` that stands alone, and the line after it. Within the line
+/// everything is the shell's, further `--` included.
 fn split(text: &str) -> (&str, Option<&str>) {
     let mut from = 0;
     while let Some(found) = text[from..].find("--") {

@@ -1,9 +1,10 @@
 //! What an executable file alleges about itself, checked.
 //!
-//! The file is a static ELF64 program for this machine (docs/abi.md, "Images"). The kernel reads a header at a time and asks here what it
-//! means; whatever the bytes say, the answer is an error or a segment whose numbers fit together and
-//! lie below the limit. Neighbours: the kernel's `exec` reads the file and maps what is described here. Source: Tool
-//! Interface Standard, "Executable and Linking Format", and the `elf` crate for the fields.
+//! The file is a static ELF64 program for this machine (docs/abi.md, "Images"). The kernel reads a
+//! header at a time and asks here what it means; whatever the bytes say, the answer is an error or
+//! a segment whose numbers fit together and lie below the limit. Neighbours: the kernel's `exec`
+//! reads the file and maps what is described here. Source: Tool Interface Standard, "Executable and
+//! Linking Format", and the `elf` crate for the fields.
 
 use core::ops::Range;
 
@@ -74,7 +75,8 @@ pub struct Segment {
 }
 
 impl Segment {
-    /// Understands a program header; `None` if it describes nothing to load. Nothing may reach above `limit`.
+    /// Understands a program header; `None` if it describes nothing to load. Nothing may reach
+    /// above `limit`.
     pub fn parse(bytes: &[u8; PROGRAM_HEADER_SIZE], limit: u64) -> Result<Option<Self>, BadImage> {
         let header = ProgramHeader::parse_at(LittleEndian, Class::ELF64, &mut 0, bytes);
         let header = header.map_err(|_| BadImage)?;
@@ -100,8 +102,9 @@ impl Segment {
 }
 
 impl Segment {
-    /// How many pages, from the first on, are pages of the file as they lie there: none if they lie otherwise. The last one may have a
-    /// tail that is the segment's no longer; it is mapped only where nobody can write it and no zeros are due.
+    /// How many pages, from the first on, are pages of the file as they lie there: none if they lie
+    /// otherwise. The last one may have a tail that is the segment's no longer; it is mapped only
+    /// where nobody can write it and no zeros are due.
     pub fn mapped_pages(&self) -> u64 {
         let page = PAGE_SIZE as u64;
         if !self.file.start.is_multiple_of(page) {

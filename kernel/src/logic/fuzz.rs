@@ -1,4 +1,5 @@
-//! Fuzz targets of the parts that read what others wrote: programs, the device tree, the command line.
+//! Fuzz targets of the parts that read what others wrote: programs, the device tree, the command
+//! line.
 
 use abi::user_top::RISCV64 as USER_TOP;
 use abi::{ForkMode, PAGE_SIZE};

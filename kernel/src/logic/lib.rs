@@ -1,7 +1,9 @@
-//! The parts of the kernel that need no machine: what they decide, host tests check in milliseconds.
+//! The parts of the kernel that need no machine: what they decide, host tests check in
+//! milliseconds.
 //!
-//! Invariants: no `unsafe`, no device, no lock, no allocation. Neighbours: the kernel's binary (`main.rs`)
-//! feeds these parts with bytes from the device tree and the serial line and acts on their answers.
+//! Invariants: no `unsafe`, no device, no lock, no allocation. Neighbours: the kernel's binary
+//! (`main.rs`) feeds these parts with bytes from the device tree and the serial line and acts on
+//! their answers.
 
 #![cfg_attr(not(test), no_std)]
 // Tests may grow as they like.

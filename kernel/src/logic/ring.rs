@@ -1,6 +1,7 @@
 //! A ring of bytes in a buffer that somebody else keeps: the inside of a pipe.
 //!
-//! Invariant: the `length` bytes from `start` on, wrapping round, are those that were put in and not taken out yet, in order.
+//! Invariant: the `length` bytes from `start` on, wrapping round, are those that were put in and
+//! not taken out yet, in order.
 
 /// Which part of the buffer is filled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,13 +1,15 @@
 //! Auditing the memory system while it works: `mm` recounts everything while all stands still.
 //!
-//! Address spaces do stand still then, and what is found in them is believed at once. The kernel's own frames do not quite: a
-//! thread may have lost its hart between reserving a frame and taking the frame, or between a frame and its record. That is
-//! over when the thread has run on, so what can come of it is believed only if something was found in each of [`TRIES`] audits, a
-//! tick apart.
+//! Address spaces do stand still then, and what is found in them is believed at once. The kernel's
+//! own frames do not quite: a thread may have lost its hart between reserving a frame and taking
+//! the frame, or between a frame and its record. That is over when the thread has run on, so what
+//! can come of it is believed only if something was found in each of [`TRIES`] audits, a tick
+//! apart.
 //!
-//! With the kernel option `audit` the kernel audits when a program that the shell has started, or the shell, has waited for
-//! its last child, and a finding is a panic: what a test has spoilt is found when the program that runs the tests has
-//! seen its end. What tests do among themselves is not audited, or suites that fork thousands of times would take hours.
+//! With the kernel option `audit` the kernel audits when a program that the shell has started, or
+//! the shell, has waited for its last child, and a finding is a panic: what a test has spoilt is
+//! found when the program that runs the tests has seen its end. What tests do among themselves is
+//! not audited, or suites that fork thousands of times would take hours.
 
 use core::fmt;
 use core::iter::successors;

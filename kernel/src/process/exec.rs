@@ -1,12 +1,15 @@
 //! Exec: a new program in an old process.
 //!
-//! The new image is built beside the old one and given up by dropping it if anything fails, so a failed exec
-//! leaves the process as it was. From [`install`] on there is no way back and nothing that can fail. All of it happens
-//! inside the gate of [`standstill`], because for a while an image is nobody's.
+//! The new image is built beside the old one and given up by dropping it if anything fails, so a
+//! failed exec leaves the process as it was. From [`install`] on there is no way back and nothing
+//! that can fail. All of it happens inside the gate of [`standstill`], because for a while an image
+//! is nobody's.
 //!
-//! Layout (docs/abi.md, "Images"), from 0 up: the segments of the file, two pages that are not mapped (the guard), the stack, which is one page
-//! unless the kernel was told otherwise, the heap. The arguments are in the stack's last page. Each segment has its own permissions; reading is always allowed, as on xv6. Instruction caches: a new
-//! address space is fenced by `mm` wherever it is entered first, after its code was written.
+//! Layout (docs/abi.md, "Images"), from 0 up: the segments of the file, two pages that are not
+//! mapped (the guard), the stack, which is one page unless the kernel was told otherwise, the heap.
+//! The arguments are in the stack's last page. Each segment has its own permissions; reading is
+//! always allowed, as on xv6. Instruction caches: a new address space is fenced by `mm` wherever it
+//! is entered first, after its code was written.
 
 use abi::PAGE_SIZE;
 use fs::InodeNo;
@@ -26,7 +29,8 @@ use crate::boot::options;
 use crate::file::{cached, system};
 use crate::memory::{USER_TOP, memory};
 
-/// Pages between the image and the stack. Programs of the courses look two pages below their stack and expect to be killed.
+/// Pages between the image and the stack. Programs of the courses look two pages below their stack
+/// and expect to be killed.
 const GUARD_PAGES: u64 = 2;
 /// Where the segments must end, however large the stack.
 const IMAGE_LIMIT: u64 = USER_TOP - (GUARD_PAGES + STACK_PAGES_MAX) * PAGE_SIZE as u64;
@@ -150,8 +154,8 @@ fn load(
     })
 }
 
-/// Maps a segment. Whole pages of the file are mapped where they lie as in memory; what is left is read into pages of the
-/// process's own. Segments that share a page are refused.
+/// Maps a segment. Whole pages of the file are mapped where they lie as in memory; what is left is
+/// read into pages of the process's own. Segments that share a page are refused.
 fn load_segment(
     space: &mut Space,
     inode: InodeNo,

@@ -1,9 +1,9 @@
 //! The end of a process, in the order that keeps every step where it is allowed.
 //!
-//! 1. [`exit`], on the thread's own stack, where it may sleep: files and the current directory are released,
-//!    the address space is left and freed, the children go to init.
-//! 2. The thread switches away for good; its hart's loop drops it, which frees the kernel stack nobody stands on any more
-//!    ([`reap_thread`]).
+//! 1. [`exit`], on the thread's own stack, where it may sleep: files and the current directory are
+//!    released, the address space is left and freed, the children go to init.
+//! 2. The thread switches away for good; its hart's loop drops it, which frees the kernel stack
+//!    nobody stands on any more ([`reap_thread`]).
 //! 3. Only then the parent learns of it. So when `wait` returns, everything the child had is free
 //!    again, and a program that compares `memstat` before and after finds the same number.
 

@@ -1,10 +1,12 @@
 //! Fail-nth: a thread's n-th allocation from now on finds no memory, although there is some.
 //!
-//! After Linux's `/proc/self/fail-nth` (Documentation/fault-injection/fault-injection.rst): a test runs an operation with
-//! n = 1, 2, 3 and so on until it is through, and has seen every way in which it can run out of memory. Counted is what
-//! the thread asks of `mm` inside the kernel, its page faults included. A fork does not hand it on; an exec keeps it.
+//! After Linux's `/proc/self/fail-nth` (Documentation/fault-injection/fault-injection.rst): a test
+//! runs an operation with n = 1, 2, 3 and so on until it is through, and has seen every way in
+//! which it can run out of memory. Counted is what the thread asks of `mm` inside the kernel, its
+//! page faults included. A fork does not hand it on; an exec keeps it.
 //!
-//! Invariant: [`ARMED`] is the number of threads whose count is not 0, so that everybody else pays for one load.
+//! Invariant: [`ARMED`] is the number of threads whose count is not 0, so that everybody else pays
+//! for one load.
 
 use sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
@@ -12,7 +14,8 @@ use super::current;
 
 static ARMED: AtomicUsize = AtomicUsize::new(0);
 
-/// The allocations that a thread has left before one fails, that one included; 0 for none that will.
+/// The allocations that a thread has left before one fails, that one included; 0 for none that
+/// will.
 pub struct FailNth(AtomicU32);
 
 impl FailNth {
@@ -26,7 +29,8 @@ impl FailNth {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// The `nth` allocation from now on is to fail, or none if that is 0. Called by the thread itself.
+    /// The `nth` allocation from now on is to fail, or none if that is 0. Called by the thread
+    /// itself.
     pub fn set(&self, nth: u32) {
         let before = self.0.swap(nth, Ordering::Relaxed);
         match (before == 0, nth == 0) {

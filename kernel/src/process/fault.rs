@@ -1,7 +1,8 @@
 //! What the traps of a program lead to: faults that are cured, and programs that are ended.
 //!
-//! Everything here acts on the process whose trap it is, and on no other. A process is ended by a mark, which [`before_user`]
-//! finds on the way back; the line that says why is printed where the mark is set.
+//! Everything here acts on the process whose trap it is, and on no other. A process is ended by a
+//! mark, which [`before_user`] finds on the way back; the line that says why is printed where the
+//! mark is set.
 
 use abi::FAILURE;
 use mm::Retry;
@@ -18,7 +19,8 @@ use crate::println;
 /// What a killed process's parent is told.
 const KILLED: i32 = FAILURE as i32;
 
-/// The thread whose trap from user mode this is. A thread of execution begins here, with no lock held.
+/// The thread whose trap from user mode this is. A thread of execution begins here, with no lock
+/// held.
 fn trapped() -> Caller {
     Caller {
         thread: current().expect("a program trapped where no thread runs"),
@@ -53,8 +55,8 @@ pub fn user_fault(registers: &UserRegisters, address: VirtAddr, access: Access) 
     }
 }
 
-/// The kernel touched `address` for the calling thread's program and was refused (rule R6: the program's own faults and the
-/// kernel's copies are answered by the same room).
+/// The kernel touched `address` for the calling thread's program and was refused (rule R6: the
+/// program's own faults and the kernel's copies are answered by the same room).
 pub fn resolve(
     thread: &Current,
     address: VirtAddr,
@@ -91,8 +93,8 @@ fn resolve_once(
     }
 }
 
-/// Waits and has the fault tried again for as long as [`Retry`] allows. Every wait ends: a disk answers, and a round of reclaim is
-/// short.
+/// Waits and has the fault tried again for as long as [`Retry`] allows. Every wait ends: a disk
+/// answers, and a round of reclaim is short.
 #[cold]
 fn resolve_with_waits(
     thread: &Current,

@@ -19,7 +19,8 @@ const INIT_PATH: &str = "/init";
 /// The shell line for init, on its way into the first thread.
 static LINE: LeafLock<Option<&'static str>> = LeafLock::new(None);
 
-/// Makes process 1, which will run when the scheduler does. `line` is what init is to run instead of an interactive shell.
+/// Makes process 1, which will run when the scheduler does. `line` is what init is to run instead
+/// of an interactive shell.
 pub fn start_first(line: Option<&'static str>, mode: ForkMode) {
     LINE.with(|slot| *slot = line);
     // The boot is the thread of execution here, and it holds nothing.
@@ -56,7 +57,8 @@ extern "C" fn begin(_: usize) -> ! {
     become_init(&mut caller, &mut registers);
     arch::disable_interrupts();
     let top = thread.stack.user_registers();
-    // SAFETY: the top of this thread's own stack, which is used for nothing else; interrupts are off.
+    // SAFETY: the top of this thread's own stack, which is used for nothing else; interrupts are
+    // off.
     unsafe {
         top.write(registers);
         arch::enter_user(top)

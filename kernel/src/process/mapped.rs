@@ -7,8 +7,8 @@ use sync::{Held, level};
 use super::{Process, pager};
 use crate::file::cached;
 
-/// Writes back what anybody has stored in pages of a file. What could not be written stays dirty; then
-/// the answer is an error.
+/// Writes back what anybody has stored in pages of a file. What could not be written stays dirty;
+/// then the answer is an error.
 pub fn write_back(
     pages: SharedPages,
     held: &mut Held<level::Standstill>,
@@ -26,8 +26,8 @@ pub fn write_back(
     result
 }
 
-/// Does `attempt`, which may end mappings, again for as long as pages are to be written back first. This is
-/// the one way in which `mmap`, `munmap`, `sbrk`, `exec` and `exit` end them.
+/// Does `attempt`, which may end mappings, again for as long as pages are to be written back first.
+/// This is the one way in which `mmap`, `munmap`, `sbrk`, `exec` and `exit` end them.
 pub fn ending<T>(
     held: &mut Held<level::Standstill>,
     mut attempt: impl FnMut(&mut Ending, &mut Held<level::Standstill>) -> Result<T, MapError>,

@@ -1,16 +1,18 @@
 //! Standing still: a moment in which no address space is made, changed, handed over or ended.
 //!
-//! An address space is changed under the lock of its process. But fork and exec make one before any process has it, and
-//! exec and exit end one that no process has any more. So they pass a gate ([`pass`]), and whoever wants to stand still
-//! closes it first and then takes the lock of every living process. What is left are frames of the kernel's own (pipes,
-//! stacks, open files): for those the other harts are parked, and a thread that lost its hart half-way through
-//! taking one still has it; see [`super::audit()`].
+//! An address space is changed under the lock of its process. But fork and exec make one before any
+//! process has it, and exec and exit end one that no process has any more. So they pass a gate
+//! ([`pass`]), and whoever wants to stand still closes it first and then takes the lock of every
+//! living process. What is left are frames of the kernel's own (pipes, stacks, open files): for
+//! those the other harts are parked, and a thread that lost its hart half-way through taking one
+//! still has it; see [`super::audit()`].
 //!
-//! Invariant: while the gate is closed, the living processes of the tree stay the same, and every address space there is
-//! is one of theirs. For a process comes into the tree, and leaves the living, inside the gate.
+//! Invariant: while the gate is closed, the living processes of the tree stay the same, and every
+//! address space there is is one of theirs. For a process comes into the tree, and leaves the
+//! living, inside the gate.
 //!
-//! No deadlock: only the one who closed the gate holds more than one space, and whoever holds one waits for nothing that is
-//! further out.
+//! No deadlock: only the one who closed the gate holds more than one space, and whoever holds one
+//! waits for nothing that is further out.
 
 use sync::{Gate, Held, Level, Passage, level};
 
@@ -34,8 +36,9 @@ impl<'t> Still<'t> {
     /// The address spaces and whose they are.
     pub fn spaces(&self) -> impl Iterator<Item = (&'t Process, &'t Space)> {
         self.tree.alive().filter_map(|process| {
-            // SAFETY: `stand_still` has taken the lock of each living process in this thread and leaked the guard. It adopts
-            // it when the tree, and with it this reference, is not borrowed any more.
+            // SAFETY: `stand_still` has taken the lock of each living process in this thread and
+            // leaked the guard. It adopts it when the tree, and with it this reference, is not
+            // borrowed any more.
             let space = unsafe { process.space.leaked() };
             Some((&**process, space.as_ref()?))
         })

@@ -1,8 +1,8 @@
 //! Threads: what runs.
 //!
-//! A thread lives on its kernel stack. At the top of that stack lie the registers its program had when
-//! it entered the kernel; the registers it has while another thread runs are in its
-//! [`Place`], under the scheduler's lock.
+//! A thread lives on its kernel stack. At the top of that stack lie the registers its program had
+//! when it entered the kernel; the registers it has while another thread runs are in its [`Place`],
+//! under the scheduler's lock.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -32,8 +32,9 @@ pub struct Thread {
 pub type Entry = extern "C" fn(usize) -> !;
 
 impl Thread {
-    /// A thread that will begin with `entry`, inside the scheduler's lock (see [`scheduler::arrive`]).
-    /// `registers` are what it enters user mode with, `space` is what its hart translates with.
+    /// A thread that will begin with `entry`, inside the scheduler's lock (see
+    /// [`scheduler::arrive`]). `registers` are what it enters user mode with, `space` is what its
+    /// hart translates with.
     pub fn try_new(
         process: Counted<Process>,
         entry: Entry,
@@ -68,7 +69,8 @@ pub fn current() -> Option<Current> {
     })
 }
 
-/// Says who is at work on this hart, for a panic; takes no lock but that of the name, which is never held for long.
+/// Says who is at work on this hart, for a panic; takes no lock but that of the name, which is
+/// never held for long.
 pub fn describe_current(f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match current() {
         Some(thread) => {
@@ -89,8 +91,9 @@ impl Deref for Current {
 
     #[inline]
     fn deref(&self) -> &Thread {
-        // SAFETY: the scheduler keeps a handle to a thread for as long as it runs or can run again, and this value is used
-        // by that thread alone: it is neither Send nor kept anywhere but on the thread's stack.
+        // SAFETY: the scheduler keeps a handle to a thread for as long as it runs or can run again,
+        // and this value is used by that thread alone: it is neither Send nor kept anywhere but on
+        // the thread's stack.
         unsafe { self.thread.as_ref() }
     }
 }

@@ -12,7 +12,8 @@ use crate::boot::options;
 use crate::file::{self, cached, system};
 use crate::process::{Space, mapped, pager, standstill};
 
-/// Programs that pass one argument leave anything in `mode`: all but lazy is eager, unless the kernel was told otherwise.
+/// Programs that pass one argument leave anything in `mode`: all but lazy is eager, unless the
+/// kernel was told otherwise.
 pub fn sbrk(call: &mut Call, increment: i32, mode: u64) -> Answer {
     let promise = if mode == SBRK_LAZY || options().lazy_sbrk {
         Promise::Lazy
@@ -155,8 +156,9 @@ fn write_back(call: &mut Call, mut pages: PageRange) -> Result<(), FsError> {
     result
 }
 
-/// Does something to the caller's address space, again if it needs a frame that can be made free or ends mappings that are
-/// to be written back, and lets go of the files that are not mapped any more.
+/// Does something to the caller's address space, again if it needs a frame that can be made free or
+/// ends mappings that are to be written back, and lets go of the files that are not mapped any
+/// more.
 fn in_space(
     call: &mut Call,
     mut body: impl FnMut(&mut Space, &mut Ending) -> Result<u64, MapError>,
@@ -193,7 +195,8 @@ fn is_page_aligned(number: u64) -> bool {
     number.is_multiple_of(PAGE_SIZE as u64)
 }
 
-/// The pages of a range that must begin at one and not be empty. Whether they are the program's to have, `mm` says.
+/// The pages of a range that must begin at one and not be empty. Whether they are the program's to
+/// have, `mm` says.
 fn page_range(address: u64, length: u64) -> Result<PageRange, MapError> {
     let end = address.checked_add(length).ok_or(MapError::BadRange)?;
     if !is_page_aligned(address) || length == 0 {

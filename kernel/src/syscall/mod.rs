@@ -1,11 +1,13 @@
 //! System calls: from the registers of a program to what does the work, and back.
 //!
-//! The table of `abi` is the only list of calls: [`dispatch`] is generated from it, and each row needs a function of the
-//! row's name and arguments in one of the families below, so a call without an implementation does not compile.
+//! The table of `abi` is the only list of calls: [`dispatch`] is generated from it, and each row
+//! needs a function of the row's name and arguments in one of the families below, so a call without
+//! an implementation does not compile.
 //!
-//! Invariant: arguments are words from a program and mean nothing yet. Numbers are cut to the width the
-//! table says; addresses become [`UserSlice`](crate::user_memory::UserSlice)s and are never followed here.
-//! Neighbours: `arch` calls [`syscall`] with interrupts on, on the caller's kernel stack, with no lock held.
+//! Invariant: arguments are words from a program and mean nothing yet. Numbers are cut to the width
+//! the table says; addresses become [`UserSlice`](crate::user_memory::UserSlice)s and are never
+//! followed here. Neighbours: `arch` calls [`syscall`] with interrupts on, on the caller's kernel
+//! stack, with no lock held.
 
 mod failed;
 mod file;

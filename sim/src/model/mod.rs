@@ -1,4 +1,5 @@
-//! What must hold: a process is a plain map from page to contents, and there is nothing to share but what programs asked to.
+//! What must hold: a process is a plain map from page to contents, and there is nothing to share
+//! but what programs asked to.
 //!
 //! What is in a page: [`Page`]; of a file: [`crate::file`].
 
@@ -77,8 +78,8 @@ impl Model {
         self.pages.range(pages.start..pages.end).count() as u64 == pages.len()
     }
 
-    /// Returns whether pages may get permissions: they are the program's, mapped, and no file is made
-    /// writable by it that must not be.
+    /// Returns whether pages may get permissions: they are the program's, mapped, and no file is
+    /// made writable by it that must not be.
     pub fn may_protect(&self, pages: PageRange, permissions: Permissions) -> bool {
         let mut there = self.pages.range(pages.start..pages.end);
         let forbids = |page: &Page| {

@@ -1,7 +1,8 @@
 //! What a page must be.
 //!
-//! Of each page four words are watched: the first two, one in the middle and the last, so that a page copied in part is noticed.
-//! Every store writes a word that was never written before, so a word seen in the wrong place tells where it came from.
+//! Of each page four words are watched: the first two, one in the middle and the last, so that a
+//! page copied in part is noticed. Every store writes a word that was never written before, so a
+//! word seen in the wrong place tells where it came from.
 
 use std::cell::Cell;
 use std::fmt;

@@ -14,7 +14,8 @@ use crate::model::SLOTS;
 pub enum FileAction {
     /// Pages of a file are mapped; true if in place of what is there.
     Map(PageRange, Permissions, FileMap, bool),
-    /// A page of a file is mapped shared, here and in place of what is there, stored to and unmapped.
+    /// A page of a file is mapped shared, here and in place of what is there, stored to and
+    /// unmapped.
     Visit(PageNo, FilePage),
     /// A page of a file is read.
     Read(FilePage),

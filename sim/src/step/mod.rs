@@ -1,7 +1,8 @@
 //! What can happen, each chosen by one number.
 //!
-//! Pages lie in three windows: at the bottom, where an image and its heap are; across a boundary of tables on two levels; and below the
-//! top of what programs may have. Ranges stay in a window and its neighbourhood, so that they meet.
+//! Pages lie in three windows: at the bottom, where an image and its heap are; across a boundary of
+//! tables on two levels; and below the top of what programs may have. Ranges stay in a window and
+//! its neighbourhood, so that they meet.
 
 mod file;
 
@@ -118,7 +119,8 @@ pub enum Action {
     Reclaim(u64),
     /// Something about files.
     File(FileAction),
-    /// One of the transfers to or from swap or a file ends, by its number modulo how many there are; true if it fails.
+    /// One of the transfers to or from swap or a file ends, by its number modulo how many there
+    /// are; true if it fails.
     Transfer(usize, bool),
     /// The kernel takes the idle page tables of the process.
     LendTables,

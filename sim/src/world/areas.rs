@@ -160,7 +160,8 @@ impl<'m, I: Isa> World<'m, I> {
         }
     }
 
-    /// Takes the idle page tables of a process. What they knew of evicted pages is forgotten, and of no others.
+    /// Takes the idle page tables of a process. What they knew of evicted pages is forgotten, and
+    /// of no others.
     pub(super) fn lend_tables(&self, process: &Process<'m, I>) {
         let Ok(mut space) = process.space.try_borrow_mut() else {
             return;

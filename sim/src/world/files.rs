@@ -1,8 +1,8 @@
 //! Files on a disk, and the kernel's part in caching them.
 //!
-//! Invariants: contents move between the disk and the cache only while [`File::is_free`] says that nobody else moves those of the same file, or
-//! by one of several write-backs; a file's length changes on the disk first. What the disk has of a page that is not in the
-//! cache, the model has.
+//! Invariants: contents move between the disk and the cache only while [`File::is_free`] says that
+//! nobody else moves those of the same file, or by one of several write-backs; a file's length
+//! changes on the disk first. What the disk has of a page that is not in the cache, the model has.
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -74,7 +74,8 @@ impl<'m, I: Isa> World<'m, I> {
             .find(|hart| self.busy.get() >> hart & 1 == 0)
     }
 
-    /// Programs on harts that do nothing now touch a page or two, and go on to the next if they may not.
+    /// Programs on harts that do nothing now touch a page or two, and go on to the next if they may
+    /// not.
     fn glance(&self, rng: &mut Rng) {
         let machine = self.memory.machine();
         let before = machine.hart();

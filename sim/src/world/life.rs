@@ -42,8 +42,8 @@ impl<'m, I: Isa> World<'m, I> {
         }
     }
 
-    /// Where other threads stored while the process forked, the child has what was there before or after: both are right,
-    /// so what it has is what it must keep. Whether that could be found out.
+    /// Where other threads stored while the process forked, the child has what was there before or
+    /// after: both are right, so what it has is what it must keep. Whether that could be found out.
     pub(super) fn settle(
         &self,
         child: &mut Space<'m, I>,
@@ -150,7 +150,8 @@ impl<'m, I: Isa> World<'m, I> {
 
     /// Takes a process's space away and drops it.
     pub(super) fn abandon(&self, process: &Rc<Process<'m, I>>) {
-        // Taken out first, so that nobody enters what is about to go; and not to be dropped if a hart panics on its way out.
+        // Taken out first, so that nobody enters what is about to go; and not to be dropped if a
+        // hart panics on its way out.
         let mut space = ManuallyDrop::new(process.space.borrow_mut().take());
         self.leave(process);
         let all = PageRange::new(PageNo(0), I::USER_TOP.page());

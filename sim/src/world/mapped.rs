@@ -56,8 +56,9 @@ impl<'m, I: Isa> World<'m, I> {
     }
 
     /// Does something to a space that ends the mappings of some pages, has `settle` compare it with
-    /// the model, and writes back what `mm` has named before it ended them: all that the process maps
-    /// shared there, or the disk has lost a store. Nothing happens if the space is locked by somebody.
+    /// the model, and writes back what `mm` has named before it ended them: all that the process
+    /// maps shared there, or the disk has lost a store. Nothing happens if the space is locked by
+    /// somebody.
     pub(super) fn ending<R>(
         &self,
         process: &Process<'m, I>,
@@ -136,7 +137,8 @@ impl<'m, I: Isa> World<'m, I> {
     }
 }
 
-/// Does something that ends mappings, as often as pages are named that are owed a write-back; which those are.
+/// Does something that ends mappings, as often as pages are named that are owed a write-back; which
+/// those are.
 pub(super) fn named<S, R>(
     space: &mut S,
     mut body: impl FnMut(&mut S, &mut Ending) -> Result<R, MapError>,

@@ -1,12 +1,14 @@
 //! Processes on the simulated machine, next to what they must be.
 //!
-//! A [`World`] takes one step after the other. While a step is under way, the calls `mm` makes into the machine come back
-//! here ([`harts`]), and other harts take steps of their own inside the first: with everything in a process that
-//! is not locked, and with nothing but what their hardware lets them in one that is.
+//! A [`World`] takes one step after the other. While a step is under way, the calls `mm` makes into
+//! the machine come back here ([`harts`]), and other harts take steps of their own inside the
+//! first: with everything in a process that is not locked, and with nothing but what their hardware
+//! lets them in one that is.
 //!
-//! Invariants: a hart that is in the middle of a step does nothing else; a space is reached only through its `RefCell`, which stands for
-//! the kernel's lock of it; the model changes when the memory does: at each store, when a page of a file is copied for its first writer, and
-//! when an operation returns.
+//! Invariants: a hart that is in the middle of a step does nothing else; a space is reached only
+//! through its `RefCell`, which stands for the kernel's lock of it; the model changes when the
+//! memory does: at each store, when a page of a file is copied for its first writer, and when an
+//! operation returns.
 
 mod areas;
 mod files;
@@ -50,7 +52,8 @@ struct Process<'m, I: Isa> {
     model: RefCell<Model>,
     /// Steps under way in it.
     steps: Cell<u32>,
-    /// While it gives pages other permissions: which, and what they will be. Other threads may do either.
+    /// While it gives pages other permissions: which, and what they will be. Other threads may do
+    /// either.
     protecting: Cell<Option<(PageRange, Permissions)>>,
     /// While it forks: what others of its threads have stored, and what was there before.
     stored: RefCell<Option<Vec<(VirtAddr, u64)>>>,
@@ -179,7 +182,8 @@ impl<'m, I: Isa> World<'m, I> {
         self.audit()
     }
 
-    /// Reads every page of every process once more, ends them all, and looks for what they leave behind.
+    /// Reads every page of every process once more, ends them all, and looks for what they leave
+    /// behind.
     ///
     /// # Errors
     /// As [`World::step`].

@@ -110,8 +110,9 @@ impl<'m, I: Isa> World<'m, I> {
         }
     }
 
-    /// Makes frames free as the kernel's pager does. Returns whether it makes sense to try again. What
-    /// `mm` itself finds must be enough: nothing is done for it here but to write what it says.
+    /// Makes frames free as the kernel's pager does. Returns whether it makes sense to try again.
+    /// What `mm` itself finds must be enough: nothing is done for it here but to write what it
+    /// says.
     fn make_room(&self, wanted: u64) -> bool {
         let mut retry = Retry::new();
         let mut luck = Luck::Any;

@@ -36,8 +36,8 @@ impl<'m, I: Isa> World<'m, I> {
         self.diverge(|| format!("{touch:?} at {:#x} faults for ever", address.0));
     }
 
-    /// Has `mm` resolve a fault and compares the answer. An error is the end of the copy or the program; it
-    /// may be that the space is locked by somebody, or that the page comes later.
+    /// Has `mm` resolve a fault and compares the answer. An error is the end of the copy or the
+    /// program; it may be that the space is locked by somebody, or that the page comes later.
     pub(super) fn resolve(
         &self,
         process: &Process<'m, I>,
@@ -130,7 +130,8 @@ impl<'m, I: Isa> World<'m, I> {
         }
     }
 
-    /// A page with one owner stays in the frame it is in, whatever its owner does, unless it goes through swap or to a file.
+    /// A page with one owner stays in the frame it is in, whatever its owner does, unless it goes
+    /// through swap or to a file.
     fn check_owner(&self, page: PageNo, model: Option<&Page>, before: PageInfo, after: PageInfo) {
         let of_file = before.0 & PageInfo::FILE_OR_SHARED != 0
             && model.is_some_and(|page| page.view().is_some());

@@ -17,6 +17,7 @@ pub fn disable() -> bool {
 /// Switches interrupts on.
 #[inline(always)]
 pub fn enable() {
-    // SAFETY: as in `disable`; interrupts were on when the section began, so the trap vector is in place.
+    // SAFETY: as in `disable`; interrupts were on when the section began, so the trap vector is in
+    // place.
     unsafe { asm!("csrsi sstatus, 2", options(nostack)) };
 }

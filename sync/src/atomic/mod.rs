@@ -1,11 +1,12 @@
 //! The atomics of this project.
 //!
-//! Everything that synchronises imports from here, so that a model checker's atomics can take their place and
-//! explore the interleavings of the code that ships. A `--cfg` in RUSTFLAGS chooses:
+//! Everything that synchronises imports from here, so that a model checker's atomics can take their
+//! place and explore the interleavings of the code that ships. A `--cfg` in RUSTFLAGS chooses:
 //!
 //! - none: those of `core`;
-//! - `loom`: loom's, which know weak memory and are explored exhaustively, for the small pieces. They have neither
-//!   the layout of a number nor constant constructors, hence [`AtomicWord`] and `constant!`;
+//! - `loom`: loom's, which know weak memory and are explored exhaustively, for the small pieces.
+//!   They have neither the layout of a number nor constant constructors, hence [`AtomicWord`] and
+//!   `constant!`;
 //! - `shuttle`: those of `core` behind a scheduling point each, for whole operations at random.
 
 #[cfg(not(any(loom, shuttle)))]
@@ -28,8 +29,8 @@ mod chosen {
 #[path = "shuttle.rs"]
 mod chosen;
 
-/// A word of memory that others reach as a plain number (page tables, which the hardware walks): in every build it has
-/// the layout of a `u64`, so loom does not see it.
+/// A word of memory that others reach as a plain number (page tables, which the hardware walks): in
+/// every build it has the layout of a `u64`, so loom does not see it.
 pub use chosen::AtomicWord;
 #[doc(no_inline)]
 pub use chosen::*;

@@ -1,7 +1,8 @@
 //! Core's atomics, each of whose operations is preceded by a scheduling point of shuttle.
 //!
-//! Shuttle's own are larger than the numbers they hold; these have their layout, so page tables and frame records
-//! stay what they are. Like shuttle's they know sequential consistency only: orderings are loom's business.
+//! Shuttle's own are larger than the numbers they hold; these have their layout, so page tables and
+//! frame records stay what they are. Like shuttle's they know sequential consistency only:
+//! orderings are loom's business.
 
 use core::sync::atomic;
 

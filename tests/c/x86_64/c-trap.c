@@ -1,6 +1,6 @@
-// layout: two segments, entry start
-// What a program can do to the processor: privileged instructions, every exception and every gate, flags of its own
-// on the way into the kernel, and addresses that are none. Whoever does it is killed, and nobody else notices.
+// layout: two segments, entry start What a program can do to the processor: privileged
+// instructions, every exception and every gate, flags of its own on the way into the kernel, and
+// addresses that are none. Whoever does it is killed, and nobody else notices.
 #include "lib.h"
 #include "arch.h"
 
@@ -57,8 +57,8 @@ static void jumps(address to)
     __asm__ volatile("jmp *%0" ::"r"(to));
 }
 
-// `int n`, in two bytes that are written here, on the stack: so the page must be executable, and is not. The
-// instruction is in a table of all of them instead.
+// `int n`, in two bytes that are written here, on the stack: so the page must be executable, and is
+// not. The instruction is in a table of all of them instead.
 extern const unsigned char gates[256][3];
 __asm__(".text\n gates:\n .set n, 0\n .rept 256\n .byte 0xcd, n, 0xc3\n .set n, n + 1\n .endr\n");
 
@@ -99,7 +99,8 @@ static int old_call_with_flags(long flags)
     return result;
 }
 
-// The kernel copies forwards, and touches no memory of a program by accident, whatever flags it is called with.
+// The kernel copies forwards, and touches no memory of a program by accident, whatever flags it is
+// called with.
 static void flags_stay_outside(void)
 {
     int ends[2];
@@ -122,7 +123,8 @@ static void flags_stay_outside(void)
     }
 }
 
-// A debug trap after an instruction that defers it, which here is the way into the kernel (CVE-2018-8897).
+// A debug trap after an instruction that defers it, which here is the way into the kernel
+// (CVE-2018-8897).
 static void steps_into_the_kernel(address unused)
 {
     (void)unused;
@@ -145,8 +147,8 @@ static void killed(void (*misdeed)(address), address argument)
     check(status == -1);
 }
 
-// A copy of this program that says it begins at an address no program can have: the way back into it must not be
-// taken (CVE-2012-0217).
+// A copy of this program that says it begins at an address no program can have: the way back into
+// it must not be taken (CVE-2012-0217).
 static void begins_nowhere(address entry)
 {
     static char bytes[4096];

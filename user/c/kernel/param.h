@@ -1,5 +1,5 @@
-// Limits that programs reckon with. Cowslip limits processes and files by memory; these are what a program
-// may rely on.
+// Limits that programs reckon with. Cowslip limits processes and files by memory; these are what a
+// program may rely on.
 #pragma once
 
 #define NPROC 64

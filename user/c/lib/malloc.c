@@ -1,5 +1,5 @@
-// Memory in blocks of powers of two, with a list of free ones for each size. A block that was freed serves the
-// next request of its size; large ones are not split, nor small ones joined.
+// Memory in blocks of powers of two, with a list of free ones for each size. A block that was freed
+// serves the next request of its size; large ones are not split, nor small ones joined.
 #include "user/user.h"
 
 enum { SMALLEST = 5, LARGEST = 30, CHUNK = 16 };

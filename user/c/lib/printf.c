@@ -1,4 +1,5 @@
-// Formatted output. What one call prints is written at once, so that the lines of two programs do not mix.
+// Formatted output. What one call prints is written at once, so that the lines of two programs do
+// not mix.
 #include <stdarg.h>
 
 #include "user/user.h"

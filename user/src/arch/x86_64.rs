@@ -1,7 +1,8 @@
-//! x86_64: `syscall` with the number in `rax`, arguments in `rdi rsi rdx r10 r8 r9`, result in `rax`.
+//! x86_64: `syscall` with the number in `rax`, arguments in `rdi rsi rdx r10 r8 r9`, result in
+//! `rax`.
 //!
-//! The kernel preserves every other register but `rcx` and `r11`, in which the processor itself puts the
-//! return address and the flags (see the system-call contract).
+//! The kernel preserves every other register but `rcx` and `r11`, in which the processor itself
+//! puts the return address and the flags (see the system-call contract).
 
 use core::arch::{asm, naked_asm};
 
@@ -104,7 +105,8 @@ pub unsafe fn rewrite_byte(address: u64) {
     }
 }
 
-/// The time-stamp counter. How fast it runs is the machine's business: see `uptime` for time that is.
+/// The time-stamp counter. How fast it runs is the machine's business: see `uptime` for time that
+/// is.
 #[inline(always)]
 pub fn time() -> u64 {
     // SAFETY: reads a counter that the contract lets programs read.
@@ -125,8 +127,8 @@ pub fn time_frequency() -> crate::Result<u64> {
     Ok(elapsed * 1000 / (TICKS * abi::TICK_MILLISECONDS))
 }
 
-/// Instructions that have been finished, where the emulator counts them (`--icount`): its time-stamp counter
-/// is that count then. Elsewhere it counts time.
+/// Instructions that have been finished, where the emulator counts them (`--icount`): its
+/// time-stamp counter is that count then. Elsewhere it counts time.
 #[inline(always)]
 pub fn instructions() -> u64 {
     let (low, high): (u64, u64);
@@ -151,7 +153,8 @@ pub unsafe fn jump(address: u64) -> ! {
     unsafe { asm!("jmp {0}", in(reg) address, options(noreturn)) }
 }
 
-/// Instructions of a function that returns `value`: `mov eax, value`, `ret`, and a byte of nothing twice.
+/// Instructions of a function that returns `value`: `mov eax, value`, `ret`, and a byte of nothing
+/// twice.
 pub const fn code_that_returns(value: u8) -> u64 {
     u64::from_le_bytes([0xb8, value, 0, 0, 0, 0xc3, 0x90, 0x90])
 }
@@ -160,7 +163,8 @@ pub const fn code_that_returns(value: u8) -> u64 {
 ///
 /// # Safety
 ///
-/// There must be instructions of a function without arguments, or none that can be fetched: then the program is killed.
+/// There must be instructions of a function without arguments, or none that can be fetched: then
+/// the program is killed.
 pub unsafe fn call(address: u64) -> u64 {
     // SAFETY: by the caller's promise it is a function, or nothing comes of it.
     let function: extern "C" fn() -> u64 = unsafe { core::mem::transmute(address) };

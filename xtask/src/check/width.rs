@@ -7,8 +7,21 @@ use super::text::{self, Prose};
 /// The last column.
 const WIDTH: usize = 100;
 
-/// Rooms and parts of rooms whose comments are still wider. Nothing may be added.
-const NOT_YET: [&str; 5] = ["kernel", "sync", "sim", "emu", "xtask/src/setup"];
+/// Files whose comments are still wider. Nothing may be added.
+const NOT_YET: [&str; 12] = [
+    "kernel/src/arch/riscv64/fence.rs",
+    "kernel/src/arch/riscv64/kernel_space.rs",
+    "kernel/src/arch/riscv64/timer.rs",
+    "kernel/src/console.rs",
+    "kernel/src/logic/line.rs",
+    "kernel/src/process/foreground.rs",
+    "kernel/src/process/mod.rs",
+    "kernel/src/process/scheduler",
+    "kernel/src/process/table.rs",
+    "kernel/src/process/tree",
+    "sync/src/model.rs",
+    "sync/src/wait.rs",
+];
 
 /// Returns the lines that are too wide.
 pub fn problems(root: &Path) -> Vec<String> {

@@ -31,8 +31,8 @@ use crate::outcome::EXIT_TROUBLE;
 use crate::workspace::Workspace;
 use missing::Missing;
 
-/// The whole set-up, asked for by name: looks again at what an earlier run gave up on. Goes on after
-/// what fails, so that all that is missing is told at once; the exit code is that of trouble
+/// The whole set-up, asked for by name: looks again at what an earlier run gave up on. Goes on
+/// after what fails, so that all that is missing is told at once; the exit code is that of trouble
 /// if anything is.
 pub fn everything(workspace: &Workspace) -> Result<u8> {
     rustup::forget_failure(workspace);

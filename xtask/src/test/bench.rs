@@ -33,8 +33,8 @@ struct Table {
     limits: &'static [Limit],
 }
 
-/// What the hot paths may cost. On x86_64 a string instruction counts one for each word: 512 of a copied or
-/// cleared page.
+/// What the hot paths may cost. On x86_64 a string instruction counts one for each word: 512 of a
+/// copied or cleared page.
 const fn costs(arch: Arch) -> Table {
     Table {
         line: "bench",

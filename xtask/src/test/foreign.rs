@@ -62,8 +62,8 @@ const LAYOUTS: [(&str, Layout); 2] = [
     ),
 ];
 
-/// Compiles every program, under the name of its source: those for all architectures and those in the
-/// architecture's own folder.
+/// Compiles every program, under the name of its source: those for all architectures and those in
+/// the architecture's own folder.
 pub fn compile(workspace: &Workspace, arch: Arch) -> Result<Vec<Extra>> {
     let folder = workspace.root().join("tests/c");
     let mut all = sources(&folder)?;

@@ -1,7 +1,8 @@
 //! Walking the stack by frame pointers.
 //!
-//! The kernel is compiled with frame pointers: `s0` points behind the frame, whose last two words are the return
-//! address and the caller's `s0` (psABI, frame pointer convention). Entries from outside set it to 0.
+//! The kernel is compiled with frame pointers: `s0` points behind the frame, whose last two words
+//! are the return address and the caller's `s0` (psABI, frame pointer convention). Entries from
+//! outside set it to 0.
 
 use core::arch::asm;
 
@@ -21,8 +22,8 @@ pub fn backtrace(mut visit: impl FnMut(usize)) {
             return;
         }
         let words = frame as *const usize;
-        // SAFETY: a frame pointer of this kernel, so the two words before it are mapped. If it has been overwritten, the fault that
-        // follows ends in the second panic, which only powers off.
+        // SAFETY: a frame pointer of this kernel, so the two words before it are mapped. If it has
+        // been overwritten, the fault that follows ends in the second panic, which only powers off.
         let (return_address, caller) = unsafe { (words.sub(1).read(), words.sub(2).read()) };
         if !is_kernel_text(return_address) {
             return;

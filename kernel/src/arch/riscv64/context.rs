@@ -1,7 +1,7 @@
 //! Switching between kernel stacks.
 //!
-//! A switch is a function call, so only what the callee keeps has to be saved (psABI, register convention). `tp`
-//! belongs to the hart and is not switched; interrupts are off during a switch.
+//! A switch is a function call, so only what the callee keeps has to be saved (psABI, register
+//! convention). `tp` belongs to the hart and is not switched; interrupts are off during a switch.
 
 use core::arch::{global_asm, naked_asm};
 use core::mem::offset_of;
@@ -25,7 +25,8 @@ impl KernelContext {
         }
     }
 
-    /// A context that begins with `entry(argument)` on the stack that ends at `stack_top` (16-byte aligned), with interrupts off.
+    /// A context that begins with `entry(argument)` on the stack that ends at `stack_top` (16-byte
+    /// aligned), with interrupts off.
     pub fn new(stack_top: usize, entry: extern "C" fn(usize) -> !, argument: usize) -> Self {
         let mut context = Self::empty();
         context.return_address = begin as *const () as usize;
@@ -61,11 +62,12 @@ global_asm!(
     saved = const offset_of!(KernelContext, saved),
 );
 
-/// Saves where this thread is in `from` and goes on at `to`. Returns when somebody switches to `from`.
+/// Saves where this thread is in `from` and goes on at `to`. Returns when somebody switches to
+/// `from`.
 ///
 /// # Safety
-/// Interrupts are off. `to` was saved by `switch` or made by [`KernelContext::new`], its stack is intact, and no hart runs on
-/// it. `from` stays valid until it is switched to.
+/// Interrupts are off. `to` was saved by `switch` or made by [`KernelContext::new`], its stack is
+/// intact, and no hart runs on it. `from` stays valid until it is switched to.
 pub unsafe fn switch(from: *mut KernelContext, to: *const KernelContext) {
     unsafe extern "C" {
         fn context_switch(from: *mut KernelContext, to: *const KernelContext);

@@ -1,7 +1,7 @@
 //! The platform-level interrupt controller (RISC-V PLIC specification 1.0.0).
 //!
-//! All device interrupts go to hart 0: they are short, and waking several harts for one of them would cost more than it
-//! saves. Registers are 32 bits wide.
+//! All device interrupts go to hart 0: they are short, and waking several harts for one of them
+//! would cost more than it saves. Registers are 32 bits wide.
 
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
@@ -48,8 +48,8 @@ pub fn initialize(board: &Board) {
 /// Lets a device interrupt.
 pub fn enable_interrupt(number: u32) {
     let word = ENABLE + ENABLE_STRIDE * context() + 4 * (number as usize / 32);
-    // SAFETY: registers of the controller, mapped by `kernel_space`; only the boot hart gets here, so
-    // the read and the write are not torn apart.
+    // SAFETY: registers of the controller, mapped by `kernel_space`; only the boot hart gets here,
+    // so the read and the write are not torn apart.
     unsafe {
         register(PRIORITY + 4 * number as usize).write_volatile(1);
         let enabled = register(word).read_volatile();
@@ -61,8 +61,8 @@ pub fn enable_interrupt(number: u32) {
 pub(super) fn handle(handler: impl Fn(u32)) {
     let claim = context_register(CLAIM);
     loop {
-        // SAFETY: reading the claim register takes the interrupt, writing it says that it has been served. Only
-        // hart 0 takes external interrupts, and they are off while it does.
+        // SAFETY: reading the claim register takes the interrupt, writing it says that it has been
+        // served. Only hart 0 takes external interrupts, and they are off while it does.
         let number = unsafe { claim.read_volatile() };
         if number == 0 {
             return;

@@ -1,9 +1,10 @@
 //! The floating-point state of a thread, kept lazily.
 //!
-//! The kernel uses no floating point, so the registers hold a program's values, or nobody's. `sstatus.FS` (section 10.1.1.5)
-//! says which: Off until a thread's first floating-point instruction, which traps; then Clean, which the hardware turns into
-//! Dirty at the first change. A thread that never uses it costs one CSR write per switch; one that
-//! only reads costs a load; only Dirty state is stored.
+//! The kernel uses no floating point, so the registers hold a program's values, or nobody's.
+//! `sstatus.FS` (section 10.1.1.5) says which: Off until a thread's first floating-point
+//! instruction, which traps; then Clean, which the hardware turns into Dirty at the first change. A
+//! thread that never uses it costs one CSR write per switch; one that only reads costs a load; only
+//! Dirty state is stored.
 
 use core::arch::{asm, global_asm};
 
@@ -74,7 +75,8 @@ impl FloatState {
     /// Keeps what the thread that runs here has changed. Interrupts are off.
     pub fn save(&mut self) {
         if status() == FS_DIRTY {
-            // SAFETY: floating point is on, and `self` has room for all registers (repr(C), in this order).
+            // SAFETY: floating point is on, and `self` has room for all registers (repr(C), in this
+            // order).
             unsafe { float_save(self) };
             set_status(FS_CLEAN);
         }
@@ -103,7 +105,8 @@ fn status() -> usize {
 }
 
 fn set_status(status: usize) {
-    // SAFETY: FS decides only whether floating-point registers may be used, which the compiler never does here.
+    // SAFETY: FS decides only whether floating-point registers may be used, which the compiler
+    // never does here.
     unsafe {
         asm!("csrc sstatus, {}", "csrs sstatus, {}", in(reg) FS, in(reg) status, options(nostack))
     };

@@ -1,8 +1,9 @@
 //! What the kernel knows about each hart, and how a hart knows itself.
 //!
-//! Invariant: in kernel mode `tp` points to the [`Hart`] one runs on. Programs have `tp` for themselves; the trap entry
-//! loads the kernel's from the register frame, where it was put when the thread went to user mode
-//! (see `trap`). The kernel is not compiled to use `tp`: it has no thread-local storage.
+//! Invariant: in kernel mode `tp` points to the [`Hart`] one runs on. Programs have `tp` for
+//! themselves; the trap entry loads the kernel's from the register frame, where it was put when the
+//! thread went to user mode (see `trap`). The kernel is not compiled to use `tp`: it has no
+//! thread-local storage.
 
 use core::arch::asm;
 use core::cell::UnsafeCell;
@@ -45,8 +46,8 @@ pub struct Hart {
 #[repr(C, align(16))]
 pub struct OverflowStack([u8; OVERFLOW_STACK_SIZE]);
 
-// SAFETY: the cells are touched only by the hart they belong to: `scratch` and `overflow_stack` by its trap entry with
-// interrupts off, `scheduler` by `switch` with interrupts off.
+// SAFETY: the cells are touched only by the hart they belong to: `scratch` and `overflow_stack` by
+// its trap entry with interrupts off, `scheduler` by `switch` with interrupts off.
 unsafe impl Sync for Hart {}
 
 /// All harts by index.
@@ -91,7 +92,8 @@ pub fn hart_count() -> usize {
     COUNT.load(Ordering::Relaxed)
 }
 
-/// The index of the hart one runs on. Unless interrupts are off the answer may be old when it arrives.
+/// The index of the hart one runs on. Unless interrupts are off the answer may be old when it
+/// arrives.
 #[inline]
 pub fn hart() -> usize {
     let index;
@@ -156,10 +158,12 @@ pub fn announced() -> usize {
 
 /// Waits until an interrupt is pending, takes it, and returns with interrupts off.
 ///
-/// To be called with interrupts off, after having looked for work: an interrupt that comes between the look and the
-/// wait ends the wait, because `wfi` heeds pending interrupts even while they are off (section 3.3.3).
+/// To be called with interrupts off, after having looked for work: an interrupt that comes between
+/// the look and the wait ends the wait, because `wfi` heeds pending interrupts even while they are
+/// off (section 3.3.3).
 pub fn wait_for_interrupt() {
-    // SAFETY: the trap vector is in place; the caller has interrupts off, so it relies on nothing that a handler changes.
+    // SAFETY: the trap vector is in place; the caller has interrupts off, so it relies on nothing
+    // that a handler changes.
     unsafe {
         asm!(
             "wfi",
@@ -175,7 +179,8 @@ pub fn send_reschedule(hart: usize) {
     send_interrupt(1 << hart);
 }
 
-/// Interrupts all other harts, which then look whether the kernel has panicked, or somebody wants to be alone.
+/// Interrupts all other harts, which then look whether the kernel has panicked, or somebody wants
+/// to be alone.
 pub fn interrupt_other_harts() {
     let others = ((1u64 << hart_count()) - 1) & !(1 << hart());
     send_interrupt(others);
@@ -186,7 +191,8 @@ fn send_interrupt(harts: u64) {
     let _ = sbi_rt::send_ipi(firmware_mask(harts));
 }
 
-/// A set of indices as the firmware's set of numbers, which are below 64 on every board this kernel has met.
+/// A set of indices as the firmware's set of numbers, which are below 64 on every board this kernel
+/// has met.
 pub fn firmware_mask(harts: u64) -> HartMask {
     let mut mask = 0;
     for index in (0..hart_count()).filter(|index| harts >> index & 1 != 0) {
@@ -201,7 +207,8 @@ pub fn firmware_mask(harts: u64) -> HartMask {
 /// # Safety
 /// `top` is the 16-byte aligned end of a mapped stack that nobody else uses.
 pub unsafe fn run_on_stack(top: usize, main: extern "C" fn() -> !) -> ! {
-    // SAFETY: the caller vouches for the stack; nothing on the old one is used again, since this does not return.
+    // SAFETY: the caller vouches for the stack; nothing on the old one is used again, since this
+    // does not return.
     unsafe {
         asm!("sfence.vma", "mv sp, {}", "li s0, 0", "li ra, 0", "jr {}", in(reg) top, in(reg) main, options(noreturn))
     }

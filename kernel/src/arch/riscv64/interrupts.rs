@@ -43,11 +43,13 @@ pub fn halt() -> ! {
     }
 }
 
-/// Serves the interrupt with this code. Interrupts are off. Another thread may run before this returns.
+/// Serves the interrupt with this code. Interrupts are off. Another thread may run before this
+/// returns.
 pub(super) fn serve(code: usize) {
     match code {
         SOFTWARE => {
-            // SAFETY: clears this hart's pending bit. Being awake is all the sender wanted, if it is none of what follows.
+            // SAFETY: clears this hart's pending bit. Being awake is all the sender wanted, if it
+            // is none of what follows.
             unsafe { asm!("csrc sip, {}", in(reg) 1 << SOFTWARE, options(nostack)) };
             panic::halt_if_panicked();
             park::park_if_wanted();

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! 0x0000_0000_0000_0000  programs, up to 2^38
-//! 0xffff_ffc0_0000_0000  direct map of the first 128 GiB of physical memory, the kernel image included
+//! 0xffff_ffc0_0000_0000  direct map of the first 128 GiB of physical memory, with the kernel image
 //! 0xffff_ffe0_0000_0000  kernel stacks, each with a guard below it
 //! ```
 

@@ -35,8 +35,9 @@ fn count_asids() -> usize {
     (all >> ASID_SHIFT & ASID_MASK) + 1
 }
 
-// SAFETY: `frame_address` is the direct map, which is one to one and has all RAM behind the kernel's image, the only frames the
-// memory system is given; the early frames are not among them (see `boot`).
+// SAFETY: `frame_address` is the direct map, which is one to one and has all RAM behind the
+// kernel's image, the only frames the memory system is given; the early frames are not among them
+// (see `boot`).
 unsafe impl mm::Machine for Machine {
     type Format = Sv39;
 
@@ -60,7 +61,8 @@ unsafe impl mm::Machine for Machine {
     }
 
     unsafe fn copy_frame(&self, from: FrameNo, to: FrameNo) {
-        // SAFETY: the caller has `to` to itself and nobody writes `from`; two frames do not overlap.
+        // SAFETY: the caller has `to` to itself and nobody writes `from`; two frames do not
+        // overlap.
         unsafe { copy::copy_frame(self.frame_address(to), self.frame_address(from)) }
     }
 

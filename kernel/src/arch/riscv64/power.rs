@@ -1,4 +1,5 @@
-//! Switching off through SiFive's test device, as QEMU has it: a word ends the emulator with an exit code.
+//! Switching off through SiFive's test device, as QEMU has it: a word ends the emulator with an
+//! exit code.
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 

@@ -1,13 +1,15 @@
 //! Traps: from programs into the kernel and back, and from the kernel into itself.
 //!
-//! One vector serves both. While a program runs, `sscratch` holds the address of the thread's [`UserRegisters`] at the top of its
-//! kernel stack; while the kernel runs it is 0. From a program all registers are saved there, since fork and
-//! exec need them. From the kernel only those are saved that a call does not keep, below the interrupted
-//! frame, after a look whether there is a stack to save them on.
+//! One vector serves both. While a program runs, `sscratch` holds the address of the thread's
+//! [`UserRegisters`] at the top of its kernel stack; while the kernel runs it is 0. From a program
+//! all registers are saved there, since fork and exec need them. From the kernel only those are
+//! saved that a call does not keep, below the interrupted frame, after a look whether there is a
+//! stack to save them on.
 //!
-//! Invariants: interrupts are off from the trap until the handler switches them on, and from [`user_trap`]'s
-//! end until `sret`. `sstatus.SUM` is clear in every handler, and comes back only into the copy routine that was
-//! interrupted; FS is left alone, since a thread may come back from a handler with another state (see `float`).
+//! Invariants: interrupts are off from the trap until the handler switches them on, and from
+//! [`user_trap`]'s end until `sret`. `sstatus.SUM` is clear in every handler, and comes back only
+//! into the copy routine that was interrupted; FS is left alone, since a thread may come back from
+//! a handler with another state (see `float`).
 
 use core::arch::global_asm;
 use core::mem::offset_of;
@@ -183,7 +185,8 @@ pub(super) fn install() {
 /// Begins to run a program with these registers.
 ///
 /// # Safety
-/// Interrupts are off. `registers` is the frame at the top of this thread's kernel stack; nothing on the stack is used any more.
+/// Interrupts are off. `registers` is the frame at the top of this thread's kernel stack; nothing
+/// on the stack is used any more.
 pub unsafe fn enter_user(registers: *mut UserRegisters) -> ! {
     // SAFETY: the caller's promise is what the routine needs.
     unsafe { return_to_user(registers) }

@@ -17,7 +17,8 @@ pub fn for_each_virtio_device(board: &Board, mut visit: impl FnMut(VirtioTranspo
         let Some(header) = NonNull::new(registers.cast()) else {
             continue;
         };
-        // SAFETY: a virtio slot of the device tree, which the direct map reaches, and nobody else drives it.
+        // SAFETY: a virtio slot of the device tree, which the direct map reaches, and nobody else
+        // drives it.
         let transport = unsafe { MmioTransport::new(header, slot.registers.size as usize) };
         if let Ok(transport) = transport {
             visit(transport, slot.interrupt);

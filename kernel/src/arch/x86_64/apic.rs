@@ -1,7 +1,7 @@
 //! The local interrupt controller of each hart: interrupts between harts, and the timer's.
 //!
-//! Its registers are the processor's own where it has them so (x2APIC), and in memory otherwise (xAPIC);
-//! the numbers are the same (Intel SDM volume 3, sections 12.4 and 12.12).
+//! Its registers are the processor's own where it has them so (x2APIC), and in memory otherwise
+//! (xAPIC); the numbers are the same (Intel SDM volume 3, sections 12.4 and 12.12).
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
@@ -61,14 +61,16 @@ fn read(number: u32) -> u32 {
         // SAFETY: a register of the controller, which reading does not change.
         unsafe { msr(number).read() as u32 }
     } else {
-        // SAFETY: as above; the registers are mapped by `kernel_space`, and before by the boot tables.
+        // SAFETY: as above; the registers are mapped by `kernel_space`, and before by the boot
+        // tables.
         unsafe { register(number).read_volatile() }
     }
 }
 
 fn write(number: u32, value: u32) {
     if has(Features::X2APIC) {
-        // SAFETY: what the callers here write makes the controller interrupt harts or stop to do so.
+        // SAFETY: what the callers here write makes the controller interrupt harts or stop to do
+        // so.
         unsafe { msr(number).write(value.into()) };
     } else {
         // SAFETY: as above.
@@ -131,7 +133,8 @@ pub(super) fn send_startup(id: usize, page: u8) {
 
 fn command(id: usize, command: u32) {
     if has(Features::X2APIC) {
-        // Unlike one to memory, a write to this register does not wait for stores before it (SDM, section 12.12.3).
+        // Unlike one to memory, a write to this register does not wait for stores before it (SDM,
+        // section 12.12.3).
         core::sync::atomic::fence(Ordering::SeqCst);
         // SAFETY: interrupts a hart of the board.
         unsafe { msr(COMMAND).write((id as u64) << 32 | u64::from(command)) };

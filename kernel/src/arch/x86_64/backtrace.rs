@@ -1,7 +1,7 @@
 //! Walking the stack by frame pointers.
 //!
-//! The kernel is compiled with frame pointers: `rbp` points to the caller's `rbp`, above which is the
-//! return address (System V psABI for AMD64, section 3.2.2). Entries from outside set it to 0.
+//! The kernel is compiled with frame pointers: `rbp` points to the caller's `rbp`, above which is
+//! the return address (System V psABI for AMD64, section 3.2.2). Entries from outside set it to 0.
 
 use core::arch::asm;
 
@@ -21,8 +21,8 @@ pub fn backtrace(mut visit: impl FnMut(usize)) {
             return;
         }
         let words = frame as *const usize;
-        // SAFETY: a frame pointer of this kernel, so the two words at it are mapped. If it has been overwritten, the fault that
-        // follows ends in the second panic, which only powers off.
+        // SAFETY: a frame pointer of this kernel, so the two words at it are mapped. If it has been
+        // overwritten, the fault that follows ends in the second panic, which only powers off.
         let (caller, return_address) = unsafe { (words.read(), words.add(1).read()) };
         if !is_kernel_text(return_address) {
             return;

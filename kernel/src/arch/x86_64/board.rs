@@ -1,7 +1,7 @@
 //! The board as the boot loader and the firmware describe it: PVH's start info and ACPI's tables.
 //!
-//! Layouts: Xen, "x86/HVM direct boot ABI"; ACPI 6.5, chapter 5. The tables lie below 4 GiB, where the boot
-//! tables reach them, in memory that the map does not call RAM.
+//! Layouts: Xen, "x86/HVM direct boot ABI"; ACPI 6.5, chapter 5. The tables lie below 4 GiB, where
+//! the boot tables reach them, in memory that the map does not call RAM.
 
 use core::ffi::CStr;
 use core::ptr::NonNull;
@@ -191,8 +191,8 @@ fn harts(madt: &PhysicalMapping<Reach, Madt>) -> Result<List<u64, HARTS_MAX>, Bo
     Ok(harts)
 }
 
-/// The interrupt controller and its line for the serial interface, which is line 4 unless the firmware
-/// says otherwise.
+/// The interrupt controller and its line for the serial interface, which is line 4 unless the
+/// firmware says otherwise.
 fn interrupts(madt: &PhysicalMapping<Reach, Madt>) -> Result<(u64, Line), BoardError> {
     const SERIAL_LINE: u8 = 4;
     let (mut controller, mut line) = (None, None);

@@ -1,11 +1,11 @@
 //! From the boot loader to Rust: the first instructions of the boot hart.
 //!
-//! The hart arrives in 32-bit protected mode without paging, the physical address of the start info in
-//! `ebx` (Xen, "x86/HVM direct boot ABI"; a note in the image says where to enter). It runs at the physical
-//! address of code that is linked for a virtual one. The boot tables map the first 4 GiB twice, at their own
-//! addresses and in the direct map, and the first GiB at the image's; the kernel's own tables replace them.
-//! CR0.WP is set together with paging, so no kernel write ever passes through a read-only entry. How the
-//! other harts arrive stands in [`super::secondary`].
+//! The hart arrives in 32-bit protected mode without paging, the physical address of the start info
+//! in `ebx` (Xen, "x86/HVM direct boot ABI"; a note in the image says where to enter). It runs at
+//! the physical address of code that is linked for a virtual one. The boot tables map the first 4
+//! GiB twice, at their own addresses and in the direct map, and the first GiB at the image's; the
+//! kernel's own tables replace them. CR0.WP is set together with paging, so no kernel write ever
+//! passes through a read-only entry. How the other harts arrive stands in [`super::secondary`].
 
 use core::arch::global_asm;
 
@@ -22,8 +22,8 @@ struct BootStack([u8; BOOT_STACK_SIZE]);
 
 static mut BOOT_STACK: BootStack = BootStack([0; BOOT_STACK_SIZE]);
 
-/// The tables for the way from the entry to the kernel's own tables: a root, one of the third level for the
-/// first 4 GiB and one for the image, four of the second level.
+/// The tables for the way from the entry to the kernel's own tables: a root, one of the third level
+/// for the first 4 GiB and one for the image, four of the second level.
 #[repr(C, align(4096))]
 pub(super) struct BootTables([[u64; 512]; 7]);
 

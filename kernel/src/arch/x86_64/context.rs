@@ -1,7 +1,8 @@
 //! Switching between kernel stacks.
 //!
-//! A switch is a function call, so only what the callee keeps has to be saved (System V psABI for AMD64,
-//! section 3.2.1). `gs` belongs to the hart and is not switched; interrupts are off during a switch.
+//! A switch is a function call, so only what the callee keeps has to be saved (System V psABI for
+//! AMD64, section 3.2.1). `gs` belongs to the hart and is not switched; interrupts are off during a
+//! switch.
 
 use core::arch::naked_asm;
 use core::mem::offset_of;
@@ -35,8 +36,9 @@ impl KernelContext {
         }
     }
 
-    /// A context that begins with `entry(argument)` on the stack that ends at `stack_top` (16-byte aligned),
-    /// with interrupts off. Nothing is written to the stack, which only the hart that runs on it may use.
+    /// A context that begins with `entry(argument)` on the stack that ends at `stack_top` (16-byte
+    /// aligned), with interrupts off. Nothing is written to the stack, which only the hart that
+    /// runs on it may use.
     pub fn new(stack_top: usize, entry: extern "C" fn(usize) -> !, argument: usize) -> Self {
         Self {
             return_address: begin as *const () as usize,
@@ -86,11 +88,12 @@ unsafe extern "C" fn context_switch(from: *mut KernelContext, to: *const KernelC
     )
 }
 
-/// Saves where this thread is in `from` and goes on at `to`. Returns when somebody switches to `from`.
+/// Saves where this thread is in `from` and goes on at `to`. Returns when somebody switches to
+/// `from`.
 ///
 /// # Safety
-/// Interrupts are off. `to` was saved by `switch` or made by [`KernelContext::new`], its stack is intact, and no hart runs on
-/// it. `from` stays valid until it is switched to.
+/// Interrupts are off. `to` was saved by `switch` or made by [`KernelContext::new`], its stack is
+/// intact, and no hart runs on it. `from` stays valid until it is switched to.
 pub unsafe fn switch(from: *mut KernelContext, to: *const KernelContext) {
     // SAFETY: the caller's promise.
     unsafe { context_switch(from, to) }

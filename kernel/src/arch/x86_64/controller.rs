@@ -1,8 +1,9 @@
-//! The interrupt controller of the board, I/O APIC (Intel 82093AA). Of the devices this kernel uses only the
-//! serial line needs it: disks write their interrupts to a hart's own controller (see `virtio`).
+//! The interrupt controller of the board, I/O APIC (Intel 82093AA). Of the devices this kernel uses
+//! only the serial line needs it: disks write their interrupts to a hart's own controller (see
+//! `virtio`).
 //!
-//! All device interrupts go to hart 0: they are short, and waking several harts for one of them would cost more than it
-//! saves.
+//! All device interrupts go to hart 0: they are short, and waking several harts for one of them
+//! would cost more than it saves.
 
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
@@ -39,8 +40,8 @@ pub struct Line {
 
 fn write(register: u32, value: u32) {
     let start = REGISTERS.load(Ordering::Relaxed);
-    // SAFETY: registers of the controller, mapped by `kernel_space`; only the boot hart gets here, so the two
-    // writes are not torn apart.
+    // SAFETY: registers of the controller, mapped by `kernel_space`; only the boot hart gets here,
+    // so the two writes are not torn apart.
     unsafe {
         ((start + SELECT) as *mut u32).write_volatile(register);
         ((start + WINDOW) as *mut u32).write_volatile(value);

@@ -1,10 +1,11 @@
 //! Filling and copying memory: whole frames, and to and from programs.
 //!
-//! The user routine is the only code that may touch a program's memory: where the processor keeps the
-//! kernel from it (SMAP, Intel SDM volume 3, section 4.6.1), it alone sets the flag AC, and a fault inside
-//! it is not an error but an answer. The trap handler asks [`fixup`] where to go on. A string instruction
-//! that faults has counted what it has done: a fault among the words goes on byte by byte, which finds the
-//! exact byte; a fault there ends the routine with the number of bytes that are left.
+//! The user routine is the only code that may touch a program's memory: where the processor keeps
+//! the kernel from it (SMAP, Intel SDM volume 3, section 4.6.1), it alone sets the flag AC, and a
+//! fault inside it is not an error but an answer. The trap handler asks [`fixup`] where to go on. A
+//! string instruction that faults has counted what it has done: a fault among the words goes on
+//! byte by byte, which finds the exact byte; a fault there ends the routine with the number of
+//! bytes that are left.
 
 use core::arch::global_asm;
 
@@ -85,22 +86,25 @@ pub unsafe fn copy_frame(to: *mut u8, from: *const u8) {
     unsafe { frame_copy(to, from) }
 }
 
-/// Reads a program's memory with the translation in force; the number of bytes read before the first fault.
+/// Reads a program's memory with the translation in force; the number of bytes read before the
+/// first fault.
 pub fn read_user(from: VirtAddr, to: &mut [u8]) -> usize {
     if !is_user(from, to.len()) {
         return 0;
     }
-    // SAFETY: `to` is valid for writes of its length; faults at `from`, which the check keeps out of the kernel's
-    // half, end the routine.
+    // SAFETY: `to` is valid for writes of its length; faults at `from`, which the check keeps out
+    // of the kernel's half, end the routine.
     to.len() - unsafe { user_copy(to.as_mut_ptr() as usize, from.0 as usize, to.len()) }
 }
 
-/// Writes a program's memory with the translation in force; the number of bytes written before the first fault.
+/// Writes a program's memory with the translation in force; the number of bytes written before the
+/// first fault.
 pub fn write_user(to: VirtAddr, from: &[u8]) -> usize {
     if !is_user(to, from.len()) {
         return 0;
     }
-    // SAFETY: as in `read_user`, the other way round. A program's memory is never a Rust object of the kernel's.
+    // SAFETY: as in `read_user`, the other way round. A program's memory is never a Rust object of
+    // the kernel's.
     from.len() - unsafe { user_copy(to.0 as usize, from.as_ptr() as usize, from.len()) }
 }
 

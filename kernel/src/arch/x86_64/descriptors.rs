@@ -1,11 +1,12 @@
 //! Segments, the task-state segment of each hart, and the table of interrupt gates.
 //!
-//! Long mode has little use for segments: `syscall` and `sysret` want them in this order (Intel SDM volume
-//! 3, section 5.8.8), a task-state segment names the stacks that the processor changes to, and its I/O
-//! permission map, which ends before it begins, keeps programs from all ports.
+//! Long mode has little use for segments: `syscall` and `sysret` want them in this order (Intel SDM
+//! volume 3, section 5.8.8), a task-state segment names the stacks that the processor changes to,
+//! and its I/O permission map, which ends before it begins, keeps programs from all ports.
 //!
-//! Four kinds of trap have stacks of their own, because they may strike where no stack can be relied on: in
-//! the first and last instructions of an entry, or when the kernel's stack has overflowed.
+//! Four kinds of trap have stacks of their own, because they may strike where no stack can be
+//! relied on: in the first and last instructions of an entry, or when the kernel's stack has
+//! overflowed.
 
 use core::arch::asm;
 use core::cell::UnsafeCell;
@@ -45,7 +46,8 @@ pub(super) enum TrapStack {
 /// How many there are.
 pub(super) const TRAP_STACKS: usize = 4;
 
-/// The task-state segment (Intel SDM volume 3, section 8.7). Kept by words: its pointers are not aligned to 8.
+/// The task-state segment (Intel SDM volume 3, section 8.7). Kept by words: its pointers are not
+/// aligned to 8.
 #[repr(C, align(16))]
 pub struct TaskState([u32; 26]);
 
@@ -100,8 +102,8 @@ pub(super) unsafe fn load_segments(segments: *mut Segments, task: *const TaskSta
         limit: size_of::<Segments>() as u16 - 1,
         base: segments as u64,
     };
-    // SAFETY: the caller's promise. The new table has code and data where the old one has them, so the
-    // reloads change nothing but where descriptors are read from.
+    // SAFETY: the caller's promise. The new table has code and data where the old one has them, so
+    // the reloads change nothing but where descriptors are read from.
     unsafe {
         (*segments).0[5] = low;
         (*segments).0[6] = base >> 32;

@@ -61,9 +61,10 @@ pub(super) fn access(error: u64) -> Access {
 
 /// What a program did that was no page fault: the cause, and the number that shows it.
 ///
-/// The processor does not say which address was not canonical, nor whether that was the matter. An error
-/// code that is not 0 names a segment or a gate. Otherwise a register that holds no canonical address is the
-/// likely cause, for no instruction makes one from canonical ones but by a displacement.
+/// The processor does not say which address was not canonical, nor whether that was the matter. An
+/// error code that is not 0 names a segment or a gate. Otherwise a register that holds no canonical
+/// address is the likely cause, for no instruction makes one from canonical ones but by a
+/// displacement.
 pub(super) fn protection(registers: &UserRegisters) -> (&'static str, u64) {
     if registers.error != 0 {
         return (

@@ -1,7 +1,7 @@
 //! What the processor has: asked once by the hart that boots, and used by all.
 //!
-//! Needed are long mode (the entry looks for it), no-execute and `syscall`, which every 64-bit processor
-//! has. The rest is used where it is there and done without where it is not.
+//! Needed are long mode (the entry looks for it), no-execute and `syscall`, which every 64-bit
+//! processor has. The rest is used where it is there and done without where it is not.
 
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
@@ -23,7 +23,8 @@ bitflags! {
         const SMAP = 1 << 3;
         /// Programs cannot ask where the descriptor tables are (CR4.UMIP).
         const UMIP = 1 << 4;
-        /// Address-space identifiers, and the instruction that forgets one of them: used together or not at all.
+        /// Address-space identifiers, and the instruction that forgets one of them: used together
+        /// or not at all.
         const PCID = 1 << 5;
         /// XSAVE, for floating-point registers beyond SSE's.
         const XSAVE = 1 << 6;

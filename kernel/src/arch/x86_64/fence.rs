@@ -1,11 +1,11 @@
 //! Fences of this hart's TLB and, by interrupts, of other harts'.
 //!
-//! Each hart has one request of its own, which it fills in, announces to the harts it concerns and waits
-//! for. A hart serves what is announced to it when the interrupt comes, wherever it spins ([`sync::relax`]),
-//! and while it waits for its own request. So a hart that waits with interrupts off for one that waits with
-//! interrupts off is served, and so is one that waits for a lock whose holder fences. Who waits: the hart
-//! that fences, with interrupts off, for as long as the slowest of the others runs without interrupts and
-//! without spinning.
+//! Each hart has one request of its own, which it fills in, announces to the harts it concerns and
+//! waits for. A hart serves what is announced to it when the interrupt comes, wherever it spins
+//! ([`sync::relax`]), and while it waits for its own request. So a hart that waits with interrupts
+//! off for one that waits with interrupts off is served, and so is one that waits for a lock whose
+//! holder fences. Who waits: the hart that fences, with interrupts off, for as long as the slowest
+//! of the others runs without interrupts and without spinning.
 
 use core::arch::asm;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -32,7 +32,8 @@ pub fn local(fence: Fence) {
     match fence {
         Fence::Page { asid, address } if identifiers => invpcid(ONE_PAGE, asid, address.0),
         Fence::Page { address, .. } => {
-            // SAFETY: forgetting translations is always allowed. Not `nomem`: stores to tables come before.
+            // SAFETY: forgetting translations is always allowed. Not `nomem`: stores to tables come
+            // before.
             unsafe { asm!("invlpg [{}]", in(reg) address.0, options(nostack)) };
         }
         Fence::Space { asid } if identifiers => invpcid(ONE_SPACE, asid, 0),
@@ -44,7 +45,8 @@ pub fn local(fence: Fence) {
 
 fn invpcid(kind: u64, asid: Asid, address: u64) {
     let descriptor = [u64::from(asid.0), address];
-    // SAFETY: as for `invlpg`; the processor has the instruction, and the address is canonical: it is a program's.
+    // SAFETY: as for `invlpg`; the processor has the instruction, and the address is canonical: it
+    // is a program's.
     unsafe {
         asm!("invpcid {}, [{}]", in(reg) kind, in(reg) &raw const descriptor, options(nostack));
     }
@@ -63,8 +65,8 @@ fn all() {
         invpcid(EVERYTHING, Asid(0), 0);
     } else if has(Features::GLOBAL_PAGES) {
         const PGE: u64 = 1 << 7;
-        // SAFETY: a change of PGE forgets everything (Intel SDM volume 3, section 4.10.4.1); it is as
-        // before afterwards.
+        // SAFETY: a change of PGE forgets everything (Intel SDM volume 3, section 4.10.4.1); it is
+        // as before afterwards.
         unsafe {
             asm!(
                 "mov {before}, cr4",
@@ -161,7 +163,8 @@ pub fn remote(harts: HartSet, fence: Fence) {
     request.write(fence);
     request.waiting.store(others, Ordering::Relaxed);
     for index in (0..hart_count()).filter(|index| others >> index & 1 != 0) {
-        // Release: whoever finds the bit finds the request; and what was changed in tables came before.
+        // Release: whoever finds the bit finds the request; and what was changed in tables came
+        // before.
         let before = INBOXES[index].0.fetch_or(1 << me, Ordering::SeqCst);
         if before == 0 {
             apic::send(hart_id(index), interrupts::FENCE);
@@ -176,6 +179,7 @@ pub fn remote(harts: HartSet, fence: Fence) {
 
 /// Makes stores to instruction memory visible to the fetches of these harts.
 ///
-/// Nothing is to be done: caches are coherent with stores, and a processor that has the new translation of
-/// a page has come back from a trap, which serialises its fetches (Intel SDM volume 3, section 9.1.3).
+/// Nothing is to be done: caches are coherent with stores, and a processor that has the new
+/// translation of a page has come back from a trap, which serialises its fetches (Intel SDM volume
+/// 3, section 9.1.3).
 pub fn instructions(_: HartSet) {}

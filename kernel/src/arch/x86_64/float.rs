@@ -1,13 +1,13 @@
 //! The floating-point state of a thread, kept lazily but never left behind.
 //!
-//! The kernel uses no floating point, so the registers hold a program's values, or the initial ones. Until
-//! a thread's first floating-point instruction CR0.TS is set and the instruction traps; from then on its
-//! state is saved whenever it gives the hart up and loaded before it runs.
+//! The kernel uses no floating point, so the registers hold a program's values, or the initial
+//! ones. Until a thread's first floating-point instruction CR0.TS is set and the instruction traps;
+//! from then on its state is saved whenever it gives the hart up and loaded before it runs.
 //!
-//! TS alone would not keep a program from the values of another one: a processor may speculate past the
-//! trap with what the registers hold (lazy FP, CVE-2018-3665). So a thread that has no state never runs
-//! with somebody else's in the registers: they are set to the initial values before, which costs something
-//! only after a thread that had a state.
+//! TS alone would not keep a program from the values of another one: a processor may speculate past
+//! the trap with what the registers hold (lazy FP, CVE-2018-3665). So a thread that has no state
+//! never runs with somebody else's in the registers: they are set to the initial values before,
+//! which costs something only after a thread that had a state.
 
 use core::arch::asm;
 
@@ -17,9 +17,11 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 /// x87, SSE and AVX: all that XCR0 permits (`inherited`).
 const ALL: u32 = 0b111;
-/// The legacy region, the header and the upper halves of the AVX registers (Intel SDM volume 1, section 13.4).
+/// The legacy region, the header and the upper halves of the AVX registers (Intel SDM volume 1,
+/// section 13.4).
 const SIZE: usize = 512 + 64 + 256;
-/// Where the control words are in the legacy region, and what they are initially: every exception masked.
+/// Where the control words are in the legacy region, and what they are initially: every exception
+/// masked.
 const CONTROL: usize = 0;
 const INITIAL_CONTROL: u16 = 0x037f;
 const SSE_CONTROL: usize = 24;
@@ -72,8 +74,8 @@ impl FloatState {
             return;
         }
         let area = self.area.as_mut_ptr();
-        // SAFETY: TS is clear, because the thread that runs uses floating point; the area is aligned to 64
-        // and has room for all that XCR0 permits.
+        // SAFETY: TS is clear, because the thread that runs uses floating point; the area is
+        // aligned to 64 and has room for all that XCR0 permits.
         unsafe {
             if has(Features::XSAVE) {
                 asm!("xsave64 [{}]", in(reg) area, in("eax") ALL, in("edx") 0, options(nostack));
@@ -101,8 +103,8 @@ impl FloatState {
 
     fn load(&self) {
         let area = self.area.as_ptr();
-        // SAFETY: TS is clear; the area holds what a save left there, or the initial values, whose header
-        // says that the rest is initial too. The compiler uses none of these registers here.
+        // SAFETY: TS is clear; the area holds what a save left there, or the initial values, whose
+        // header says that the rest is initial too. The compiler uses none of these registers here.
         unsafe {
             if has(Features::XSAVE) {
                 asm!("xrstor64 [{}]", in(reg) area, in("eax") ALL, in("edx") 0, options(nostack));

@@ -1,8 +1,8 @@
 //! What the kernel knows about each hart (a logical processor), and how a hart knows itself.
 //!
 //! Invariant: in kernel mode the base of `gs` is the [`Hart`] one runs on; in user mode it is the
-//! program's, which is always 0, and the kernel's lies in the register that `swapgs` exchanges it with. The
-//! entries from user mode exchange them first, the ways back last (see `trap`).
+//! program's, which is always 0, and the kernel's lies in the register that `swapgs` exchanges it
+//! with. The entries from user mode exchange them first, the ways back last (see `trap`).
 
 use core::arch::asm;
 use core::cell::UnsafeCell;
@@ -41,9 +41,9 @@ pub struct Hart {
     segments: UnsafeCell<Segments>,
 }
 
-// SAFETY: the cells are touched only by the hart they belong to: `scratch` by its trap entry with interrupts
-// off, `scheduler` by `switch` with interrupts off, `task` and `segments` when the hart starts and by the
-// way back to user mode, with interrupts off.
+// SAFETY: the cells are touched only by the hart they belong to: `scratch` by its trap entry with
+// interrupts off, `scheduler` by `switch` with interrupts off, `task` and `segments` when the hart
+// starts and by the way back to user mode, with interrupts off.
 unsafe impl Sync for Hart {}
 
 /// All harts by index.
@@ -88,7 +88,8 @@ pub(super) fn adopt(index: usize) {
 /// Gives a hart's traps their stacks, of `TRAP_STACKS * TRAP_STACK_SIZE` bytes from `start` on.
 pub(super) fn set_trap_stacks(index: usize, start: usize) {
     for number in 1..=TRAP_STACKS {
-        // SAFETY: only the boot hart runs; what it changes of its own is used by no trap at this moment.
+        // SAFETY: only the boot hart runs; what it changes of its own is used by no trap at this
+        // moment.
         unsafe {
             (*HARTS[index].task.get()).set_trap_stack(number, start + number * TRAP_STACK_SIZE)
         };
@@ -111,12 +112,13 @@ pub fn hart_count() -> usize {
     COUNT.load(Ordering::Relaxed)
 }
 
-/// The index of the hart one runs on. Unless interrupts are off the answer may be old when it arrives.
+/// The index of the hart one runs on. Unless interrupts are off the answer may be old when it
+/// arrives.
 #[inline]
 pub fn hart() -> usize {
     let index;
-    // SAFETY: `gs` is this hart's block (module invariant). One instruction, so a move to another hart
-    // cannot come between.
+    // SAFETY: `gs` is this hart's block (module invariant). One instruction, so a move to another
+    // hart cannot come between.
     unsafe {
         asm!("mov {}, gs:[{}]", out(reg) index, const offset_of!(Hart, index), options(nostack, readonly));
     }
@@ -175,10 +177,12 @@ pub fn online() -> u64 {
 
 /// Waits until an interrupt is pending, takes it, and returns with interrupts off.
 ///
-/// To be called with interrupts off, after having looked for work: an interrupt that comes between the look and the
-/// wait ends the wait, because none is taken before the instruction behind `sti` (Intel SDM volume 2).
+/// To be called with interrupts off, after having looked for work: an interrupt that comes between
+/// the look and the wait ends the wait, because none is taken before the instruction behind `sti`
+/// (Intel SDM volume 2).
 pub fn wait_for_interrupt() {
-    // SAFETY: the gates are in place; the caller has interrupts off, so it relies on nothing that a handler changes.
+    // SAFETY: the gates are in place; the caller has interrupts off, so it relies on nothing that a
+    // handler changes.
     unsafe { asm!("sti", "hlt", "cli", options(nostack)) };
 }
 
@@ -187,7 +191,8 @@ pub fn send_reschedule(hart: usize) {
     apic::send(hart_id(hart), interrupts::RESCHEDULE);
 }
 
-/// Interrupts all other harts, which then look whether the kernel has panicked, or somebody wants to be alone.
+/// Interrupts all other harts, which then look whether the kernel has panicked, or somebody wants
+/// to be alone.
 pub fn interrupt_other_harts() {
     let others = online() & !(1 << hart());
     for index in (0..hart_count()).filter(|index| others >> index & 1 != 0) {
@@ -200,7 +205,8 @@ pub fn interrupt_other_harts() {
 /// # Safety
 /// `top` is the 16-byte aligned end of a mapped stack that nobody else uses.
 pub unsafe fn run_on_stack(top: usize, main: extern "C" fn() -> !) -> ! {
-    // SAFETY: the caller vouches for the stack; nothing on the old one is used again, since this does not return.
+    // SAFETY: the caller vouches for the stack; nothing on the old one is used again, since this
+    // does not return.
     unsafe {
         asm!("mov rsp, {}", "xor ebp, ebp", "call {}", in(reg) top, in(reg) main, options(noreturn))
     }

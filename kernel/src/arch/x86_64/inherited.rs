@@ -1,4 +1,5 @@
-//! The control registers as the firmware or a starting processor leaves them, set to what the kernel relies on.
+//! The control registers as the firmware or a starting processor leaves them, set to what the
+//! kernel relies on.
 //!
 //! | register | value | consequence |
 //! |---|---|---|
@@ -20,7 +21,8 @@ use x86_64::registers::xcontrol::{XCr0, XCr0Flags};
 
 use super::features::{Features, has};
 
-/// Sets the control registers of this hart. The kernel's tables are in force and identifier 0 is in use.
+/// Sets the control registers of this hart. The kernel's tables are in force and identifier 0 is in
+/// use.
 pub(super) fn set() {
     let mut cr4 =
         Cr4Flags::PHYSICAL_ADDRESS_EXTENSION | Cr4Flags::OSFXSR | Cr4Flags::OSXMMEXCPT_ENABLE;
@@ -48,8 +50,8 @@ pub(super) fn set() {
         | EferFlags::LONG_MODE_ACTIVE
         | EferFlags::NO_EXECUTE_ENABLE
         | EferFlags::SYSTEM_CALL_EXTENSIONS;
-    // SAFETY: paging, long mode and protection stay as they are; the rest takes from programs what the
-    // kernel does not save, and gives the kernel what `features` has found.
+    // SAFETY: paging, long mode and protection stay as they are; the rest takes from programs what
+    // the kernel does not save, and gives the kernel what `features` has found.
     unsafe {
         Cr0::write_raw(cr0.bits());
         Cr4::write_raw(cr4.bits());

@@ -52,7 +52,8 @@ pub fn halt() -> ! {
     }
 }
 
-/// Serves the interrupt with this number. Interrupts are off. Another thread may run before this returns.
+/// Serves the interrupt with this number. Interrupts are off. Another thread may run before this
+/// returns.
 pub(super) fn serve(number: u64) {
     match number as u8 {
         FENCE => {

@@ -1,13 +1,14 @@
 //! The kernel's own page tables: the upper half that every root shares.
 //!
-//! Built once, before there is a memory system, from frames that follow the kernel's image. The direct map
-//! uses the largest pages that fit. In the image, text is executable and read-only, read-only data is just
-//! that, everything else is not executable (W^X); the image's frames have the same rights in the direct map
-//! but for execution. All of it is global. RAM and the devices' registers below 4 GiB are mapped; the
-//! firmware's memory is not.
+//! Built once, before there is a memory system, from frames that follow the kernel's image. The
+//! direct map uses the largest pages that fit. In the image, text is executable and read-only,
+//! read-only data is just that, everything else is not executable (W^X); the image's frames have
+//! the same rights in the direct map but for execution. All of it is global. RAM and the devices'
+//! registers below 4 GiB are mapped; the firmware's memory is not.
 //!
-//! The tables of the stack region are complete from the beginning, so that making a stack never needs a
-//! table, and entries there are the only ones that ever change. Entry format: Intel SDM volume 3, section 4.5.
+//! The tables of the stack region are complete from the beginning, so that making a stack never
+//! needs a table, and entries there are the only ones that ever change. Entry format: Intel SDM
+//! volume 3, section 4.5.
 
 use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
@@ -73,7 +74,8 @@ const fn index(address: usize, level: usize) -> usize {
     address / PAGE_SIZES[level] % ENTRIES
 }
 
-/// Frames after the kernel's image, handed out before there is a memory system and never given back.
+/// Frames after the kernel's image, handed out before there is a memory system and never given
+/// back.
 pub struct EarlyFrames {
     next: FrameNo,
     end: FrameNo,
@@ -99,8 +101,8 @@ impl EarlyFrames {
             ));
         }
         let start = to_virtual(first.address());
-        // SAFETY: RAM behind the image that nobody has been given yet, below 4 GiB and so mapped by the boot
-        // tables, and mapped by the kernel's own.
+        // SAFETY: RAM behind the image that nobody has been given yet, below 4 GiB and so mapped by
+        // the boot tables, and mapped by the kernel's own.
         unsafe { start.write_bytes(0, count * PAGE_SIZE) };
         start
     }
@@ -277,8 +279,8 @@ fn set(table: *mut Table, index: usize, word: u64) {
 /// Translates with this value of CR3 from now on.
 #[inline]
 pub(super) fn load(root: u64) {
-    // SAFETY: every root has the kernel's half, so the code and the stack that run stay mapped. Not `nomem`: stores to
-    // tables come before.
+    // SAFETY: every root has the kernel's half, so the code and the stack that run stay mapped. Not
+    // `nomem`: stores to tables come before.
     unsafe { core::arch::asm!("mov cr3, {}", in(reg) root, options(nostack)) };
 }
 
@@ -297,8 +299,8 @@ fn stack_entry(slot: usize, page: usize) -> &'static AtomicU64 {
     assert!(slot < stack_slots() && page < STACK_FRAMES);
     let guard = SLOT_ENTRIES - STACK_FRAMES;
     let entries = STACK_ENTRIES.load(Ordering::Relaxed);
-    // SAFETY: the tables hold SLOT_ENTRIES words for each slot (`make_stack_tables`), are never given back, and are used
-    // through atomics since then.
+    // SAFETY: the tables hold SLOT_ENTRIES words for each slot (`make_stack_tables`), are never
+    // given back, and are used through atomics since then.
     unsafe { &*entries.add(slot * SLOT_ENTRIES + guard + page) }
 }
 

@@ -4,7 +4,7 @@
 //! 0x0000_0000_0000_0000  programs, up to 2^47
 //! 0xffff_8000_0000_0000  direct map of the first 64 TiB of physical memory
 //! 0xffff_ff00_0000_0000  kernel stacks, each with a guard below it
-//! 0xffff_ffff_8000_0000  the kernel's image, which the code model of the compiler wants in the last 2 GiB
+//! 0xffff_ffff_8000_0000  the kernel's image: the code model wants it in the last 2 GiB
 //! ```
 
 use mm::addr::{FrameNo, PhysAddr, VirtAddr};
@@ -26,7 +26,8 @@ pub fn to_virtual(address: PhysAddr) -> *mut u8 {
     (address.0 as usize + DIRECT_MAP) as *mut u8
 }
 
-/// The physical address of something in the direct map or in the image; `None` for the rest (a kernel stack).
+/// The physical address of something in the direct map or in the image; `None` for the rest (a
+/// kernel stack).
 pub fn to_physical(pointer: *const u8) -> Option<PhysAddr> {
     let address = pointer as usize;
     if let Some(offset) = address.checked_sub(IMAGE_BASE) {

@@ -31,8 +31,8 @@ impl Machine {
     }
 }
 
-// SAFETY: `frame_address` is the direct map, which is one to one and has all RAM that the memory system is
-// given; the kernel's image and the early frames are not among it (see `boot`).
+// SAFETY: `frame_address` is the direct map, which is one to one and has all RAM that the memory
+// system is given; the kernel's image and the early frames are not among it (see `boot`).
 unsafe impl mm::Machine for Machine {
     type Format = X86_64;
 
@@ -58,7 +58,8 @@ unsafe impl mm::Machine for Machine {
 
     #[inline]
     unsafe fn copy_frame(&self, from: FrameNo, to: FrameNo) {
-        // SAFETY: the caller has `to` to itself and nobody writes `from`; two frames do not overlap.
+        // SAFETY: the caller has `to` to itself and nobody writes `from`; two frames do not
+        // overlap.
         unsafe { copy::copy_frame(self.frame_address(to), self.frame_address(from)) }
     }
 
@@ -75,8 +76,8 @@ unsafe impl mm::Machine for Machine {
         fence::instructions(harts);
     }
 
-    /// Without identifiers, a new root has the processor forget all but global translations. With them it
-    /// forgets nothing: `mm` says when an identifier's translations are stale.
+    /// Without identifiers, a new root has the processor forget all but global translations. With
+    /// them it forgets nothing: `mm` says when an identifier's translations are stale.
     #[inline]
     fn load_root(&self, root: Option<Root>) {
         let kernel = kernel_space::KERNEL_ROOT.load(Ordering::Relaxed);

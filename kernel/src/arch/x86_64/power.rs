@@ -1,5 +1,5 @@
-//! Switching off: QEMU's debug-exit device ends the emulator with an exit code, ACPI's soft-off state ends
-//! any PC without one.
+//! Switching off: QEMU's debug-exit device ends the emulator with an exit code, ACPI's soft-off
+//! state ends any PC without one.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -9,7 +9,8 @@ use x86_64::instructions::port::Port;
 use super::Board;
 use super::interrupts::halt;
 
-/// Where xtask puts the device. A word `n` ends the emulator with 2n + 1; 0 would be QEMU's own failure.
+/// Where xtask puts the device. A word `n` ends the emulator with 2n + 1; 0 would be QEMU's own
+/// failure.
 const DEBUG_EXIT: u16 = 0xf4;
 
 /// The ports of the control registers, and what goes into them, 16 bits each.

@@ -9,8 +9,9 @@ pub(super) const BY_SYSCALL: u64 = 0x100;
 /// The flags a program begins with: interrupts on, and a bit that is always 1.
 const FLAGS: u64 = 1 << 9 | 1 << 1;
 
-/// What the trap entry saves and restores, at the top of the thread's kernel stack when a program was
-/// interrupted, below the interrupted frame when the kernel was. The processor pushes the last five.
+/// What the trap entry saves and restores, at the top of the thread's kernel stack when a program
+/// was interrupted, below the interrupted frame when the kernel was. The processor pushes the last
+/// five.
 #[repr(C, align(16))]
 #[derive(Clone, Debug)]
 pub struct UserRegisters {
@@ -111,8 +112,8 @@ impl UserRegisters {
         self.pc = pc;
     }
 
-    /// Sets the stack pointer, as a call would leave it that was made with `address`: what is compiled as a
-    /// function reckons with a return address below an address aligned to 16.
+    /// Sets the stack pointer, as a call would leave it that was made with `address`: what is
+    /// compiled as a function reckons with a return address below an address aligned to 16.
     pub fn set_stack_pointer(&mut self, address: u64) {
         self.sp = address.wrapping_sub(size_of::<u64>() as u64);
     }

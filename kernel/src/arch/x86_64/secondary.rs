@@ -1,10 +1,10 @@
 //! The other harts: how they are started, and their first instructions.
 //!
-//! A hart is reset by one interrupt and started by another, which names a page below 1 MiB (INIT and SIPI:
-//! Intel SDM volume 3, section 9.4). It begins there in real mode, with nothing but its instruction pointer.
-//! The code is copied to that page beforehand; it goes straight to long mode with the boot tables, which
-//! have the page at its own address, and then to the image. One hart is started after the other, so they
-//! need no place of their own each.
+//! A hart is reset by one interrupt and started by another, which names a page below 1 MiB (INIT
+//! and SIPI: Intel SDM volume 3, section 9.4). It begins there in real mode, with nothing but its
+//! instruction pointer. The code is copied to that page beforehand; it goes straight to long mode
+//! with the boot tables, which have the page at its own address, and then to the image. One hart is
+//! started after the other, so they need no place of their own each.
 
 use core::arch::global_asm;
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -108,7 +108,8 @@ extern "C" fn secondary_main(index: usize) -> ! {
 pub fn start_other_harts() {
     let (start, end) = (&raw const secondary_start, &raw const secondary_end);
     let size = end as usize - start as usize;
-    // SAFETY: a page that nobody uses, mapped by `kernel_space` for this; the code is shorter than a page.
+    // SAFETY: a page that nobody uses, mapped by `kernel_space` for this; the code is shorter than
+    // a page.
     unsafe { start.copy_to_nonoverlapping(to_virtual(PhysAddr(START_PAGE as u64)), size) };
     for (index, hart) in HARTS.iter().enumerate().take(hart::hart_count()).skip(1) {
         STARTING.store(index, Ordering::Release);

@@ -1,8 +1,8 @@
 //! The clock and the timer of each hart.
 //!
-//! The clock is the processor's time-stamp counter, which programs may read. How fast it and the local
-//! controllers' timers run is measured once, against the power-management timer of ACPI, which always runs
-//! at the same frequency (ACPI 6.5, section 4.8.3.3).
+//! The clock is the processor's time-stamp counter, which programs may read. How fast it and the
+//! local controllers' timers run is measured once, against the power-management timer of ACPI,
+//! which always runs at the same frequency (ACPI 6.5, section 4.8.3.3).
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -31,8 +31,8 @@ pub fn now() -> u64 {
     unsafe { core::arch::x86_64::_rdtsc() }
 }
 
-/// Measures how fast the clock and the timer run; returns the clock's frequency. Called once by the boot
-/// hart, whose local controller is on.
+/// Measures how fast the clock and the timer run; returns the clock's frequency. Called once by the
+/// boot hart, whose local controller is on.
 pub(super) fn measure(reference: u16) -> u64 {
     let mut port = PortReadOnly::<u32>::new(reference);
     // SAFETY: the port of the power-management timer, by ACPI's tables; reading changes nothing.

@@ -2,19 +2,20 @@
 //!
 //! There are three ways in, and all save the same registers in the same order ([`UserRegisters`]):
 //!
-//! - *gates* (exceptions and interrupts): the processor has pushed where it was; if that was a program, on
-//!   the stack that the task-state segment names, the top of the thread's kernel stack;
-//! - *gates with a stack of their own* (double fault, NMI, machine check, debug): these may strike between an
-//!   entry and its `swapgs`, so what was interrupted says nothing about whose `gs` is in force; its base
-//!   does, since the kernel's is the only one in the upper half. A debug trap of a program goes on as if it
-//!   had come by an ordinary gate;
-//! - *`syscall`*, which changes neither the stack nor `gs`, and masks the flags named in [`MASKED_FLAGS`].
+//! - *gates* (exceptions and interrupts): the processor has pushed where it was; if that was a
+//!   program, on the stack that the task-state segment names, the top of the thread's kernel stack;
+//! - *gates with a stack of their own* (double fault, NMI, machine check, debug): these may strike
+//!   between an entry and its `swapgs`, so what was interrupted says nothing about whose `gs` is in
+//!   force; its base does, since the kernel's is the only one in the upper half. A debug trap of a
+//!   program goes on as if it had come by an ordinary gate;
+//! - *`syscall`*, which changes neither the stack nor `gs`, and masks the flags named in
+//!   [`MASKED_FLAGS`].
 //!
-//! Invariants: interrupts are off from the trap until the handler switches them on, and from [`user_trap`]'s
-//! end until the return. No flag of the program is in force in the kernel: not the direction, nor AC, which
-//! would let the kernel touch programs' memory (SMAP), nor NT and TF. A program goes on only where it may
-//! ([`user_trap`]): `sysret` to an address that is not canonical would trap in kernel mode, on the program's
-//! stack (CVE-2012-0217).
+//! Invariants: interrupts are off from the trap until the handler switches them on, and from
+//! [`user_trap`]'s end until the return. No flag of the program is in force in the kernel: not the
+//! direction, nor AC, which would let the kernel touch programs' memory (SMAP), nor NT and TF. A
+//! program goes on only where it may ([`user_trap`]): `sysret` to an address that is not canonical
+//! would trap in kernel mode, on the program's stack (CVE-2012-0217).
 
 use core::arch::{asm, naked_asm};
 use core::mem::offset_of;
@@ -47,7 +48,8 @@ const MASKED_FLAGS: RFlags = RFlags::INTERRUPT_FLAG
 /// Bytes between two entries of gates.
 const SPACING: usize = 16;
 
-/// The entries of all gates: each pushes its number, and 0 where the processor has pushed no error code.
+/// The entries of all gates: each pushes its number, and 0 where the processor has pushed no error
+/// code.
 #[unsafe(naked)]
 unsafe extern "C" fn gates() {
     naked_asm!(
@@ -229,8 +231,8 @@ unsafe extern "C" fn syscall_entry() {
     )
 }
 
-/// The way back, with the program's registers at `rdi` and interrupts off. What came by `syscall` goes back
-/// by `sysret`, which is the faster one and loses `rcx` and `r11`.
+/// The way back, with the program's registers at `rdi` and interrupts off. What came by `syscall`
+/// goes back by `sysret`, which is the faster one and loses `rcx` and `r11`.
 #[unsafe(naked)]
 unsafe extern "C" fn return_to_user(registers: *mut UserRegisters) -> ! {
     naked_asm!(
@@ -286,8 +288,8 @@ pub(super) fn install() {
     LStar::write(x86_64::VirtAddr::new(syscall_entry as *const () as u64));
     SFMask::write(MASKED_FLAGS);
     const STAR: u32 = 0xc000_0081;
-    /// `syscall` takes the kernel's code segment and the one behind it; `sysret` the second and the first
-    /// behind what is named here.
+    /// `syscall` takes the kernel's code segment and the one behind it; `sysret` the second and the
+    /// first behind what is named here.
     const SELECTORS: u64 = (KERNEL_DATA as u64 | 3) << 48 | (KERNEL_CODE as u64) << 32;
     // SAFETY: the segments are where `descriptors` has put them.
     unsafe { x86_64::registers::model_specific::Msr::new(STAR).write(SELECTORS) };
@@ -296,7 +298,8 @@ pub(super) fn install() {
 /// Begins to run a program with these registers.
 ///
 /// # Safety
-/// Interrupts are off. `registers` is the frame at the top of this thread's kernel stack; nothing on the stack is used any more.
+/// Interrupts are off. `registers` is the frame at the top of this thread's kernel stack; nothing
+/// on the stack is used any more.
 pub unsafe fn enter_user(registers: *mut UserRegisters) -> ! {
     // SAFETY: the caller's promise.
     leave_kernel(unsafe { &mut *registers });
@@ -371,8 +374,8 @@ extern "C" fn kernel_trap(frame: &mut UserRegisters) {
                 return;
             }
         }
-        // A program has single-stepped into the entry (CVE-2018-8897), or set a breakpoint; neither is
-        // the kernel's.
+        // A program has single-stepped into the entry (CVE-2018-8897), or set a breakpoint; neither
+        // is the kernel's.
         exception::DEBUG => {
             // SAFETY: 6 tells what happened, which nobody asks.
             unsafe { asm!("mov dr6, {}", in(reg) 0_u64, options(nostack, nomem)) };

@@ -1,9 +1,9 @@
 //! Where virtio devices are plugged in: the first PCI bus.
 //!
-//! A device's interrupt is a store to a hart's local controller (MSI-X: PCI 3.0, section 6.8.2), so no wire
-//! has to be traced through the firmware's byte code. `virtio-drivers` reaches the device; what it leaves out
-//! is to say which interrupt a queue has, which [`VirtioTransport`] adds when the queue is made (VIRTIO 1.2,
-//! section 4.1.5.1.2).
+//! A device's interrupt is a store to a hart's local controller (MSI-X: PCI 3.0, section 6.8.2), so
+//! no wire has to be traced through the firmware's byte code. `virtio-drivers` reaches the device;
+//! what it leaves out is to say which interrupt a queue has, which [`VirtioTransport`] adds when
+//! the queue is made (VIRTIO 1.2, section 4.1.5.1.2).
 
 use core::ptr::NonNull;
 
@@ -24,8 +24,8 @@ use crate::device::dma::KernelHal;
 /// Capabilities: a vendor's own, and MSI-X.
 const VENDOR: u8 = 0x09;
 const MSI_X: u8 = 0x11;
-/// In the common configuration (VIRTIO 1.2, section 4.1.4.3): which queue is meant, and its interrupt's place
-/// in the table.
+/// In the common configuration (VIRTIO 1.2, section 4.1.4.3): which queue is meant, and its
+/// interrupt's place in the table.
 const QUEUE_SELECT: usize = 22;
 const QUEUE_VECTOR: usize = 26;
 /// In the control word of MSI-X.
@@ -51,8 +51,8 @@ struct Bus {
 
 /// Hands every device that is plugged in to `visit`, with the number of its interrupt.
 pub fn for_each_virtio_device(board: &Board, mut visit: impl FnMut(VirtioTransport, u32)) {
-    // SAFETY: the configuration space, which the direct map reaches, and nobody else uses. Only the boot hart
-    // gets here, so the views do not disturb each other.
+    // SAFETY: the configuration space, which the direct map reaches, and nobody else uses. Only the
+    // boot hart gets here, so the views do not disturb each other.
     let view = || unsafe { MmioCam::new(to_virtual(PhysAddr(board.platform.pci)), Cam::Ecam) };
     let mut bus = Bus {
         root: PciRoot::new(view()),

@@ -1,7 +1,8 @@
 //! One virtio block device and its queue: orders go in, answers come out.
 //!
-//! Invariant: from [`Device::add`] to [`Device::take`] the memory that an order names is the device's; both are
-//! unsafe and their callers see to it. Neighbours: [`super::order`] is what goes in, [`super::port`] keeps what is on its way.
+//! Invariant: from [`Device::add`] to [`Device::take`] the memory that an order names is the
+//! device's; both are unsafe and their callers see to it. Neighbours: [`super::order`] is what goes
+//! in, [`super::port`] keeps what is on its way.
 
 use core::sync::atomic::{Ordering, fence};
 
@@ -38,7 +39,8 @@ const SERIAL_SIZE: usize = 20;
 static SERIAL: Shared<[u8; SERIAL_SIZE]> = Shared::new([0; SERIAL_SIZE]);
 static SERIAL_CONTROL: Shared<Control> = Shared::new(Control::EMPTY);
 
-/// A device that works. When it is dropped it is reset before the memory of its queue is given back.
+/// A device that works. When it is dropped it is reset before the memory of its queue is given
+/// back.
 pub struct Device {
     transport: VirtioTransport,
     queue: VirtQueue<KernelHal, QUEUE_SIZE>,
@@ -91,12 +93,14 @@ impl Device {
         self.features.contains(Features::FLUSH)
     }
 
-    /// Whether this is its serial number. Polls, and must not be called while orders are on their way.
+    /// Whether this is its serial number. Polls, and must not be called while orders are on their
+    /// way.
     pub fn has_serial(&mut self, serial: &[u8]) -> bool {
         let data = Segment::within(&SERIAL, SERIAL_SIZE);
         let order = Order::new(Operation::Identify, 0, [data]);
         let control = SERIAL_CONTROL.get();
-        // SAFETY: used here only, by the boot hart, one device after the other, and waited for before anything else.
+        // SAFETY: used here only, by the boot hart, one device after the other, and waited for
+        // before anything else.
         let answer = unsafe {
             (*SERIAL.get()).fill(0);
             self.add(control, &order).and_then(|token| {
@@ -116,8 +120,8 @@ impl Device {
     /// Sends an order. The answer will be of the token returned.
     ///
     /// # Safety
-    /// The memory at `control` and of the order's data is the caller's, and from now on the device's until
-    /// [`take`](Self::take) with the same arguments.
+    /// The memory at `control` and of the order's data is the caller's, and from now on the
+    /// device's until [`take`](Self::take) with the same arguments.
     pub unsafe fn add(&mut self, control: *mut Control, order: &Order) -> Result<u16, DeviceError> {
         // SAFETY: the caller's promise.
         let added = unsafe {
@@ -127,8 +131,9 @@ impl Device {
             })
         };
         let token = added.map_err(|_| DeviceError)?;
-        // The order is seen before the device's wish is looked at (VIRTIO 1.2, section 2.7.13.4.1): a device that has just decided to
-        // sleep looks once more. Without this, it may miss an order while others are on their way, for ever.
+        // The order is seen before the device's wish is looked at (VIRTIO 1.2, section 2.7.13.4.1):
+        // a device that has just decided to sleep looks once more. Without this, it may miss an
+        // order while others are on their way, for ever.
         fence(Ordering::SeqCst);
         if self.queue.should_notify() {
             self.transport.notify(QUEUE);
@@ -151,7 +156,8 @@ impl Device {
         control: *mut Control,
         order: &Order,
     ) -> Result<(), DeviceError> {
-        // SAFETY: the caller's promise; the device has finished with the memory when its answer can be popped.
+        // SAFETY: the caller's promise; the device has finished with the memory when its answer can
+        // be popped.
         let is_ok = unsafe {
             let popped = with_buffers(control, order, |inputs, outputs| {
                 self.queue.pop_used(token, inputs, outputs)

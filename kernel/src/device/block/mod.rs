@@ -1,16 +1,20 @@
-//! The disks: virtio block devices (VIRTIO 1.2, section 5.2) behind the transport and queue of `virtio-drivers`.
+//! The disks: virtio block devices (VIRTIO 1.2, section 5.2) behind the transport and queue of
+//! `virtio-drivers`.
 //!
-//! There are two at most. The *swap disk* is the one whose serial number is [`SWAP_SERIAL`], so that nothing but a disk that was
-//! meant for it is ever overwritten, wherever it is plugged in. The *file system's disk* is the first of the others in the order of the
-//! device tree; further ones are left alone. With QEMU:
+//! There are two at most. The *swap disk* is the one whose serial number is [`SWAP_SERIAL`], so
+//! that nothing but a disk that was meant for it is ever overwritten, wherever it is plugged in.
+//! The *file system's disk* is the first of the others in the order of the device tree; further
+//! ones are left alone. With QEMU:
 //!
 //! ```text
-//! -drive file=swap.img,if=none,format=raw,id=x1 -device virtio-blk-device,drive=x1,serial=cowslip-swap
+//! -drive file=swap.img,if=none,format=raw,id=x1
+//! -device virtio-blk-device,drive=x1,serial=cowslip-swap
 //! ```
 //!
-//! Neighbours: [`order`] is what is asked of a device, [`device`] is one and its queue, [`port`] lets several threads use one, [`mod@disk`] is the file
-//! system's view (bytes, through a page of the driver's own), [`swap`] that of the memory system (whole frames, in
-//! place), [`trial`] measures the latter.
+//! Neighbours: [`order`] is what is asked of a device, [`device`] is one and its queue, [`port`]
+//! lets several threads use one, [`mod@disk`] is the file system's view (bytes, through a page of
+//! the driver's own), [`swap`] that of the memory system (whole frames, in place), [`trial`]
+//! measures the latter.
 
 mod device;
 mod disk;
@@ -35,8 +39,8 @@ const SWAP_SERIAL: &[u8] = b"cowslip-swap";
 static FILES: Port = Port::new();
 static SWAP: Port = Port::new();
 
-/// Finds the disks, before there is memory to allocate, because the memory system asks how large swap is. Refuses to go on without a
-/// disk for the file system. Called once by the boot hart.
+/// Finds the disks, before there is memory to allocate, because the memory system asks how large
+/// swap is. Refuses to go on without a disk for the file system. Called once by the boot hart.
 pub fn find(board: &Board) {
     arch::for_each_virtio_device(board, |transport, interrupt| {
         let Some(opened) = Device::open(transport) else {

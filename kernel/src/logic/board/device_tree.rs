@@ -10,7 +10,8 @@ use dtoolkit::{Node, Property};
 use super::{Board, BoardError, CommandLine, HARTS_MAX, Region, Source};
 use crate::list::List;
 
-/// The interrupt number of a hart's supervisor external interrupt, in its local controller's numbering.
+/// The interrupt number of a hart's supervisor external interrupt, in its local controller's
+/// numbering.
 const SUPERVISOR_EXTERNAL: u32 = 9;
 
 /// A device's registers and its number at the interrupt controller (0 if it has none).
@@ -202,7 +203,8 @@ fn plic_context(plic: FdtNode<'_>, phandle: u32) -> Option<u32> {
 mod tests {
     use super::*;
 
-    /// `qemu-system-riscv64 -machine virt,dumpdtb=virt.dtb -smp 4 -m 128M -append 'fork=cow -- ls'`, packed by dtc.
+    /// `qemu-system-riscv64 -machine virt,dumpdtb=virt.dtb -smp 4 -m 128M -append 'fork=cow --
+    /// ls'`, packed by dtc.
     const TREE: &[u8] = include_bytes!("virt.dtb");
 
     fn read(boot_hart: u64) -> Result<Board<Platform>, BoardError> {

@@ -1,8 +1,8 @@
 //! From a firmware's map of physical memory to the ranges of RAM that the kernel uses.
 //!
-//! A map (PVH start info, in the encoding of BIOS E820: ACPI 6.5, section 15) lists ranges in any order,
-//! not aligned to anything. RAM below 1 MiB is left alone: the firmware keeps data there, and the harts
-//! start there.
+//! A map (PVH start info, in the encoding of BIOS E820: ACPI 6.5, section 15) lists ranges in any
+//! order, not aligned to anything. RAM below 1 MiB is left alone: the firmware keeps data there,
+//! and the harts start there.
 
 use abi::PAGE_SIZE;
 
@@ -25,8 +25,8 @@ pub struct Range {
     pub kind: u32,
 }
 
-/// The whole pages of RAM from 1 MiB up to `limit`; the range with the byte at `image` comes first. Ranges
-/// that touch become one. Those that find no place are left unused, the smallest first.
+/// The whole pages of RAM from 1 MiB up to `limit`; the range with the byte at `image` comes first.
+/// Ranges that touch become one. Those that find no place are left unused, the smallest first.
 pub fn ram(map: impl Iterator<Item = Range>, image: u64, limit: u64) -> List<Region, RAM_MAX> {
     const PAGE: u64 = PAGE_SIZE as u64;
     let mut ranges = [Region { start: 0, size: 0 }; RAM_MAX + 1];

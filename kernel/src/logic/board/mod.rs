@@ -1,9 +1,9 @@
 //! What the kernel is told about the board it runs on: memory, harts, clock, command line.
 //!
 //! Everything is copied out of what the boot loader hands over, because that memory is given to the
-//! programs later. [`Board`] has what every architecture has; `platform` is the rest, which only the
-//! architecture's own code looks at. Neighbours: [`device_tree`] reads the description of a RISC-V board,
-//! [`memory_map`] and [`sleep`] the parts of a PC's that need no machine.
+//! programs later. [`Board`] has what every architecture has; `platform` is the rest, which only
+//! the architecture's own code looks at. Neighbours: [`device_tree`] reads the description of a
+//! RISC-V board, [`memory_map`] and [`sleep`] the parts of a PC's that need no machine.
 
 use core::fmt;
 

@@ -1,8 +1,9 @@
 //! The tests of x86_64: those of riscv64 where the architecture matters, and its own.
 //!
-//! What only the kernel's upper rooms decide (the shell, the keyboard, the disks of the courses) is tested on
-//! riscv64 alone, and what riscv64 does at 1, 2 and 4 harts is done at 1 and 4. The processors take turns: the
-//! least capable one that will do, and the one with everything the emulator has.
+//! What only the kernel's upper rooms decide (the shell, the keyboard, the disks of the courses) is
+//! tested on riscv64 alone, and what riscv64 does at 1, 2 and 4 harts is done at 1 and 4. The
+//! processors take turns: the least capable one that will do, and the one with everything the
+//! emulator has.
 
 use super::super::case::{Case, End};
 use super::{audit, boot, cow, files, foreign, interface, mapping, processes, swapping, trouble};
