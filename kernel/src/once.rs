@@ -34,7 +34,7 @@ impl<T> Once<T> {
         value
     }
 
-    /// The value, if it has been set.
+    /// Returns the value, if it has been set.
     #[inline]
     pub fn get(&self) -> Option<&T> {
         self.is_set.load(Ordering::Acquire).then(|| {

@@ -16,7 +16,7 @@ static HALTED: AtomicUsize = AtomicUsize::new(0);
 /// handler.
 static TRAP_PC: AtomicUsize = AtomicUsize::new(0);
 
-/// How long the other harts get to stop: one tick.
+/// Returns how long the other harts get to stop: one tick.
 fn patience() -> u64 {
     time::tick_length()
 }

@@ -30,7 +30,7 @@ pub struct KernelStack {
 }
 
 impl KernelStack {
-    /// A stack of fresh frames, for a thread whose program begins with `registers`.
+    /// Returns a stack of fresh frames, for a thread whose program begins with `registers`.
     pub fn try_new(registers: &UserRegisters) -> Result<Self, NoMemory> {
         let mut frames: [Option<Frame>; STACK_FRAMES] = Default::default();
         for frame in &mut frames {
@@ -49,8 +49,8 @@ impl KernelStack {
         top_of(self.slot)
     }
 
-    /// Where the registers of the thread's program are while the kernel runs: at the top. For the
-    /// thread itself.
+    /// Returns where the registers of the thread's program are while the kernel runs: at the top.
+    /// For the thread itself.
     pub fn user_registers(&self) -> *mut UserRegisters {
         (self.top() - size_of::<UserRegisters>()) as *mut UserRegisters
     }

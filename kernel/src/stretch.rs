@@ -22,7 +22,7 @@ pub fn note(late: u64) {
     LONGEST.fetch_max(late, Ordering::Relaxed);
 }
 
-/// The longest stretch since the last call, in nanoseconds.
+/// Returns the longest stretch since the last call, in nanoseconds.
 pub fn take_longest() -> u64 {
     time::nanoseconds(LONGEST.swap(0, Ordering::Relaxed))
 }

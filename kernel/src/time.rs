@@ -38,7 +38,7 @@ pub fn use_fine_clock() {
     ALARM_LENGTH.store(tick_length() / FINE_ALARMS_PER_TICK, Ordering::Relaxed);
 }
 
-/// How long a tick is, by the clock.
+/// Returns how long a tick is, by the clock.
 pub fn tick_length() -> u64 {
     TICK_LENGTH.load(Ordering::Relaxed)
 }
@@ -57,7 +57,7 @@ pub fn slices() -> u64 {
     since_boot() * SLICES_PER_TICK / tick_length()
 }
 
-/// The tick that a slice belongs to.
+/// Returns the tick that a slice belongs to.
 pub fn tick_of_slice(slice: u64) -> u64 {
     slice / SLICES_PER_TICK
 }
@@ -67,13 +67,13 @@ pub fn milliseconds() -> u64 {
     since_boot() * abi::TICK_MILLISECONDS / tick_length()
 }
 
-/// The length of a time that the clock has measured.
+/// Returns the length of a time that the clock has measured.
 pub fn nanoseconds(time: u64) -> u64 {
     const NANOSECONDS_PER_TICK: u64 = abi::TICK_MILLISECONDS * 1_000_000;
     time * NANOSECONDS_PER_TICK / tick_length()
 }
 
-/// When the next alarm is due, by the clock.
+/// Returns when the next alarm is due, by the clock.
 pub fn next_alarm() -> u64 {
     let length = ALARM_LENGTH.load(Ordering::Relaxed);
     START.load(Ordering::Relaxed) + (since_boot() / length + 1) * length

@@ -3,10 +3,10 @@
 //! QEMU forgives what hardware does not: stale translations rarely show, and harts interleave
 //! tamely. Here `mm` runs, unchanged, on a machine whose TLBs keep every translation until a fence
 //! covers it, and on which other harts act whenever `mm` waits for a fence or copies a page. Every
-//! word that a program loads, stores or fetches is compared with the [`model`]: a process is a plain
-//! map from page to contents, and a [`mod@file`] is a plain list of pages, whether it is read,
-//! written or mapped. After every step the books are audited; at the end the disk must have what the
-//! model has.
+//! word that a program loads, stores or fetches is compared with the [`model`]: a process is a
+//! plain map from page to contents, and a [`mod@file`] is a plain list of pages, whether it is
+//! read, written or mapped. After every step the books are audited; at the end the disk must have
+//! what the model has.
 //!
 //! A program is a list of steps, each made of one number, so a failing program shrinks to the steps
 //! that matter and is printed with the seed it came from.

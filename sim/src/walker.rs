@@ -60,7 +60,7 @@ pub fn translate<I: Isa>(
     found
 }
 
-/// The first page that an entry of a level decides about, for one that it decides about.
+/// Returns the first page that an entry of a level decides about, for one that it decides about.
 fn first_page(page: PageNo, level: usize) -> PageNo {
     PageNo(page.0 >> (9 * level) << (9 * level))
 }
@@ -104,8 +104,8 @@ fn walk<I: Isa>(
     None
 }
 
-/// Whether a hart that remembers nothing that is not present may remember this word. A page that
-/// nobody may touch is not present.
+/// Returns whether a hart that remembers nothing that is not present may remember this word. A page
+/// that nobody may touch is not present.
 fn is_present<F: Format>(word: u64, level: usize) -> bool {
     match F::decode(word, level) {
         Entry::Table(_) => true,

@@ -32,7 +32,7 @@ enum Wish {
 }
 
 impl Wish {
-    /// The state after the wish came true; `None` if it cannot yet. The line is not asked.
+    /// Returns the state after the wish came true; `None` if it cannot yet. The line is not asked.
     fn granted(self, state: u32) -> Option<u32> {
         match self {
             Self::Pass if state & CLOSED == 0 => Some(state + 1),
@@ -87,13 +87,13 @@ impl<L: Level> Gate<L> {
         }
     }
 
-    /// Whether some thread stands in line.
+    /// Returns whether some thread stands in line.
     #[cfg(all(test, any(loom, shuttle)))]
     pub(crate) fn is_waited_for(&self) -> bool {
         self.line.with(|line| !line.is_empty())
     }
 
-    /// Makes a wish come true where nobody stands in line; whether it did.
+    /// Makes a wish come true where nobody stands in line. Returns whether it did.
     fn try_at_once(&self, wish: Wish) -> bool {
         let fits = |state| match state & WAITED_FOR {
             0 => wish.granted(state),

@@ -59,7 +59,7 @@ unsafe impl<L: Level, T: Send> Sync for SleepLock<L, T> {}
 
 impl<L: Level, T> SleepLock<L, T> {
     constant! {
-        /// A free lock around `value`.
+        /// Returns a free lock around `value`.
         pub const fn new(value: T) -> Self {
             const { assert!(L::RANK < FIRST_SPIN, "this level belongs to a spin lock") }
             Self {
@@ -101,7 +101,7 @@ impl<L: Level, T> SleepLock<L, T> {
         Some(self.guard::<H>())
     }
 
-    /// The guard of a lock that the calling thread has just taken.
+    /// Returns the guard of a lock that the calling thread has just taken.
     fn guard<H: Level>(&self) -> SleepGuard<'_, L, T> {
         const { assert!(H::RANK < L::RANK, "locks are taken in the wrong order") }
         SleepGuard {
@@ -136,8 +136,8 @@ impl<L: Level, T> SleepLock<L, T> {
         }
     }
 
-    /// Takes the lock if it is not held, or puts the thread at the end of the line; whether it has
-    /// the lock.
+    /// Takes the lock if it is not held, or puts the thread at the end of the line. Returns whether
+    /// it has the lock.
     fn take_or_queue(&self, line: &mut Line<()>, waiter: Pin<&Waiter<()>>) -> bool {
         loop {
             match self.state.load(Ordering::Relaxed) {
@@ -158,8 +158,8 @@ impl<L: Level, T> SleepLock<L, T> {
         false
     }
 
-    /// What a thread in line does when it has been called: takes the lock if it is free. Whether it
-    /// has the lock.
+    /// Returns what a thread in line does when it has been called: takes the lock if it is free.
+    /// Whether it has the lock.
     fn take_or_stay(&self, line: &mut Line<()>, waiter: Pin<&Waiter<()>>) -> bool {
         if waiter.is_granted() {
             return true;
@@ -223,13 +223,13 @@ impl<L: Level, T> SleepLock<L, T> {
         call.into_iter().for_each(Call::wake);
     }
 
-    /// Whether some thread stands in line.
+    /// Returns whether some thread stands in line.
     #[cfg(all(test, any(loom, shuttle)))]
     pub(crate) fn is_waited_for(&self) -> bool {
         self.line.with(|line| !line.is_empty())
     }
 
-    /// The value of a lock whose guard was leaked ([`SleepGuard::leak`]).
+    /// Returns the value of a lock whose guard was leaked ([`SleepGuard::leak`]).
     ///
     /// # Safety
     ///
@@ -241,7 +241,7 @@ impl<L: Level, T> SleepLock<L, T> {
         unsafe { &*self.value.get() }
     }
 
-    /// The guard of a lock whose guard was leaked, to release it.
+    /// Returns the guard of a lock whose guard was leaked, to release it.
     ///
     /// # Safety
     ///
@@ -254,7 +254,7 @@ impl<L: Level, T> SleepLock<L, T> {
         }
     }
 
-    /// The value of a lock that nobody else can see.
+    /// Returns the value of a lock that nobody else can see.
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
     }
@@ -279,7 +279,7 @@ impl<L: Level, T> SleepGuard<'_, L, T> {
         core::mem::forget(self);
     }
 
-    /// The value and the token for locks further in.
+    /// Returns the value and the token for locks further in.
     #[inline]
     pub fn parts(&mut self) -> (&mut T, &mut Held<L>) {
         // SAFETY: the guard proves that the lock is held, and is borrowed for as long as the value

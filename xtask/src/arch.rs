@@ -32,7 +32,7 @@ impl Arch {
     /// All of them.
     pub const ALL: [Self; 2] = [Self::Riscv64, Self::X86_64];
 
-    /// Its name, as the command line and the kernel have it.
+    /// Returns its name, as the command line and the kernel have it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Riscv64 => "riscv64",
@@ -40,7 +40,7 @@ impl Arch {
         }
     }
 
-    /// What the guests are built for.
+    /// Returns what the guests are built for.
     pub const fn target(self) -> &'static str {
         match self {
             Self::Riscv64 => "riscv64imac-unknown-none-elf",
@@ -48,9 +48,9 @@ impl Arch {
         }
     }
 
-    /// What the compiler is told besides. Kernel and programs are linked at fixed addresses; the
-    /// kernel's code model has symbols in the lowest or highest 2 GiB, where the programs and the
-    /// kernel are.
+    /// Returns what the compiler is told besides. Kernel and programs are linked at fixed
+    /// addresses; the kernel's code model has symbols in the lowest or highest 2 GiB, where the
+    /// programs and the kernel are.
     pub const fn flags(self) -> &'static [&'static str] {
         match self {
             Self::Riscv64 => &[],
@@ -58,7 +58,7 @@ impl Arch {
         }
     }
 
-    /// Its emulator.
+    /// Returns its emulator.
     pub const fn emulator(self) -> &'static Emulator {
         match self {
             // Later suites gave riscv a package of its own.
@@ -79,8 +79,8 @@ impl Arch {
         }
     }
 
-    /// The C compiler for the tests' programs, and Debian's package of it. On a host of the same
-    /// architecture the host's own will do.
+    /// Returns the C compiler for the tests' programs, and Debian's package of it. On a host of the
+    /// same architecture the host's own will do.
     pub fn c_compiler(self) -> (&'static str, &'static str) {
         match self {
             Self::Riscv64 => ("riscv64-linux-gnu-gcc", "gcc-riscv64-linux-gnu"),
@@ -89,8 +89,8 @@ impl Arch {
         }
     }
 
-    /// The status that a guest ended with, from the emulator's exit code. A PC's device for it
-    /// gives 2n + 1, and this kernel asks for its status and 1: 1 is left to the emulator's own
+    /// Returns the status that a guest ended with, from the emulator's exit code. A PC's device for
+    /// it gives 2n + 1, and this kernel asks for its status and 1: 1 is left to the emulator's own
     /// failures, 0 to being left.
     pub const fn status(self, code: u8) -> Option<u8> {
         match self {

@@ -41,8 +41,8 @@ const LIBRARY: [&str; 4] = [
     "lib/malloc.c",
 ];
 
-/// What the compiler is told besides, for programs of either kind: riscv64 has no `gp` that anybody
-/// sets up, so the linker must not shorten addresses by it.
+/// Returns what the compiler is told besides, for programs of either kind: riscv64 has no `gp` that
+/// anybody sets up, so the linker must not shorten addresses by it.
 pub const fn machine_flags(arch: Arch) -> &'static [&'static str] {
     match arch {
         Arch::Riscv64 => &[
@@ -55,12 +55,12 @@ pub const fn machine_flags(arch: Arch) -> &'static [&'static str] {
     }
 }
 
-/// Whether a file is a program in C.
+/// Returns whether a file is a program in C.
 pub fn is_source(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "c")
 }
 
-/// Compiles a program; what it becomes.
+/// Compiles a program. Returns what it becomes.
 pub fn compile(workspace: &Workspace, arch: Arch, source: &Path) -> Result<Vec<u8>> {
     let failed = || format!("cannot compile {}", source.display());
     let source = source.canonicalize().with_context(failed)?;

@@ -84,7 +84,7 @@ fn listen(mut stream: UnixStream, files: &Files) -> Result<()> {
     Ok(())
 }
 
-/// What an event says of an error, if it is one.
+/// Returns what an event says of an error, if it is one.
 fn message(field: &Regex, event: &str, files: &Files) -> Option<String> {
     let value = |name: &str| {
         let mut fields = field.captures_iter(event);

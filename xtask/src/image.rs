@@ -48,7 +48,7 @@ pub struct Extra {
 }
 
 impl Extra {
-    /// Reads the files that `--with` names; what is a program in C is compiled.
+    /// Reads the files that `--with` names. Returns what is a program in C is compiled.
     pub fn read_all(workspace: &Workspace, arch: Arch, with: &[WithFile]) -> Result<Vec<Self>> {
         if with.iter().any(|file| c_program::is_source(&file.host)) {
             ensure_c_compiler(arch)?;
@@ -134,7 +134,7 @@ pub fn add_files(image: Vec<u8>, extras: &[Extra]) -> Result<Vec<u8>> {
     Ok(disk.unmount()?.into_bytes())
 }
 
-/// Returns what is wrong with an image, one line per fault; none if it is sound.
+/// Returns what is wrong with an image, one line per fault. Returns none if it is sound.
 pub fn faults(path: &Path) -> Result<Vec<String>> {
     let mut disk = MemoryDisk::from_bytes(read(path)?);
     let findings = fsck::check(&mut disk);

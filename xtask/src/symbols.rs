@@ -35,7 +35,7 @@ pub fn backtrace(workspace: &Workspace, kernel: &Path, addresses: &[u64]) -> Vec
         .collect()
 }
 
-/// The functions at an address, the innermost inlined one first, with their source lines.
+/// Returns the functions at an address, the innermost inlined one first, with their source lines.
 pub fn places(loader: &Loader, address: u64, workspace: &Workspace) -> Vec<String> {
     let mut places = Vec::new();
     let Ok(mut frames) = loader.find_frames(address) else {

@@ -30,7 +30,7 @@ impl<T> Shared<T> {
         Self(UnsafeCell::new(value))
     }
 
-    /// Where the contents are.
+    /// Returns where the contents are.
     pub const fn get(&self) -> *mut T {
         self.0.get()
     }
@@ -54,7 +54,7 @@ fn physical(buffer: *const u8) -> PhysAddr {
     )
 }
 
-/// The bits of `pages` pages from `first` on.
+/// Returns the bits of `pages` pages from `first` on.
 const fn bits(first: usize, pages: usize) -> u32 {
     ((1 << pages) - 1) << first
 }

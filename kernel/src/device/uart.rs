@@ -33,7 +33,8 @@ pub fn enable_input() {
     store(INTERRUPT_ENABLE, INTERRUPT_ON_INPUT);
 }
 
-/// The next byte that has arrived, if any. Called by the hart that serves the interrupt alone.
+/// Returns the next byte that has arrived, if any. Called by the hart that serves the interrupt
+/// alone.
 pub fn read() -> Option<u8> {
     (load(LINE_STATUS) & DATA_READY != 0).then(|| load(DATA))
 }

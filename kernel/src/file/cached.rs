@@ -28,7 +28,7 @@ use crate::memory::memory;
 /// Pages of the largest file.
 pub const FILE_PAGES_MOST: u32 = MAX_FILE_SIZE.div_ceil(PAGE_SIZE as u32);
 
-/// What `mm` calls an inode.
+/// Returns what `mm` calls an inode.
 pub fn file_of(inode: InodeNo) -> FileNo {
     FileNo(inode.number())
 }
@@ -37,7 +37,7 @@ fn inode_of(page: FilePage) -> InodeNo {
     InodeNo::from_number(page.file.0)
 }
 
-/// The page of a file that has this byte, and where in it.
+/// Returns the page of a file that has this byte, and where in it.
 fn place(inode: InodeNo, offset: u64) -> (FilePage, usize) {
     let page = FilePage {
         file: file_of(inode),
@@ -46,7 +46,7 @@ fn place(inode: InodeNo, offset: u64) -> (FilePage, usize) {
     (page, offset as usize % PAGE_SIZE)
 }
 
-/// Reads a file or directory from byte `offset` on; how many bytes.
+/// Reads a file or directory from byte `offset` on. Returns how many bytes.
 pub fn read_at<L: Level>(
     inode: InodeNo,
     offset: u64,
@@ -77,7 +77,7 @@ pub fn read_at<L: Level>(
     })
 }
 
-/// A page that the file has, from the cache, or brought there if there is room.
+/// Returns a page that the file has, from the cache, or brought there if there is room.
 fn cached(
     fs: &mut FileSystem<Disk>,
     page: FilePage,
@@ -93,7 +93,7 @@ fn cached(
     Ok(memory().cached_page(page))
 }
 
-/// Writes a file from byte `offset` on; how many bytes.
+/// Writes a file from byte `offset` on. Returns how many bytes.
 pub fn write_at<L: Level>(
     inode: InodeNo,
     offset: u64,
@@ -134,8 +134,8 @@ pub fn write_back<L: Level>(page: FilePage, held: &mut Held<L>) -> Result<(), Fs
     })
 }
 
-/// Writes a page back if it is dirty, and frees its frame unless somebody has touched it meanwhile;
-/// how many frames are free for it.
+/// Writes a page back if it is dirty, and frees its frame unless somebody has touched it meanwhile.
+/// Returns how many frames are free for it.
 pub fn evict<L: Level>(page: FilePage, held: &mut Held<L>) -> Result<u64, FsError> {
     system::with(held, |fs| {
         write(fs, page, memory().write_back_to_evict(page))

@@ -38,7 +38,7 @@ pub struct Device {
 }
 
 impl Device {
-    /// The device with this number, if there is one.
+    /// Returns the device with this number, if there is one.
     pub fn open(major: u16) -> Option<Self> {
         let which = match major {
             CONSOLE_MAJOR => Which::Console,
@@ -53,7 +53,7 @@ impl Device {
         })
     }
 
-    /// Reads into the caller's memory; how many bytes.
+    /// Reads into the caller's memory. Returns how many bytes.
     pub fn read(&self, to: UserSlice, caller: &mut Caller) -> Result<usize, Failed> {
         let mut line = Line::new();
         match self.which {
@@ -68,7 +68,7 @@ impl Device {
         Ok(told.len())
     }
 
-    /// Writes the caller's bytes; how many those are.
+    /// Writes the caller's bytes. Returns how many those are.
     pub fn write(&self, from: UserSlice, caller: &mut Caller) -> Result<usize, Failed> {
         match self.which {
             Which::Console => write_console(from, caller),
@@ -124,7 +124,7 @@ impl Write for Line {
 /// Digits of the largest number, and the end of a line.
 const NUMBER_MAX: usize = "4294967295\n".len();
 
-/// A decimal number, perhaps with white space around it.
+/// Returns a decimal number, perhaps with white space around it.
 fn read_number(from: UserSlice, caller: &mut Caller) -> Result<u32, Failed> {
     let mut bytes = [0; NUMBER_MAX];
     let bytes = bytes.get_mut(..from.len()).ok_or(Failed)?;

@@ -42,7 +42,7 @@ struct Buffer {
 }
 
 impl Pipe {
-    /// An empty pipe with both ends open.
+    /// Returns an empty pipe with both ends open.
     pub fn try_new() -> Result<Self, NoMemory> {
         Ok(Self {
             buffer: SpinLock::new(Buffer {

@@ -79,14 +79,14 @@ impl<'a> Options<'a> {
     }
 }
 
-/// The number in `stack-pages=N`, if it is one that a stack can have.
+/// Returns the number in `stack-pages=N`, if it is one that a stack can have.
 fn stack_pages(word: &str) -> Option<u64> {
     let count = word.strip_prefix("stack-pages=")?.parse().ok()?;
     (1..=STACK_PAGES_MAX).contains(&count).then_some(count)
 }
 
-/// The words before the first `--` that stands alone, and the line after it. Within the line
-/// everything is the shell's, further `--` included.
+/// Returns the words before the first `--` that stands alone, and the line after it. Within the
+/// line everything is the shell's, further `--` included.
 fn split(text: &str) -> (&str, Option<&str>) {
     let mut from = 0;
     while let Some(found) = text[from..].find("--") {

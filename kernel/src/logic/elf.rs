@@ -54,7 +54,7 @@ impl Header {
         })
     }
 
-    /// Where in the file program header `index` is.
+    /// Returns where in the file program header `index` is.
     pub fn segment_offset(&self, index: u16) -> Result<u64, BadImage> {
         let distance = u64::from(index) * PROGRAM_HEADER_SIZE as u64;
         self.table.checked_add(distance).ok_or(BadImage)
@@ -75,8 +75,8 @@ pub struct Segment {
 }
 
 impl Segment {
-    /// Understands a program header; `None` if it describes nothing to load. Nothing may reach
-    /// above `limit`.
+    /// Understands a program header. Returns `None` if it describes nothing to load. Nothing may
+    /// reach above `limit`.
     pub fn parse(bytes: &[u8; PROGRAM_HEADER_SIZE], limit: u64) -> Result<Option<Self>, BadImage> {
         let header = ProgramHeader::parse_at(LittleEndian, Class::ELF64, &mut 0, bytes);
         let header = header.map_err(|_| BadImage)?;
@@ -102,9 +102,9 @@ impl Segment {
 }
 
 impl Segment {
-    /// How many pages, from the first on, are pages of the file as they lie there: none if they lie
-    /// otherwise. The last one may have a tail that is the segment's no longer; it is mapped only
-    /// where nobody can write it and no zeros are due.
+    /// Returns how many pages, from the first on, are pages of the file as they lie there: none if
+    /// they lie otherwise. The last one may have a tail that is the segment's no longer; it is
+    /// mapped only where nobody can write it and no zeros are due.
     pub fn mapped_pages(&self) -> u64 {
         let page = PAGE_SIZE as u64;
         if !self.file.start.is_multiple_of(page) {

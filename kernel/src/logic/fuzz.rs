@@ -10,7 +10,7 @@ use crate::board::{Board, COMMAND_LINE_MAX, HARTS_MAX};
 use crate::command_line::{Options, Test as Failure};
 use crate::elf::{HEADER_SIZE, Header, PROGRAM_HEADER_SIZE, Segment};
 
-/// A program with two segments.
+/// Returns a program with two segments.
 fn program() -> Vec<u8> {
     let mut file = vec![0; HEADER_SIZE + 2 * PROGRAM_HEADER_SIZE];
     file[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
@@ -38,7 +38,7 @@ fn program() -> Vec<u8> {
     file
 }
 
-/// Reads the file as `exec` does; how many segments it found before something was wrong.
+/// Reads the file as `exec` does. Returns how many segments it found before something was wrong.
 fn read_program(file: &[u8], limit: u64) -> usize {
     let Some((header, _)) = file.split_first_chunk::<HEADER_SIZE>() else {
         return 0;
@@ -83,7 +83,7 @@ fn fuzz_programs() {
         });
 }
 
-/// Reads a device tree as the boot does; whether it describes a board.
+/// Reads a device tree as the boot does. Returns whether it describes a board.
 fn read_tree(blob: &[u8], boot_hart: u64) -> bool {
     let Ok(board) = Fdt::new(blob).map(|tree| Board::read(tree, boot_hart)) else {
         return false;

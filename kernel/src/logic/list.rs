@@ -34,17 +34,17 @@ impl<T: Copy, const N: usize> List<T, N> {
         }
     }
 
-    /// How many items there are.
+    /// Returns how many items there are.
     pub fn len(&self) -> usize {
         self.length
     }
 
-    /// Whether there are none.
+    /// Returns whether there are none.
     pub fn is_empty(&self) -> bool {
         self.length == 0
     }
 
-    /// The items, oldest first.
+    /// Returns the items, oldest first.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = T> + '_ {
         self.items[..self.length].iter().flatten().copied()
     }

@@ -19,7 +19,8 @@ impl Ring {
         }
     }
 
-    /// Puts all of `piece` in, or nothing if there is no room for all of it; whether it did.
+    /// Puts all of `piece` in, or nothing if there is no room for all of it. Returns whether it
+    /// did.
     pub fn put(&mut self, buffer: &mut [u8], piece: &[u8]) -> bool {
         let size = buffer.len();
         if size - self.length < piece.len() {

@@ -7,9 +7,9 @@
 const ALIGNMENT: usize = 16;
 const POINTER: usize = size_of::<u64>();
 
-/// Writes the arguments into `page`, which the program will see at `address`; the address of the
-/// vector, where its stack ends. `strings` are their bytes, NULs included, and `starts` tells where
-/// in them each begins. `None` if they do not fit.
+/// Writes the arguments into `page`, which the program will see at `address`. Returns the address
+/// of the vector, where its stack ends. `strings` are their bytes, NULs included, and `starts`
+/// tells where in them each begins. `None` if they do not fit.
 pub fn fill(page: &mut [u8], address: u64, strings: &[u8], starts: &[u16]) -> Option<u64> {
     let string_area = page
         .len()

@@ -33,8 +33,8 @@ impl<const WORDS: usize> Slots<WORDS> {
         }
     }
 
-    /// A slot below `count` that is not in use, which it is from now on. Looks at one word after
-    /// the other, from the one that had the last.
+    /// Returns a slot below `count` that is not in use, which it is from now on. Looks at one word
+    /// after the other, from the one that had the last.
     pub fn take(&mut self, count: usize) -> Option<usize> {
         let words = count.div_ceil(WORD).min(WORDS);
         for step in 0..words {

@@ -64,7 +64,7 @@ pub struct Referrer {
 }
 
 impl Verdict {
-    /// Whether the next audit may say something else although nothing is wrong.
+    /// Returns whether the next audit may say something else although nothing is wrong.
     fn may_pass(&self) -> bool {
         matches!(self, Self::Wrong { finding, .. } if finding.may_pass())
     }
@@ -137,7 +137,7 @@ pub fn audit_after_reaping(process: &Process, held: &mut Held<level::Nothing>) {
     }
 }
 
-/// Whether `process` has no child, and is init, a shell or a program that a shell started.
+/// Returns whether `process` has no child, and is init, a shell or a program that a shell started.
 fn is_idle_runner(process: &Process, tree: &Tree) -> bool {
     let ancestors = successors(tree.parent(process), |&ancestor| tree.parent(ancestor));
     tree.children(process) == 0 && ancestors.count() <= RUNNER_GENERATION

@@ -95,7 +95,8 @@ struct Image {
     arguments: Placed,
 }
 
-/// Makes the caller run the program at `path`, from `registers` on; the number of arguments.
+/// Makes the caller run the program at `path`, from `registers` on. Returns the number of
+/// arguments.
 pub fn exec(
     caller: &mut Caller,
     registers: &mut UserRegisters,
@@ -154,8 +155,8 @@ fn load(
     })
 }
 
-/// Maps a segment. Whole pages of the file are mapped where they lie as in memory; what is left is
-/// read into pages of the process's own. Segments that share a page are refused.
+/// Maps a segment. Whole pages of the file are mapped where they lie as in memory. Returns what is
+/// left is read into pages of the process's own. Segments that share a page are refused.
 fn load_segment(
     space: &mut Space,
     inode: InodeNo,
@@ -227,7 +228,7 @@ fn map_program(
     Ok(result?)
 }
 
-/// The bytes from an address to the end of its page. If no frame is free, one is made so.
+/// Returns the bytes from an address to the end of its page. If no frame is free, one is made so.
 fn bytes_of<'s>(
     space: &'s mut Space,
     address: VirtAddr,

@@ -24,7 +24,7 @@ impl FailNth {
         Self(AtomicU32::new(0))
     }
 
-    /// How many are left. Only the thread itself changes it, so it stays true for that one.
+    /// Returns how many are left. Only the thread itself changes it, so it stays true for that one.
     pub fn left(&self) -> u32 {
         self.0.load(Ordering::Relaxed)
     }
@@ -40,7 +40,7 @@ impl FailNth {
         };
     }
 
-    /// Counts an allocation; whether it is to fail.
+    /// Counts an allocation. Returns whether it is to fail.
     fn strikes(&self) -> bool {
         let left = self.left();
         if left != 0 {
@@ -56,7 +56,7 @@ impl Drop for FailNth {
     }
 }
 
-/// Whether the allocation that is about to be made is to fail.
+/// Returns whether the allocation that is about to be made is to fail.
 #[inline]
 pub fn refuses_allocation() -> bool {
     ARMED.load(Ordering::Relaxed) != 0 && current_refuses()

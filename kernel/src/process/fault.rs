@@ -1,8 +1,8 @@
-//! What the traps of a program lead to: faults that are cured, and programs that are ended.
+//! The answers to a program's traps: faults are resolved, and programs are killed.
 //!
-//! Everything here acts on the process whose trap it is, and on no other. A process is ended by a
-//! mark, which [`before_user`] finds on the way back; the line that says why is printed where the
-//! mark is set.
+//! Everything here acts on the process whose trap it is, and on no other. Killing a process marks
+//! it, which [`before_user`] finds on the way back to user mode; the line that says why is printed
+//! where the mark is set.
 
 use abi::FAILURE;
 use mm::Retry;
@@ -19,8 +19,8 @@ use crate::println;
 /// What a killed process's parent is told.
 const KILLED: i32 = FAILURE as i32;
 
-/// The thread whose trap from user mode this is. A thread of execution begins here, with no lock
-/// held.
+/// Returns the thread whose trap from user mode this is. A thread of execution begins here, with no
+/// lock held.
 fn trapped() -> Caller {
     Caller {
         thread: current().expect("a program trapped where no thread runs"),
@@ -28,7 +28,7 @@ fn trapped() -> Caller {
     }
 }
 
-/// A program touched `address` and the hardware found no translation that allows it.
+/// Handles a page fault of a program at `address`.
 #[inline(never)]
 pub fn user_fault(registers: &UserRegisters, address: VirtAddr, access: Access) {
     let Caller { thread, mut held } = trapped();
@@ -55,8 +55,8 @@ pub fn user_fault(registers: &UserRegisters, address: VirtAddr, access: Access) 
     }
 }
 
-/// The kernel touched `address` for the calling thread's program and was refused (rule R6: the
-/// program's own faults and the kernel's copies are answered by the same room).
+/// Resolves a fault that the kernel met at `address` on behalf of the calling thread's program. The
+/// program's own faults and the kernel's copies are answered by the same function (R6).
 pub fn resolve(
     thread: &Current,
     address: VirtAddr,
@@ -66,7 +66,7 @@ pub fn resolve(
     resolve_fault(thread, held, |space| space.resolve(address, access))
 }
 
-/// Has `mm` resolve a fault, doing what it asks for until it is done or refused.
+/// Has `mm` resolve a fault, and does what it asks for, until the fault is resolved or refused.
 #[inline]
 fn resolve_fault(
     thread: &Current,
@@ -102,7 +102,7 @@ fn resolve_with_waits(
     mut resolution: Resolution<'static, Machine>,
     resolve: &dyn Fn(&mut Space) -> Resolution<'static, Machine>,
 ) -> Result<(), CopyFailure> {
-    // Held until the fault has been tried again.
+    // The page stays pinned until the fault has been tried again (R8).
     let mut page = None;
     let mut retry = Retry::new();
     loop {
@@ -119,7 +119,7 @@ fn resolve_with_waits(
     }
 }
 
-/// A program did something else that it cannot go on after.
+/// Kills a program for an exception that is no page fault.
 pub fn user_exception(registers: &UserRegisters, cause: &str, detail: u64) {
     let thread = trapped().thread;
     kill_with_reason(
@@ -128,13 +128,13 @@ pub fn user_exception(registers: &UserRegisters, cause: &str, detail: u64) {
     );
 }
 
-/// Ends the calling process because a page it was not promised could not be found.
+/// Kills the calling process because there is no memory for a page that it was not promised.
 pub fn out_of_memory(thread: &Current) {
     memory().note_killed();
     kill_with_reason(thread, format_args!("out of memory"));
 }
 
-/// Ends the calling process because a page of it is in swap or in a file and cannot be read.
+/// Kills the calling process because the device failed to give back a page of it.
 pub fn page_lost(thread: &Current) {
     kill_with_reason(
         thread,
@@ -152,8 +152,7 @@ fn kill_with_reason(thread: &Current, why: core::fmt::Arguments) {
     process.mark_killed();
 }
 
-/// A program used floating point for the first time.
-/// Whether it may.
+/// Answers a program's first use of floating point. Returns whether the program may use it.
 pub fn float_wanted() -> bool {
     let Caller { thread, mut held } = trapped();
     scheduler::enable_float(&thread, &mut held);

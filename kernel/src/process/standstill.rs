@@ -33,7 +33,7 @@ pub struct Still<'t> {
 }
 
 impl<'t> Still<'t> {
-    /// The address spaces and whose they are.
+    /// Returns the address spaces and whose they are.
     pub fn spaces(&self) -> impl Iterator<Item = (&'t Process, &'t Space)> {
         self.tree.alive().filter_map(|process| {
             // SAFETY: `stand_still` has taken the lock of each living process in this thread and

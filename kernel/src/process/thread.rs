@@ -32,7 +32,7 @@ pub struct Thread {
 pub type Entry = extern "C" fn(usize) -> !;
 
 impl Thread {
-    /// A thread that will begin with `entry`, inside the scheduler's lock (see
+    /// Returns a thread that will begin with `entry`, inside the scheduler's lock (see
     /// [`scheduler::arrive`]). `registers` are what it enters user mode with, `space` is what its
     /// hart translates with.
     pub fn try_new(
@@ -60,7 +60,7 @@ pub struct Current {
     _this_thread: PhantomData<*mut ()>,
 }
 
-/// The thread this is called from; `None` in a hart's scheduler.
+/// Returns the thread this is called from; `None` in a hart's scheduler.
 #[inline]
 pub fn current() -> Option<Current> {
     scheduler::running().map(|thread| Current {

@@ -90,7 +90,7 @@ pub fn mmap(
     mapped
 }
 
-/// The file that a program calls `fd`, from a byte on.
+/// Returns the file that a program calls `fd`, from a byte on.
 fn file_source(call: &mut Call, fd: i32, offset: u64, shared: bool) -> Result<Source, Failed> {
     let index = u32::try_from(offset / PAGE_SIZE as u64).map_err(|_| Failed)?;
     let file = super::file::handle(&mut call.caller, fd)?;
@@ -195,8 +195,8 @@ fn is_page_aligned(number: u64) -> bool {
     number.is_multiple_of(PAGE_SIZE as u64)
 }
 
-/// The pages of a range that must begin at one and not be empty. Whether they are the program's to
-/// have, `mm` says.
+/// Returns the pages of a range that must begin at one and not be empty. Whether they are the
+/// program's to have, `mm` says.
 fn page_range(address: u64, length: u64) -> Result<PageRange, MapError> {
     let end = address.checked_add(length).ok_or(MapError::BadRange)?;
     if !is_page_aligned(address) || length == 0 {
@@ -208,7 +208,7 @@ fn page_range(address: u64, length: u64) -> Result<PageRange, MapError> {
     ))
 }
 
-/// Where so many bytes go: where they are wished, if that is free, or where they fit.
+/// Returns where so many bytes go: where they are wished, if that is free, or where they fit.
 fn choose(space: &Space, wish: u64, length: u64) -> Result<PageRange, MapError> {
     let wished = page_range(wish, length).ok().filter(|_| wish != 0);
     if let Some(pages) = wished.filter(|&pages| space.is_free(pages)) {

@@ -41,7 +41,7 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// The argument at the next index.
+    /// Returns the argument at the next index.
     #[inline]
     fn argument<A: Argument>(&self, index: &mut Range<usize>) -> A {
         A::from_word(
@@ -67,7 +67,7 @@ impl Argument for u64 {
 }
 
 impl Argument for i32 {
-    /// The low half of the register, as the psABI passes an `int`.
+    /// Returns the low half of the register, as the psABI passes an `int`.
     fn from_word(word: u64) -> Self {
         word as Self
     }

@@ -58,7 +58,7 @@ pub fn getpid(call: &mut Call) -> Answer {
     Ok(call.caller.process().pid() as u64)
 }
 
-/// A negative number of ticks has passed already.
+/// Sleeps for some ticks. A negative number has passed already.
 pub fn sleep(call: &mut Call, ticks: i32) -> Answer {
     let begin = time::ticks();
     loop {

@@ -124,7 +124,7 @@ impl Page {
         child
     }
 
-    /// Returns what is in it; nothing if it is a file's, which has no such page.
+    /// Returns what is in it. Returns nothing if it is a file's, which has no such page.
     pub fn words(&self) -> Option<Words> {
         match &self.origin {
             Origin::File(view) => view.words(),

@@ -17,7 +17,7 @@ use mm::space::Promise;
 use crate::model::SLOTS;
 pub use file::FileAction;
 
-/// The first page of each window, and how many there are, where programs end at `top`.
+/// Returns the first page of each window, and how many there are, where programs end at `top`.
 const fn windows(top: u64) -> [(u64, u64); 3] {
     [
         (0, HEAP_PAGES),

@@ -223,7 +223,7 @@ impl<'m, I: Isa> World<'m, I> {
             .is_some()
     }
 
-    /// The same for a page that is to go, for a round of reclaim.
+    /// Returns the same for a page that is to go, for a round of reclaim.
     pub(super) fn evict(&self, page: FilePage, luck: Luck) -> Round {
         let chance = self.memory.machine().chance(8);
         let Some(leaving) = self.begin_write_back(page, Memory::write_back_to_evict) else {

@@ -137,8 +137,8 @@ impl<'m, I: Isa> World<'m, I> {
     }
 }
 
-/// Does something that ends mappings, as often as pages are named that are owed a write-back; which
-/// those are.
+/// Does something that ends mappings, as often as pages are named that are owed a write-back.
+/// Returns which those are.
 pub(super) fn named<S, R>(
     space: &mut S,
     mut body: impl FnMut(&mut S, &mut Ending) -> Result<R, MapError>,

@@ -285,7 +285,8 @@ impl<'m, I: Isa> World<'m, I> {
         machine.work_as(before);
     }
 
-    /// Returns the process a hart runs; an idle hart takes up the first there is, or a new one.
+    /// Returns the process a hart runs. Returns an idle hart takes up the first there is, or a new
+    /// one.
     fn process_of(&self, hart: usize) -> Option<Rc<Process<'m, I>>> {
         if let Some(running) = &self.running.borrow()[hart] {
             return Some(running.process.clone());

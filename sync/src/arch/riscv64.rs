@@ -4,7 +4,7 @@ use core::arch::asm;
 
 const SIE: usize = 1 << 1;
 
-/// Switches interrupts off; whether they were on.
+/// Switches interrupts off. Returns whether they were on.
 #[inline(always)]
 pub fn disable() -> bool {
     let before: usize;

@@ -4,7 +4,7 @@ use core::arch::asm;
 
 const IF: u64 = 1 << 9;
 
-/// Switches interrupts off; whether they were on.
+/// Switches interrupts off. Returns whether they were on.
 #[inline(always)]
 pub fn disable() -> bool {
     let before: u64;

@@ -16,7 +16,7 @@ pub struct Printer<'a> {
 }
 
 impl<'a> Printer<'a> {
-    /// A printer with the symbols of a kernel.
+    /// Returns a printer with the symbols of a kernel.
     pub fn new(workspace: &'a Workspace, kernel: &Path) -> Self {
         Self {
             workspace,
@@ -24,7 +24,7 @@ impl<'a> Printer<'a> {
         }
     }
 
-    /// The lines for one address of a backtrace.
+    /// Returns the lines for one address of a backtrace.
     fn lines(&self, address: u64, is_return: bool) -> Vec<String> {
         // A return address is one instruction past the call, which may be another line's.
         let at = address.saturating_sub(u64::from(is_return));
@@ -40,13 +40,13 @@ impl<'a> Printer<'a> {
         }
     }
 
-    /// A report as text.
+    /// Returns a report as text.
     pub fn text(&self, report: &Report) -> String {
         report.render(&mut |address, is_return| self.lines(address, is_return))
     }
 
-    /// Whether the source means both accesses of a race to be atomic: machine code does not tell a
-    /// relaxed atomic load from a plain one, but the function it was inlined from does.
+    /// Returns whether the source means both accesses of a race to be atomic: machine code does not
+    /// tell a relaxed atomic load from a plain one, but the function it was inlined from does.
     pub fn is_meant(&self, report: &Report) -> bool {
         const ATOMIC: [&str; 3] = ["core::sync::atomic", "read_volatile", "write_volatile"];
         report.kind == Kind::Race

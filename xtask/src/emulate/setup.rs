@@ -83,7 +83,7 @@ impl Subject {
         })
     }
 
-    /// A machine before its first instruction.
+    /// Returns a machine before its first instruction.
     pub fn boot(&self, arguments: &EmuArguments, config: &Config) -> Result<Machine> {
         let mut words = arguments.option.join(" ");
         if let (true, Some(line)) = (self.ours, &arguments.exec) {
@@ -109,7 +109,7 @@ impl Subject {
         .map_err(|error| anyhow!("cannot boot {}: {error}", self.path.display()))
     }
 
-    /// The machine that the arguments ask for.
+    /// Returns the machine that the arguments ask for.
     pub fn config(&self, arguments: &EmuArguments, seed: Option<u64>) -> Result<Config> {
         let mut config = Config {
             harts: arguments.smp.into(),
@@ -131,7 +131,7 @@ impl Subject {
         Ok(config)
     }
 
-    /// Whether there is a `fence.i` anywhere in the kernel.
+    /// Returns whether there is a `fence.i` anywhere in the kernel.
     fn fences_instructions(&self) -> bool {
         const FENCE_I: [u8; 4] = 0x0000_100f_u32.to_le_bytes();
         self.kernel.windows(4).any(|window| window == FENCE_I)
@@ -174,7 +174,7 @@ fn watch(names: &[String]) -> Result<Watch> {
     Ok(watch)
 }
 
-/// How the kernel of a machine began, in words.
+/// Returns how the kernel of a machine began, in words.
 pub fn began(machine: &Machine) -> &'static str {
     match machine.start() {
         Start::Machine => "machine mode",

@@ -45,8 +45,8 @@ impl Suite {
 }
 
 /// Returns how a test went, by what its program printed and whether its status was 0. The status
-/// counts; the line `TEST: OK`, `TEST: FAILED: why` or `TEST: skipped (why)` explains it, if no
-/// other hart printed into it.
+/// counts. Returns the line `TEST: OK`, `TEST: FAILED: why` or `TEST: skipped (why)` explains it,
+/// if no other hart printed into it.
 pub fn judge(test: &str, printed: &str, status_is_zero: bool) -> Verdict {
     let line = format!(
         r"(?:^|[\r\n])(?:\$ )?(?:test )?{}: (?:(OK)|FAILED: ([^\r\n]*)|skipped \(([^\r\n]*)\))",

@@ -72,7 +72,7 @@ pub fn ensure() -> Result<Compiler> {
 }
 
 impl Compiler {
-    /// Returns a bare cargo command; what the linker wants is added to the flags.
+    /// Returns a bare cargo command. Returns what the linker wants is added to the flags.
     pub fn cargo(&self, flags: &mut Vec<String>) -> Command {
         flags.push(format!("-Clinker={}", self.linker.display()));
         flags.push("-Clinker-flavor=ld.lld".to_owned());

@@ -14,7 +14,7 @@ use crate::process::run_bounded;
 
 const VERSION_LIMIT: Duration = Duration::from_secs(20);
 
-/// The C compiler for an architecture, for programs in C; the line tells its version.
+/// Returns the C compiler for an architecture, for programs in C; the line tells its version.
 pub fn ensure_c_compiler(arch: Arch) -> Result<String> {
     let (program, package) = arch.c_compiler();
     let why = format!("programs in C need a compiler for {}", arch.name());
@@ -47,7 +47,8 @@ pub fn is_on_path(program: &str) -> bool {
         .is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(program).is_file()))
 }
 
-/// Returns the first line a program prints when asked for its version; none if it cannot be run.
+/// Returns the first line a program prints when asked for its version. Returns none if it cannot be
+/// run.
 pub fn version_line(program: impl AsRef<OsStr>) -> Option<String> {
     let asked = run_bounded(Command::new(program).arg("--version"), VERSION_LIMIT).ok()?;
     if !asked.success() {

@@ -73,7 +73,7 @@ impl Toolchain {
         })
     }
 
-    /// What it compiles for.
+    /// Returns what it compiles for.
     pub fn arch(&self) -> Arch {
         self.arch
     }

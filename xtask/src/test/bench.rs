@@ -12,7 +12,7 @@ use super::report::{Report, Verdict};
 use super::runner::Runner;
 use crate::arch::Arch;
 
-/// The name of the test.
+/// Returns the name of the test.
 pub const fn name(arch: Arch) -> &'static str {
     match arch {
         Arch::Riscv64 => "guest bench",
@@ -33,8 +33,8 @@ struct Table {
     limits: &'static [Limit],
 }
 
-/// What the hot paths may cost. On x86_64 a string instruction counts one for each word: 512 of a
-/// copied or cleared page.
+/// Returns what the hot paths may cost. On x86_64 a string instruction counts one for each word:
+/// 512 of a copied or cleared page.
 const fn costs(arch: Arch) -> Table {
     Table {
         line: "bench",

@@ -74,7 +74,7 @@ pub fn compile(workspace: &Workspace, arch: Arch) -> Result<Vec<Extra>> {
         .collect()
 }
 
-/// The programs in a folder.
+/// Returns the programs in a folder.
 fn sources(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries =
         fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;

@@ -16,7 +16,7 @@ pub struct KernelContext {
 }
 
 impl KernelContext {
-    /// A context to switch from, not to.
+    /// Returns a context to switch from, not to.
     pub const fn empty() -> Self {
         Self {
             return_address: 0,
@@ -25,8 +25,8 @@ impl KernelContext {
         }
     }
 
-    /// A context that begins with `entry(argument)` on the stack that ends at `stack_top` (16-byte
-    /// aligned), with interrupts off.
+    /// Returns a context that begins with `entry(argument)` on the stack that ends at `stack_top`
+    /// (16-byte aligned), with interrupts off.
     pub fn new(stack_top: usize, entry: extern "C" fn(usize) -> !, argument: usize) -> Self {
         let mut context = Self::empty();
         context.return_address = begin as *const () as usize;

@@ -129,8 +129,8 @@ pub unsafe fn copy_frame(to: *mut u8, from: *const u8) {
     unsafe { frame_copy(to, from) }
 }
 
-/// Reads a program's memory with the translation in force; the number of bytes read before the
-/// first fault.
+/// Reads a program's memory with the translation in force. Returns the number of bytes read before
+/// the first fault.
 pub fn read_user(from: VirtAddr, to: &mut [u8]) -> usize {
     if !is_user(from, to.len()) {
         return 0;
@@ -140,8 +140,8 @@ pub fn read_user(from: VirtAddr, to: &mut [u8]) -> usize {
     to.len() - unsafe { user_copy(to.as_mut_ptr() as usize, from.0 as usize, to.len()) }
 }
 
-/// Writes a program's memory with the translation in force; the number of bytes written before the
-/// first fault.
+/// Writes a program's memory with the translation in force. Returns the number of bytes written
+/// before the first fault.
 pub fn write_user(to: VirtAddr, from: &[u8]) -> usize {
     if !is_user(to, from.len()) {
         return 0;
@@ -158,7 +158,7 @@ fn is_user(start: VirtAddr, length: usize) -> bool {
         .is_some_and(|end| end <= USER_END)
 }
 
-/// Where the kernel goes on after a page fault at `pc`, if that is in a user routine.
+/// Returns where the kernel goes on after a page fault at `pc`, if that is in a user routine.
 pub fn fixup(pc: usize) -> Option<usize> {
     let (words, bytes, end) = (
         (&raw const user_copy_words) as usize,

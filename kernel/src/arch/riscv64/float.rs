@@ -95,7 +95,7 @@ impl FloatState {
     }
 }
 
-/// Whether floating-point instructions trap here.
+/// Returns whether floating-point instructions trap here.
 pub fn is_off() -> bool {
     status() == 0
 }

@@ -87,13 +87,13 @@ pub fn describe(harts: impl Iterator<Item = u64>) {
     COUNT.store(count, Ordering::Release);
 }
 
-/// How many harts there are.
+/// Returns how many harts there are.
 pub fn hart_count() -> usize {
     COUNT.load(Ordering::Relaxed)
 }
 
-/// The index of the hart one runs on. Unless interrupts are off the answer may be old when it
-/// arrives.
+/// Returns the index of the hart one runs on. Unless interrupts are off the answer may be old when
+/// it arrives.
 #[inline]
 pub fn hart() -> usize {
     let index;
@@ -105,12 +105,12 @@ pub fn hart() -> usize {
     index
 }
 
-/// The firmware's number of a hart.
+/// Returns the firmware's number of a hart.
 pub fn hart_id(index: usize) -> usize {
     HARTS[index].id.load(Ordering::Relaxed)
 }
 
-/// The thread that runs here, as the scheduler set it; null in the scheduler's loop.
+/// Returns the thread that runs here, as the scheduler set it; null in the scheduler's loop.
 #[inline]
 pub fn current() -> *mut () {
     let thread;
@@ -121,7 +121,7 @@ pub fn current() -> *mut () {
     thread
 }
 
-/// The hart one runs on. Interrupts are off.
+/// Returns the hart one runs on. Interrupts are off.
 pub(super) fn this() -> &'static Hart {
     &HARTS[hart()]
 }
@@ -131,7 +131,7 @@ pub fn set_current(thread: *mut ()) {
     this().current.store(thread, Ordering::Relaxed);
 }
 
-/// Where the scheduler's loop of this hart is kept while a thread runs. Interrupts are off.
+/// Returns where the scheduler's loop of this hart is kept while a thread runs. Interrupts are off.
 pub fn scheduler_context() -> *mut KernelContext {
     this().scheduler.get()
 }
@@ -141,7 +141,7 @@ pub fn set_boot_stack(hart: usize, top: usize) {
     HARTS[hart].boot_stack_top.store(top, Ordering::Release);
 }
 
-/// Where the stack of this hart's scheduler ends.
+/// Returns where the stack of this hart's scheduler ends.
 pub fn boot_stack() -> usize {
     this().boot_stack_top.load(Ordering::Acquire)
 }
@@ -151,7 +151,7 @@ pub fn announce() {
     ANNOUNCED.fetch_add(1, Ordering::Release);
 }
 
-/// How many harts have announced themselves.
+/// Returns how many harts have announced themselves.
 pub fn announced() -> usize {
     ANNOUNCED.load(Ordering::Acquire)
 }
@@ -191,8 +191,8 @@ fn send_interrupt(harts: u64) {
     let _ = sbi_rt::send_ipi(firmware_mask(harts));
 }
 
-/// A set of indices as the firmware's set of numbers, which are below 64 on every board this kernel
-/// has met.
+/// Returns a set of indices as the firmware's set of numbers, which are below 64 on every board
+/// this kernel has met.
 pub fn firmware_mask(harts: u64) -> HartMask {
     let mut mask = 0;
     for index in (0..hart_count()).filter(|index| harts >> index & 1 != 0) {

@@ -17,12 +17,13 @@ pub const STACK_REGION: usize = 0xffff_ffe0_0000_0000;
 /// Programs live below this address.
 pub const USER_END: u64 = 1 << 38;
 
-/// Where the kernel reaches a physical address that is RAM or a device's registers.
+/// Returns where the kernel reaches a physical address that is RAM or a device's registers.
 pub fn to_virtual(address: PhysAddr) -> *mut u8 {
     (address.0 as usize + DIRECT_MAP) as *mut u8
 }
 
-/// The physical address of something in the direct map; `None` for the rest (a kernel stack).
+/// Returns the physical address of something in the direct map; `None` for the rest (a kernel
+/// stack).
 pub fn to_physical(pointer: *const u8) -> Option<PhysAddr> {
     let offset = (pointer as usize).checked_sub(DIRECT_MAP)?;
     (offset < DIRECT_MAP_SIZE).then_some(PhysAddr(offset as u64))
@@ -58,12 +59,12 @@ boundary!(
 );
 boundary!(image_end, __image_end, "The end of the image.");
 
-/// Whether `address` is in the kernel's text.
+/// Returns whether `address` is in the kernel's text.
 pub fn is_kernel_text(address: usize) -> bool {
     (image_start()..text_end()).contains(&address)
 }
 
-/// The first frame after the kernel's image.
+/// Returns the first frame after the kernel's image.
 pub fn first_frame_after_image() -> FrameNo {
     PhysAddr((image_end() - DIRECT_MAP) as u64).frame()
 }

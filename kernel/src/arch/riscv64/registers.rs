@@ -27,7 +27,7 @@ impl Default for UserRegisters {
 }
 
 impl UserRegisters {
-    /// All zero.
+    /// Returns all zero.
     pub const fn new() -> Self {
         Self {
             general: [0; 31],
@@ -36,7 +36,7 @@ impl UserRegisters {
         }
     }
 
-    /// The number of the system call asked for.
+    /// Returns the number of the system call asked for.
     #[inline]
     pub fn syscall_number(&self) -> u64 {
         self.general[A7]
@@ -54,7 +54,7 @@ impl UserRegisters {
         self.general[A0] = result;
     }
 
-    /// Where the program goes on.
+    /// Returns where the program goes on.
     #[inline]
     pub fn pc(&self) -> u64 {
         self.pc

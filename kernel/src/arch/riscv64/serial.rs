@@ -34,7 +34,7 @@ pub(super) fn use_board(board: &Board) {
     REGISTERS.store(registers.start as usize, Ordering::Relaxed);
 }
 
-/// The number of the serial line's interrupt.
+/// Returns the number of the serial line's interrupt.
 pub fn serial_interrupt(board: &Board) -> u32 {
     board.platform.uart.interrupt
 }

@@ -221,7 +221,7 @@ fn user_exception(registers: &mut UserRegisters, cause: usize) {
     disable_interrupts();
 }
 
-/// What the access that caused a page fault wanted.
+/// Returns what the access that caused a page fault wanted.
 fn page_fault(cause: usize) -> Option<Access> {
     match cause {
         exception::INSTRUCTION_PAGE => Some(Access::Execute),
@@ -231,7 +231,7 @@ fn page_fault(cause: usize) -> Option<Access> {
     }
 }
 
-/// What people call an exception.
+/// Returns what people call an exception.
 fn name(cause: usize) -> &'static str {
     match cause {
         exception::INSTRUCTION_MISALIGNED => "misaligned instruction address",

@@ -101,7 +101,7 @@ pub(super) fn initialize() {
     write(TASK_PRIORITY, 0);
 }
 
-/// The number of this hart's controller.
+/// Returns the number of this hart's controller.
 pub(super) fn id() -> u32 {
     if has(Features::X2APIC) {
         read(ID)
@@ -179,7 +179,7 @@ pub(super) fn start_counting() {
     write(INITIAL_COUNT, u32::MAX);
 }
 
-/// How many ticks of the controller's clock have passed since [`start_counting`].
+/// Returns how many ticks of the controller's clock have passed since [`start_counting`].
 pub(super) fn counted() -> u32 {
     u32::MAX - read(CURRENT_COUNT)
 }

@@ -171,7 +171,7 @@ fn command_line(info: &StartInfo) -> Result<CommandLine, BoardError> {
     CommandLine::new(text.to_bytes())
 }
 
-/// The harts that can be used, this one first.
+/// Returns the harts that can be used, this one first.
 fn harts(madt: &PhysicalMapping<Reach, Madt>) -> Result<List<u64, HARTS_MAX>, BoardError> {
     const ENABLED: u32 = 1;
     let own = u64::from(apic::id());
@@ -191,8 +191,8 @@ fn harts(madt: &PhysicalMapping<Reach, Madt>) -> Result<List<u64, HARTS_MAX>, Bo
     Ok(harts)
 }
 
-/// The interrupt controller and its line for the serial interface, which is line 4 unless the
-/// firmware says otherwise.
+/// Returns the interrupt controller and its line for the serial interface, which is line 4 unless
+/// the firmware says otherwise.
 fn interrupts(madt: &PhysicalMapping<Reach, Madt>) -> Result<(u64, Line), BoardError> {
     const SERIAL_LINE: u8 = 4;
     let (mut controller, mut line) = (None, None);

@@ -22,7 +22,7 @@ pub struct KernelContext {
 }
 
 impl KernelContext {
-    /// A context to switch from, not to.
+    /// Returns a context to switch from, not to.
     pub const fn empty() -> Self {
         Self {
             return_address: 0,
@@ -36,9 +36,9 @@ impl KernelContext {
         }
     }
 
-    /// A context that begins with `entry(argument)` on the stack that ends at `stack_top` (16-byte
-    /// aligned), with interrupts off. Nothing is written to the stack, which only the hart that
-    /// runs on it may use.
+    /// Returns a context that begins with `entry(argument)` on the stack that ends at `stack_top`
+    /// (16-byte aligned), with interrupts off. Nothing is written to the stack, which only the hart
+    /// that runs on it may use.
     pub fn new(stack_top: usize, entry: extern "C" fn(usize) -> !, argument: usize) -> Self {
         Self {
             return_address: begin as *const () as usize,

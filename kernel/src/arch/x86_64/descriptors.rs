@@ -77,7 +77,7 @@ impl TaskState {
 pub struct Segments([u64; ENTRIES]);
 
 impl Segments {
-    /// All but the task-state segment.
+    /// Returns all but the task-state segment.
     pub(super) const fn new() -> Self {
         Self([0, CODE, DATA, DATA | FOR_USERS, CODE | FOR_USERS, 0, 0])
     }

@@ -17,7 +17,7 @@ pub(super) const PROTECTION: usize = 13;
 pub(super) const PAGE_FAULT: usize = 14;
 pub(super) const MACHINE_CHECK: usize = 18;
 
-/// What people call them.
+/// Returns what people call them.
 pub(super) fn name(vector: usize) -> &'static str {
     match vector {
         0 => "division error",
@@ -48,7 +48,7 @@ pub(super) fn name(vector: usize) -> &'static str {
 const FOR_WRITE: u64 = 1 << 1;
 const FOR_FETCH: u64 = 1 << 4;
 
-/// What the access that caused a page fault wanted.
+/// Returns what the access that caused a page fault wanted.
 pub(super) fn access(error: u64) -> Access {
     if error & FOR_FETCH != 0 {
         Access::Execute
@@ -59,7 +59,7 @@ pub(super) fn access(error: u64) -> Access {
     }
 }
 
-/// What a program did that was no page fault: the cause, and the number that shows it.
+/// Returns what a program did that was no page fault: the cause, and the number that shows it.
 ///
 /// The processor does not say which address was not canonical, nor whether that was the matter. An
 /// error code that is not 0 names a segment or a gate. Otherwise a register that holds no canonical

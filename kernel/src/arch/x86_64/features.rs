@@ -79,7 +79,7 @@ fn has_invpcid(cpuid: &CpuId<CpuIdReaderNative>) -> bool {
         .is_some_and(|more| more.has_invpcid())
 }
 
-/// Whether the processor has all of these.
+/// Returns whether the processor has all of these.
 #[inline]
 pub(super) fn has(wanted: Features) -> bool {
     FEATURES.load(Ordering::Relaxed) & wanted.bits() == wanted.bits()

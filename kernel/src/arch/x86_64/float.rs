@@ -115,7 +115,7 @@ impl FloatState {
     }
 }
 
-/// Whether floating-point instructions trap here.
+/// Returns whether floating-point instructions trap here.
 pub fn is_off() -> bool {
     use x86_64::registers::control::{Cr0, Cr0Flags};
     Cr0::read().contains(Cr0Flags::TASK_SWITCHED)

@@ -107,13 +107,13 @@ pub fn describe(harts: impl Iterator<Item = u64>) {
     COUNT.store(count, Ordering::Release);
 }
 
-/// How many harts there are.
+/// Returns how many harts there are.
 pub fn hart_count() -> usize {
     COUNT.load(Ordering::Relaxed)
 }
 
-/// The index of the hart one runs on. Unless interrupts are off the answer may be old when it
-/// arrives.
+/// Returns the index of the hart one runs on. Unless interrupts are off the answer may be old when
+/// it arrives.
 #[inline]
 pub fn hart() -> usize {
     let index;
@@ -125,12 +125,12 @@ pub fn hart() -> usize {
     index
 }
 
-/// The number of a hart's local interrupt controller.
+/// Returns the number of a hart's local interrupt controller.
 pub fn hart_id(index: usize) -> usize {
     HARTS[index].id.load(Ordering::Relaxed)
 }
 
-/// The thread that runs here, as the scheduler set it; null in the scheduler's loop.
+/// Returns the thread that runs here, as the scheduler set it; null in the scheduler's loop.
 #[inline]
 pub fn current() -> *mut () {
     let thread;
@@ -150,7 +150,7 @@ pub fn set_current(thread: *mut ()) {
     this().current.store(thread, Ordering::Relaxed);
 }
 
-/// Where the scheduler's loop of this hart is kept while a thread runs. Interrupts are off.
+/// Returns where the scheduler's loop of this hart is kept while a thread runs. Interrupts are off.
 pub fn scheduler_context() -> *mut KernelContext {
     this().scheduler.get()
 }
@@ -160,7 +160,7 @@ pub fn set_boot_stack(hart: usize, top: usize) {
     HARTS[hart].boot_stack_top.store(top, Ordering::Release);
 }
 
-/// Where the stack of this hart's scheduler ends.
+/// Returns where the stack of this hart's scheduler ends.
 pub fn boot_stack() -> usize {
     this().boot_stack_top.load(Ordering::Acquire)
 }
@@ -170,7 +170,7 @@ pub fn announce() {
     ONLINE.fetch_or(1 << hart(), Ordering::Release);
 }
 
-/// The harts that are up.
+/// Returns the harts that are up.
 pub fn online() -> u64 {
     ONLINE.load(Ordering::Acquire)
 }

@@ -82,7 +82,7 @@ pub struct EarlyFrames {
 }
 
 impl EarlyFrames {
-    /// All frames from the end of the image to the end of the range of RAM that it lies in.
+    /// Returns all frames from the end of the image to the end of the range of RAM that it lies in.
     pub fn new(ram: &List<Region, RAM_MAX>) -> Self {
         let end = ram.iter().next().map_or(0, Region::end);
         Self {
@@ -91,7 +91,7 @@ impl EarlyFrames {
         }
     }
 
-    /// The next `count` frames, zeroed, as memory; refuses to go on without them.
+    /// Returns the next `count` frames, zeroed, as memory; refuses to go on without them.
     pub fn take(&mut self, count: usize) -> *mut u8 {
         let first = self.next;
         self.next = FrameNo(first.0 + count as u64);
@@ -107,12 +107,12 @@ impl EarlyFrames {
         start
     }
 
-    /// The next frame.
+    /// Returns the next frame.
     pub fn take_frame(&mut self) -> FrameNo {
         frame_of(self.take(1).cast())
     }
 
-    /// The first frame that has not been handed out.
+    /// Returns the first frame that has not been handed out.
     pub fn next(&self) -> FrameNo {
         self.next
     }
@@ -284,12 +284,12 @@ pub(super) fn load(root: u64) {
     unsafe { core::arch::asm!("mov cr3, {}", in(reg) root, options(nostack)) };
 }
 
-/// How many stacks there is room for.
+/// Returns how many stacks there is room for.
 pub fn stack_slots() -> usize {
     STACK_SLOTS.load(Ordering::Acquire)
 }
 
-/// Whether an address lies in the guard of a stack.
+/// Returns whether an address lies in the guard of a stack.
 pub(super) fn is_guard(address: usize) -> bool {
     let end = STACKS + stack_slots() * STACK_SLOT_SIZE;
     (STACKS..end).contains(&address) && address % STACK_SLOT_SIZE < STACK_SLOT_SIZE / 2

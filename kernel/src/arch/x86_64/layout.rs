@@ -21,13 +21,13 @@ pub const IMAGE_BASE: usize = 0xffff_ffff_8000_0000;
 /// Programs live below this address.
 pub const USER_END: VirtAddr = X86_64::USER_TOP;
 
-/// Where the kernel reaches a physical address that is RAM or a device's registers.
+/// Returns where the kernel reaches a physical address that is RAM or a device's registers.
 pub fn to_virtual(address: PhysAddr) -> *mut u8 {
     (address.0 as usize + DIRECT_MAP) as *mut u8
 }
 
-/// The physical address of something in the direct map or in the image; `None` for the rest (a
-/// kernel stack).
+/// Returns the physical address of something in the direct map or in the image; `None` for the rest
+/// (a kernel stack).
 pub fn to_physical(pointer: *const u8) -> Option<PhysAddr> {
     let address = pointer as usize;
     if let Some(offset) = address.checked_sub(IMAGE_BASE) {
@@ -37,7 +37,8 @@ pub fn to_physical(pointer: *const u8) -> Option<PhysAddr> {
     (offset < DIRECT_MAP_SIZE).then_some(PhysAddr(offset as u64))
 }
 
-/// Whether an address has the form that the processor demands: the top bits all equal bit 47.
+/// Returns whether an address has the form that the processor demands: the top bits all equal bit
+/// 47.
 pub const fn is_canonical(address: u64) -> bool {
     (address as i64) << 16 >> 16 == address as i64
 }
@@ -72,12 +73,12 @@ boundary!(
 );
 boundary!(image_end, __image_end, "The end of the image.");
 
-/// Whether `address` is in the kernel's text.
+/// Returns whether `address` is in the kernel's text.
 pub fn is_kernel_text(address: usize) -> bool {
     (image_start()..text_end()).contains(&address)
 }
 
-/// The first frame after the kernel's image.
+/// Returns the first frame after the kernel's image.
 pub fn first_frame_after_image() -> FrameNo {
     PhysAddr((image_end() - IMAGE_BASE) as u64).frame()
 }

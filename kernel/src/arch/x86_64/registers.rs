@@ -48,7 +48,7 @@ impl Default for UserRegisters {
 }
 
 impl UserRegisters {
-    /// All zero, in user mode.
+    /// Returns all zero, in user mode.
     pub const fn new() -> Self {
         Self {
             r15: 0,
@@ -76,7 +76,7 @@ impl UserRegisters {
         }
     }
 
-    /// The number of the system call asked for.
+    /// Returns the number of the system call asked for.
     #[inline]
     pub fn syscall_number(&self) -> u64 {
         self.rax
@@ -101,7 +101,7 @@ impl UserRegisters {
         self.rax = result;
     }
 
-    /// Where the program goes on.
+    /// Returns where the program goes on.
     #[inline]
     pub fn pc(&self) -> u64 {
         self.pc
@@ -124,7 +124,7 @@ impl UserRegisters {
         self.rsi = argv;
     }
 
-    /// All general registers, for finding out what an instruction may have meant.
+    /// Returns all general registers, for finding out what an instruction may have meant.
     pub(super) fn general(&self) -> [u64; 16] {
         [
             self.rax, self.rbx, self.rcx, self.rdx, self.rsi, self.rdi, self.rbp, self.sp, self.r8,

@@ -20,7 +20,7 @@ pub fn store_serial(offset: u16, value: u8) {
     unsafe { Port::new(FIRST_PORT + offset).write(value) }
 }
 
-/// The number of the serial line's interrupt.
+/// Returns the number of the serial line's interrupt.
 pub fn serial_interrupt(_: &Board) -> u32 {
     SERIAL.into()
 }

@@ -24,7 +24,7 @@ const REFERENCE_MASK: u32 = 0xff_ffff;
 static CLOCK_FREQUENCY: AtomicU64 = AtomicU64::new(0);
 static TIMER_FREQUENCY: AtomicU64 = AtomicU64::new(0);
 
-/// The time-stamp counter: increments since some moment, at the board's timebase frequency.
+/// Returns the time-stamp counter: increments since some moment, at the board's timebase frequency.
 #[inline]
 pub fn now() -> u64 {
     // SAFETY: reads a counter.

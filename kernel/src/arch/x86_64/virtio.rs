@@ -80,7 +80,7 @@ impl Bus {
         Some(VirtioTransport { pci, common })
     }
 
-    /// Where a part of a device's registers is that a capability describes.
+    /// Returns where a part of a device's registers is that a capability describes.
     fn registers(&mut self, function: DeviceFunction, bar: u8, offset: u32) -> Option<NonNull<u8>> {
         /// Registers of devices are mapped below this address.
         const REACHABLE: u64 = 4 << 30;

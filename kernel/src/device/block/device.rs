@@ -50,7 +50,7 @@ pub struct Device {
 }
 
 impl Device {
-    /// Prepares what is plugged in; `None` if that is no block device.
+    /// Prepares what is plugged in. Returns `None` if that is no block device.
     pub fn open(transport: VirtioTransport) -> Option<virtio_drivers::Result<Self>> {
         (transport.device_type() == DeviceType::Block).then(|| Self::new(transport))
     }
@@ -78,7 +78,7 @@ impl Device {
         })
     }
 
-    /// How large it is.
+    /// Returns how large it is.
     pub fn sectors(&self) -> u64 {
         self.sectors
     }
@@ -88,13 +88,13 @@ impl Device {
         (self.segments_max as usize).min(SEGMENTS)
     }
 
-    /// Whether it has a cache to flush.
+    /// Returns whether it has a cache to flush.
     pub fn can_flush(&self) -> bool {
         self.features.contains(Features::FLUSH)
     }
 
-    /// Whether this is its serial number. Polls, and must not be called while orders are on their
-    /// way.
+    /// Returns whether this is its serial number. Polls, and must not be called while orders are on
+    /// their way.
     pub fn has_serial(&mut self, serial: &[u8]) -> bool {
         let data = Segment::within(&SERIAL, SERIAL_SIZE);
         let order = Order::new(Operation::Identify, 0, [data]);
@@ -141,7 +141,7 @@ impl Device {
         Ok(token)
     }
 
-    /// The token of the next answer, if there is one.
+    /// Returns the token of the next answer, if there is one.
     pub fn used(&self) -> Option<u16> {
         self.queue.peek_used()
     }

@@ -187,8 +187,9 @@ fn find(tree: Fdt<'_>, compatible: &[&str]) -> Option<Device> {
     device(find_node(tree, compatible)?)
 }
 
-/// The context of the hart whose local controller is `phandle`: the position of its supervisor
-/// external interrupt in `interrupts-extended`, which lists (controller, interrupt) pairs.
+/// Returns the context of the hart whose local controller is `phandle`: the position of its
+/// supervisor external interrupt in `interrupts-extended`, which lists (controller, interrupt)
+/// pairs.
 fn plic_context(plic: FdtNode<'_>, phandle: u32) -> Option<u32> {
     let property = plic.property("interrupts-extended")?;
     let mut pairs = property.as_prop_encoded_array([1, 1]).ok()?;

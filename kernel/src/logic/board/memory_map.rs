@@ -25,8 +25,9 @@ pub struct Range {
     pub kind: u32,
 }
 
-/// The whole pages of RAM from 1 MiB up to `limit`; the range with the byte at `image` comes first.
-/// Ranges that touch become one. Those that find no place are left unused, the smallest first.
+/// Returns the whole pages of RAM from 1 MiB up to `limit`; the range with the byte at `image`
+/// comes first. Ranges that touch become one. Those that find no place are left unused, the
+/// smallest first.
 pub fn ram(map: impl Iterator<Item = Range>, image: u64, limit: u64) -> List<Region, RAM_MAX> {
     const PAGE: u64 = PAGE_SIZE as u64;
     let mut ranges = [Region { start: 0, size: 0 }; RAM_MAX + 1];

@@ -52,7 +52,7 @@ pub struct Board<P> {
 }
 
 impl<P> Board<P> {
-    /// How much memory there is, in bytes.
+    /// Returns how much memory there is, in bytes.
     pub fn ram_size(&self) -> u64 {
         self.ram.iter().map(|range| range.size).sum()
     }
@@ -79,7 +79,7 @@ impl CommandLine {
         })
     }
 
-    /// The text; empty if it is not UTF-8.
+    /// Returns the text; empty if it is not UTF-8.
     pub fn text(&self) -> &str {
         core::str::from_utf8(&self.bytes[..self.length]).unwrap_or("")
     }

@@ -31,12 +31,12 @@ impl Writes {
         Self(ArrayVec::new_const())
     }
 
-    /// Whether there are none.
+    /// Returns whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// How many pages are on their way.
+    /// Returns how many pages are on their way.
     pub fn pages(&self) -> u64 {
         self.0.iter().map(|write| write.token.count() as u64).sum()
     }
@@ -154,7 +154,7 @@ impl Read {
     }
 }
 
-/// Reads pages, and what is to be read behind them; the one that is wanted.
+/// Reads pages, and what is to be read behind them. Returns the one that is wanted.
 pub fn read(
     token: SwapIn<'static, Machine>,
     held: &mut Held<level::Standstill>,
@@ -178,7 +178,7 @@ pub fn read(
     wanted
 }
 
-/// Reads pages each for itself that could not be read at once; the first.
+/// Reads pages each for itself that could not be read at once. Returns the first.
 fn read_singly(
     token: SwapIn<'static, Machine>,
     held: &mut Held<level::Standstill>,

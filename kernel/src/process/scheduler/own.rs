@@ -25,7 +25,7 @@ pub fn leave_space<L: Level>(thread: &Thread, held: &mut Held<L>) {
     drop(schedule);
 }
 
-/// A copy of the floating-point state of the calling thread.
+/// Returns a copy of the floating-point state of the calling thread.
 pub fn float_state<L: Level>(thread: &Thread, held: &mut Held<L>) -> FloatState {
     let mut schedule = SCHEDULE.lock(held);
     let float = &mut schedule.place(thread).float;

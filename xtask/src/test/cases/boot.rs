@@ -18,8 +18,8 @@ pub fn cases(arch: Arch) -> Vec<Case> {
         .collect()
 }
 
-/// The first line. A PC's firmware keeps some memory to itself, so less is there than was asked
-/// for.
+/// Returns the first line. A PC's firmware keeps some memory to itself, so less is there than was
+/// asked for.
 fn greeting(arch: Arch, harts: u8, memory: u64) -> String {
     let (name, memory) = match arch {
         Arch::Riscv64 => ("riscv64", memory.to_string()),

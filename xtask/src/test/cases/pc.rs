@@ -14,7 +14,7 @@ const LEAST: &str = "qemu64";
 /// All there is.
 const MOST: &str = "max";
 
-/// The tests.
+/// Returns the tests.
 pub fn cases() -> Vec<Case> {
     let shared = [
         boot::cases(Arch::X86_64),
@@ -37,7 +37,7 @@ pub fn cases() -> Vec<Case> {
     cases
 }
 
-/// What only this architecture can do wrong.
+/// Returns what only this architecture can do wrong.
 fn own() -> Vec<Case> {
     let mut cases = Vec::new();
     for model in [LEAST, MOST] {

@@ -55,7 +55,7 @@ struct Odd {
 }
 
 impl Odd {
-    /// Without an emulator; the one that can be unpacked is this script.
+    /// Without an emulator. Returns the one that can be unpacked is this script.
     fn new(workspace: &Workspace, emulator: &str) -> Result<Self> {
         let fakes = Fakes::new(workspace)?;
         let cache = fakes.file("it's a cache");
