@@ -21,6 +21,7 @@ const CONTEXT_STRIDE: u64 = 0x1000;
 pub struct Plic {
     priority: [u32; SOURCES],
     pending: u64,
+    served: u64,
     enable: [u64; CONTEXTS],
     threshold: [u32; CONTEXTS],
 }
@@ -30,6 +31,7 @@ impl Default for Plic {
         Self {
             priority: [0; SOURCES],
             pending: 0,
+            served: 0,
             enable: [0; CONTEXTS],
             threshold: [0; CONTEXTS],
         }
@@ -48,11 +50,15 @@ impl Plic {
 
     /// Whether a context has an interrupt to serve.
     pub fn interrupts(&self, context: usize) -> bool {
-        self.pending & self.enable[context] != 0 && self.best(context) != 0
+        self.best(context) != 0
     }
 
     fn best(&self, context: usize) -> usize {
-        let ready = self.pending & self.enable[context];
+        // What one hart serves is not offered to another.
+        let ready = self.pending & !self.served & self.enable[context];
+        if ready == 0 {
+            return 0;
+        }
         let mut best = 0;
         let mut level = self.threshold[context];
         for source in 1..SOURCES {
@@ -83,6 +89,7 @@ impl Plic {
                         let source = self.best(context);
                         if source != 0 {
                             self.pending &= !(1 << source);
+                            self.served |= 1 << source;
                         }
                         source as u64
                     }
@@ -92,7 +99,7 @@ impl Plic {
         }
     }
 
-    /// Writes a register. The end of a service, written to a claim register, changes nothing.
+    /// Writes a register; writing a claim register ends the service of a source.
     pub fn write(&mut self, offset: u64, value: u64) {
         match offset {
             0..PENDING => {
@@ -113,10 +120,10 @@ impl Plic {
             CONTEXT.. => {
                 let at = offset - CONTEXT;
                 let context = (at / CONTEXT_STRIDE) as usize;
-                if at.is_multiple_of(CONTEXT_STRIDE)
-                    && let Some(slot) = self.threshold.get_mut(context)
-                {
-                    *slot = value as u32 & 7;
+                match at % CONTEXT_STRIDE {
+                    0 if context < CONTEXTS => self.threshold[context] = value as u32 & 7,
+                    4 if value < SOURCES as u64 => self.served &= !(1 << value),
+                    _ => {}
                 }
             }
             _ => {}
@@ -160,10 +167,9 @@ mod tests {
         assert_eq!(plic.read(S0 + 4), 1, "the higher priority");
         assert_eq!(plic.read(S0 + 4), 10);
         assert_eq!(plic.read(S0 + 4), 0);
-        plic.write(S0 + 4, 1);
-        plic.write(S0 + 4, 10);
-        assert_eq!(plic.read(S0 + 4), 0);
         plic.set_line(10, true);
+        assert_eq!(plic.read(S0 + 4), 0, "it is still being served");
+        plic.write(S0 + 4, 10);
         assert_eq!(plic.read(S0 + 4), 10, "the device spoke again");
     }
 

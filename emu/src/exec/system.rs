@@ -153,6 +153,8 @@ impl Cpu<'_> {
                 self.hart.fast.forget_all();
             }
             Effect::Root => {
+                // More than is promised: kernels fence after this write, and few of them before.
+                self.drain();
                 self.hart.fast.forget_translated();
                 self.board.rooted(self.hart);
             }

@@ -287,6 +287,11 @@ impl Board {
         if !self.state.sanitizer.watch.translations {
             return;
         }
+        // Under the present root the pointer may be as good as ever.
+        let now = peek_level(self, hart.csr.satp, address, entry.level);
+        if now == Some(entry.pte & pte::PPN) {
+            return;
+        }
         let record = &self.state.sanitizer.translations;
         let Some(change) = record.change(entry.cause).cloned() else {
             return;
@@ -374,21 +379,17 @@ fn missing(same_hart: bool, user: usize, changer: u8) -> String {
 
 /// The rights that a cached entry has and the tables no longer give.
 fn lost(board: &Board, satp: u64, entry: &Entry) -> u64 {
-    let table = |level: u8| peek_level(board, entry.satp, entry.address(), level);
+    // A global entry counts under every root; the present one decides.
+    let satp = if entry.global && satp >> 60 != 0 { satp } else { entry.satp };
     match entry.content {
         Content::Free | Content::Absent => 0,
         Content::Pointer => {
-            let same = table(entry.level) == Some((entry.pte & pte::PPN, entry.pte_address));
+            let now = peek_level(board, satp, entry.address(), entry.level);
+            let same = now == Some(entry.pte & pte::PPN);
             if same { 0 } else { pte::V }
         }
         Content::Leaf => {
             let had = entry.pte & RIGHTS;
-            // A global entry counts under every root; the present one decides.
-            let satp = if entry.global && satp >> 60 != 0 {
-                satp
-            } else {
-                entry.satp
-            };
             let Some((now, level, _)) = peek(board, satp, entry.address()) else {
                 return had;
             };
@@ -406,8 +407,8 @@ fn lost(board: &Board, satp: u64, entry: &Entry) -> u64 {
     }
 }
 
-/// The pointer that the tables hold for an address at a level, and where.
-fn peek_level(board: &Board, satp: u64, address: u64, level: u8) -> Option<(u64, u64)> {
+/// The pointer that the tables hold for an address at a level.
+fn peek_level(board: &Board, satp: u64, address: u64, level: u8) -> Option<u64> {
     let mut table = (satp & ((1 << 44) - 1)) << 12;
     let mut at = Geometry::of(satp).levels - 1;
     loop {
@@ -415,7 +416,7 @@ fn peek_level(board: &Board, satp: u64, address: u64, level: u8) -> Option<(u64,
         let value = board.ram.read(board.ram.offset(pte_address, 8)?, 8);
         let pointer = value & pte::V != 0 && value & RIGHTS == 0;
         if at == level {
-            return pointer.then_some((value & pte::PPN, pte_address));
+            return pointer.then_some(value & pte::PPN);
         }
         if !pointer || at == 0 {
             return None;

@@ -1,0 +1,130 @@
+// A small teaching kernel with copy-on-write fork: what the machine in `emu/` is tried on.
+//
+// MISTAKE chooses one of the mistakes that `variants.txt` lists; 0 is the correct kernel. Each is a few
+// lines in the function where a student would make it.
+
+#ifndef MISTAKE
+#define MISTAKE 0
+#endif
+
+typedef unsigned long u64;
+typedef unsigned int u32;
+typedef unsigned char u8;
+
+#define PAGE 4096UL
+#define PROCS 12
+#define HARTS 8
+
+// Memory: devices below 1 GiB, programs at 1 GiB, the kernel at 2 GiB, kernel stacks at 3 GiB.
+#define USER 0x40000000UL
+#define USER_DATA (USER + 0x10000UL)
+#define USER_STACK (USER + 0x20000UL)
+#define DATA_PAGES 8
+#define RAM 0x80000000UL
+#define RAM_END (RAM + 0x800000UL)
+#define STACKS 0xc0000000UL
+
+// Bits of an entry of a page table; COW is one of those left to software.
+#define V 1UL
+#define R 2UL
+#define W 4UL
+#define X 8UL
+#define U 16UL
+#define G 32UL
+#define COW 256UL
+#define FRAME(entry) (((entry) >> 10) << 12)
+#define ENTRY(frame, rights) (((u64)(frame) >> 12 << 10) | (rights))
+
+#define csr_read(name) ({ u64 value; asm volatile("csrr %0, " #name : "=r"(value)); value; })
+#define csr_write(name, value) asm volatile("csrw " #name ", %0" : : "r"((u64)(value)) : "memory")
+
+struct lock {
+    u32 taken;
+    int hart;
+};
+
+struct context {
+    u64 ra, sp, s[12];
+};
+
+// The registers of an interrupted program or kernel, as trap.S saves them: x1 to x31.
+struct frame {
+    u64 x[32];
+    u64 pc, status;
+};
+
+enum state { UNUSED, RUNNABLE, RUNNING, SLEEPING, ZOMBIE };
+
+struct proc {
+    struct lock lock;
+    enum state state;
+    int pid;
+    int status;
+    void *channel;
+    struct proc *parent;
+    u64 *root;
+    // Counts the changes after which a hart must forget what it knows of this address space.
+    u64 generation;
+    struct frame *frame;
+    struct context context;
+};
+
+struct cpu {
+    struct proc *proc;
+    struct context context;
+    // What each address space's generation was when this hart last fenced it.
+    u64 seen[PROCS];
+};
+
+extern struct proc procs[PROCS];
+extern struct cpu cpus[HARTS];
+extern struct lock wait_lock;
+
+static inline int hart(void) {
+    int id;
+    asm volatile("mv %0, tp" : "=r"(id));
+    return id;
+}
+
+// lock.c
+void acquire(struct lock *);
+void release(struct lock *);
+
+// frames.c
+void frames_init(void);
+void *frame_alloc(void);
+void frame_share(u64 frame);
+void frame_drop(u64 frame);
+int frame_is_shared(u64 frame);
+void copy_page(void *to, const void *from);
+void fill(void *to, int byte, u64 count);
+
+// space.c
+void space_init(void);
+u64 kernel_satp(void);
+u64 space_satp(struct proc *);
+u64 *space_new(void);
+int space_load(struct proc *);
+int space_fork(struct proc *parent, struct proc *child);
+int space_write_fault(struct proc *, u64 address);
+int space_drop(struct proc *, u64 address);
+int copyout(struct proc *, u64 address, const void *from, u64 count);
+void space_free(struct proc *);
+void space_enter(struct proc *);
+u64 stack_top(int index);
+
+// proc.c
+void procs_init(void);
+void scheduler(void);
+void yield(void);
+int fork(void);
+int wait(u64 status_address);
+void exit(int status);
+void exec(void);
+void switch_to(struct context *from, struct context *to);
+
+// main.c
+void put(char);
+void panic(const char *);
+void power_off(void);
+void set_timer(void);
