@@ -24,6 +24,7 @@ use crate::mmu::OBSERVED;
 use crate::ram::{CODE, PAGE, Ram, TABLE, TEXT, WATCHED};
 use crate::rng::Rng;
 use crate::sanitize::Sanitizer;
+use crate::symbols::Symbols;
 
 /// Changes that other harts' private caches have yet to hear of.
 #[derive(Clone, Default)]
@@ -80,6 +81,8 @@ pub struct Board {
     pub keeps_code: bool,
     /// Whether calls of the supervisor are answered by this machine instead of firmware.
     pub firmware: bool,
+    /// The kernel's functions, for backtraces.
+    pub(crate) symbols: Symbols,
 }
 
 /// An access that no memory and no device answers.
@@ -113,6 +116,7 @@ impl Board {
             harts: harts.clamp(1, HARTS_MAX),
             keeps_code: adversity.fetches,
             firmware: false,
+            symbols: Symbols::default(),
         }
     }
 
@@ -267,12 +271,19 @@ impl Board {
         }
     }
 
-    /// Acts on a store to a page with flags. `place` is where the storing hart is.
-    pub(crate) fn stored(&mut self, hart: &mut Hart, offset: usize, size: usize, flags: u8) {
+    /// Acts on a store to a page with flags. `place` is where the store was executed.
+    #[inline]
+    pub(crate) fn stored(
+        &mut self,
+        hart: &mut Hart,
+        offset: usize,
+        size: usize,
+        flags: u8,
+        place: Place,
+    ) {
         if flags & OBSERVED == 0 {
             return;
         }
-        let place = hart.place(self.state.steps);
         if flags & CODE != 0 {
             let data = hart.code.stored(offset, size, self.keeps_code, place);
             self.state.notes.code.push((offset, size, place));

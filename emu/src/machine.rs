@@ -130,7 +130,6 @@ pub struct Machine {
     pub(crate) schedule: Schedule,
     inputs: Vec<Typed>,
     start: Start,
-    symbols: Symbols,
     /// Whether every access must be seen.
     watched: bool,
 }
@@ -180,6 +179,7 @@ impl Machine {
         }
         let symbols = Symbols::read(boot.kernel);
         board.watch(config.watch, &symbols);
+        board.symbols = symbols;
         let mut all: Vec<Hart> = (0..harts).map(|id| Hart::new(id, loaded.entry)).collect();
         for hart in &mut all {
             hart.csr.sv48 = config.sv48;
@@ -201,7 +201,6 @@ impl Machine {
             },
             inputs: Vec::new(),
             start,
-            symbols,
             watched,
         })
     }
@@ -486,7 +485,7 @@ impl Machine {
 
     /// The kernel's functions.
     pub fn symbols(&self) -> &Symbols {
-        &self.symbols
+        &self.board.symbols
     }
 
     /// Reads memory as a hart sees it now; `None` where nothing is mapped.

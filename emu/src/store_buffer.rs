@@ -7,6 +7,7 @@
 
 use alloc::vec::Vec;
 
+use crate::hart::Place;
 use crate::rng::Rng;
 
 /// Stores that wait at most.
@@ -21,6 +22,8 @@ pub(crate) struct Waiting {
     pub size: usize,
     /// Its value.
     pub value: u64,
+    /// Where it was executed.
+    pub place: Place,
 }
 
 impl Waiting {
@@ -103,16 +106,19 @@ mod tests {
             offset: 8,
             size: 8,
             value: 0x1111_1111_1111_1111,
+            place: Place::default(),
         });
         buffer.push(Waiting {
             offset: 10,
             size: 1,
             value: 0x22,
+            place: Place::default(),
         });
         buffer.push(Waiting {
             offset: 64,
             size: 4,
             value: 3,
+            place: Place::default(),
         });
         assert_eq!(buffer.forward(8, 8, 0), 0x1111_1111_1122_1111);
         assert_eq!(buffer.forward(12, 4, 0), 0x1111_1111);

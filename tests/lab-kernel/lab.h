@@ -104,7 +104,7 @@ void space_init(void);
 u64 kernel_satp(void);
 u64 space_satp(struct proc *);
 u64 *space_new(void);
-int space_load(struct proc *);
+int space_load(struct proc *, int which);
 int space_fork(struct proc *parent, struct proc *child);
 int space_write_fault(struct proc *, u64 address);
 int space_drop(struct proc *, u64 address);
@@ -120,7 +120,7 @@ void yield(void);
 int fork(void);
 int wait(u64 status_address);
 void exit(int status);
-void exec(void);
+void exec(int which);
 void switch_to(struct context *from, struct context *to);
 
 // main.c

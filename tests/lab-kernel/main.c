@@ -70,7 +70,7 @@ static u64 call(struct frame *f)
     case DROP:
         return space_drop(p, f->x[10]);
     case EXEC:
-        exec();
+        exec(f->x[10]);
         return f->x[10];
     case OFF:
         power_off();

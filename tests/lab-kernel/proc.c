@@ -56,7 +56,7 @@ static void start_program(struct proc *p)
 void procs_init(void)
 {
     struct proc *p = proc_alloc();
-    if (space_load(p) < 0)
+    if (space_load(p, 0) < 0)
         panic("no memory for the first program");
     start_program(p);
     p->state = RUNNABLE;
@@ -158,7 +158,7 @@ int fork(void)
 }
 
 // Starts the program anew, in fresh memory.
-void exec(void)
+void exec(int which)
 {
     struct proc *p = cpus[hart()].proc;
     u64 *root = space_new();
@@ -167,7 +167,7 @@ void exec(void)
     csr_write(satp, kernel_satp());
     space_free(p);
     p->root = root;
-    if (space_load(p) < 0)
+    if (space_load(p, which) < 0)
         panic("no memory for exec");
     csr_write(satp, space_satp(p));
     start_program(p);

@@ -3,7 +3,8 @@
 typedef unsigned long u64;
 
 #define DATA ((volatile u64 *)0x40010000UL)
-#define STATUS ((volatile int *)0x40016000UL)
+// In the first page, which children copy while their parent waits.
+#define STATUS ((volatile int *)0x40010008UL)
 #define WORDS 512
 #define PAGES 6
 #define ROUNDS 4
@@ -36,6 +37,9 @@ static void check(u64 round, char why)
 
 static void child(u64 round, int which)
 {
+    // The later children find that the parent waits already.
+    for (int i = 0; i < 2 * which; i++)
+        call(YIELD, 0);
     check(round, 'c');
     for (u64 i = 0; i < PAGES; i++)
         DATA[i * WORDS] = which;
@@ -59,14 +63,18 @@ static void child(u64 round, int which)
         DATA[0] = 3;
         if ((int)call(WAIT, (u64)STATUS) != grandchild || STATUS[0] != 7 || DATA[0] != 3)
             fail('g');
-        if (round == 1)
-            call(EXEC, 0);
+        call(EXEC, round & 1);
     }
     call(EXIT, which);
 }
 
 __attribute__((section(".text.start"))) void main(u64 again)
 {
+#ifdef OTHER
+    // Another text at the same addresses.
+    for (volatile int i = 0; i < 3; i++)
+        ;
+#endif
     if (again)
         call(EXIT, 3);
     for (u64 round = 0; round < ROUNDS; round++) {

@@ -6,7 +6,7 @@
 
 #include "lab.h"
 
-extern char program[], program_end[];
+extern char program[], program_end[], other_program[], other_program_end[];
 static u64 *stacks_table;
 static u64 *kernel_root;
 
@@ -97,14 +97,16 @@ static int map(u64 *root, u64 address, u64 frame, u64 rights)
     return 0;
 }
 
-// Fills an empty address space with the program.
-int space_load(struct proc *p)
+// Fills an empty address space with a program.
+int space_load(struct proc *p, int which)
 {
-    for (u64 at = 0; at < (u64)(program_end - program); at += PAGE) {
+    const char *from = which ? other_program : program;
+    const char *end = which ? other_program_end : program_end;
+    for (u64 at = 0; at < (u64)(end - from); at += PAGE) {
         void *frame = frame_alloc();
         if (!frame || map(p->root, USER + at, (u64)frame, R | X | U) < 0)
             return -1;
-        copy_page(frame, program + at);
+        copy_page(frame, from + at);
     }
     for (int i = 0; i < DATA_PAGES + 1; i++) {
         u64 address = i < DATA_PAGES ? USER_DATA + i * PAGE : USER_STACK;

@@ -108,6 +108,11 @@ switch_to:
 program:
     .incbin PROGRAM
 program_end:
+    .balign 4096
+    .globl other_program, other_program_end
+other_program:
+    .incbin OTHER_PROGRAM
+other_program_end:
 
     .bss
     .balign 4096

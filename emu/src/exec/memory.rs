@@ -73,10 +73,12 @@ impl Cpu<'_> {
         if WATCH {
             race::access(self.hart, self.board, offset, size, Use::Store);
             if self.board.adversity.stores {
+                let place = self.hart.place(self.board.state.steps);
                 self.delay_store(Waiting {
                     offset,
                     size,
                     value,
+                    place,
                 });
                 return Ok(());
             }
@@ -87,8 +89,24 @@ impl Cpu<'_> {
 
     /// Makes a store visible.
     pub fn write(&mut self, offset: usize, size: usize, value: u64) {
+        let place = self.hart.place(self.board.state.steps);
+        self.make_visible(Waiting {
+            offset,
+            size,
+            value,
+            place,
+        });
+    }
+
+    fn make_visible(&mut self, store: Waiting) {
+        let Waiting {
+            offset,
+            size,
+            value,
+            place,
+        } = store;
         let flags = self.board.ram.write(offset, size, value);
-        self.board.stored(self.hart, offset, size, flags);
+        self.board.stored(self.hart, offset, size, flags, place);
     }
 
     fn delay_store(&mut self, store: Waiting) {
@@ -104,14 +122,14 @@ impl Cpu<'_> {
     /// Makes one waiting store visible.
     pub fn drain_one(&mut self) {
         if let Some(store) = self.hart.stores.any(&mut self.board.state.rng) {
-            self.write(store.offset, store.size, store.value);
+            self.make_visible(store);
         }
     }
 
     /// Makes all waiting stores visible.
     pub fn drain(&mut self) {
         while let Some(store) = self.hart.stores.oldest() {
-            self.write(store.offset, store.size, store.value);
+            self.make_visible(store);
         }
     }
 

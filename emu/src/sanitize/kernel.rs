@@ -56,12 +56,12 @@ impl Board {
             scenes: vec![Scene {
                 what: "the store".into(),
                 place: Some(place),
-                stack: stack::walk(self, hart),
+                stack: stack::walk_from(self, hart, place),
             }],
             missing: "a pointer that points where it should, or a page table without write on text"
                 .into(),
         };
-        self.state.sanitizer.file((hart.pc, 0), report);
+        self.state.sanitizer.file((place.pc, 0), report);
     }
 
     /// A hart begins to execute in a page.

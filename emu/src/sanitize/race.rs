@@ -35,6 +35,8 @@ pub const LOCK_FUNCTIONS: [&str; 6] = [
 /// Accesses remembered per eight bytes.
 const CELLS: usize = 4;
 const GRANULE: usize = 8;
+/// Locks held at once that are remembered.
+const LOCKS_MAX: usize = 16;
 /// Instructions after a fence in which a store counts as the release that the fence is for.
 const RELEASE_REACH: u64 = 6;
 /// Instructions after a load in which a fence makes it an acquire.
@@ -47,9 +49,21 @@ struct Cell {
     mask: u8,
     store: bool,
     atomic: bool,
+    /// The lock taken last, as the place of its word plus one; 0 without one.
+    lock: usize,
     pc: u64,
     ra: u64,
     step: u64,
+}
+
+/// A lock that a hart holds.
+#[derive(Clone, Copy)]
+struct Held {
+    word: usize,
+    /// Whether the instruction that took it orders what follows.
+    acquires: bool,
+    pc: u64,
+    ra: u64,
 }
 
 /// The state of the detector.
@@ -66,6 +80,11 @@ pub struct Races {
     sent: [Clock; HARTS_MAX],
     shadow: BTreeMap<usize, Arc<Vec<[Cell; CELLS]>>>,
     exempt: Vec<(u64, u64)>,
+    held: [Vec<Held>; HARTS_MAX],
+    /// Where a lock was last given back.
+    freed: BTreeMap<usize, Place>,
+    /// Whether the last atomic instruction of a hart was an acquire.
+    acquired: [bool; HARTS_MAX],
 }
 
 fn join(into: &mut Clock, from: &Clock) {
@@ -94,6 +113,34 @@ impl Races {
             sent: [[0; HARTS_MAX]; HARTS_MAX],
             shadow: BTreeMap::new(),
             exempt,
+            held: Default::default(),
+            freed: BTreeMap::new(),
+            acquired: [false; HARTS_MAX],
+        }
+    }
+
+    /// An atomic instruction turned a 0 into something else: it took a lock, perhaps.
+    pub(crate) fn took(&mut self, hart: &Hart, word: usize) {
+        let acquires = self.acquired[hart.id];
+        let held = &mut self.held[hart.id];
+        held.retain(|lock| lock.word != word);
+        if held.len() < LOCKS_MAX {
+            held.push(Held {
+                word,
+                acquires,
+                pc: hart.pc,
+                ra: hart.x[1],
+            });
+        }
+    }
+
+    /// A store to the word of a lock that the hart holds gives it back.
+    pub(crate) fn gave_back(&mut self, hart: &Hart, word: usize) {
+        let held = &mut self.held[hart.id];
+        let before = held.len();
+        held.retain(|lock| lock.word != word);
+        if held.len() < before {
+            self.freed.insert(word, hart.place(0));
         }
     }
 
@@ -163,6 +210,9 @@ pub(crate) fn access(hart: &Hart, board: &mut Board, offset: usize, size: usize,
         let clock = *clock;
         join(&mut races.read[hart.id], &clock);
     }
+    if how == Use::Store {
+        races.gave_back(hart, offset);
+    }
     if races.is_exempt(hart.pc) && how != Use::Atomic && !released {
         return;
     }
@@ -172,6 +222,7 @@ pub(crate) fn access(hart: &Hart, board: &mut Board, offset: usize, size: usize,
         mask: 0,
         store: how != Use::Load,
         atomic: how == Use::Atomic || released,
+        lock: races.held[hart.id].last().map_or(0, |lock| lock.word + 1),
         pc: hart.pc,
         ra: hart.x[1],
         step,
@@ -199,6 +250,7 @@ pub(crate) fn atomic(
         return;
     };
     let place = offset / GRANULE;
+    races.acquired[hart.id] = acquire;
     let found = races.published.get(&place).copied().unwrap_or_default();
     if acquire {
         join(&mut races.clocks[hart.id], &found);
@@ -220,6 +272,9 @@ pub(crate) fn fence(hart: &Hart, board: &mut Board, acquires: bool, releases: bo
         return;
     };
     if acquires {
+        if let Some(lock) = races.held[hart.id].last_mut() {
+            lock.acquires = true;
+        }
         let read = races.read[hart.id];
         join(&mut races.clocks[hart.id], &read);
     }
@@ -255,7 +310,7 @@ pub(crate) fn interrupted(hart: &Hart, board: &mut Board, number: u64) {
 }
 
 fn report(hart: &Hart, board: &mut Board, offset: usize, old: Cell, new: Cell) {
-    let key = (old.pc.min(new.pc), old.pc.max(new.pc));
+    let mut key = (old.pc.min(new.pc), old.pc.max(new.pc));
     if board.state.sanitizer.is_filed(Kind::Race, key) {
         return;
     }
@@ -279,29 +334,82 @@ fn report(hart: &Hart, board: &mut Board, offset: usize, old: Cell, new: Cell) {
         fp: 0,
         step: old.step,
     };
-    let mut before = vec![old.pc, old.ra];
-    before.dedup();
+    let before = short_stack(board, old.pc, old.ra);
+    let mut scenes = vec![
+        Scene {
+            what: what(&new, "now"),
+            place: Some(hart.place(board.state.steps)),
+            stack: stack::walk(board, hart),
+        },
+        Scene {
+            what: what(&old, "before"),
+            place: Some(earlier),
+            stack: before,
+        },
+    ];
+    let missing = match common_lock(board, hart, old.lock) {
+        Some((scene, missing)) => {
+            // One report for the lock, whatever it protects.
+            key = (scene.stack[0], 0);
+            scenes.push(scene);
+            missing
+        }
+        None => "a lock that both hold while they use it",
+    };
     let report = Report {
         kind: Kind::Race,
         headline: format!(
             "harts {} and {} use the same byte at {address:#x} and nothing orders them",
             old.hart, new.hart
         ),
-        scenes: vec![
-            Scene {
-                what: what(&new, "now"),
-                place: Some(hart.place(board.state.steps)),
-                stack: stack::walk(board, hart),
-            },
-            Scene {
-                what: what(&old, "before"),
-                place: Some(earlier),
-                stack: before,
-            },
-        ],
-        missing: "a lock that both hold, or an acquire in the lock they do hold".into(),
+        scenes,
+        missing: missing.into(),
     };
     board.state.sanitizer.file(key, report);
+}
+
+/// An instruction and its caller, unless the return address is from a call that has returned.
+fn short_stack(board: &Board, pc: u64, ra: u64) -> Vec<u64> {
+    let function = |address| board.symbols.function(address).map(|symbol| symbol.address);
+    if function(pc) == function(ra) {
+        vec![pc]
+    } else {
+        vec![pc, ra]
+    }
+}
+
+/// If both sides of a race held the same lock, it is the lock that orders nothing: where, and what
+/// it lacks.
+fn common_lock(board: &Board, hart: &Hart, lock: usize) -> Option<(Scene, &'static str)> {
+    let races = board.state.sanitizer.races.as_ref()?;
+    let word = lock.checked_sub(1)?;
+    let held = races.held[hart.id].iter().find(|held| held.word == word)?;
+    let address = board.ram.base() + word as u64;
+    if !held.acquires {
+        let scene = Scene {
+            what: format!(
+                "both held the lock at {address:#x}, which is taken without acquire here"
+            ),
+            place: None,
+            stack: short_stack(board, held.pc, held.ra),
+        };
+        return Some((
+            scene,
+            "an acquire where the lock is taken: amoswap.w.aq, or a fence after it",
+        ));
+    }
+    let freed = races.freed.get(&word)?;
+    let scene = Scene {
+        what: format!(
+            "both held the lock at {address:#x}, which is given back without release here"
+        ),
+        place: None,
+        stack: short_stack(board, freed.pc, freed.ra),
+    };
+    Some((
+        scene,
+        "a release where the lock is given back: a fence before the store",
+    ))
 }
 
 /// Whether the load at an address is soon followed by a fence that makes it an acquire.

@@ -1,11 +1,12 @@
 //! Backtraces by frame pointers: at `fp - 8` lies the return address, at `fp - 16` the caller's
-//! frame pointer (RISC-V ELF psABI, "Frame Pointer Convention").
+//! frame pointer (RISC-V ELF psABI, "Frame Pointer Convention"). A function that calls nobody may
+//! keep only the caller's frame pointer, at `fp - 8`, and one that has just begun nothing yet.
 
 use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::board::Board;
-use crate::hart::{Hart, Mode};
+use crate::hart::{Hart, Mode, Place};
 use crate::mmu::walk::peek_physical;
 
 /// Most frames.
@@ -15,10 +16,15 @@ const FRAME_MAX: u64 = 64 << 10;
 
 /// The functions a hart is in: its program counter, then return addresses.
 pub fn walk(board: &Board, hart: &Hart) -> Vec<u64> {
-    let mut stack = vec![hart.pc];
     if hart.mode == Mode::User {
-        return stack;
+        return vec![hart.pc];
     }
+    walk_from(board, hart, hart.place(0))
+}
+
+/// The same for a place where the hart was a moment ago.
+pub fn walk_from(board: &Board, hart: &Hart, place: Place) -> Vec<u64> {
+    let mut stack = vec![place.pc];
     let satp = if hart.mode == Mode::Machine {
         0
     } else {
@@ -28,25 +34,39 @@ pub fn walk(board: &Board, hart: &Hart) -> Vec<u64> {
         let physical = peek_physical(board, satp, address).filter(|_| address.is_multiple_of(8))?;
         Some(board.ram.read(board.ram.offset(physical, 8)?, 8))
     };
-    let (ra, mut fp) = (hart.x[1], hart.x[8]);
-    // Before its own frame is complete, or without one, a function's caller is only in `ra`.
+    let symbols = &board.symbols;
+    let is_code = |address: u64| symbols.code().is_empty() || symbols.is_code(address);
+    let function = |address: u64| symbols.function(address).map(|symbol| symbol.address);
+    let above = |fp: u64, next: u64| next > fp && next - fp <= FRAME_MAX;
+    let mut fp = place.fp;
     let mut first = true;
     while stack.len() < DEPTH {
-        let (Some(back), Some(next)) = (read(fp.wrapping_sub(8)), read(fp.wrapping_sub(16))) else {
-            if first && ra != 0 {
-                stack.push(ra);
+        let (Some(mut back), Some(mut next)) =
+            (read(fp.wrapping_sub(8)), read(fp.wrapping_sub(16)))
+        else {
+            if first && is_code(place.ra) && place.ra != 0 {
+                stack.push(place.ra);
             }
             break;
         };
-        if first && ra != back && ra != 0 {
-            stack.push(ra);
+        if first && !is_code(back) && above(fp, back) {
+            // Only the caller's frame pointer was saved.
+            (back, next) = (place.ra, back);
+        } else if first
+            && place.ra != back
+            && is_code(place.ra)
+            && place.ra != 0
+            && function(place.ra) != function(place.pc)
+        {
+            // The frame is still the caller's.
+            stack.push(place.ra);
         }
         first = false;
-        if back == 0 {
+        if back == 0 || !is_code(back) {
             break;
         }
         stack.push(back);
-        if next <= fp || next - fp > FRAME_MAX {
+        if !above(fp, next) {
             break;
         }
         fp = next;

@@ -33,6 +33,13 @@ pub struct Locks {
 impl Sanitizer {
     /// An atomic instruction found `old` and leaves `new`.
     pub(crate) fn lock_word(&mut self, hart: &mut Hart, offset: usize, old: u64, new: u64) {
+        if let Some(races) = &mut self.races {
+            match (old, new) {
+                (0, 1..) => races.took(hart, offset),
+                (1.., 0) => races.gave_back(hart, offset),
+                _ => {}
+            }
+        }
         if !self.watch.stuck {
             return;
         }

@@ -110,7 +110,7 @@ impl Board {
         self.state.notes.entries.push((address, next));
         // Whether another hart has it is known only later, so with others every change is kept.
         if self.state.sanitizer.watch.translations && (known || self.harts > 1) {
-            let stack = stack::walk(self, hart);
+            let stack = stack::walk_from(self, hart, place);
             let record = &mut self.state.sanitizer.translations;
             if record.changes.len() >= CHANGES {
                 record.changes.pop_front();
@@ -380,7 +380,11 @@ fn missing(same_hart: bool, user: usize, changer: u8) -> String {
 /// The rights that a cached entry has and the tables no longer give.
 fn lost(board: &Board, satp: u64, entry: &Entry) -> u64 {
     // A global entry counts under every root; the present one decides.
-    let satp = if entry.global && satp >> 60 != 0 { satp } else { entry.satp };
+    let satp = if entry.global && satp >> 60 != 0 {
+        satp
+    } else {
+        entry.satp
+    };
     match entry.content {
         Content::Free | Content::Absent => 0,
         Content::Pointer => {

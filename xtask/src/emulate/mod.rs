@@ -5,6 +5,7 @@
 
 mod reports;
 mod run;
+mod seeds;
 mod setup;
 
 use anyhow::Result;
@@ -17,5 +18,8 @@ pub use setup::Seeds;
 /// Runs what the arguments describe; the exit code says how it ended.
 pub fn run(workspace: &Workspace, arguments: &EmuArguments) -> Result<u8> {
     let subject = setup::Subject::read(workspace, arguments)?;
-    run::once(workspace, arguments, &subject)
+    match arguments.seeds {
+        Some(seeds) => seeds::search(workspace, arguments, &subject, seeds),
+        None => run::once(workspace, arguments, &subject),
+    }
 }

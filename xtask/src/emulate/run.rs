@@ -167,11 +167,18 @@ fn keyboard() -> Receiver<Vec<u8>> {
 #[derive(Default)]
 pub struct Screen {
     shown: usize,
-    /// Show nothing.
-    pub silent: bool,
+    silent: bool,
 }
 
 impl Screen {
+    /// A screen that shows nothing.
+    pub fn silent() -> Self {
+        Self {
+            silent: true,
+            ..Self::default()
+        }
+    }
+
     /// Shows what is new.
     pub fn show(&mut self, machine: &Machine) {
         let text = machine.console();
