@@ -1,9 +1,9 @@
 //! Why a program could not be started.
 //!
-//! The contract's `exec` answers no more than that it failed. So whoever wants to tell a person why looks at the file as a kernel
-//! does: is it there, is it a program for this machine, do its segments lie where they may? What remains is
-//! memory. The judgement needs no kernel and is tested on the host. Source: Tool Interface Standard, "Executable
-//! and Linking Format".
+//! The contract's `exec` answers no more than that it failed. So whoever wants to tell a person why
+//! looks at the file as a kernel does: is it there, is it a program for this machine, do its
+//! segments lie where they may? What remains is memory. The judgement needs no kernel and is tested
+//! on the host. Source: Tool Interface Standard, "Executable and Linking Format".
 
 use crate::USER_TOP;
 use abi::{ARG_MAX, PAGE_SIZE};
@@ -106,7 +106,8 @@ fn fill(
     Ok(())
 }
 
-/// Looks at a file of `size` bytes, which `read` gives from the beginning on, piece by piece (`None` if it fails).
+/// Looks at a file of `size` bytes, which `read` gives from the beginning on, piece by piece
+/// (`None` if it fails).
 ///
 /// # Errors
 ///

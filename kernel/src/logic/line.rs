@@ -1,7 +1,7 @@
 //! The line discipline of the console: keys in, lines out.
 //!
-//! Typed bytes are edited in a ring and become readable when the line is committed by Enter or Ctrl-D.
-//! Invariant: `read <= committed <= edited <= read + SIZE`, each counting bytes since boot.
+//! Typed bytes are edited in a ring and become readable when the line is committed by Enter or
+//! Ctrl-D. Invariant: `read <= committed <= edited <= read + SIZE`, each counting bytes since boot.
 
 /// Bytes that can be typed ahead, the line being edited included.
 pub const SIZE: usize = 1024;
@@ -20,7 +20,8 @@ pub enum Event {
     Edited,
     /// Wake the readers: there is a line.
     Ready,
-    /// Ctrl-C: end the foreground program or, if there is none, the shell's line ([`Line::end_empty`]).
+    /// Ctrl-C: end the foreground program or, if there is none, the shell's line
+    /// ([`Line::end_empty`]).
     Interrupt,
     /// Ctrl-P: print the table of processes.
     PrintTable,
@@ -53,7 +54,8 @@ impl Line {
 
     /// Takes a key; `echo` shows bytes on the terminal.
     ///
-    /// When the ring has room for one byte only, it is kept for the byte that commits the line; other keys are dropped.
+    /// When the ring has room for one byte only, it is kept for the byte that commits the line;
+    /// other keys are dropped.
     pub fn key(&mut self, key: u8, mut echo: impl FnMut(&[u8])) -> Event {
         const KILL_LINE: u8 = control(b'U');
         const INTERRUPT: u8 = control(b'C');
@@ -98,15 +100,17 @@ impl Line {
         Event::Edited
     }
 
-    /// Ends an empty line, as Enter does: for whoever reads, and had begun a line that Ctrl-C has dropped.
+    /// Ends an empty line, as Enter does: for whoever reads, and had begun a line that Ctrl-C has
+    /// dropped.
     pub fn end_empty(&mut self) {
         if self.push(b'\n', 0) {
             self.commit();
         }
     }
 
-    /// Moves committed bytes into `buffer`: at most one line, its newline included. `None` while there is no line;
-    /// `Some(0)` is an end of file (Ctrl-D on an empty line, or after a read that ended before it).
+    /// Moves committed bytes into `buffer`: at most one line, its newline included. `None` while
+    /// there is no line; `Some(0)` is an end of file (Ctrl-D on an empty line, or after a read that
+    /// ended before it).
     pub fn take(&mut self, buffer: &mut [u8]) -> Option<usize> {
         if self.read == self.committed {
             return None;
@@ -115,7 +119,8 @@ impl Line {
         while count < buffer.len() && self.read < self.committed {
             let byte = self.bytes[self.read % SIZE];
             if byte == END_OF_FILE {
-                // After bytes it ends this read and is kept, so that the next read sees the end of file alone.
+                // After bytes it ends this read and is kept, so that the next read sees the end of
+                // file alone.
                 if count == 0 {
                     self.read += 1;
                 }

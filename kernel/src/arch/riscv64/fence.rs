@@ -1,7 +1,7 @@
 //! Fences of this hart's TLB and, through the firmware, of other harts'.
 //!
-//! The firmware serves its requests in machine mode, so a hart that spins with interrupts off answers too and waiting
-//! for it cannot deadlock (SBI specification, chapter 8).
+//! The firmware serves its requests in machine mode, so a hart that spins with interrupts off
+//! answers too and waiting for it cannot deadlock (SBI specification, chapter 8).
 
 use core::arch::asm;
 
@@ -20,7 +20,8 @@ pub fn local(fence: Fence) {
     match fence {
         Fence::Page { asid, address } => {
             let (address, asid) = (address.0, usize::from(asid.0));
-            // SAFETY: forgetting translations is always allowed. Not `nomem`: stores to tables come before.
+            // SAFETY: forgetting translations is always allowed. Not `nomem`: stores to tables come
+            // before.
             unsafe { asm!("sfence.vma {}, {}", in(reg) address, in(reg) asid, options(nostack)) };
         }
         Fence::Space { asid } => {

@@ -1,12 +1,12 @@
 //! The kernel's own page tables: the upper half that every root shares.
 //!
-//! Built once, before there is a memory system, from frames that follow the kernel's image. The direct map uses the
-//! largest pages that fit; text is executable and read-only, read-only data is just that, everything else is
-//! not executable (W^X). All of it is global. Only RAM and the devices in use are mapped; the firmware's memory
-//! is neither.
+//! Built once, before there is a memory system, from frames that follow the kernel's image. The
+//! direct map uses the largest pages that fit; text is executable and read-only, read-only data is
+//! just that, everything else is not executable (W^X). All of it is global. Only RAM and the
+//! devices in use are mapped; the firmware's memory is neither.
 //!
-//! The tables of the stack region are complete from the beginning, so that making a stack never needs a table, and
-//! entries there are the only ones that ever change. Entry format: section 12.4.
+//! The tables of the stack region are complete from the beginning, so that making a stack never
+//! needs a table, and entries there are the only ones that ever change. Entry format: section 12.4.
 
 use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
@@ -86,7 +86,8 @@ const fn index(address: usize, level: usize) -> usize {
     address / PAGE_SIZES[level] % ENTRIES
 }
 
-/// Frames after the kernel's image, handed out before there is a memory system and never given back.
+/// Frames after the kernel's image, handed out before there is a memory system and never given
+/// back.
 pub struct EarlyFrames {
     next: FrameNo,
     end: FrameNo,
@@ -112,7 +113,8 @@ impl EarlyFrames {
             ));
         }
         let start = to_virtual(first.address());
-        // SAFETY: RAM behind the image that nobody has been given yet, mapped by the boot root and the kernel's own.
+        // SAFETY: RAM behind the image that nobody has been given yet, mapped by the boot root and
+        // the kernel's own.
         unsafe { start.write_bytes(0, count * PAGE_SIZE) };
         start
     }
@@ -253,8 +255,8 @@ fn set(table: *mut Table, index: usize, word: u64) {
 /// Translates with `satp` from now on.
 #[inline]
 pub fn load(satp: usize) {
-    // SAFETY: every root has the kernel's half, so the code and the stack that run stay mapped. Not `nomem`: stores to
-    // tables come before.
+    // SAFETY: every root has the kernel's half, so the code and the stack that run stay mapped. Not
+    // `nomem`: stores to tables come before.
     unsafe { core::arch::asm!("csrw satp, {}", in(reg) satp, options(nostack)) };
 }
 
@@ -267,8 +269,8 @@ fn stack_entry(slot: usize, page: usize) -> &'static AtomicU64 {
     assert!(slot < stack_slots() && page < STACK_FRAMES);
     let guard = SLOT_ENTRIES - STACK_FRAMES;
     let entries = STACK_ENTRIES.load(Ordering::Relaxed);
-    // SAFETY: the tables hold SLOT_ENTRIES words for each slot (`make_stack_tables`), are never given back, and are used
-    // through atomics since then.
+    // SAFETY: the tables hold SLOT_ENTRIES words for each slot (`make_stack_tables`), are never
+    // given back, and are used through atomics since then.
     unsafe { &*entries.add(slot * SLOT_ENTRIES + guard + page) }
 }
 

@@ -33,6 +33,7 @@ pub(super) fn alarm() -> bool {
 fn set_next() {
     let due = time::next_alarm();
     this().alarm.store(due, Ordering::Relaxed);
-    // The extension is mandatory for the firmware this kernel asks for, so there is no error to handle.
+    // The extension is mandatory for the firmware this kernel asks for, so there is no error to
+    // handle.
     let _ = sbi_rt::set_timer(due);
 }
