@@ -5,7 +5,8 @@ use crate::PROC_COUNTERS;
 /// Most bytes of the name of a process that are kept.
 pub const PROCESS_NAME_MAX: usize = 16;
 
-/// Words that `procstat` writes behind the counters of [`ProcCounter`](crate::ProcCounter): parent, state, and two of name.
+/// Words that `procstat` writes behind the counters of [`ProcCounter`](crate::ProcCounter): parent,
+/// state, and two of name.
 pub const PROC_FACTS: usize = 2 + PROCESS_NAME_MAX / size_of::<u64>();
 
 /// Words that `procstat` writes in all.

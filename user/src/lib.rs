@@ -5,7 +5,8 @@
 //! 1 to 21 are those of xv6-riscv, and programs that use no others also run on its kernels.
 //!
 //! The parts that decide without asking a kernel ([`shell`], [`program`], [`pattern`], [`random`],
-//! [`fuzz`], [`promises`]) compile on the host too, where their tests run: `cargo test -p user --lib`.
+//! [`fuzz`], [`promises`]) compile on the host too, where their tests run:
+//! `cargo test -p user --lib`.
 
 #![cfg_attr(not(test), no_std)]
 
