@@ -1,5 +1,7 @@
 //! Tests in the emulator, for mistakes that are made in the kernel.
 
+use std::path::Path;
+
 use anyhow::Result;
 
 use super::{Copy, Exhibit, Mistake};
@@ -7,7 +9,8 @@ use crate::arch::Arch;
 use crate::build::{self, Guests, mistaken_kernel};
 use crate::grade;
 use crate::image::{self, Geometry};
-use crate::setup::{Toolchain, ensure_emulator};
+use crate::setup::{Toolchain, ensure_c_compiler, ensure_emulator};
+use crate::test;
 use crate::workspace::Workspace;
 
 /// The kernel as it is, and the disk with the test program.
@@ -19,12 +22,24 @@ pub struct Guest<'w> {
 }
 
 impl<'w> Guest<'w> {
-    /// Builds both.
-    pub fn new(workspace: &'w Workspace) -> Result<Self> {
-        ensure_emulator(Arch::Riscv64)?;
-        let toolchain = Toolchain::ensure(workspace, Arch::Riscv64)?;
+    /// Builds both, for the architecture that a mistake can be made on.
+    pub fn new(workspace: &'w Workspace, mistake: &Mistake) -> Result<Self> {
+        let arch = if mistake.pc.is_empty() {
+            Arch::Riscv64
+        } else {
+            Arch::X86_64
+        };
+        ensure_emulator(arch)?;
+        let toolchain = Toolchain::ensure(workspace, arch)?;
         let guests = build::guests(workspace, &toolchain)?;
-        let image = image::build(workspace, &guests, &[], Geometry::DEFAULT)?;
+        let extras = match arch {
+            Arch::Riscv64 => Vec::new(),
+            Arch::X86_64 => {
+                ensure_c_compiler(arch)?;
+                test::c_programs(workspace, arch)?
+            }
+        };
+        let image = image::build(workspace, &guests, &extras, Geometry::DEFAULT)?;
         Ok(Self {
             workspace,
             toolchain,
@@ -33,7 +48,7 @@ impl<'w> Guest<'w> {
         })
     }
 
-    /// Runs the mistake's tests of `cowtest` on the kernel as it is and on one that makes it.
+    /// Runs the mistake's tests on the kernel as it is and on one that makes it.
     pub fn show(&self, copy: &Copy, mistake: &Mistake) -> Result<Exhibit> {
         let mistaken = mistaken_kernel(copy, &self.toolchain, mistake)?;
         let (mut passed, mut caught) = (true, true);
@@ -42,8 +57,16 @@ impl<'w> Guest<'w> {
             passed &= passes(&self.guests.kernel)?;
             caught &= !passes(&mistaken)?;
         }
+        for line in &mistake.pc {
+            let passes = |kernel: &Path| {
+                test::passes(self.workspace, Arch::X86_64, kernel, &self.image, line)
+            };
+            passed &= passes(&self.guests.kernel)?;
+            caught &= !passes(&mistaken)?;
+        }
         let tests = mistake.cowtest.iter();
-        let tests = tests.map(|test| format!("cowtest {test}")).collect();
+        let tests = tests.map(|test| format!("cowtest {test}"));
+        let tests = tests.chain(mistake.pc.iter().cloned()).collect();
         Ok(Exhibit::new(tests, passed, caught))
     }
 }

@@ -27,6 +27,8 @@ const ROWS: [&str; 6] = [
     "audit",
     "oracle",
 ];
+/// The row that those pages have besides whose mistake can be made on x86_64 alone.
+const PC: &str = "x86_64";
 /// What a row says if there is nothing.
 const NOTHING: &str = "-";
 
@@ -42,6 +44,8 @@ pub struct Mistake {
     pub audited: bool,
     /// The simulated machine of `sim` finds it.
     pub simulated: bool,
+    /// Lines for the shell that see it on x86_64, where alone it can be made.
+    pub pc: Vec<String>,
     /// It is made where only the emulator goes, so no unit test can see it.
     pub in_the_kernel: bool,
     /// Its folder, as seen from the root of the tree.
@@ -99,6 +103,7 @@ impl Mistake {
             cowtest: page.names("cowtest"),
             audited: page.says("audit"),
             simulated: page.says("oracle"),
+            pc: page.names(PC),
             in_the_kernel: !page.says("unit test"),
             folder: folder.to_owned(),
             patch: text(PATCH)?,
@@ -139,12 +144,13 @@ impl Page {
             .captures(text)
             .context("the page does not begin with `# Mistake NN: ...`")?[1]
             .parse()?;
-        let row = Regex::new(r"(?m)^\| ([a-z ]+) \| (.+) \|$")?;
+        let row = Regex::new(r"(?m)^\| ([a-z0-9_ ]+) \| (.+) \|$")?;
         let rows: Vec<(String, String)> = row
             .captures_iter(text)
             .map(|found| (found[1].to_owned(), found[2].to_owned()))
             .collect();
-        let keys: Vec<&str> = rows.iter().map(|(key, _)| key.as_str()).collect();
+        let keys = rows.iter().map(|(key, _)| key.as_str());
+        let keys: Vec<&str> = keys.filter(|&key| key != PC).collect();
         if keys != ROWS {
             bail!("the page's table has the rows {keys:?}, and must have {ROWS:?}");
         }
@@ -186,6 +192,10 @@ mod tests {
         assert_eq!(page.number, 7);
         assert_eq!(page.names("cowtest"), ["stale", "fork"]);
         assert!(page.says("oracle") && page.says("unit test"));
+        assert!(page.names(PC).is_empty());
+        let pc = PAGE.to_owned() + "| x86_64 | `c-trap` |\n";
+        let page = Page::parse(&pc).expect("a page with one more row");
+        assert_eq!(page.names(PC), ["c-trap"]);
         assert!(!page.says("audit") && page.names("audit").is_empty());
     }
 

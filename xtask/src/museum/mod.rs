@@ -64,7 +64,7 @@ pub fn run(workspace: &Workspace, filter: Option<&str>) -> Result<u8> {
         let exhibit = {
             let _sign = spinner(format!("mistake {}: {}", mistake.number, mistake.name));
             if mistake.in_the_kernel {
-                Guest::new(workspace)?.show(&copy, mistake)?
+                Guest::new(workspace, mistake)?.show(&copy, mistake)?
             } else {
                 unit::show(&copy, &unbroken, mistake)?
             }

@@ -16,6 +16,7 @@ mod outside;
 mod powercut;
 mod report;
 mod runner;
+mod single;
 mod talk;
 
 use std::time::Instant;
@@ -28,6 +29,8 @@ use crate::cli::SuiteArguments;
 use crate::grade;
 use crate::setup::{Toolchain, ensure_c_compiler, ensure_emulator};
 use crate::workspace::Workspace;
+
+pub use single::{c_programs, passes};
 
 use report::{Report, Verdict};
 use runner::Runner;

@@ -1,0 +1,45 @@
+//! One line for the shell on one kernel, for those who have a kernel of their own to try: the museum.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::foreign;
+use crate::arch::Arch;
+use crate::image::{self, Extra};
+use crate::outcome::Outcome;
+use crate::qemu::{Console, Disk, Keep, Machine};
+use crate::session::{Session, Waited};
+use crate::vm::{Keyboard, Vm};
+use crate::workspace::Workspace;
+
+/// Compiles the tests' programs in C, for a disk of somebody else's.
+pub fn c_programs(workspace: &Workspace, arch: Arch) -> Result<Vec<Extra>> {
+    foreign::compile(workspace, arch)
+}
+
+/// Returns whether a kernel runs a line for the shell to its end, with success.
+pub fn passes(
+    workspace: &Workspace,
+    arch: Arch,
+    kernel: &Path,
+    image: &[u8],
+    line: &str,
+) -> Result<bool> {
+    /// A kernel that makes a mistake may hang.
+    const LIMIT: Duration = Duration::from_secs(180);
+    let mut machine = Machine::new(arch, kernel);
+    machine.line = Some(line.to_owned());
+    machine.smp = 2;
+    machine.disk = Some(Disk {
+        path: image::write_temporary(workspace, image)?,
+        keep: Keep::Nothing,
+    });
+    let vm = Vm::boot(&machine, &Console::Plain, Keyboard::Absent)?;
+    let mut session = Session::new(vm, Some(Instant::now() + LIMIT), |_: &[u8]| {});
+    match session.wait_closed() {
+        Waited::Closed => Ok(session.vm.outcome()? == Outcome::Status(0)),
+        Waited::Seen | Waited::TimedOut => Ok(false),
+    }
+}
