@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 
 use super::Filter;
 use super::report::{Report, Verdict};
+use crate::arch::Arch;
 use crate::museum::{self, Copy, Mistake};
 use crate::oracle::{SIMULATOR, build};
 use crate::process::{Finished, run_bounded};
@@ -19,13 +20,18 @@ const LIMIT: Duration = Duration::from_secs(240);
 
 /// Runs what is asked for: the oracle on the tree, and on each known mistake that it must find.
 pub fn run(workspace: &Workspace, filter: &Filter, report: &Report) {
-    let name = "oracle: random programs agree with the model";
-    if filter.admits(name) {
-        report.attempt(name, || {
-            let (ran, time) = simulate(workspace)?;
-            report.result(name, time, verdict(&ran, ran.success()));
-            Ok(())
-        });
+    for arch in Arch::ALL {
+        let name = format!(
+            "oracle: random programs agree with the model, {}",
+            arch.name()
+        );
+        if filter.admits(&name) {
+            report.attempt(&name, || {
+                let (ran, time) = simulate(workspace, arch)?;
+                report.result(&name, time, verdict(&ran, ran.success()));
+                Ok(())
+            });
+        }
     }
     report.attempt("oracle: known mistakes", || {
         let mut mistakes = museum::all(workspace.root())?;
@@ -36,7 +42,7 @@ pub fn run(workspace: &Workspace, filter: &Filter, report: &Report) {
         let copy = Copy::open(workspace)?;
         for mistake in &mistakes {
             copy.make(Some(mistake))?;
-            let (ran, time) = simulate(&copy.workspace)?;
+            let (ran, time) = simulate(&copy.workspace, Arch::Riscv64)?;
             let found = ran.status.and_then(|status| status.code()) == Some(1)
                 && ran.output.contains("1 divergence");
             report.result(&name_of(mistake), time, verdict(&ran, found));
@@ -49,11 +55,16 @@ fn name_of(mistake: &Mistake) -> String {
     format!("oracle: mistake {} is found", mistake.name)
 }
 
-fn simulate(workspace: &Workspace) -> Result<(Finished, Duration)> {
+fn simulate(workspace: &Workspace, arch: Arch) -> Result<(Finished, Duration)> {
     let simulator = build(workspace, SIMULATOR)?;
     let begin = Instant::now();
-    let ran = run_bounded(Command::new(simulator).args(ARGUMENTS), LIMIT)
-        .context("the simulator was built")?;
+    let ran = run_bounded(
+        Command::new(simulator)
+            .args(ARGUMENTS)
+            .args(["--arch", arch.name()]),
+        LIMIT,
+    )
+    .context("the simulator was built")?;
     Ok((ran, begin.elapsed()))
 }
 

@@ -70,6 +70,7 @@ pub(super) fn detect() -> Result<(), BoardError> {
         features.set(Features::UMIP, more.has_umip());
     }
     FEATURES.store(features.bits(), Ordering::Relaxed);
+    SMAP.store(features.contains(Features::SMAP), Ordering::Relaxed);
     Ok(())
 }
 
