@@ -54,10 +54,13 @@ pub mod syscall;
 pub mod testing;
 
 #[cfg(target_os = "none")]
-pub use arch::USER_TOP;
+pub use arch::{ELF_MACHINE, USER_TOP};
 /// On the host, where only the tests of what decides run, any architecture's will do.
 #[cfg(not(target_os = "none"))]
 pub const USER_TOP: u64 = abi::user_top::RISCV64;
+/// Likewise.
+#[cfg(not(target_os = "none"))]
+pub const ELF_MACHINE: u16 = 243;
 
 #[cfg(target_os = "none")]
 pub use start::Args;

@@ -5,7 +5,7 @@
 //! segments lie where they may? What remains is memory. The judgement needs no kernel and is tested
 //! on the host. Source: Tool Interface Standard, "Executable and Linking Format".
 
-use crate::USER_TOP;
+use crate::{ELF_MACHINE, USER_TOP};
 use abi::{ARG_MAX, PAGE_SIZE};
 use alloc::vec::Vec;
 use core::fmt;
@@ -64,13 +64,6 @@ impl fmt::Display for Obstacle {
     }
 }
 
-/// The number of this machine in an ELF header.
-const MACHINE: u16 = if cfg!(target_arch = "x86_64") {
-    62
-} else {
-    243
-};
-
 const HEADER: usize = 64;
 const SEGMENT: usize = 56;
 /// What an ELF file begins with: its magic number.
@@ -125,7 +118,7 @@ pub fn examine(
         return Err(Obstacle::NoProgram);
     }
     let machine = u16::from_le_bytes(field(&header, 18));
-    if header[4..6] != *CLASS_AND_ORDER || machine != MACHINE {
+    if header[4..6] != *CLASS_AND_ORDER || machine != ELF_MACHINE {
         return Err(Obstacle::OtherMachine);
     }
     let table = word(&header, 32);
@@ -248,7 +241,7 @@ mod tests {
     fn program() -> Vec<u8> {
         let mut file = vec![0; SIZE];
         file[..6].copy_from_slice(b"\x7fELF\x02\x01");
-        file[18..20].copy_from_slice(&MACHINE.to_le_bytes());
+        file[18..20].copy_from_slice(&ELF_MACHINE.to_le_bytes());
         file[32] = HEADER as u8;
         file[54] = SEGMENT as u8;
         file[56] = 2;

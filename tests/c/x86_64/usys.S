@@ -1,5 +1,5 @@
-# The system-call stubs (number in rax, arguments in rdi rsi rdx r10 r8 r9, result in rax) and what C cannot say
-# about the floating-point registers.
+# The system-call stubs (number in rax, arguments in rdi rsi rdx r10 r8 r9, result in rax) and what C
+# cannot say about the floating-point registers.
 
 .macro call name, number
     .globl \name

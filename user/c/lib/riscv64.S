@@ -1,4 +1,5 @@
-# riscv64: the way into a program and into the kernel (number in a7, arguments in a0 to a5, result in a0).
+# riscv64: the way into a program and into the kernel (number in a7, arguments in a0 to a5, result in
+# a0).
 
 .macro call_stub name, number
     .globl \name

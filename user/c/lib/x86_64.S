@@ -1,5 +1,5 @@
-# x86_64: the way into a program and into the kernel (number in rax, arguments in rdi rsi rdx r10 r8 r9, result in
-# rax). No call of these has a fourth argument, which C would have in another register.
+# x86_64: the way into a program and into the kernel (number in rax, arguments in rdi rsi rdx r10 r8 r9,
+# result in rax). No call of these has a fourth argument, which C would have in another register.
 
 .macro call_stub name, number
     .globl \name

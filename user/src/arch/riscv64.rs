@@ -5,6 +5,9 @@
 
 use core::arch::{asm, naked_asm};
 
+/// The number of this machine in an ELF header.
+pub const ELF_MACHINE: u16 = 243;
+
 /// Where the break and all mappings end.
 pub const USER_TOP: u64 = abi::user_top::RISCV64;
 

@@ -6,6 +6,9 @@
 
 use core::arch::{asm, naked_asm};
 
+/// The number of this machine in an ELF header.
+pub const ELF_MACHINE: u16 = 62;
+
 /// Where the break and all mappings end.
 pub const USER_TOP: u64 = abi::user_top::X86_64;
 

@@ -3,11 +3,11 @@
 //!
 //! | register | value | consequence |
 //! |---|---|---|
-//! | CR0.WP | 1, from the entry on | a kernel write through a read-only entry faults, so it cannot pass by copy-on-write |
+//! | CR0.WP | 1, from the entry on | the kernel's writes obey read-only entries, and so copy-on-write |
 //! | CR0.AM | 0 | the program's flag AC means nothing |
 //! | CR0.TS | by `float` | the first floating-point instruction traps |
 //! | CR4.TSD | 0 | programs may read the clock (`rdtsc`) |
-//! | CR4.PCE, FSGSBASE, PKE | 0 | no counters, no `wrgsbase`, no protection keys: the kernel keeps none of their registers |
+//! | CR4.PCE, FSGSBASE, PKE | 0 | programs have none of these, whose registers the kernel does not keep |
 //! | CR4.SMEP, SMAP, UMIP, PGE, PCIDE, OSXSAVE | 1 where there is one | see `features` |
 //! | XCR0 | x87, SSE, AVX where there is one | all that `float` saves |
 //! | EFER | long mode, no-execute, `syscall` | |
