@@ -1,7 +1,7 @@
 // A small teaching kernel with copy-on-write fork: what the machine in `emu/` is tried on.
 //
-// MISTAKE chooses one of the mistakes that `variants.txt` lists; 0 is the correct kernel. Each is a few
-// lines in the function where a student would make it.
+// MISTAKE chooses one of the mistakes that `variants.txt` lists; 0 is the correct kernel. Each is a
+// few lines in the function where a student would make it.
 
 #ifndef MISTAKE
 #define MISTAKE 0

@@ -1,8 +1,8 @@
 // Address spaces: Sv39 tables with the kernel in them, an identifier for each, copy-on-write fork.
 //
-// The kernel's own entries are global and never change. Entries of programs change only on behalf of the
-// process they belong to, which fences the hart it runs on and raises `generation`; another hart
-// compares that with what it has seen before it runs the process.
+// The kernel's own entries are global and never change. Entries of programs change only on behalf
+// of the process they belong to, which fences the hart it runs on and raises `generation`; another
+// hart compares that with what it has seen before it runs the process.
 
 #include "lab.h"
 
@@ -22,7 +22,8 @@ static void fence_space(struct proc *p)
     asm volatile("sfence.vma zero, %0" : : "r"(asid) : "memory");
 }
 
-// The entries of this process have lost something: this hart forgets now, the others before they run it.
+// The entries of this process have lost something: this hart forgets now, the others before they
+// run it.
 static void changed(struct proc *p)
 {
     fence_space(p);
