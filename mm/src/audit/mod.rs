@@ -324,7 +324,10 @@ impl<M: Machine> Audit<'_, M> {
 
 /// Returns how many references a transfer has to a cached frame.
 fn in_transfer(record: &FrameRecord) -> u32 {
-    u32::from(matches!(record.cached(), Cached::Reading | Cached::Writing))
+    u32::from(matches!(
+        record.cached(),
+        Cached::Reading | Cached::Writing | Cached::Leaving
+    ))
 }
 
 /// Adds one. Nothing else counts at the same time, so a load and a store will do. Returns the sum.

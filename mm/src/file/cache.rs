@@ -70,8 +70,8 @@ impl FileCache {
 pub(crate) enum Lookup {
     /// The frame of the page. The caller has got a reference to it.
     Here(FrameNo),
-    /// The frame into which the page is being read. The caller has got a reference and waits
-    /// ([`crate::swap::PageWait`]).
+    /// The frame into which the page is being read, or that leaves the cache when the page is
+    /// written. The caller has got a reference and waits ([`crate::swap::PageWait`]).
     Coming(FrameNo),
     /// The page is not in the cache.
     Missing,
@@ -136,7 +136,7 @@ impl<M: Machine> Memory<M> {
     pub(crate) fn look_up_file(&self, page: FilePage) -> Lookup {
         let found = self.with_cached(page, |frame, record| {
             record.add_reference();
-            if record.cached() == Cached::Reading {
+            if matches!(record.cached(), Cached::Reading | Cached::Leaving) {
                 record.change_waiters(1);
                 Lookup::Coming(frame)
             } else {
@@ -233,14 +233,40 @@ impl<M: Machine> Memory<M> {
         }
     }
 
-    /// Ends the write of a frame, which may have left the cache meanwhile.
-    pub(super) fn end_file_write(&self, frame: FrameNo, well: bool) {
+    /// Ends the write of a frame, which may have left the cache meanwhile, and drops the write's
+    /// reference. A frame that is [`Cached::Leaving`] leaves the cache now, though threads may wait
+    /// for it: a program that stores all the time would wait for every page that is evicted, and
+    /// none would be free. Returns how many frames are free. The waiters' references go when they
+    /// try again.
+    pub(super) fn end_file_write(&self, frame: FrameNo, well: bool) -> u64 {
         let record = self.frames.record(frame);
-        self.locked_chain(record.file_page(), |_| {
-            if record.cached() == Cached::Writing {
-                record.set_cached(if well { Cached::Clean } else { Cached::Dirty });
+        let left = self.locked_chain(record.file_page(), |head| {
+            // The write's reference, the cache's and the waiters'. Others are those of readers, or
+            // of entries that the write did not see because their space is not published yet.
+            let unmapped = record.count() == 2 + record.waiters();
+            match record.cached() {
+                Cached::Leaving if well && unmapped => {
+                    self.unchain(head, frame);
+                    return true;
+                }
+                Cached::Writing | Cached::Leaving => {
+                    record.set_cached(if well { Cached::Clean } else { Cached::Dirty });
+                }
+                _ => {}
             }
+            false
         });
+        if left {
+            self.drop_reference(frame);
+            self.count(MemCounter::Reclaimed, 1);
+        }
+        let freed = record.drop_sole_reference();
+        if freed {
+            self.give_back(frame);
+        } else {
+            self.drop_reference(frame);
+        }
+        freed.into()
     }
 
     /// Removes a page from the cache and frees its frame, if the page is clean and only the cache
@@ -275,13 +301,13 @@ impl<M: Machine> Memory<M> {
         })
     }
 
-    /// Begins the write-back of a page, if it is dirty. Returns its frame, to which the write has
-    /// got a reference.
-    pub(super) fn begin_file_write(&self, page: FilePage) -> Option<FrameNo> {
+    /// Begins the write-back of a page, if it is dirty, which is `writing` then. Returns its frame,
+    /// to which the write has got a reference.
+    pub(super) fn begin_file_write(&self, page: FilePage, writing: Cached) -> Option<FrameNo> {
         self.with_cached(page, |frame, record| {
             let dirty = record.cached() == Cached::Dirty;
             if dirty {
-                record.set_cached(Cached::Writing);
+                record.set_cached(writing);
                 record.add_reference();
             }
             dirty.then_some(frame)
@@ -296,7 +322,7 @@ impl<M: Machine> Memory<M> {
                 record.set_cached(Cached::Dirty);
                 Dirtied::Now
             }
-            Cached::Writing => {
+            Cached::Writing | Cached::Leaving => {
                 record.add_reference();
                 record.change_waiters(1);
                 Dirtied::Later

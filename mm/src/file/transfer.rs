@@ -78,18 +78,7 @@ impl<M: Machine> Drop for FileRead<'_, M> {
 #[must_use = "somebody may wait for the page"]
 pub struct WriteBack<'m, M: Machine> {
     memory: &'m Memory<M>,
-    page: FilePage,
     frame: FrameNo,
-    purpose: Purpose,
-}
-
-/// What becomes of a page once its file has it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Purpose {
-    /// It stays in the cache, and where it is mapped.
-    Save,
-    /// It goes, unless somebody has touched it meanwhile.
-    Evict,
 }
 
 impl<M: Machine> WriteBack<'_, M> {
@@ -106,10 +95,7 @@ impl<M: Machine> WriteBack<'_, M> {
     }
 
     fn end(&self, well: bool) -> u64 {
-        self.memory.end_file_write(self.frame, well);
-        self.memory.drop_reference(self.frame);
-        let evicts = well && self.purpose == Purpose::Evict;
-        (evicts && self.memory.drop_clean_file_page(self.page)).into()
+        self.memory.end_file_write(self.frame, well)
     }
 }
 
@@ -171,24 +157,22 @@ impl<M: Machine> Memory<M> {
     /// Returns a write-back of a page, if it is dirty. Nobody can write it any more when this
     /// returns, until it is finished.
     pub fn write_back(&self, page: FilePage) -> Option<WriteBack<'_, M>> {
-        let frame = self.begin_file_write(page)?;
+        let frame = self.begin_file_write(page, Cached::Writing)?;
         self.for_each_file_mapping(page, frame, |leaf, at, _| {
             leaf.protect::<M::Format>(at, frame);
         });
         self.flush_file(page.file);
         Some(WriteBack {
             memory: self,
-            page,
             frame,
-            purpose: Purpose::Save,
         })
     }
 
-    /// Returns a write-back of a dirty page whose frame is wanted. The page is unmapped before it
-    /// is written, and its frame is freed at the end: if it stayed mapped, a program that is faster
-    /// than the disk would make it dirty again before anything could evict it.
+    /// Returns a write-back of a dirty page whose frame is wanted. The page is unmapped before it is written, and free at
+    /// the end, or when the last thread that waits for it has tried again. If it could be touched
+    /// meanwhile, a program that is faster than the disk would keep every page that is written.
     pub fn write_back_to_evict(&self, page: FilePage) -> Option<WriteBack<'_, M>> {
-        let frame = self.begin_file_write(page)?;
+        let frame = self.begin_file_write(page, Cached::Leaving)?;
         let mut entries = 0;
         self.for_each_file_mapping(page, frame, |leaf, at, _| {
             entries += u32::from(leaf.remove::<M::Format>(at, frame));
@@ -199,9 +183,7 @@ impl<M: Machine> Memory<M> {
         }
         Some(WriteBack {
             memory: self,
-            page,
             frame,
-            purpose: Purpose::Evict,
         })
     }
 

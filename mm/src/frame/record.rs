@@ -53,6 +53,9 @@ pub(crate) enum Cached {
     /// Pages of files: the frame has left the cache, because the file has no such page any more or
     /// it could not be read.
     Gone = 5,
+    /// Pages of files: the frame is being written and then leaves the cache; the write holds a
+    /// reference. No new entry maps the frame.
+    Leaving = 6,
 }
 
 /// What is known about one frame, in 32 bytes.
@@ -240,6 +243,7 @@ impl FrameRecord {
             2 => Cached::Writing,
             3 => Cached::Reading,
             4 => Cached::Failed,
+            6 => Cached::Leaving,
             _ => Cached::Gone,
         }
     }

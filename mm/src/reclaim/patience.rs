@@ -1,19 +1,30 @@
 //! Who gets the frames that a round of reclaim has made free.
 //!
 //! Programs leave the frames alone that are kept ([`Budget::kept`](crate::commit::Budget::kept)),
-//! but for two kinds of claimants, which leave a quarter of them: the rest is the kernel's.
+//! but for claimants that have waited:
 //!
-//! - Whoever has waited for a frame for a page that has its place, because it was promised or is in
-//!   swap. It may take [`CREDIT`] frames so, for the next page will be wanted too, and what the
-//!   round made free would otherwise be gone to those who read files.
-//! - Whoever has waited for [`PATIENCE`] rounds for a frame to read a page of a file into. So those
-//!   do not wait for ever for the others.
+//! - A process that has waited for a page that has its place, because it was promised or is in
+//!   swap, leaves half of them for its next [`CREDIT`] frames: the next page will be wanted too, and
+//!   what the round made free would otherwise be gone to processes that read files.
+//! - A claim for such a page that has waited for [`PLACED_PATIENCE`] rounds itself leaves a
+//!   quarter: the rest is the kernel's. A claim for a frame to read a page of a file into does so after
+//!   [`FILE_PATIENCE`] rounds, so that it does not wait for ever for the others.
+//!
+//! So what is freed when frames are fewest goes to *old* claims alone, and a claim that has got its
+//! frame is old no longer. An old claim is therefore overtaken at most once by each of the others
+//! that are old at the same time: it waits for at most as many rounds that free a frame. A round
+//! that writes to files does so; of the pages that it swaps out, those that are not touched
+//! meanwhile are free.
 
 /// Frames that a claimant may take out of those kept after it has waited.
 const CREDIT: u8 = 16;
 
-/// Rounds after which a page of a file is as urgent as any other.
-const PATIENCE: u8 = 8;
+/// Rounds after which the claim for a page that has its place is old: one, because its last try
+/// ([`Retry`](super::Retry)) may follow the first round and must find every frame there is.
+const PLACED_PATIENCE: u8 = 1;
+
+/// Rounds after which the claim for a page of a file is.
+const FILE_PATIENCE: u8 = 8;
 
 /// What a process has waited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,19 +51,29 @@ impl Patience {
     /// if `kept` are kept.
     #[inline]
     pub(crate) fn floor_for_placed(self, kept: u64) -> u64 {
-        floor(kept, self.credit != 0)
+        if self.rounds >= PLACED_PATIENCE {
+            floor_for_old(kept)
+        } else if self.credit != 0 {
+            kept / 2
+        } else {
+            kept
+        }
     }
 
     /// Returns how many frames must be left by a claimant of one for a page of a file, if `kept`
     /// are kept.
     pub(crate) fn floor_for_file(self, kept: u64) -> u64 {
-        floor(kept, self.rounds >= PATIENCE)
+        if self.rounds >= FILE_PATIENCE {
+            floor_for_old(kept)
+        } else {
+            kept
+        }
     }
 }
 
 #[inline]
-fn floor(kept: u64, urgent: bool) -> u64 {
-    if urgent { kept / 4 } else { kept }
+fn floor_for_old(kept: u64) -> u64 {
+    kept / 4
 }
 
 #[cfg(test)]
@@ -68,17 +89,30 @@ mod tests {
         let mut patience = Patience::default();
         assert_eq!(floors(patience), (40, 40));
         patience.wait();
-        for _ in 0..CREDIT {
-            assert_eq!(floors(patience), (10, 40));
+        patience.satisfy();
+        for _ in 1..CREDIT {
+            assert_eq!(floors(patience), (20, 40));
             patience.satisfy();
         }
         assert_eq!(floors(patience), (40, 40));
     }
 
     #[test]
+    fn an_old_claim_comes_before_those_that_were_served() {
+        let mut patience = Patience::default();
+        for _ in 0..PLACED_PATIENCE {
+            assert!(floors(patience).0 > 10);
+            patience.wait();
+        }
+        assert_eq!(floors(patience), (10, 40));
+        patience.satisfy();
+        assert_eq!(floors(patience), (20, 40), "the next page is another claim");
+    }
+
+    #[test]
     fn a_file_that_was_waited_for_long_comes_too() {
         let mut patience = Patience::default();
-        for _ in 0..PATIENCE {
+        for _ in 0..FILE_PATIENCE {
             assert_eq!(floors(patience).1, 40);
             patience.wait();
         }

@@ -17,11 +17,12 @@
 //! for long, because
 //!
 //! - a round ends: it moves the clock on by three turns at most, writes [`ROUND`](super::ROUND)
-//!   pages to swap and [`DIRTY_MOST`](super::DIRTY_MOST) to files at most, and frees those of them
-//!   that nobody touches while they are written, however busy their owners are (in the third turn,
-//!   and by [`write_back_to_evict`](crate::Memory::write_back_to_evict));
-//! - what is freed goes to those who have waited for it, see [`patience`](super::patience): of n
-//!   processes that wait, each gets its share of what a round frees.
+//!   pages to swap and [`DIRTY_MOST`](super::DIRTY_MOST) to files at most. What it has written to a
+//!   file is free, however busy its owners are: they cannot touch it meanwhile
+//!   ([`write_back_to_evict`](crate::Memory::write_back_to_evict));
+//! - what is freed goes to claims that have waited for it, see [`patience`](super::patience): a
+//!   claim for a promised page waits for two rounds at most, and for one more for each other
+//!   process that waits as long.
 //!
 //! Neighbours: the kernel's pager, the oracle and the unit tests do the rounds, and ask a [`Retry`]
 //! what then.

@@ -130,7 +130,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             context.code_changed();
         }
         context.member().entries.with(|()| {
-            let there = self.memory.frames.record(frame).cached() != Cached::Gone;
+            let cached = self.memory.frames.record(frame).cached();
+            let there = !matches!(cached, Cached::Gone | Cached::Leaving);
             if there {
                 self.put_shared_entry(page, word);
             }

@@ -150,7 +150,7 @@ impl<M: Machine> Memory<M> {
             let frame = self.frames.frame(index);
             let record = self.frames.record(frame);
             match record.cached() {
-                Cached::Failed | Cached::Gone => Lookup::Failed,
+                Cached::Failed | Cached::Gone | Cached::Leaving => Lookup::Failed,
                 Cached::Reading => {
                     record.add_reference();
                     record.change_waiters(1);

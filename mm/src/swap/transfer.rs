@@ -43,7 +43,11 @@ impl<M: Machine> Memory<M> {
     pub(super) fn is_in_transfer(&self, frame: FrameNo) -> bool {
         let record = self.frames.record(frame);
         let cached = record.slot().is_some() || record.kind() == Kind::File;
-        cached && matches!(record.cached(), Cached::Reading | Cached::Writing)
+        let moves = matches!(
+            record.cached(),
+            Cached::Reading | Cached::Writing | Cached::Leaving
+        );
+        cached && moves
     }
 
     /// Prepares for a write to a shared page: if the page is in the cache, its slot is out of date
@@ -60,7 +64,11 @@ impl<M: Machine> Memory<M> {
                     record.change_waiters(1);
                     return Some(PageWait::new(self, frame));
                 }
-                Cached::Dirty | Cached::Reading | Cached::Failed | Cached::Gone => {}
+                Cached::Dirty
+                | Cached::Reading
+                | Cached::Failed
+                | Cached::Gone
+                | Cached::Leaving => {}
             }
             None
         })

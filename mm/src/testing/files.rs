@@ -113,15 +113,16 @@ pub fn truncate(memory: &Mem, file: FileNo, length: usize) {
 
 /// Writes a page back if it is dirty. Returns whether it is not any more.
 pub fn write_back(memory: &Mem, page: FilePage) -> bool {
-    write(memory, page, memory.write_back(page)).is_some()
+    end_write(memory, page, memory.write_back(page)).is_some()
 }
 
-/// Writes a page back that is to go. Returns how many frames that made free, unless it failed.
-pub fn evict_file_page(memory: &Mem, page: FilePage) -> Option<u64> {
-    write(memory, page, memory.write_back_to_evict(page))
-}
-
-fn write(memory: &Mem, page: FilePage, write: Option<WriteBack<'_, FakeMachine>>) -> Option<u64> {
+/// Writes what a write-back has begun with. Returns how many
+/// frames that made free, unless it failed.
+pub fn end_write(
+    memory: &Mem,
+    page: FilePage,
+    write: Option<WriteBack<'_, FakeMachine>>,
+) -> Option<u64> {
     let mut state = memory.machine().files.0.lock().unwrap();
     let Some(write) = write else {
         return Some(0);

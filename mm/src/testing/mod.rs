@@ -9,7 +9,8 @@ use std::mem::MaybeUninit;
 
 use abi::MemCounter;
 
-pub use self::files::{evict_file_page, read_file, truncate, write_back, write_file};
+use self::files::end_write;
+pub use self::files::{read_file, truncate, write_back, write_file};
 use self::machine::{BASE, HARTS};
 pub use self::machine::{FakeMachine, at_fence, fail_nth, looks, on_hart};
 use crate::addr::{FrameNo, FrameRange, FrameRanges, PageNo, PageRange, VirtAddr};
@@ -205,6 +206,15 @@ pub fn make_free(memory: &Memory<FakeMachine>, wanted: u64) -> u64 {
 
 /// Does a round of reclaim, as the kernel's pager does it.
 pub fn reclaim_round(memory: &Memory<FakeMachine>, wanted: u64) -> Round {
+    reclaim_round_amid(memory, wanted, || {})
+}
+
+/// The same, while others act: during each write to a file, when it cannot be stopped any more.
+pub fn reclaim_round_amid(
+    memory: &Memory<FakeMachine>,
+    wanted: u64,
+    mut others: impl FnMut(),
+) -> Round {
     let Reclaimed {
         freed,
         writes,
@@ -224,7 +234,10 @@ pub fn reclaim_round(memory: &Memory<FakeMachine>, wanted: u64) -> Round {
         ));
     }
     for page in dirty {
-        round.add(Round::of_write(1, evict_file_page(memory, page).ok_or(())));
+        let write = memory.write_back_to_evict(page);
+        others();
+        let freed = end_write(memory, page, write);
+        round.add(Round::of_write(1, freed.ok_or(())));
     }
     round
 }

@@ -5,52 +5,96 @@ use super::*;
 use crate::addr::VirtAddr;
 use crate::reclaim::{NoFrame, Retry};
 use crate::space::{Access, Resolution, Wait};
-use crate::testing::{audit, memory, memory_with_swap, reclaim_round, write};
+use crate::swap::PageWait;
+use crate::testing::{audit, memory, memory_with_swap, reclaim_round, reclaim_round_amid, write};
 
 const FRAMES: u64 = 300;
 
-/// Rounds that a touch may wait for.
-const ROUNDS: usize = 4;
+/// Rounds that a touch may wait for, if nobody else is promised anything.
+const ROUNDS: usize = 2;
 
-/// Stores to every page of its mapping that it has, and begins to wait for one that it has not.
-fn keep_busy(memory: &'static Memory<FakeMachine>, hog: &mut Space, count: u64) {
-    let mut waits = false;
-    for page in 0..count {
-        let mut present = hog.page_info(PageNo(page)).is_present();
-        if !present && !waits {
-            match hog.resolve(VirtAddr(page * PAGE), Access::Write) {
-                Resolution::Wait(Wait::File(read)) => {
-                    let _kept = memory.machine().files.fetch(read).unwrap();
-                    present = hog.resolve(VirtAddr(page * PAGE), Access::Write) == Resolution::Done;
-                }
-                resolution => {
-                    waits = matches!(resolution, Resolution::Wait(Wait::Frames));
-                    present = resolution == Resolution::Done;
-                }
+/// A program that stores all the time to all pages of a file, which it has mapped.
+struct Hog {
+    memory: &'static Memory<FakeMachine>,
+    space: Space,
+    pages: u64,
+    /// A page that it waits for.
+    waits: Option<(u64, PageWait<'static, FakeMachine>)>,
+}
+
+impl Hog {
+    fn new(memory: &'static Memory<FakeMachine>, count: u64) -> Self {
+        make_file(memory, FILE, count as usize);
+        let mut space = AddressSpace::new(memory).unwrap();
+        space
+            .map_file(pages(0, count), data(), whole(FILE, true), None)
+            .unwrap();
+        space.publish();
+        let mut hog = Self {
+            memory,
+            space,
+            pages: count,
+            waits: None,
+        };
+        hog.keep_busy();
+        hog
+    }
+
+    /// Stores to the page it has waited for, then to every page that it has, and begins to wait for
+    /// one that it has not.
+    fn keep_busy(&mut self) {
+        let waited = self.waits.take();
+        let mut short = false;
+        let first = waited.as_ref().map(|&(page, _)| page);
+        for page in first.into_iter().chain(0..self.pages) {
+            let present = self.space.page_info(PageNo(page)).is_present();
+            if present || !short && self.waits.is_none() && self.fetch(page, &mut short) {
+                write(&mut self.space, page * PAGE, b"busy").unwrap();
             }
         }
-        if present {
-            write(hog, page * PAGE, b"busy").unwrap();
+    }
+
+    /// Tries to get a page, for which it waits otherwise, or for a frame. Whether it has it.
+    fn fetch(&mut self, page: u64, short: &mut bool) -> bool {
+        let address = VirtAddr(page * PAGE);
+        match self.space.resolve(address, Access::Write) {
+            Resolution::Done => return true,
+            Resolution::Wait(Wait::File(read)) => {
+                let _kept = self.memory.machine().files.fetch(read).unwrap();
+                return self.space.resolve(address, Access::Write) == Resolution::Done;
+            }
+            Resolution::Wait(Wait::Page(wait)) => self.waits = Some((page, wait)),
+            Resolution::Wait(Wait::Frames) => *short = true,
+            other => panic!("page {page} of the hog was {other:?}"),
         }
+        false
     }
 }
 
-/// Touches a page, while somebody else acts after every round. Returns how many rounds that took.
+/// Touches pages that were promised, without having a round done, until there is no frame.
+fn touch_on(space: &mut Space, next: &mut u64, most: u64) {
+    while *next < most && space.resolve(VirtAddr(*next * PAGE), Access::Write) == Resolution::Done {
+        *next += 1;
+    }
+}
+
+/// Touches a page while others act. Returns how many rounds that took, at most `most`.
 fn touch(
     memory: &'static Memory<FakeMachine>,
     victim: &mut Space,
     page: u64,
-    mut others: impl FnMut(),
+    most: usize,
+    mut others: impl FnMut(Moment),
 ) -> usize {
     let mut retry = Retry::new();
     for rounds in 0.. {
         match victim.resolve(VirtAddr(page * PAGE), Access::Write) {
             Resolution::Done => return rounds,
             Resolution::Wait(Wait::Frames) => {
-                let round = reclaim_round(memory, 64);
-                others();
+                assert!(rounds < most, "page {page} is waited for too long");
+                let round = reclaim_round_amid(memory, 64, || others(Moment::During));
+                others(Moment::After);
                 assert_eq!(retry.after(round), Ok(()), "page {page} was promised");
-                assert!(rounds < ROUNDS, "page {page} is waited for too long");
             }
             other => panic!("page {page} was {other:?}"),
         }
@@ -58,27 +102,67 @@ fn touch(
     unreachable!("it ends or panics")
 }
 
+/// When others act.
+#[derive(PartialEq, Eq)]
+enum Moment {
+    /// While a page is written to a file.
+    During,
+    /// After a round.
+    After,
+}
+
+/// A space with so many pages that were promised and that nobody has touched.
+fn promised(memory: &'static Memory<FakeMachine>, count: u64) -> Space {
+    let mut space = AddressSpace::new(memory).unwrap();
+    space.grow(count * PAGE, Promise::Charged).unwrap();
+    space.publish();
+    space
+}
+
 #[test]
 fn a_promise_is_kept_while_all_else_is_dirty_and_used() {
     let memory = memory(FRAMES);
-    make_file(memory, FILE, 250);
-    let mut hog = AddressSpace::new(memory).unwrap();
-    hog.map_file(pages(0, 250), data(), whole(FILE, true), None)
-        .unwrap();
-    hog.publish();
-    keep_busy(memory, &mut hog, 250);
-    let mut victim = AddressSpace::new(memory).unwrap();
-    victim.grow(120 * PAGE, Promise::Charged).unwrap();
-    victim.publish();
+    let mut hog = Hog::new(memory, 250);
+    let mut victim = promised(memory, 120);
     let mut waited = 0;
     for page in 0..120 {
-        waited += touch(memory, &mut victim, page, || {
-            keep_busy(memory, &mut hog, 250);
-        });
-        keep_busy(memory, &mut hog, 250);
+        waited += touch(memory, &mut victim, page, ROUNDS, |_| hog.keep_busy());
+        hog.keep_busy();
     }
     assert!(waited > 10, "memory was not short");
-    audit(memory, [&hog, &victim]);
+    drop(hog.waits);
+    audit(memory, [&hog.space, &victim]);
+}
+
+#[test]
+fn a_promise_is_kept_soon_though_others_take_what_is_freed() {
+    const RIVALS: usize = 3;
+    let memory = memory(FRAMES);
+    let mut hog = Hog::new(memory, 250);
+    let mut victim = promised(memory, 40);
+    let mut rivals = [(); RIVALS].map(|()| (promised(memory, 60), 0));
+    let mut overtaken = 0;
+    let mut rush = || {
+        for (rival, next) in &mut rivals {
+            let before = *next;
+            touch_on(rival, next, 60);
+            overtaken += *next - before;
+        }
+    };
+    for page in 0..40 {
+        rush();
+        touch(memory, &mut victim, page, ROUNDS + RIVALS, |moment| {
+            hog.keep_busy();
+            if moment == Moment::After {
+                rush();
+            }
+        });
+        hog.keep_busy();
+    }
+    assert!(overtaken > 30, "nobody took anything");
+    drop(hog.waits);
+    let [one, two, three] = &rivals;
+    audit(memory, [&hog.space, &victim, &one.0, &two.0, &three.0]);
 }
 
 #[test]
@@ -96,11 +180,9 @@ fn a_promise_is_kept_while_all_else_is_used_and_can_only_be_swapped() {
     for page in 0..220 {
         write(&mut hog, page * PAGE, b"busy").unwrap();
     }
-    let mut victim = AddressSpace::new(memory).unwrap();
-    victim.grow(150 * PAGE, Promise::Charged).unwrap();
-    victim.publish();
+    let mut victim = promised(memory, 150);
     for page in 0..150 {
-        touch(memory, &mut victim, page, || busy(&mut hog));
+        touch(memory, &mut victim, page, ROUNDS, |_| busy(&mut hog));
         busy(&mut hog);
     }
     audit(memory, [&hog, &victim]);
