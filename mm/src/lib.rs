@@ -49,6 +49,7 @@
 //! | [`space`] | what a program's memory is made of |
 //! | `heap` | kernel objects |
 //! | `rmap`, `list` | who maps a frame |
+//! | `free` | which slots and identifiers are free |
 //! | [`swap`], [`mod@file`] | pages on a device, pages of files |
 //! | `reclaim` | which frame goes next |
 //! | `phys` | the one door to the bytes of a frame |
@@ -66,6 +67,7 @@ pub mod audit;
 mod commit;
 pub mod file;
 mod frame;
+mod free;
 mod heap;
 mod list;
 // Declares the unsafe contract; `phys` relies on it.

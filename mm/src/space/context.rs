@@ -17,11 +17,12 @@
 
 use abi::MemCounter;
 use sync::atomic::Ordering;
-use sync::{Counted, InterruptsOff, LeafLock};
+use sync::{Counted, InterruptsOff};
 
+use super::asids::Asids;
 use crate::addr::FrameNo;
 use crate::commit::{Claim, NoMemory};
-use crate::machine::{Asid, Fence, HartSet, Machine, Root};
+use crate::machine::{Fence, HartSet, Machine, Root};
 use crate::memory::Memory;
 use crate::pt::{ENTRIES, Format};
 use crate::rmap::Member;
@@ -205,93 +206,5 @@ impl<M: Machine> Drop for Context<'_, M> {
         debug_assert!(!self.is_active(), "a root was freed under a hart");
         self.memory.asids.give(self.member.asid);
         self.memory.drop_reference(self.member.root);
-    }
-}
-
-/// The address-space identifiers, one bit each: set if in use.
-pub(crate) struct Asids {
-    state: LeafLock<AsidState>,
-}
-
-struct AsidState {
-    used: [u64; Asids::MOST / 64],
-    count: usize,
-    next: usize,
-}
-
-impl Asids {
-    const MOST: usize = 1 << 16;
-
-    /// The identifier of the kernel's root, and of spaces for which no other was left.
-    pub(crate) const SHARED: Asid = Asid(0);
-
-    /// Returns identifiers below `count`, all free but [`Asids::SHARED`].
-    pub(crate) fn new(count: usize) -> Self {
-        let mut used = [0; Self::MOST / 64];
-        used[0] = 1;
-        Self {
-            state: LeafLock::new(AsidState {
-                used,
-                count: count.clamp(1, Self::MOST),
-                next: 1,
-            }),
-        }
-    }
-
-    fn take(&self) -> Asid {
-        self.state.with(|state| {
-            // Next fit: an identifier rests for as long as possible, and nearly always the first
-            // one looked at is free.
-            let is_free = |&index: &usize| state.used[index / 64] >> (index % 64) & 1 == 0;
-            let mut all = (state.next..state.count).chain(0..state.next);
-            let Some(index) = all.find(is_free) else {
-                return Self::SHARED;
-            };
-            state.used[index / 64] |= 1 << (index % 64);
-            state.next = index + 1;
-            Asid(index as u16)
-        })
-    }
-
-    fn give(&self, asid: Asid) {
-        if asid != Self::SHARED {
-            let index = usize::from(asid.0);
-            self.state
-                .with(|state| state.used[index / 64] &= !(1 << (index % 64)));
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use super::*;
-
-    #[test]
-    fn identifiers_are_unique_until_they_run_out() {
-        for count in [1, 2, 63, 64, 65, 200] {
-            let asids = Asids::new(count);
-            let taken: HashSet<u16> = (1..count).map(|_| asids.take().0).collect();
-            assert_eq!(taken.len(), count - 1);
-            assert!(!taken.contains(&0) && taken.iter().all(|&asid| usize::from(asid) < count));
-            assert_eq!(asids.take(), Asids::SHARED);
-            for asid in taken {
-                asids.give(Asid(asid));
-                assert_eq!(asids.take(), Asid(asid));
-            }
-        }
-    }
-
-    #[test]
-    fn an_identifier_rests_until_all_others_had_their_turn() {
-        let asids = Asids::new(100);
-        let mut seen = HashSet::new();
-        for _ in 1..100 {
-            let asid = asids.take();
-            asids.give(asid);
-            assert!(seen.insert(asid.0), "{asid:?} is back already");
-        }
-        assert_eq!(seen.len(), 99);
     }
 }

@@ -19,6 +19,7 @@
 //! memory.
 
 mod area;
+mod asids;
 mod context;
 pub mod copy;
 mod ending;
@@ -40,7 +41,7 @@ mod usage;
 use abi::{PROC_COUNTERS, ProcCounter};
 use sync::Counted;
 
-pub(crate) use context::Asids;
+pub(crate) use asids::Asids;
 pub use context::Context;
 pub use ending::Ending;
 pub(crate) use handshake::{Stale, Users};

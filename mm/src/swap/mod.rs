@@ -24,19 +24,18 @@
 //! One lock protects the cache and the free slots. It is never taken where nothing was ever
 //! swapped.
 //!
-//! `slots` counts the slots, `free` finds a free one, `cache` says which frame has what, `eviction`
-//! isolates pages and puts them back, `transfer` knows what is under way; `input` and `output` are
-//! what the kernel sees.
+//! `slots` counts the slots, [`crate::free`] finds a free one, `cache` says which frame has what,
+//! `eviction` isolates pages and puts them back, `transfer` knows what is under way; `input` and
+//! `output` are what the kernel sees.
 
 mod cache;
 mod eviction;
-mod free;
 mod input;
 mod output;
 mod slots;
 mod transfer;
 
-pub use free::words_for;
+pub use crate::free::words_for;
 pub use input::{PageWait, SwapIn};
 pub use output::{SwapOut, SwapOuts};
 pub use slots::SlotRecord;

@@ -1,6 +1,6 @@
 //! The slots of the swap device: a record for each, and which are free.
 //!
-//! Invariant: a slot is free, which [`FreeSlots`] knows, exactly when its count is 0. The count
+//! Invariant: a slot is free, which [`FreeNumbers`] knows, exactly when its count is 0. The count
 //! leaves 0 and reaches 0 under the lock of [`Slots`]. In between, the holder of a reference makes
 //! another one without the lock.
 
@@ -9,8 +9,8 @@ use core::mem::MaybeUninit;
 use sync::LeafLock;
 use sync::atomic::{AtomicU32, Ordering};
 
-use super::free::FreeSlots;
 use crate::addr::SlotNo;
+use crate::free::FreeNumbers;
 
 /// The record of a slot, in 12 bytes.
 #[repr(C)]
@@ -74,7 +74,7 @@ pub(crate) struct Slots {
 }
 
 /// What the lock protects besides the cache: the free slots.
-pub(super) type Free = FreeSlots<&'static mut [u64]>;
+pub(super) type Free = FreeNumbers<&'static mut [u64]>;
 
 impl Slots {
     /// Returns the slots of a device, all of them free, with a record each in `records` and a bit
@@ -92,7 +92,7 @@ impl Slots {
         for word in free.iter_mut() {
             word.write(0);
         }
-        let free = FreeSlots::all(records.len(), crate::phys::assume_init(free));
+        let free = FreeNumbers::all(records.len(), crate::phys::assume_init(free));
         Self {
             records: crate::phys::assume_init(records),
             free: LeafLock::new(free),

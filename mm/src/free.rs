@@ -1,12 +1,13 @@
-//! Which slots are free: a bit for each, and above every 64 bits another one that says whether any
-//! of them is set.
+//! Which numbers are free: a bit for each, and above every 64 bits another one that says whether
+//! any of them is set.
 //!
-//! A device has up to a million slots, and the lock of the swap cache, under which one is looked
-//! for, has interrupts off. So a search must not pass over slots one by one, however few are free:
-//! it goes up until a word has a bit behind where it looks, and down again, which are two words a
-//! level.
+//! A device has up to a million slots and a machine 65,535 identifiers of address spaces, and the
+//! locks under which one is looked for have interrupts off. So a search must not pass over numbers
+//! one by one, however few are free: it goes up until a word has a bit behind where it looks, and
+//! down again, which are two words a level.
 //!
 //! Invariant: a bit above the lowest level is set exactly when a bit of the word below it is.
+//! Neighbours: [`crate::swap`] and [`crate::space`] keep one each.
 
 use core::ops::DerefMut;
 
@@ -15,11 +16,11 @@ use arrayvec::ArrayVec;
 /// Bits in a word.
 const BITS: usize = u64::BITS as usize;
 
-/// Most levels: enough for 2^36 slots.
+/// Most levels: enough for 2^36 numbers.
 const LEVELS: usize = 6;
 
-/// The free slots of a device.
-pub(super) struct FreeSlots<W> {
+/// The free ones of the numbers below some count, which this calls slots.
+pub(crate) struct FreeNumbers<W> {
     /// The words of all levels, the lowest first.
     words: W,
     /// Where each level begins.
@@ -43,12 +44,12 @@ pub const fn words_for(slots: usize) -> usize {
     words
 }
 
-impl<W: DerefMut<Target = [u64]>> FreeSlots<W> {
+impl<W: DerefMut<Target = [u64]>> FreeNumbers<W> {
     /// Returns all of so many slots, in [`words_for`] of them words.
     ///
     /// # Panics
     /// If there are fewer words.
-    pub(super) fn all(slots: usize, mut words: W) -> Self {
+    pub(crate) fn all(slots: usize, mut words: W) -> Self {
         let mut levels = ArrayVec::new();
         let (mut bits, mut start) = (slots, 0);
         while bits > 0 {
@@ -71,17 +72,17 @@ impl<W: DerefMut<Target = [u64]>> FreeSlots<W> {
     }
 
     /// Returns how many slots are free.
-    pub(super) fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.count as u64
     }
 
     /// Returns whether a slot is free.
-    pub(super) fn has(&self, slot: usize) -> bool {
+    pub(crate) fn has(&self, slot: usize) -> bool {
         self.words[slot / BITS] >> (slot % BITS) & 1 == 1
     }
 
     /// Takes a free slot: the next one behind the last that was taken, or else the first.
-    pub(super) fn take(&mut self) -> Option<usize> {
+    pub(crate) fn take(&mut self) -> Option<usize> {
         let slot = self.first_from(self.next).or_else(|| self.first_from(0))?;
         let mut at = slot;
         for &start in &self.levels {
@@ -98,7 +99,7 @@ impl<W: DerefMut<Target = [u64]>> FreeSlots<W> {
     }
 
     /// Gives a slot back, which is not free.
-    pub(super) fn give(&mut self, slot: usize) {
+    pub(crate) fn give(&mut self, slot: usize) {
         debug_assert!(slot < self.end && !self.has(slot), "a slot is freed once");
         let mut at = slot;
         for &start in &self.levels {
@@ -148,14 +149,14 @@ mod tests {
 
     use super::*;
 
-    fn free_slots(slots: usize) -> FreeSlots<Vec<u64>> {
-        FreeSlots::all(slots, vec![0; words_for(slots)])
+    fn free_numbers(slots: usize) -> FreeNumbers<Vec<u64>> {
+        FreeNumbers::all(slots, vec![0; words_for(slots)])
     }
 
     #[test]
     fn every_slot_is_taken_once_and_rests_until_all_others_had_their_turn() {
         for slots in [1, 5, 63, 64, 65, 4096, 4097, 70_000] {
-            let mut free = free_slots(slots);
+            let mut free = free_numbers(slots);
             for slot in 0..slots {
                 assert_eq!(free.take(), Some(slot));
             }
@@ -169,13 +170,13 @@ mod tests {
             }
             assert_eq!(free.count(), slots as u64);
         }
-        assert_eq!(free_slots(0).take(), None);
+        assert_eq!(free_numbers(0).take(), None);
     }
 
     proptest! {
         #[test]
         fn it_keeps_what_a_set_would(slots in 1..5000_usize, steps in vec(any::<Option<u16>>(), 9000)) {
-            let (mut free, mut expected) = (free_slots(slots), (0..slots).collect::<BTreeSet<_>>());
+            let (mut free, mut expected) = (free_numbers(slots), (0..slots).collect::<BTreeSet<_>>());
             let mut next = 0;
             for step in steps {
                 if let Some(slot) = step {
@@ -218,7 +219,7 @@ mod tests {
     fn the_last_free_one_of_a_million_is_found_in_a_few_looks() {
         const SLOTS: usize = 1 << 20;
         let words = Watched(vec![0; words_for(SLOTS)], Cell::default());
-        let mut free = FreeSlots::all(SLOTS, words);
+        let mut free = FreeNumbers::all(SLOTS, words);
         while free.take().is_some() {}
         for slot in [SLOTS - 1, 0, SLOTS / 2, 1, SLOTS - 1] {
             free.words.1.set(0);
