@@ -106,6 +106,7 @@ extern "C" fn on_guarded_stack() -> ! {
     }
     process::start_first(options.line, options.fork);
     process::pager::start_pager();
+    process::start_keys();
     arch::start_other_harts();
     arch::start_timer();
     process::scheduler::run()

@@ -45,13 +45,14 @@ pub fn input(byte: u8, held: &mut Held<Sleeping>) {
         Event::Edited => {}
         Event::Ready => READABLE.wake_all(),
         Event::Interrupt => {
-            // A shell that reads has no program to lose; an empty line makes it show its prompt again.
-            if !process::interrupt_foreground() {
+            // A shell that reads has no program to lose; an empty line makes it show its prompt
+            // again.
+            if !process::ask_for_interrupt() {
                 LINE.lock(held).end_empty();
                 READABLE.wake_all();
             }
         }
-        Event::PrintTable => process::print_table(),
+        Event::PrintTable => process::ask_for_table(),
     }
 }
 

@@ -97,7 +97,7 @@ pub(crate) struct Call(*const AtomicU32);
 impl Call {
     /// Ends the thread's sleep.
     pub(crate) fn wake(self) {
-        wait::wake(self.0, 1);
+        wait::wake_one(self.0);
     }
 }
 

@@ -140,15 +140,24 @@ impl Scheduler for Futex {
         now
     }
 
-    fn wake(&self, word: *const AtomicU32, most: usize) {
-        let word = word.addr();
-        let mut sleepers = SLEEPERS.lock().expect("as above");
-        let mut left = most;
-        sleepers.all.retain(|sleeper| {
-            let woken = sleeper.word == word && left > 0;
-            left -= usize::from(woken);
-            !woken
-        });
-        CHANGED.notify_all();
+    fn wake_one(&self, word: *const AtomicU32) {
+        wake(word, 1);
     }
+
+    fn wake_all(&self, word: *const AtomicU32) {
+        wake(word, usize::MAX);
+    }
+}
+
+/// Wakes at most `most` of those who wait on `word`, those first that came first.
+fn wake(word: *const AtomicU32, most: usize) {
+    let word = word.addr();
+    let mut sleepers = SLEEPERS.lock().expect("as above");
+    let mut left = most;
+    sleepers.all.retain(|sleeper| {
+        let woken = sleeper.word == word && left > 0;
+        left -= usize::from(woken);
+        !woken
+    });
+    CHANGED.notify_all();
 }

@@ -35,10 +35,12 @@ pub enum Wake {
 pub trait Scheduler: Sync {
     /// Sleeps while `word` is `expected`. May return early. The caller holds no spin lock.
     fn wait(&self, word: &AtomicU32, expected: u32, how: Interruptible) -> Wake;
-    /// Wakes at most `most` of the threads that wait on `word`, those first that came first. May be
-    /// called from a trap handler. Only the address of the word counts: the word itself may be
-    /// gone.
-    fn wake(&self, word: *const AtomicU32, most: usize);
+    /// Wakes the thread that has waited longest on `word`. May be called from a trap handler. Only
+    /// the address of the word counts: the word itself may be gone.
+    fn wake_one(&self, word: *const AtomicU32);
+    /// Wakes all threads that wait on `word`, those first that came first. Otherwise like
+    /// [`Scheduler::wake_one`]. It takes the caller a bounded time, however many there are.
+    fn wake_all(&self, word: *const AtomicU32);
     /// The time since some moment.
     fn milliseconds(&self) -> u64;
 }
@@ -67,9 +69,15 @@ pub(crate) fn wait(word: &AtomicU32, expected: u32, how: Interruptible) -> Wake 
     }
 }
 
-pub(crate) fn wake(word: *const AtomicU32, most: usize) {
+pub(crate) fn wake_one(word: *const AtomicU32) {
     if let Some(scheduler) = scheduler() {
-        scheduler.wake(word, most);
+        scheduler.wake_one(word);
+    }
+}
+
+fn wake_all(word: *const AtomicU32) {
+    if let Some(scheduler) = scheduler() {
+        scheduler.wake_all(word);
     }
 }
 
@@ -125,6 +133,6 @@ impl WaitQueue {
     /// Something has happened: everybody looks again.
     pub fn wake_all(&self) {
         self.events.fetch_add(1, Ordering::SeqCst);
-        wake(&self.events, usize::MAX);
+        wake_all(&self.events);
     }
 }

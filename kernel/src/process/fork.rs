@@ -42,7 +42,6 @@ pub fn fork(caller: &mut Caller, registers: &UserRegisters) -> Result<Pid, NoMem
 
     let pid = {
         let mut tree = TREE.lock(held);
-        process.inherit_background(&child);
         // A kill that came during the fork is the child's too; one that comes later finds it in the
         // tree.
         if process.is_killed() {

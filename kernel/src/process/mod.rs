@@ -38,6 +38,8 @@ mod fault;
 mod first;
 mod foreground;
 mod fork;
+mod kernel_thread;
+mod keys;
 mod kill;
 pub mod mapped;
 mod name;
@@ -65,11 +67,12 @@ pub use fault::{
     user_fault,
 };
 pub use first::start_first;
-pub use foreground::{interrupt_foreground, reads_console};
+pub use foreground::reads_console;
 pub use fork::fork;
+pub use keys::{ask_for_interrupt, ask_for_table, start_keys};
 pub use kill::kill;
 pub use name::Name;
-pub use table::{describe, print_table};
+pub use table::describe;
 pub use thread::{Current, Thread, current, describe_current};
 pub use tree::find;
 pub use wait::{ended_child, reap};
@@ -98,8 +101,6 @@ pub struct Process {
     /// What it runs, for people.
     pub name: Name,
     killed: AtomicBool,
-    /// Whether Ctrl-C spares it, see [`foreground`].
-    background: AtomicBool,
     fork_mode: AtomicU8,
     /// Its memory; `None` before the first program and after the last.
     pub space: SleepLock<level::Space, Option<Space>>,
@@ -117,7 +118,6 @@ impl Process {
             pid: AtomicI32::new(0),
             name,
             killed: AtomicBool::new(false),
-            background: AtomicBool::new(false),
             fork_mode: AtomicU8::new(mode as u8),
             space: SleepLock::new(space),
             files: SpinLock::new(files),

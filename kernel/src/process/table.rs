@@ -33,15 +33,13 @@ pub fn describe(process: &Process, held: &mut Held<level::Nothing>) -> ProcessFa
     facts(tree, process, held)
 }
 
-/// Prints the table. Called from the console's interrupt, with no lock of the console held. The tree is locked
-/// for one line at a time, so a process that comes or goes meanwhile may be missing.
-pub fn print_table() {
-    // An interrupt finds the kernel without spin locks.
-    let mut held = Held::<level::Sleeping>::claim();
+/// Prints the table. The tree is locked for one line at a time, so a process that comes or goes
+/// meanwhile may be missing.
+pub(super) fn print(held: &mut Held<level::Nothing>) {
     println!("\n  pid parent state   name");
     for chain in 0..Tree::CHAINS {
         let mut position = 0;
-        while let Some((pid, row)) = row(chain, position, &mut held) {
+        while let Some((pid, row)) = row(chain, position, held) {
             let (parent, state) = (row.parent, row.state.name());
             println!("{pid:5} {parent:6} {state:7} {}", Text::of(row.name));
             position += 1;
@@ -52,7 +50,7 @@ pub fn print_table() {
 fn row(
     chain: usize,
     position: usize,
-    held: &mut Held<level::Sleeping>,
+    held: &mut Held<level::Nothing>,
 ) -> Option<(Pid, ProcessFacts)> {
     let mut tree = TREE.lock(held);
     let (tree, held) = tree.parts();

@@ -12,19 +12,17 @@
 
 mod transfer;
 
-use abi::ForkMode;
 use mm::space::Wait;
 use mm::space::copy::CopyFailure;
 use mm::swap::{PageWait, SwapIn};
 use mm::{NoFrame, Reclaimed, Retry, Round, Shortage};
 use sync::atomic::{AtomicU64, Ordering};
-use sync::{Counted, Held, Interruptible, SleepLock, Ticket, WaitQueue, level};
+use sync::{Held, Interruptible, SleepLock, Ticket, WaitQueue, level};
 
 use super::tree::TREE;
-use super::{Name, Process, Thread, scheduler, standstill};
-use crate::arch::{self, FloatState, Machine, UserRegisters};
-use crate::boot::refuse;
-use crate::file::{Files, cached};
+use super::{kernel_thread, standstill};
+use crate::arch::Machine;
+use crate::file::cached;
 use crate::memory::memory;
 use transfer::Writes;
 
@@ -267,30 +265,12 @@ fn fetch(
 
 /// Makes the pager, which will run when the scheduler does.
 pub fn start_pager() {
-    // The boot is the thread of execution here, and it holds nothing.
-    let mut held = Held::<level::Nothing>::claim();
-    let name = Name::of_path(b"pager");
-    // It is a process of its own that is in no tree: no program can see, wait for or kill it.
-    let process = Process::new(name, ForkMode::CopyOnWrite, None, Files::new());
-    let thread = Counted::try_new(process)
-        .map_err(Into::into)
-        .and_then(|process| {
-            let registers = UserRegisters::new();
-            Thread::try_new(process, run, &registers, FloatState::new(), None)
-        });
-    match thread {
-        Ok(thread) => scheduler::start(thread, &mut held),
-        Err(_) => refuse(format_args!(
-            "there is no memory for the pager; give the machine more"
-        )),
-    }
+    kernel_thread::make("pager", run);
 }
 
 /// The pager.
 extern "C" fn run(_: usize) -> ! {
-    scheduler::arrive();
-    arch::enable_interrupts();
-    let mut held = Held::<level::Nothing>::claim();
+    let mut held = kernel_thread::arrive();
     loop {
         let ticket = SHORT.ticket();
         keep_reserve(standstill::pass(&mut held).held());

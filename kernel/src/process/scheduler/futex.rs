@@ -1,9 +1,10 @@
 //! Waiting for a word to change, and ending waits.
 
 use sync::atomic::{AtomicU32, Ordering};
-use sync::{Held, Interruptible, Level, Wake, level};
+use sync::{Counted, Held, Interruptible, Level, Wake, level};
 
 use super::super::{Thread, current};
+use super::place::{HartMask, Schedule};
 use super::{SCHEDULE, State, rouse, switch_away};
 use crate::time;
 
@@ -42,38 +43,25 @@ impl sync::Scheduler for Futex {
         time::milliseconds()
     }
 
-    fn wake(&self, word: *const AtomicU32, most: usize) {
-        // Locks up to this level may be held; the trait has no token to say so.
-        let mut held = Held::<level::Waiters>::claim();
-        let mut left = most;
-        while left > 0 && wake_some(word.addr(), &mut left, &mut held) {}
+    fn wake_one(&self, word: *const AtomicU32) {
+        wake(|schedule| schedule.wake_one(word.addr()));
+    }
+
+    fn wake_all(&self, word: *const AtomicU32) {
+        wake(|schedule| schedule.wake_all(word.addr()));
     }
 }
 
-/// Most threads that are woken under one hold of the lock, because very many may wait for a word.
-const WOKEN_AT_ONCE: usize = 32;
-
-/// Wakes at most `left` threads that wait for a word; whether others may be left.
-fn wake_some(word: usize, left: &mut usize, held: &mut Held<level::Waiters>) -> bool {
-    let most = WOKEN_AT_ONCE.min(*left);
-    let mut schedule = SCHEDULE.lock(held);
-    let mut woken = 0;
-    while woken < most {
-        let Some(thread) = schedule.take_waiting(word) else {
-            break;
-        };
-        schedule.make_ready(thread);
-        woken += 1;
-    }
-    let idle = schedule.take_idle(woken);
-    drop(schedule);
-    rouse(idle);
-    *left -= woken;
-    woken == most
+/// Wakes by `how`, and rouses the harts that are to run whoever was woken.
+fn wake(how: impl FnOnce(&mut Schedule) -> HartMask) {
+    // Locks up to this level may be held; the trait has no token to say so.
+    let mut held = Held::<level::Waiters>::claim();
+    let harts = how(&mut SCHEDULE.lock(&mut held));
+    rouse(harts);
 }
 
 /// Ends the wait of a thread whose process has been marked as killed, if a kill may end it.
-pub fn interrupt<L: Level>(thread: &Thread, held: &mut Held<L>) {
+pub fn interrupt<L: Level>(thread: &Counted<Thread>, held: &mut Held<L>) {
     let mut schedule = SCHEDULE.lock(held);
     let State::Waiting {
         word,
@@ -82,10 +70,7 @@ pub fn interrupt<L: Level>(thread: &Thread, held: &mut Held<L>) {
     else {
         return;
     };
-    if let Some(thread) = schedule.stop_waiting(word, thread) {
-        schedule.make_ready(thread);
-    }
-    let idle = schedule.take_idle(1);
+    let harts = schedule.interrupt(word, thread);
     drop(schedule);
-    rouse(idle);
+    rouse(harts);
 }

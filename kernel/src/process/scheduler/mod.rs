@@ -3,7 +3,8 @@
 //! One lock protects everything: the queue of ready threads, the chains of waiting ones, the state and the saved registers of
 //! each thread, the set of idle harts. Each hart has a loop of its own ([`run`]), on the stack it booted
 //! on; a thread gives its hart up by switching to that loop, and the loop switches to the next thread.
-//! Links run through the threads, so nothing here ever allocates.
+//! Links run through the threads, so nothing here ever allocates. Nor does any hold of the lock grow
+//! with how many threads there are: see [`waiting`] for how a thousand are woken.
 //!
 //! **The lock goes along.** It is taken before a switch and released after it, on the other side: whoever
 //! switches away takes it, and whoever arrives drops its own guard from when it left (a new thread, which has none, adopts
@@ -35,6 +36,7 @@ mod futex;
 mod own;
 mod place;
 mod queue;
+mod waiting;
 
 use core::ptr::NonNull;
 
@@ -64,6 +66,16 @@ pub fn run() -> ! {
         let interrupts = InterruptsOff::new();
         let mut schedule = SCHEDULE.lock(&mut held);
         schedule.set_busy(arch::hart());
+        if schedule.has_woken() {
+            let idle = schedule.admit_woken();
+            drop(schedule);
+            rouse(idle);
+            // A point of pre-emption: the rest may be many.
+            drop(interrupts);
+            arch::enable_interrupts();
+            arch::disable_interrupts();
+            continue;
+        }
         match schedule.next() {
             Some(thread) => {
                 let ended = run_thread(thread, schedule);

@@ -1,14 +1,17 @@
-//! What the scheduler's lock protects: each thread's place in the schedule, and the queues.
+//! What the scheduler's lock protects: each thread's place in the schedule, the ready threads, and
+//! those that wait ([`super::waiting`]).
 
 use kernel_logic::stack_slot::Newcomers;
 use sync::{Counted, Interruptible, Key};
 
 use super::super::{Context, Thread};
-use super::queue::Queue;
+use super::queue::{Links, Queue};
+use super::waiting::Waiting;
 use crate::arch::{self, FloatState, KernelContext};
 
-/// Chains that waiting threads are spread over, by the word they wait for.
-const CHAINS: usize = 64;
+/// Most woken threads that are made ready under one hold of the lock, because there may be very
+/// many.
+const ADMITTED_AT_ONCE: usize = 32;
 
 /// What a thread is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +20,7 @@ pub enum State {
     Ready,
     /// It is on a hart.
     Running,
-    /// It is on the chain of the word at this address.
+    /// It is in the line of the word at this address, or has been woken with all of it.
     Waiting {
         /// The word's address, never followed: what it points to may be gone.
         word: usize,
@@ -30,8 +33,12 @@ pub enum State {
 
 /// A thread's part of the schedule.
 pub struct Place {
-    /// The thread behind it in its queue.
-    pub(super) next: Option<Counted<Thread>>,
+    /// Its neighbours in its queue.
+    pub(super) links: Links,
+    /// Who waits for the same word and came later, if it is the first of its line.
+    pub(super) behind: Queue,
+    /// The number of the line it waits in.
+    pub(super) line: u64,
     pub(super) state: State,
     /// What it goes on with, while it does not run.
     pub(super) registers: KernelContext,
@@ -50,7 +57,9 @@ impl Place {
         space: Option<Counted<Context>>,
     ) -> Self {
         Self {
-            next: None,
+            links: Links::default(),
+            behind: Queue::new(),
+            line: 0,
             state: State::Ready,
             registers,
             newcomers: Newcomers::all(),
@@ -85,7 +94,7 @@ impl Iterator for HartMask {
 pub struct Schedule {
     pub(super) key: ScheduleKey,
     ready: Queue,
-    waiting: [Queue; CHAINS],
+    waiting: Waiting,
     idle: HartMask,
 }
 
@@ -94,7 +103,7 @@ impl Schedule {
         Self {
             key: ScheduleKey(()),
             ready: Queue::new(),
-            waiting: [const { Queue::new() }; CHAINS],
+            waiting: Waiting::new(),
             idle: HartMask(0),
         }
     }
@@ -108,8 +117,9 @@ impl Schedule {
         thread.place.get_mut(&mut self.key)
     }
 
+    /// Whether another thread could run.
     pub(super) fn has_ready(&self) -> bool {
-        !self.ready.is_empty()
+        !self.ready.is_empty() || self.waiting.has_woken()
     }
 
     /// The thread to run next.
@@ -123,16 +133,53 @@ impl Schedule {
         self.ready.push(&mut self.key, thread);
     }
 
-    /// Takes the thread that has waited longest for `word` off its chain.
-    pub(super) fn take_waiting(&mut self, word: usize) -> Option<Counted<Thread>> {
-        self.waiting[chain(word)].remove(&mut self.key, |thread, key| {
-            matches!(thread.place.get(key).state, State::Waiting { word: other, .. } if other == word)
-        })
+    /// Makes the thread ready that has waited longest for `word`. Returns a hart to rouse for it.
+    pub(super) fn wake_one(&mut self, word: usize) -> HartMask {
+        match self.waiting.take_first(&mut self.key, word) {
+            Some(thread) => {
+                self.make_ready(thread);
+                self.take_idle(1)
+            }
+            None => HartMask(0),
+        }
     }
 
-    /// Takes `thread` off the chain it is on.
-    pub(super) fn stop_waiting(&mut self, word: usize, thread: &Thread) -> Option<Counted<Thread>> {
-        self.waiting[chain(word)].remove(&mut self.key, |other, _| core::ptr::eq(other, thread))
+    /// Has all who wait for `word` made ready by the next hart that chooses a thread. Returns a hart
+    /// to rouse for that.
+    pub(super) fn wake_all(&mut self, word: usize) -> HartMask {
+        if self.waiting.wake_line(&mut self.key, word) {
+            self.take_idle(1)
+        } else {
+            HartMask(0)
+        }
+    }
+
+    /// Ends the wait of a thread for `word`, unless it has been woken already. Returns a hart to
+    /// rouse for it.
+    pub(super) fn interrupt(&mut self, word: usize, thread: &Counted<Thread>) -> HartMask {
+        if self.waiting.take(&mut self.key, word, thread) {
+            self.make_ready(thread.clone());
+            self.take_idle(1)
+        } else {
+            HartMask(0)
+        }
+    }
+
+    /// Whether threads are left that were woken by [`Schedule::wake_all`].
+    pub(super) fn has_woken(&self) -> bool {
+        self.waiting.has_woken()
+    }
+
+    /// Makes some of those threads ready. Returns the harts to rouse for them.
+    pub(super) fn admit_woken(&mut self) -> HartMask {
+        let mut admitted = 0;
+        while admitted < ADMITTED_AT_ONCE
+            && let Some(thread) = self.waiting.take_woken(&mut self.key)
+        {
+            self.make_ready(thread);
+            admitted += 1;
+        }
+        self.take_idle(admitted)
     }
 
     /// Prepares this hart for `thread`; where the thread's registers are.
@@ -165,7 +212,7 @@ impl Schedule {
         }
         match place.state {
             State::Ready => self.ready.push(&mut self.key, thread),
-            State::Waiting { word, .. } => self.waiting[chain(word)].push(&mut self.key, thread),
+            State::Waiting { .. } => self.waiting.push(&mut self.key, thread),
             State::Ended => return Some(thread),
             State::Running => unreachable!("a thread left its hart without saying why"),
         }
@@ -195,9 +242,4 @@ impl Schedule {
         self.idle.0 &= !(taken | here);
         HartMask(taken)
     }
-}
-
-/// The chain of a word. Words are aligned to 4 bytes, and many lie at the same place of equal objects.
-fn chain(word: usize) -> usize {
-    (word >> 2).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (usize::BITS - CHAINS.trailing_zeros())
 }

@@ -5,10 +5,18 @@ use sync::Counted;
 use super::super::Thread;
 use super::place::ScheduleKey;
 
-/// A queue. A thread is in one queue at most, which is what its one link can express.
+/// A queue. A thread is in one queue at most, which is what its one pair of links can express.
+#[derive(Default)]
 pub struct Queue {
     first: Option<Counted<Thread>>,
     last: Option<Counted<Thread>>,
+}
+
+/// A thread's neighbours in its queue.
+#[derive(Default)]
+pub struct Links {
+    next: Option<Counted<Thread>>,
+    previous: Option<Counted<Thread>>,
 }
 
 impl Queue {
@@ -25,46 +33,39 @@ impl Queue {
 
     /// Puts a thread that is in no queue at the end.
     pub fn push(&mut self, key: &mut ScheduleKey, thread: Counted<Thread>) {
-        match self.last.replace(thread.clone()) {
-            Some(before) => before.place.get_mut(key).next = Some(thread),
-            None => self.first = Some(thread),
+        let before = self.last.replace(thread.clone());
+        match &before {
+            Some(before) => before.place.get_mut(key).links.next = Some(thread.clone()),
+            None => self.first = Some(thread.clone()),
         }
+        thread.place.get_mut(key).links.previous = before;
     }
 
     /// Takes the thread at the front.
     pub fn pop(&mut self, key: &mut ScheduleKey) -> Option<Counted<Thread>> {
-        let thread = self.first.take()?;
-        self.first = thread.place.get_mut(key).next.take();
-        if self.first.is_none() {
-            self.last = None;
-        }
+        let thread = self.first.clone()?;
+        self.remove(key, &thread);
         Some(thread)
     }
 
-    /// Takes the first thread for which `wanted` is true.
-    pub fn remove(
-        &mut self,
-        key: &mut ScheduleKey,
-        wanted: impl Fn(&Thread, &ScheduleKey) -> bool,
-    ) -> Option<Counted<Thread>> {
-        let mut before: Option<Counted<Thread>> = None;
-        let mut at = self.first.clone();
-        while let Some(thread) = at {
-            if !wanted(&thread, key) {
-                at = thread.place.get(key).next.clone();
-                before = Some(thread);
-                continue;
-            }
-            let next = thread.place.get_mut(key).next.take();
-            if next.is_none() {
-                self.last = before.clone();
-            }
-            match before {
-                Some(before) => before.place.get_mut(key).next = next,
-                None => self.first = next,
-            }
-            return Some(thread);
-        }
-        None
+    /// Takes a thread out that is in this queue. It costs the same wherever the thread stands.
+    pub fn remove(&mut self, key: &mut ScheduleKey, thread: &Thread) {
+        let Links { next, previous } = core::mem::take(&mut thread.place.get_mut(key).links);
+        let before = match &previous {
+            Some(previous) => &mut previous.place.get_mut(key).links.next,
+            None => &mut self.first,
+        };
+        *before = next.clone();
+        let behind = match &next {
+            Some(next) => &mut next.place.get_mut(key).links.previous,
+            None => &mut self.last,
+        };
+        *behind = previous;
+    }
+
+    /// Returns the threads from the front to the end.
+    pub fn iter<'a>(&'a self, key: &'a ScheduleKey) -> impl Iterator<Item = &'a Counted<Thread>> {
+        let behind = |&thread: &&'a Counted<Thread>| thread.place.get(key).links.next.as_ref();
+        core::iter::successors(self.first.as_ref(), behind)
     }
 }

@@ -12,6 +12,7 @@ mod visit;
 use sync::atomic::Ordering;
 use sync::{Counted, Held, Key, Level, SpinLock, level};
 
+use super::foreground::Foreground;
 use super::{INIT, Pid, Process, Thread};
 
 /// Hash chains for pids.
@@ -22,7 +23,7 @@ pub static TREE: SpinLock<level::Processes, Tree> = SpinLock::new(Tree {
     key: TreeKey(()),
     by_pid: [const { None }; CHAINS],
     next_pid: INIT,
-    shell: None,
+    foreground: Foreground::new(),
 });
 
 /// Opens the families of all processes; kept in the [`Tree`].
@@ -43,6 +44,10 @@ pub struct Family {
     previous: Option<Counted<Process>>,
     same_chain: Option<Counted<Process>>,
     life: Life,
+    /// What it was forked for, see [`super::foreground`].
+    job: u64,
+    /// Whether its parent ended and it became init's.
+    adopted: bool,
     /// Its thread, until that has ended.
     thread: Option<Counted<Thread>>,
 }
@@ -70,6 +75,8 @@ impl Family {
             previous: None,
             same_chain: None,
             life: Life::Alive,
+            job: 0,
+            adopted: false,
             thread: None,
         }
     }
@@ -87,8 +94,7 @@ pub struct Tree {
     key: TreeKey,
     by_pid: [Option<Counted<Process>>; CHAINS],
     next_pid: Pid,
-    /// The process whose descendants Ctrl-C ends, see [`super::foreground`].
-    pub(super) shell: Option<Pid>,
+    pub(super) foreground: Foreground,
 }
 
 /// The process with this pid, ended or not.
@@ -156,7 +162,12 @@ impl Tree {
         let pid = self.unused_pid();
         process.pid.store(pid, Ordering::Relaxed);
         let before = self.by_pid[chain(pid)].replace(process.clone());
+        let job = parent.map_or(0, |parent| {
+            let inherited = self.job(parent);
+            self.foreground.add_child(parent.pid(), inherited)
+        });
         let family = self.family_mut(process);
+        family.job = job;
         family.same_chain = before;
         family.thread = Some(thread);
         if let Some(parent) = parent {
@@ -169,11 +180,33 @@ impl Tree {
     fn unused_pid(&mut self) -> Pid {
         loop {
             let pid = self.next_pid;
-            self.next_pid = pid.checked_add(1).unwrap_or(INIT);
+            self.next_pid = Self::pid_after(pid);
             if self.find(pid).is_none() {
                 return pid;
             }
         }
+    }
+
+    /// Returns the pid that is given out next, if it is free.
+    pub fn next_pid(&self) -> Pid {
+        self.next_pid
+    }
+
+    /// Returns the pid that is given out after `pid`.
+    pub fn pid_after(pid: Pid) -> Pid {
+        pid.checked_add(1).unwrap_or(INIT)
+    }
+
+    /// Returns what `process` was forked for, see [`super::foreground`].
+    pub fn job(&self, process: &Process) -> u64 {
+        self.family(process).job
+    }
+
+    /// Returns whether `process` is a child of init that init forked itself.
+    pub fn is_forked_by_init(&self, process: &Process) -> bool {
+        let family = self.family(process);
+        let is_inits = family.parent.as_ref().is_some_and(|it| it.pid() == INIT);
+        is_inits && !family.adopted
     }
 
     /// Notes that `process` is on its way out. Its children are to be passed on.
@@ -193,7 +226,7 @@ impl Tree {
             };
             reapable |= matches!(self.life(&child), Life::Ended(_));
             self.unlink(&child);
-            child.put_in_background();
+            self.family_mut(&child).adopted = true;
             self.link(&child, &init);
         }
         Some(Orphans { init, reapable })
@@ -221,9 +254,8 @@ impl Tree {
             self.link(&process, &parent);
             parent.child_ended.wake_all();
         }
-        if self.shell == Some(process.pid()) {
-            self.shell = None;
-        }
+        let job = self.job(&process);
+        self.foreground.remove(process.pid(), job);
     }
 
     /// Takes the ended child `pid` of `parent` out of the tree.

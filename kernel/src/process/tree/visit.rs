@@ -41,31 +41,4 @@ impl Tree {
 
     /// How many chains [`Tree::at`] knows.
     pub const CHAINS: usize = CHAINS;
-
-    /// Visits the living descendants of `top`, parents before their children.
-    pub fn for_each_descendant(&self, top: &Process, mut visit: impl FnMut(&Counted<Process>)) {
-        let mut at = top;
-        loop {
-            if let Some(child) = &self.family(at).living {
-                visit(child);
-                at = child;
-                continue;
-            }
-            loop {
-                if core::ptr::eq(at, top) {
-                    return;
-                }
-                let family = self.family(at);
-                if let Some(next) = &family.next {
-                    visit(next);
-                    at = next;
-                    break;
-                }
-                let Some(parent) = &family.parent else {
-                    return;
-                };
-                at = parent;
-            }
-        }
-    }
 }

@@ -17,10 +17,14 @@ use super::{report, touch};
 const FILE: &CStr = c"bench.file";
 const FILE_PAGES: usize = 60;
 
+/// Processes that wait for a tick, and for how many ticks.
+const SLEEPERS: usize = 900;
+const SLEEP: i32 = 20;
+
 /// Something that takes long, and must not hold others up for as long.
 type Operation = (&'static str, fn() -> Result<()>);
 
-const OPERATIONS: [Operation; 8] = [
+const OPERATIONS: [Operation; 9] = [
     ("stretch-exit", || in_large_child(|| process::exit(0))),
     ("stretch-exec", || in_large_child(become_another)),
     ("stretch-kill", kill),
@@ -31,6 +35,7 @@ const OPERATIONS: [Operation; 8] = [
     }),
     ("stretch-look", look),
     ("stretch-sync", sync),
+    ("stretch-tick", tick),
 ];
 
 /// Prints the figure of each operation and the largest, and that of an audit, which stops
@@ -103,6 +108,23 @@ fn look() -> Result<()> {
         page_info(0, region.address(first), &mut pages)?;
     }
     Ok(())
+}
+
+/// Ticks that wake very many.
+fn tick() -> Result<()> {
+    let mut sleepers = 0;
+    let mut result = Ok(());
+    while result.is_ok() && sleepers < SLEEPERS {
+        match process::fork() {
+            Ok(Fork::Child) => process::exit(i32::from(process::sleep(SLEEP).is_err())),
+            Ok(Fork::Parent(_)) => sleepers += 1,
+            Err(failed) => result = Err(failed),
+        }
+    }
+    for _ in 0..sleepers {
+        process::wait()?;
+    }
+    result
 }
 
 fn sync() -> Result<()> {
