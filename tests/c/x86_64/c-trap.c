@@ -1,6 +1,7 @@
-// layout: two segments, entry start What a program can do to the processor: privileged
-// instructions, every exception and every gate, flags of its own on the way into the kernel, and
-// addresses that are none. Whoever does it is killed, and nobody else notices.
+// layout: two segments, entry start
+// What a program can do to the processor: privileged instructions, every exception and every gate,
+// flags of its own on the way into the kernel, and addresses that are none. Whoever does it is
+// killed, and nobody else notices.
 #include "lib.h"
 #include "arch.h"
 
