@@ -1,7 +1,7 @@
 //! The console: lines from the keyboard, bytes to the screen.
 //!
-//! What keys mean is decided in `kernel_logic::line`; here its answers are acted on. Output goes straight to the serial
-//! line, one call at a time, so calls of several harts do not mix.
+//! What keys mean is decided in `kernel_logic::line`; here its answers are acted on. Output goes
+//! straight to the serial line, one call at a time, so calls of several harts do not mix.
 
 use core::fmt;
 

@@ -47,7 +47,8 @@ impl fmt::Display for Obstacle {
             Self::OtherMachine => f.write_str("it is a program for another machine"),
             Self::NotAligned(address) => write!(
                 f,
-                "its segment at {address:#x} does not begin on a page (link with -z max-page-size=4096)"
+                "its segment at {address:#x} does not begin on a page \
+                 (link with -z max-page-size=4096)"
             ),
             Self::TooLarge(end) => write!(
                 f,

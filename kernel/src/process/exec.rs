@@ -155,8 +155,8 @@ fn load(
     })
 }
 
-/// Maps a segment. Whole pages of the file are mapped where they lie as in memory. Returns what is
-/// left is read into pages of the process's own. Segments that share a page are refused.
+/// Maps a segment. Whole pages of the file are mapped where they lie as in memory; what is left is
+/// read into pages of the process's own. Segments that share a page are refused.
 fn load_segment(
     space: &mut Space,
     inode: InodeNo,

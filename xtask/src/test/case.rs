@@ -88,6 +88,8 @@ pub enum End {
 pub enum DiskCheck {
     /// It must be sound.
     Sound,
+    /// These bytes must be on it.
+    Holds(&'static [u8]),
     /// It may be what it likes.
     Skipped,
 }
@@ -203,6 +205,12 @@ impl Case {
     /// Afterwards the disk must be sound.
     pub fn leaves_disk_sound(mut self) -> Self {
         self.disk_check = DiskCheck::Sound;
+        self
+    }
+
+    /// Afterwards these bytes must be on the disk, as after a power cut.
+    pub fn leaves_on_disk(mut self, bytes: &'static [u8]) -> Self {
+        self.disk_check = DiskCheck::Holds(bytes);
         self
     }
 

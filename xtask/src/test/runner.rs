@@ -107,14 +107,7 @@ impl<'a> Runner<'a> {
         }
         judge(case, outcome.as_ref(), console)?;
         if let Some(disk) = &machine.disk {
-            if case.disk_check == DiskCheck::Sound {
-                let faults = image::faults(&disk.path)?;
-                ensure!(
-                    faults.is_empty(),
-                    "the disk is not sound:\n{}",
-                    faults.join("\n")
-                );
-            }
+            check_disk(case.disk_check, &disk.path)?;
             // Their folder goes at the end, but until then there would be one for every test.
             fs::remove_file(&disk.path)?;
         }
@@ -176,6 +169,26 @@ impl<'a> Runner<'a> {
     fn kernel(&self) -> &Path {
         &self.guests.kernel
     }
+}
+
+/// Looks at the disk of a guest that has ended or was stopped.
+fn check_disk(check: DiskCheck, disk: &Path) -> Result<()> {
+    match check {
+        DiskCheck::Skipped => {}
+        DiskCheck::Sound => {
+            let faults = image::faults(disk)?;
+            let told = faults.join("\n");
+            ensure!(faults.is_empty(), "the disk is not sound:\n{told}");
+        }
+        DiskCheck::Holds(bytes) => {
+            let image = fs::read(disk)?;
+            ensure!(
+                image.windows(bytes.len()).any(|piece| piece == bytes),
+                "the disk does not hold what was stored"
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Does what is to be done; how the guest ended, or nothing if it was stopped after a conversation.

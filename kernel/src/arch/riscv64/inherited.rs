@@ -7,9 +7,9 @@
 //!
 //! | register | value | consequence for programs |
 //! |---|---|---|
-//! | `sstatus.VS` | Off | a vector instruction is illegal and ends the program, because vector state is not saved |
+//! | `sstatus.VS` | Off | a vector instruction ends the program, because its state is not saved |
 //! | `sstatus.FS` | Off | the first floating-point instruction traps, see `float` |
-//! | `sstatus.SUM`, `MXR`, `UBE`, `SPELP` | 0 | no access by the kernel but in `copy`, no read of execute-only pages, little-endian |
+//! | `sstatus.SUM`, `MXR`, `UBE` | 0 | no access outside `copy`, no read of what may only be run |
 //! | `senvcfg` | 0 | no cache-block instructions, pointer masks, shadow stacks or landing pads |
 //! | `sstateen0` | 0 | with Smstateen: no custom, `jvt` or Zfinx state |
 //! | `scounteren` | `cycle`, `time`, `instret` | the other counters are illegal to read |

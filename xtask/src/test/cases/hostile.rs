@@ -1,6 +1,7 @@
 //! Programs that broke an earlier kernel: each a small one of `tests/c` that judges what it sees.
 
 use super::super::case::Case;
+use super::super::talk::Step::{Prompt, See, Type};
 
 /// A processor with vector registers.
 const VECTOR: &str = "rv64,v=true,vlen=128";
@@ -10,7 +11,62 @@ const HARTS: [u8; 3] = [1, 2, 4];
 
 /// The tests.
 pub fn cases() -> Vec<Case> {
-    HARTS.into_iter().flat_map(at).collect()
+    HARTS
+        .into_iter()
+        .flat_map(|harts| [at(harts), waits(harts), endings(harts)])
+        .flatten()
+        .collect()
+}
+
+/// The ways in which `c-shrinkmap` ends a mapping.
+const ENDINGS: [(&str, &str); 5] = [
+    ("munmap", "c-shrinkmap 0\n"),
+    ("sbrk", "c-shrinkmap 1\n"),
+    ("a mapping over it", "c-shrinkmap 2\n"),
+    ("exec", "c-shrinkmap 3\n"),
+    ("exit", "c-shrinkmap 4\n"),
+];
+
+/// Returns the tests, at so many harts, of what is on the disk when a mapping has ended and the
+/// power is cut.
+fn endings(harts: u8) -> Vec<Case> {
+    let case = |(way, line): (&str, &'static str)| {
+        Case::talk(
+            format!("hostile: a shared mapping ends by {way}: {harts} harts"),
+            vec![Prompt, Type(line), See("(?m)^c-shrinkmap: ended")],
+        )
+        .harts(harts)
+        .leaves_on_disk(b"MARKER/REACHED")
+    };
+    ENDINGS.into_iter().map(case).collect()
+}
+
+/// Returns the tests, at so many harts, of how long one process waits for others.
+///
+/// Their limit is what a starved process went far beyond, and a loaded host does not reach; `bench
+/// waits` counts instructions and has the kernel's own bound. Counting does not work here: while all
+/// wait for the disk, its clock leaps, and several harts hardly get on with it.
+fn waits(harts: u8) -> Vec<Case> {
+    let case = |what: &str, line: &str| {
+        let program = line.split(' ').next().unwrap_or(line);
+        Case::line(format!("hostile: {what}: {harts} harts"), line)
+            .harts(harts)
+            .within(120)
+            .shows(&format!("^{program}: longest .*us$"))
+            .shows(&format!("^{program}: OK$"))
+    };
+    vec![
+        case("waits beside a writer of files", "c-fshog 1 4 1000000"),
+        case(
+            "waits beside one who asks for counters",
+            "c-pshog 64 1 60 1000000",
+        ),
+        case("waits beside audits", "c-audithog 1 4 1000000"),
+        case(
+            "waits for the end of a killed process",
+            "c-killgap 64 1 1000000 500",
+        ),
+    ]
 }
 
 /// Returns the tests at so many harts.
