@@ -114,6 +114,19 @@ pub(crate) struct Schedule {
     typed: usize,
 }
 
+/// A turn of a hart, for a trace.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Turn {
+    /// The step at which it began.
+    pub step: u64,
+    /// The hart.
+    pub hart: usize,
+    /// Its mode.
+    pub mode: Mode,
+    /// Its program counter.
+    pub pc: u64,
+}
+
 /// Bytes that were typed at a step.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Typed {
@@ -132,6 +145,8 @@ pub struct Machine {
     start: Start,
     /// Whether every access must be seen.
     watched: bool,
+    /// The turns since they were last taken, if they are recorded.
+    turns: Option<Vec<Turn>>,
 }
 
 /// Turns of harts that run alone, and together.
@@ -202,7 +217,13 @@ impl Machine {
             inputs: Vec::new(),
             start,
             watched,
+            turns: None,
         })
+    }
+
+    /// The turns that began since the last call; from the first call on they are recorded.
+    pub fn take_turns(&mut self) -> Vec<Turn> {
+        self.turns.replace(Vec::new()).unwrap_or_default()
     }
 
     /// Runs until the count of steps is `until`, or something else happens.
@@ -331,6 +352,15 @@ impl Machine {
         }
         self.schedule.look = true;
         self.prepare_turn();
+        if let Some(turns) = &mut self.turns {
+            let hart = &self.harts[self.schedule.hart];
+            turns.push(Turn {
+                step: self.board.state.steps,
+                hart: hart.id,
+                mode: hart.mode,
+                pc: hart.pc,
+            });
+        }
         true
     }
 

@@ -36,7 +36,7 @@ pub fn wait_prompt(
     machine: &mut Machine,
     from: usize,
     limit: u64,
-    mut each: impl FnMut(&Machine),
+    mut each: impl FnMut(&mut Machine),
 ) -> Waited {
     let mut quiet_since = None;
     loop {
@@ -73,7 +73,7 @@ pub fn run_line(
     machine: &mut Machine,
     line: &str,
     limit: u64,
-    each: impl FnMut(&Machine),
+    each: impl FnMut(&mut Machine),
 ) -> (usize, Waited) {
     let from = machine.console().len();
     machine.type_bytes(line.as_bytes());

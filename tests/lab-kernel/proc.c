@@ -76,7 +76,7 @@ void scheduler(void)
                 cpu->proc = p;
                 space_enter(p);
                 switch_to(&cpu->context, &p->context);
-#if MISTAKE != 13
+#if MISTAKE != 12
                 csr_write(satp, kernel_satp());
 #endif
                 cpu->proc = 0;

@@ -116,9 +116,7 @@ int space_load(struct proc *p, int which)
             return -1;
     }
     changed(p);
-#if MISTAKE != 12
     asm volatile("fence.i" : : : "memory");
-#endif
     return 0;
 }
 
@@ -238,7 +236,5 @@ void space_enter(struct proc *p)
         fence_space(p);
         *seen = p->generation;
     }
-#if MISTAKE != 12
     asm volatile("fence.i" : : : "memory");
-#endif
 }

@@ -294,7 +294,7 @@ pub struct EmuArguments {
     pub seed: Option<u64>,
 
     /// Try every seed from A up to B and shrink the first failure
-    #[arg(long, value_name = "A..B", value_parser = crate::emulate::Seeds::parse, conflicts_with_all = ["seed", "gdb"])]
+    #[arg(long, value_name = "A..B", value_parser = crate::emulate::Seeds::parse, conflicts_with_all = ["seed", "trace"])]
     pub seeds: Option<crate::emulate::Seeds>,
 
     /// What the machine may do: turns, tlb, fetch, stores, sc, devices, ad-trap; all, none
@@ -329,11 +329,7 @@ pub struct EmuArguments {
     #[arg(long)]
     pub sv48: bool,
 
-    /// Wait for a debugger that can run backwards; how to attach one is printed
-    #[arg(long)]
-    pub gdb: bool,
-
-    /// Write every turn of a hart to this file
+    /// Write every turn of a hart to this file: its first step, the hart, its mode and place
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
 

@@ -253,7 +253,7 @@ impl Tlb {
         if self.places.is_empty() {
             return None;
         }
-        let at = random as usize % self.places.len();
+        let at = (random % self.places.len() as u64) as usize;
         let entry = self.places[at];
         (entry.content != Content::Free).then(|| {
             self.remove(at);

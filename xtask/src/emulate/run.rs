@@ -1,11 +1,13 @@
 //! One run: the console, the shell line, and how it ended.
 
-use std::io::{self, Read, Write};
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Write};
+use std::path::Path;
 use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::thread;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use emu::session::{self, Waited};
 use emu::{Machine, Stop};
 
@@ -27,7 +29,7 @@ pub fn once(workspace: &Workspace, arguments: &EmuArguments, subject: &Subject) 
     if arguments.speed {
         eprintln!("xtask: {} harts, {}", config.harts, began(&machine));
     }
-    let mut screen = Screen::default();
+    let mut screen = Screen::new(arguments.trace.as_deref(), &mut machine)?;
     let limit = arguments.limit.saturating_mul(1_000_000);
     let began = Instant::now();
     let ended = match &arguments.exec {
@@ -35,7 +37,7 @@ pub fn once(workspace: &Workspace, arguments: &EmuArguments, subject: &Subject) 
         Some(_) => unattended(&mut machine, limit, &mut screen),
         None => attended(&mut machine, limit, &mut screen),
     };
-    screen.show(&machine);
+    screen.show(&mut machine);
     if arguments.speed {
         let seconds = began.elapsed().as_secs_f64();
         let millions = machine.steps() as f64 / 1e6;
@@ -163,11 +165,12 @@ fn keyboard() -> Receiver<Vec<u8>> {
     receiver
 }
 
-/// The console as far as it has been shown.
+/// The console as far as it has been shown, and the trace as far as it has been written.
 #[derive(Default)]
 pub struct Screen {
     shown: usize,
     silent: bool,
+    trace: Option<BufWriter<File>>,
 }
 
 impl Screen {
@@ -179,8 +182,20 @@ impl Screen {
         }
     }
 
+    /// A screen, with a file for the turns of harts if one is named.
+    fn new(trace: Option<&Path>, machine: &mut Machine) -> Result<Self> {
+        let mut screen = Self::default();
+        if let Some(path) = trace {
+            let file = File::create(path)
+                .with_context(|| format!("cannot write the trace {}", path.display()))?;
+            screen.trace = Some(BufWriter::new(file));
+            machine.take_turns();
+        }
+        Ok(screen)
+    }
+
     /// Shows what is new.
-    pub fn show(&mut self, machine: &Machine) {
+    pub fn show(&mut self, machine: &mut Machine) {
         let text = machine.console();
         if text.len() > self.shown && !self.silent {
             let mut out = io::stdout().lock();
@@ -190,5 +205,21 @@ impl Screen {
                 .and_then(|()| out.flush());
         }
         self.shown = text.len();
+        let Some(file) = &mut self.trace else {
+            return;
+        };
+        for turn in machine.take_turns() {
+            let place = machine.symbols().describe(turn.pc);
+            let line = writeln!(
+                file,
+                "{:12} hart {} {:?} {place}",
+                turn.step, turn.hart, turn.mode
+            );
+            if line.is_err() {
+                eprintln!("xtask: the trace cannot be written on");
+                self.trace = None;
+                return;
+            }
+        }
     }
 }

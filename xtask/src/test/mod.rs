@@ -26,13 +26,14 @@ use anyhow::Result;
 use crate::arch::Arch;
 use crate::build;
 use crate::cli::SuiteArguments;
+use crate::emulate::lab;
 use crate::grade;
 use crate::setup::{Toolchain, ensure_c_compiler, ensure_emulator};
 use crate::workspace::Workspace;
 
+pub use report::{Report, Verdict};
 pub use single::{c_programs, passes};
 
-use report::{Report, Verdict};
 use runner::Runner;
 
 /// The test of `cargo xtask grade` on a kernel that is none.
@@ -50,7 +51,7 @@ impl Filter<'_> {
     /// Whether a test of the host may be among them. Building those takes a while, and none has a
     /// word in its name that ends like these.
     fn may_admit_host_tests(&self) -> bool {
-        let others = ["guest ", "command "];
+        let others = ["guest ", "command ", "emu "];
         self.0
             .is_none_or(|part| !others.iter().any(|other| part.starts_with(other)))
     }
@@ -85,6 +86,7 @@ pub fn run(workspace: &Workspace, arguments: &SuiteArguments) -> Result<u8> {
     oracle::run(workspace, &filter, &report);
     course::command::run(workspace, &filter, &report);
     command::run(workspace, &filter, &report);
+    lab::tests(workspace, &filter, &report);
     if filter.admits(GRADE) {
         let begin = Instant::now();
         report.attempt(GRADE, || {
