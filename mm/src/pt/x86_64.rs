@@ -147,20 +147,22 @@ impl Format for X86_64 {
 
     #[inline]
     fn decode(word: u64, level: usize) -> Entry {
-        if word == 0 {
-            Entry::Empty
-        } else if word & PRESENT == 0 {
-            if word & HIDDEN != 0 {
-                Entry::Page(FrameNo(number(word)))
-            } else if word & SWAPPED != 0 {
-                Entry::Swapped(SlotNo(number(word)))
+        // First what is most: an entry that is present has its number as it is.
+        if word & PRESENT != 0 {
+            let frame = FrameNo(word >> FRAME_SHIFT & FRAME_MASK);
+            if level > 0 {
+                Entry::Table(frame)
             } else {
-                Entry::Evicted
+                Entry::Page(frame)
             }
-        } else if level > 0 {
-            Entry::Table(FrameNo(number(word)))
-        } else {
+        } else if word == 0 {
+            Entry::Empty
+        } else if word & HIDDEN != 0 {
             Entry::Page(FrameNo(number(word)))
+        } else if word & SWAPPED != 0 {
+            Entry::Swapped(SlotNo(number(word)))
+        } else {
+            Entry::Evicted
         }
     }
 
