@@ -62,7 +62,7 @@ fn file(rng: &mut Chances) -> FileNo {
     FILES[rng.usize(0..FILES.len())]
 }
 
-fn page(rng: &mut Chances) -> FilePage {
+pub(super) fn page(rng: &mut Chances) -> FilePage {
     FilePage {
         file: file(rng),
         index: rng.u32(0..PAGES),

@@ -11,6 +11,7 @@ use std::ops::{Deref, DerefMut};
 use abi::{ForkMode, PAGE_SIZE};
 use fastrand::Rng;
 use mm::addr::{PageNo, PageRange, VirtAddr};
+use mm::file::FilePage;
 use mm::pt::Permissions;
 use mm::space::Promise;
 
@@ -115,6 +116,9 @@ pub enum Action {
     Shrink(u64),
     /// The kernel takes so many objects of a size, and gives them back.
     Objects(usize, usize),
+    /// The kernel takes all memory that it can have for objects. Meanwhile the process stores to the
+    /// pages of a file, which it maps here, and then touches what it was promised.
+    Squeeze(PageNo, FilePage),
     /// The kernel evicts pages to make so many frames free.
     Reclaim(u64),
     /// Something about files.
@@ -147,7 +151,7 @@ impl Step {
 impl Action {
     /// Something, by chance.
     pub fn random(rng: &mut Chances, mode: Option<ForkMode>) -> Self {
-        match rng.u32(0..119) {
+        match rng.u32(0..120) {
             0..20 => Self::Load(place(rng)),
             20..22 => Self::Reclaim(rng.u64(1..40)),
             22..42 => Self::Store(place(rng)),
@@ -170,6 +174,7 @@ impl Action {
             98..100 => Self::Inspect,
             100 => Self::LendTables,
             101..103 => Self::Look(anywhere(rng)),
+            103 => Self::Squeeze(pages(rng).start, file::page(rng)),
             _ => Self::File(FileAction::random(rng)),
         }
     }

@@ -244,7 +244,7 @@ impl<'m, I: Isa> World<'m, I> {
             return None;
         }
         file.note_writes(1);
-        let Some(write) = begin(self.memory, page) else {
+        let Some(write) = self.while_beginning(|| begin(self.memory, page)) else {
             file.note_writes(-1);
             return None;
         };

@@ -15,16 +15,19 @@ use crate::step::{Action, Chances, Place};
 use crate::walker::Touch;
 
 /// Steps inside steps inside steps.
-const DEPTH: usize = 3;
+pub(super) const DEPTH: usize = 3;
 
 impl<'m, I: Isa> World<'m, I> {
     /// Returns the process of the hart at work.
     fn at_work(&self) -> Option<Rc<Process<'m, I>>> {
+        self.process_on(self.memory.machine().hart())
+    }
+
+    /// Returns the process that a hart runs.
+    pub(super) fn process_on(&self, hart: usize) -> Option<Rc<Process<'m, I>>> {
         let running = self.running.borrow();
-        let hart = self.memory.machine().hart();
-        running[hart]
-            .as_ref()
-            .map(|running| running.process.clone())
+        let running = running[hart].as_ref()?;
+        Some(running.process.clone())
     }
 
     /// Has a hart leave the process it runs and take up another, unless that one is locked or gone.

@@ -15,6 +15,7 @@ mod files;
 mod harts;
 mod life;
 mod mapped;
+mod shortage;
 mod swap;
 mod tally;
 mod touch;
@@ -365,6 +366,7 @@ impl<'m, I: Isa> World<'m, I> {
             }
             Action::Transfer(index, fails) => self.end_transfer(index, fails),
             Action::LendTables => self.lend_tables(process),
+            Action::Squeeze(at, page) => self.squeeze(process, at, page),
             Action::Inspect => self.inspect(process),
             Action::Look(place) => self.look(process, process.address(place)),
         }

@@ -8,7 +8,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
-use abi::PAGE_SIZE;
+use abi::{MemCounter, PAGE_SIZE};
 use mm::addr::VirtAddr;
 use mm::file::FileRead;
 use mm::space::{Access, Resolution, Wait};
@@ -47,6 +47,8 @@ pub(super) struct Device<'m, I: Isa> {
     waiting: RefCell<Vec<PageWait<'m, SimMachine<I>>>>,
     /// A read has failed, so that a page may be lost.
     failed: Cell<bool>,
+    /// Rounds of reclaim and write-backs that are just being begun, by harts in the middle of a step.
+    beginning: Cell<u32>,
 }
 
 impl<I: Isa> Device<'_, I> {
@@ -57,6 +59,7 @@ impl<I: Isa> Device<'_, I> {
             transfers: RefCell::default(),
             waiting: RefCell::default(),
             failed: Cell::new(false),
+            beginning: Cell::new(0),
         }
     }
 }
@@ -119,14 +122,21 @@ impl<'m, I: Isa> World<'m, I> {
         loop {
             let round = self.reclaim(wanted, luck);
             self.end_all_writes();
+            self.dirty_again();
             if round.made_progress() {
                 return true;
             }
             if retry.after(round).is_err() {
                 return false;
             }
-            // What is under way and who waits may hold the last ones.
+            // What is under way and who waits may hold the last ones. If they did, the program has a
+            // try of its own before there is another look.
+            let free = || self.memory.stats()[MemCounter::Free as usize];
+            let before = free();
             self.finish_transfers();
+            if free() > before {
+                return true;
+            }
             luck = Luck::Good;
         }
     }
@@ -149,7 +159,7 @@ impl<'m, I: Isa> World<'m, I> {
             freed,
             writes,
             dirty,
-        } = self.memory.reclaim(wanted);
+        } = self.while_beginning(|| self.memory.reclaim(wanted));
         let mut round = Round {
             freed,
             ..Round::default()
@@ -168,6 +178,21 @@ impl<'m, I: Isa> World<'m, I> {
         let transfers = self.device.transfers.borrow();
         round.others |= transfers.iter().any(Transfer::is_write);
         round
+    }
+
+    /// Runs `body`, which takes pages from programs that are to be freed or written.
+    pub(super) fn while_beginning<R>(&self, body: impl FnOnce() -> R) -> R {
+        let beginning = &self.device.beginning;
+        beginning.set(beginning.get() + 1);
+        let result = body();
+        beginning.set(beginning.get() - 1);
+        result
+    }
+
+    /// Returns whether a step inside which this one is has pages that it will free: a kernel waits
+    /// for it, and here it cannot go on before this one is over.
+    pub(super) fn is_held_up(&self) -> bool {
+        self.device.beginning.get() != 0
     }
 
     /// Ends all writes, well.

@@ -66,7 +66,8 @@ impl<'m, I: Isa> World<'m, I> {
         let model = process.model.borrow();
         let page = model.page(address.page());
         // The pages of a file that is being cut are to be had only after that.
-        if page.is_some_and(|page| page.is_due(access)) && !self.cuts_a_file() {
+        let excused = self.cuts_a_file() || self.is_held_up();
+        if page.is_some_and(|page| page.is_due(access)) && !excused {
             self.diverge(|| format!("no frame for a promise at {:#x}", address.0));
         }
     }
