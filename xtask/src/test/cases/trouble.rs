@@ -75,7 +75,7 @@ fn refusals() -> Vec<Case> {
 
 /// As the course's `mkfs` makes one when `fs.h` has been changed for the lab.
 fn lab_image() -> Vec<u8> {
-    const PROGRAM: [u8; 20 << 10] = [0x13; 20 << 10];
+    static PROGRAM: [u8; 20 << 10] = [0x13; 20 << 10];
     mkfs::image(31, Shape::FileSystemLab, [("init", PROGRAM.as_slice())])
         .expect("an image has room for one file")
 }
