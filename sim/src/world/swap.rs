@@ -47,7 +47,7 @@ pub(super) struct Device<'m, I: Isa> {
     waiting: RefCell<Vec<PageWait<'m, SimMachine<I>>>>,
     /// A read has failed, so that a page may be lost.
     failed: Cell<bool>,
-    /// Rounds of reclaim and write-backs that are just being begun, by harts in the middle of a step.
+    /// Rounds of reclaim and write-backs that are just being begun, inside which others may act.
     beginning: Cell<u32>,
 }
 
@@ -129,7 +129,7 @@ impl<'m, I: Isa> World<'m, I> {
             if retry.after(round).is_err() {
                 return false;
             }
-            // What is under way and who waits may hold the last ones. If they did, the program has a
+            // Transfers and waiting programs may hold the last frames. If they did, the program has a
             // try of its own before there is another look.
             let free = || self.memory.stats()[MemCounter::Free as usize];
             let before = free();
