@@ -1,8 +1,9 @@
 //! The order in which the kernel comes up.
 //!
-//! The boot hart alone: device tree, disks, tables, memory, a stack with a guard, devices, the
-//! first process; then the other harts; then all of them run the scheduler. What can be wrong with
-//! the machine ends in one line and an exit code of its own.
+//! The boot hart runs alone at first: device tree, disks, page tables, memory, a stack with a
+//! guard, devices, the first process. Then the other harts start, and all harts run the scheduler.
+//! A machine that cannot run the kernel is refused with one line of output and an exit code of its
+//! own.
 
 use core::fmt;
 
@@ -16,14 +17,14 @@ use crate::device::{self, block};
 use crate::once::Once;
 use crate::{log, memory, println, process, stack, time};
 
-/// With less RAM the kernel's own tables and the shell leave nothing worth having.
+/// With less RAM, the kernel's tables and the shell would leave no useful memory.
 const RAM_MIN: u64 = 16 << 20;
 
 static BOARD: Once<Board> = Once::new();
-/// What the command line asks for.
+/// The options of the kernel's command line.
 static OPTIONS: Once<Options<'static>> = Once::new();
 
-/// The board the kernel runs on.
+/// Returns the board that the kernel runs on.
 pub fn board() -> &'static Board {
     match BOARD.get() {
         Some(board) => board,
@@ -31,7 +32,7 @@ pub fn board() -> &'static Board {
     }
 }
 
-/// What the kernel's command line asks for.
+/// Returns the options of the kernel's command line.
 pub fn options() -> &'static Options<'static> {
     match OPTIONS.get() {
         Some(options) => options,
@@ -39,13 +40,14 @@ pub fn options() -> &'static Options<'static> {
     }
 }
 
-/// Ends the attempt to start, for a reason that includes the cure.
+/// Stops the boot. `reason` includes the cure.
 pub fn refuse(reason: fmt::Arguments<'_>) -> ! {
     println!("cannot start: {reason}");
     arch::power_off(abi::EXIT_NO_BOOT)
 }
 
-/// The boot hart, on the boot stack, with what the architecture has read of its board.
+/// Runs on the boot hart and the boot stack. `board` is the result of reading the hardware
+/// description.
 pub fn main(board: Result<Board, BoardError>) -> ! {
     let board = board.unwrap_or_else(|error| refuse(format_args!("{error}")));
     // SAFETY: no other hart runs, and this is the only call.
@@ -112,8 +114,8 @@ extern "C" fn on_guarded_stack() -> ! {
     process::scheduler::run()
 }
 
-/// Fails on purpose, or measures the swap disk, if the command line asks for it. Called by the
-/// first thread.
+/// Runs the test that the command line asks for: a deliberate failure, or a measurement of the swap
+/// disk. Called by the first thread.
 pub fn run_test(held: &mut Held<Nothing>) {
     match options().test {
         None => {}

@@ -1,7 +1,8 @@
 //! The console: lines from the keyboard, bytes to the screen.
 //!
-//! What keys mean is decided in `kernel_logic::line`; here its answers are acted on. Output goes
-//! straight to the serial line, one call at a time, so calls of several harts do not mix.
+//! `kernel_logic::line` decides what each key means; this module carries the decision out. Output
+//! goes straight to the serial line, one call at a time, so the output of calls on several harts
+//! does not mix.
 
 use core::fmt;
 
@@ -15,10 +16,13 @@ use crate::process;
 static LINE: SpinLock<Terminal, Line> = SpinLock::new(Line::new());
 /// Woken when a line is complete.
 static READABLE: WaitQueue = WaitQueue::new();
-/// Held while waiting for a line, so that lines go to readers in the order in which they came.
+/// Held while a reader waits for a line, so that readers get lines in the order of their calls.
 static READING: SleepLock<Turn, ()> = SleepLock::new(());
 
-/// Reads at most one line, asleep until there is one. 0 bytes are an end of file.
+/// Reads at most one line, and sleeps until there is one. Returns how many bytes it read; 0 means
+/// end of file.
+///
+/// # Errors [`Interrupted`] if the calling process was killed while it waited.
 pub fn read<L: Level>(buffer: &mut [u8], held: &mut Held<L>) -> Result<usize, Interrupted> {
     let mut turn = READING.lock_unless_killed(held)?;
     let (_, held) = turn.parts();
@@ -33,7 +37,7 @@ pub fn read<L: Level>(buffer: &mut [u8], held: &mut Held<L>) -> Result<usize, In
     }
 }
 
-/// Writes bytes, all of them before those of any other call.
+/// Writes bytes. The output of another call comes before all of them or after all of them.
 pub fn write(bytes: &[u8]) {
     uart::write(bytes);
 }
@@ -45,8 +49,8 @@ pub fn input(byte: u8, held: &mut Held<Sleeping>) {
         Event::Edited => {}
         Event::Ready => READABLE.wake_all(),
         Event::Interrupt => {
-            // A shell that reads has no program to lose; an empty line makes it show its prompt
-            // again.
+            // A shell that is reading has no program in the foreground. An empty line makes it show
+            // its prompt again.
             if !process::ask_for_interrupt() {
                 LINE.lock(held).end_empty();
                 READABLE.wake_all();
@@ -56,7 +60,7 @@ pub fn input(byte: u8, held: &mut Held<Sleeping>) {
     }
 }
 
-/// What `print!` and `println!` call.
+/// Prints formatted text. Called by `print!` and `println!`.
 pub fn print(arguments: fmt::Arguments<'_>) {
     uart::print(arguments);
 }

@@ -1,5 +1,5 @@
-//! The `log` crate's messages, as lines on the console. Errors and warnings only: what a driver
-//! says to its developer is not for the terminal.
+//! Messages of the `log` crate, as lines on the console. Only errors and warnings are shown; the
+//! rest is for the developers of a driver.
 
 use log::{LevelFilter, Log, Metadata, Record};
 
@@ -26,9 +26,9 @@ impl Log for Console {
     fn flush(&self) {}
 }
 
-/// Sends messages to the console from now on.
+/// Shows messages on the console from now on.
 pub fn initialize() {
-    // Fails only when there is a logger already.
+    // Fails only if another logger is installed.
     if log::set_logger(&Console).is_ok() {
         log::set_max_level(LevelFilter::Warn);
     }

@@ -17,10 +17,10 @@ use crate::once::Once;
 
 static MEMORY: Once<Memory<Machine>> = Once::new();
 
-/// Where programs end: the break and all mappings stay below this address.
+/// The end of user memory: the heap and all mappings stay below this address.
 pub const USER_TOP: u64 = <<Machine as mm::Machine>::Format as Format>::USER_TOP.0;
 
-/// A frame of the kernel's own.
+/// A frame that the kernel itself uses.
 pub type Frame = OwnedFrame<'static, Machine>;
 
 /// Returns the memory system.
@@ -32,8 +32,8 @@ pub fn memory() -> &'static Memory<Machine> {
     }
 }
 
-/// Makes the memory system, of all frames that are left and so many slots of swap. Called once by
-/// the boot hart, with the kernel's tables in force.
+/// Makes the memory system from the remaining frames and `slots` slots of swap. Called once by the
+/// boot hart, after the kernel's page tables were loaded.
 pub fn initialize(
     ram: &List<Region, RAM_MAX>,
     slots: u64,
@@ -64,7 +64,7 @@ pub fn initialize(
     unsafe { MEMORY.set(memory) };
 }
 
-/// Memory for so many records.
+/// Returns memory for `count` records.
 fn take_table<T>(early: &mut EarlyFrames, count: usize) -> &'static mut [MaybeUninit<T>] {
     let table = early.take((count * size_of::<T>()).div_ceil(PAGE_SIZE));
     // SAFETY: fresh memory, as much as the slice is long, that is never given back; a page is
@@ -72,12 +72,12 @@ fn take_table<T>(early: &mut EarlyFrames, count: usize) -> &'static mut [MaybeUn
     unsafe { core::slice::from_raw_parts_mut(table.cast(), count) }
 }
 
-/// Every slot has a record in RAM, and a bit that says whether it is free. Refuses a swap disk
-/// whose records would take more of it than they are worth.
+/// Refuses a swap disk whose records would take more than an eighth of RAM. Each slot has a record
+/// in RAM, and a bit that says whether it is free.
 fn check_swap(ram: u64, slots: u64) {
-    /// Slots to a word of those that say which are free.
+    /// The number of slots that one word of the lowest level of bits describes.
     const GROUP: u64 = u64::BITS as u64;
-    // The words above the lowest level are fewer than a byte for each of those below.
+    // The words above the lowest level add less than a byte for each word below.
     const BYTES: u64 = GROUP * size_of::<SlotRecord>() as u64 + size_of::<u64>() as u64 + 1;
     let (needed, allowed) = (slots.div_ceil(GROUP) * BYTES, ram / 8);
     if needed > allowed {

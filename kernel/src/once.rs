@@ -1,10 +1,10 @@
-//! Values that the boot hart sets once, before anybody else can ask.
+//! Values that the boot hart sets once, before any other code reads them.
 
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-/// A value that is set during the boot and never changes.
+/// A value that is set during boot and never changes afterwards.
 pub struct Once<T> {
     is_set: AtomicBool,
     value: UnsafeCell<MaybeUninit<T>>,
@@ -14,7 +14,7 @@ pub struct Once<T> {
 unsafe impl<T: Send + Sync> Sync for Once<T> {}
 
 impl<T> Once<T> {
-    /// Not set yet.
+    /// Returns a value that is not set yet.
     pub const fn new() -> Self {
         Self {
             is_set: AtomicBool::new(false),
@@ -28,7 +28,7 @@ impl<T> Once<T> {
     /// Called once, while no other hart runs.
     pub unsafe fn set(&self, value: T) -> &T {
         assert!(!self.is_set.load(Ordering::Relaxed), "set twice");
-        // SAFETY: nobody reads before `is_set`, and nobody else writes (the caller's promise).
+        // SAFETY: no code reads before `is_set`, and no other code writes (the caller's promise).
         let value = unsafe { (*self.value.get()).write(value) };
         self.is_set.store(true, Ordering::Release);
         value

@@ -1,6 +1,6 @@
-//! The end of the kernel: what a panic prints, and how the other harts learn of it.
+//! Panics: what the panicking hart prints, and how the other harts are stopped.
 //!
-//! Nothing here takes a lock: the panic may have happened under any of them. `xtask` turns the
+//! Nothing here takes a lock, because the panic may have happened under any lock. `xtask` turns the
 //! lines `backtrace: 0x...` into names, innermost first.
 
 use core::fmt::{self, Write};
@@ -12,8 +12,8 @@ use crate::{arch, process, time};
 
 static PANICKED: AtomicBool = AtomicBool::new(false);
 static HALTED: AtomicUsize = AtomicUsize::new(0);
-/// Where the kernel was when it trapped, if that is why it panics; no call led there from the
-/// handler.
+/// The address at which the kernel trapped, if a trap led to the panic. No call leads from there to
+/// the handler, so the backtrace would miss it.
 static TRAP_PC: AtomicUsize = AtomicUsize::new(0);
 
 /// Returns how long the other harts get to stop: one tick.
@@ -21,12 +21,12 @@ fn patience() -> u64 {
     time::tick_length()
 }
 
-/// Remembers where the kernel was, for the backtrace of the panic to come.
+/// Notes the address at which the kernel trapped, for the backtrace of a panic.
 pub fn note_trap(pc: usize) {
     TRAP_PC.store(pc, Ordering::Relaxed);
 }
 
-/// Stops this hart if another one has panicked.
+/// Halts this hart if another one has panicked.
 pub fn halt_if_panicked() {
     if PANICKED.load(Ordering::Acquire) {
         HALTED.fetch_add(1, Ordering::Release);
@@ -34,7 +34,7 @@ pub fn halt_if_panicked() {
     }
 }
 
-/// Prints whose stack or time it is: the thread, or the scheduler of the hart.
+/// Prints the owner of the current stack: the thread, or the hart's scheduler.
 pub struct Whose;
 
 impl fmt::Display for Whose {
@@ -48,8 +48,8 @@ fn panic(info: &PanicInfo<'_>) -> ! {
     arch::disable_interrupts();
     let mut out = uart::Unlocked;
     if PANICKED.swap(true, Ordering::AcqRel) {
-        // Another hart was first, and will power off; or telling about the panic failed, and there
-        // is no more to tell.
+        // Either another hart panicked first and will power off, or printing this panic has itself
+        // panicked.
         let started = arch::now();
         while arch::now() - started < patience() {
             core::hint::spin_loop();
@@ -76,7 +76,7 @@ fn panic(info: &PanicInfo<'_>) -> ! {
 fn stop_others() {
     arch::interrupt_other_harts();
     let started = arch::now();
-    // A hart that spins with interrupts off never hears of it; it says nothing either.
+    // A hart that spins with interrupts off does not see the interrupt. It prints nothing either.
     while HALTED.load(Ordering::Acquire) + 1 < arch::hart_count()
         && arch::now() - started < patience()
     {

@@ -1,8 +1,8 @@
-//! One hart alone: the others are parked in the handler of an interrupt until it is done.
+//! Parking: all harts but one wait in an interrupt handler until that hart is done.
 //!
-//! A hart comes to park where interrupts are on, so what it does under a spin lock it finishes
-//! first, and a parked hart holds none. Whoever parks the others must hold none either, and be the
-//! only one who does.
+//! A hart parks only where interrupts are on, so it first finishes what it does under a spin lock,
+//! and a parked hart holds none. The hart that parks the others must hold no spin lock either, and
+//! only one hart may do so at a time.
 
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -10,16 +10,16 @@ use sync::InterruptsOff;
 
 use crate::{arch, panic};
 
-/// Somebody wants to be alone.
+/// Whether a hart wants the others parked.
 static WANTED: AtomicBool = AtomicBool::new(false);
 static PARKED: AtomicUsize = AtomicUsize::new(0);
 
-/// No other hart does anything while this lives.
+/// Proof that all other harts are parked.
 pub struct Alone {
     _interrupts: InterruptsOff,
 }
 
-/// Parks all other harts and waits until they have come.
+/// Parks all other harts. Returns when all of them are parked.
 pub fn others() -> Alone {
     let interrupts = InterruptsOff::new();
     let wanted = WANTED.swap(true, Ordering::SeqCst);
@@ -34,12 +34,12 @@ pub fn others() -> Alone {
 impl Drop for Alone {
     fn drop(&mut self) {
         WANTED.store(false, Ordering::Release);
-        // The next to park the others must not count those that are about to leave.
+        // The next hart that parks the others must not count harts that are about to leave.
         wait_until(|| PARKED.load(Ordering::Relaxed) == 0);
     }
 }
 
-/// Parks this hart if another one wants to be alone. Called by the interrupt, with interrupts off.
+/// Parks this hart if another one wants that. Called by the interrupt handler, with interrupts off.
 pub fn park_if_wanted() {
     if WANTED.load(Ordering::Acquire) {
         PARKED.fetch_add(1, Ordering::Release);
@@ -48,7 +48,7 @@ pub fn park_if_wanted() {
     }
 }
 
-/// Spins, deaf to interrupts but for that of a panic.
+/// Spins until `done`. Interrupts are off, but a panic on another hart is noticed.
 fn wait_until(done: impl Fn() -> bool) {
     while !done() {
         panic::halt_if_panicked();

@@ -1,11 +1,12 @@
-//! Kernel stacks: 16 KiB each, in slots of a region of their own, with as much guard below.
+//! Kernel stacks: 16 KiB each, in slots of a region of their own, each with a guard of 16 KiB
+//! below.
 //!
-//! A stack's memory and its slot are used again as soon as it is gone. No hart has to forget it
-//! then, because each hart forgets everything before it runs on a stack for the first time
+//! A stack's frames and slot may be used again at once when the stack is dropped. No hart needs to
+//! flush then, because each hart flushes before it runs on a stack for the first time
 //! (`kernel_logic::stack_slot` has the reasons and the test).
 //!
-//! Invariant: a stack is reached through its slot by the hart that runs on it and by nobody else.
-//! What a new thread is to find on its stack is written through the direct map.
+//! Invariant: only the hart that runs on a stack uses the addresses of its slot. The initial
+//! contents of a stack are written through the direct map.
 
 use abi::PAGE_SIZE;
 use kernel_logic::stack_slot::Slots;
@@ -16,13 +17,13 @@ use sync::LeafLock;
 use crate::arch::{self, STACK_FRAMES, STACK_SLOT_SIZE, STACKS, UserRegisters};
 use crate::memory::{Frame, memory};
 
-/// Most slots there can be: the stack region is 1 GiB.
+/// The most slots that the stack region, which is 1 GiB, can hold.
 const SLOTS_MAX: usize = (1 << 30) / STACK_SLOT_SIZE;
 
 static SLOTS: LeafLock<Slots<{ SLOTS_MAX / 64 }>> = LeafLock::new(Slots::new());
 
-/// A kernel stack. Its memory and its slot are given back when it is dropped, so not by the thread
-/// that runs on it.
+/// A kernel stack. Dropping it frees its frames and its slot, so the thread that runs on it must
+/// not drop it.
 #[derive(Debug)]
 pub struct KernelStack {
     slot: usize,
@@ -44,23 +45,23 @@ impl KernelStack {
         Ok(stack)
     }
 
-    /// One past the highest address.
+    /// Returns the address one past the highest byte.
     pub fn top(&self) -> usize {
         top_of(self.slot)
     }
 
-    /// Returns where the registers of the thread's program are while the kernel runs: at the top.
-    /// For the thread itself.
+    /// Returns the address at the top where the registers of the thread's program are saved while
+    /// the kernel runs. Only the thread itself may use it.
     pub fn user_registers(&self) -> *mut UserRegisters {
         (self.top() - size_of::<UserRegisters>()) as *mut UserRegisters
     }
 
-    /// Writes the registers of a thread that does not run yet.
+    /// Stores the registers of a thread that does not run yet.
     fn write(&self, registers: &UserRegisters) {
         let highest = arch::to_virtual(self.frames[STACK_FRAMES - 1].address());
         let place = highest.wrapping_add(PAGE_SIZE - size_of::<UserRegisters>());
         // SAFETY: the end of the stack's highest frame, aligned for the registers as a page is. The
-        // stack is new, so nobody else reaches the frame.
+        // stack is new, so no other code reaches the frame.
         unsafe { place.cast::<UserRegisters>().write(registers.clone()) };
     }
 }
@@ -84,8 +85,7 @@ fn top_of(slot: usize) -> usize {
     STACKS + (slot + 1) * STACK_SLOT_SIZE
 }
 
-/// Makes a stack that is never given back, of frames from before the memory system. Returns its
-/// top.
+/// Makes a stack that is never freed, from frames of before the memory system. Returns its top.
 pub fn make_permanent(frames: [FrameNo; STACK_FRAMES]) -> usize {
     // The region has room for many more stacks than there are harts.
     let slot = take_slot().unwrap_or_else(|| unreachable!("no slot for the stack of a hart"));
@@ -93,7 +93,7 @@ pub fn make_permanent(frames: [FrameNo; STACK_FRAMES]) -> usize {
     top_of(slot)
 }
 
-/// Calls itself until the stack it runs on is used up, for the test of what happens then.
+/// Recurses until the stack is used up, for a test of the guard.
 #[inline(never)]
 pub fn overrun(depth: u64) -> u64 {
     let block = core::hint::black_box([depth; 32]);

@@ -1,14 +1,14 @@
-//! How long a hart goes without a point of pre-emption.
+//! Stretches: the times for which a hart cannot be pre-empted.
 //!
-//! The kernel can be pre-empted wherever interrupts are on, so such a stretch is one with
-//! interrupts off. It is measured from outside: an alarm of the timer that comes late has fallen
-//! into a stretch, and the delay is the rest of it. That costs locks nothing. How much of a stretch
-//! is missed depends on how often alarms come: with the kernel option `clock=fine` they come so
-//! often that it is hardly any, see [`crate::time`].
+//! The kernel can be pre-empted wherever interrupts are on, so a stretch is a time with interrupts
+//! off. It is measured by the timer: an alarm that comes late has fallen into a stretch, and its
+//! delay is the rest of that stretch. Measuring therefore costs the locks nothing. The part of a
+//! stretch that is missed depends on the time between alarms; with the kernel option `clock=fine`
+//! it is at most 20 microseconds, see [`crate::time`].
 //!
-//! Invariant: the bound is [`abi::STRETCH_MAX`] instructions, and `cargo xtask test bench` holds
-//! the kernel to it. What a program can make long has its points of pre-emption; an audit alone
-//! stops everything for as long as it takes.
+//! Invariant: a stretch is at most [`abi::STRETCH_MAX`] instructions, and `cargo xtask test bench`
+//! checks that. Loops whose length a program decides have pre-emption points. Only an audit stops
+//! everything for as long as it takes.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -17,7 +17,7 @@ use crate::time;
 /// The longest stretch, in units of the clock.
 static LONGEST: AtomicU64 = AtomicU64::new(0);
 
-/// An alarm came so late.
+/// Notes an alarm that came late by `late` units of the clock.
 pub fn note(late: u64) {
     LONGEST.fetch_max(late, Ordering::Relaxed);
 }

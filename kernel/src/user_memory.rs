@@ -1,9 +1,10 @@
-//! Addresses of memory that a program passes to the kernel.
+//! User memory: copies between the kernel and addresses that a program passed.
 //!
-//! An address in a system call is an *allegation*: that there is memory, that it is the program's,
-//! and that it is as long as it says (R12). Nothing is checked in advance, because nothing stays
-//! checked. A [`UserSlice`] can only be handed to the copy functions here, which go through the
-//! hardware's translation of the calling process and `mm`'s fault handling (R6).
+//! An address in a system call is an *allegation*: that memory exists there, that the program may
+//! use it, and that it has the length given (R12). Nothing is checked in advance, because a check
+//! could be out of date at once. A [`UserSlice`] can only be passed to the copy functions here.
+//! They go through the hardware's translation of the calling process and `mm`'s fault handling
+//! (R6).
 //!
 //! Invariant: no lock is held during a copy (R9), because the copy functions borrow the token of a
 //! thread that holds nothing. Neighbours: [`crate::syscall`] makes the slices, [`crate::file`]
@@ -16,22 +17,23 @@ use mm::space::copy::{CopyError, CopyFailure, copy_in, copy_out};
 use crate::memory::memory;
 use crate::process::{Caller, out_of_memory, page_lost, resolve};
 
-/// An address and a length that a program has passed.
+/// An address and a length that a program passed.
 #[derive(Clone, Copy, Debug)]
 pub struct UserSlice {
     address: u64,
     length: usize,
 }
 
-/// The memory is not as the program says. The bytes before the first bad one have been copied.
+/// The error of a copy from or to memory that is not as the program says. The bytes before the
+/// first bad one were copied.
 #[derive(Clone, Copy, Debug)]
 pub struct BadAddress {
-    /// How many bytes have been copied.
+    /// The number of bytes copied.
     pub copied: usize,
 }
 
 impl UserSlice {
-    /// Returns `length` bytes from `address` on.
+    /// Returns a slice of `length` bytes from `address` on.
     pub const fn new(address: u64, length: usize) -> Self {
         Self { address, length }
     }
@@ -45,7 +47,7 @@ impl UserSlice {
         VirtAddr(self.address.wrapping_add(start as u64))
     }
 
-    /// Copies the bytes from byte `start` on into the kernel.
+    /// Copies bytes of the slice, from byte `start` on, into the kernel.
     pub fn read(self, start: usize, to: &mut [u8], caller: &mut Caller) -> Result<(), BadAddress> {
         debug_assert!(start + to.len() <= self.length);
         let thread = caller.thread;
@@ -55,7 +57,7 @@ impl UserSlice {
         judge(result, caller)
     }
 
-    /// Copies `from` to the program, to byte `start` on.
+    /// Copies `from` into the slice, from byte `start` on.
     pub fn write(self, start: usize, from: &[u8], caller: &mut Caller) -> Result<(), BadAddress> {
         debug_assert!(start + from.len() <= self.length);
         let thread = caller.thread;
@@ -69,8 +71,8 @@ impl UserSlice {
     }
 }
 
-/// Ends the program if it has a right to the page, but no memory is left for it or the page is
-/// lost: as if the program had touched it itself (R7).
+/// Converts the result of a copy. Kills the program if it has a right to the page, but there is no
+/// memory for it or the page is lost, as its own access would have (R7).
 fn judge(result: Result<(), CopyError>, caller: &Caller) -> Result<(), BadAddress> {
     result.map_err(|CopyError { copied, why }| {
         match why {
@@ -82,8 +84,8 @@ fn judge(result: Result<(), CopyError>, caller: &Caller) -> Result<(), BadAddres
     })
 }
 
-/// How much of a string is read at a time. It divides the page size, so no page is touched that
-/// holds nothing of the string.
+/// How many bytes of a string are read at a time. The number divides the page size, so no page
+/// beyond the string's last is touched.
 const STEP: u64 = 64;
 
 /// Copies a string up to its NUL into `to`. Returns its length without the NUL. Fails if `to` is

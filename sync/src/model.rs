@@ -1,7 +1,7 @@
-//! What a test needs of the model checker this build is for (see [`crate::atomic`]): threads, locks of its own, a
-//! scheduler to sleep by, and [`explore`].
+//! The test's side of the model checker that this build is for (see [`crate::atomic`]): its threads
+//! and locks, a scheduler for this crate's locks to sleep by, and [`explore`].
 //!
-//! Invariant: every execution begins anew, so nothing that a checker watches outlives one.
+//! Invariant: nothing that a checker watches outlives one execution of the test.
 
 #[cfg(loom)]
 use loom as checker;
@@ -14,32 +14,33 @@ pub use checker::thread;
 use crate::atomic::{AtomicU32, Ordering};
 use crate::{Interruptible, Scheduler, Wake, install_scheduler};
 
-/// Runs `body` in every interleaving that a few pre-emptions make, with every value that weak memory lets a load
-/// see.
+/// Runs `body` in every interleaving that a few pre-emptions produce, with every value that weak
+/// memory lets a load return.
 ///
-/// `LOOM_LOG=trace LOOM_LOCATION=1` has a failure explained.
+/// With `LOOM_LOG=trace LOOM_LOCATION=1` in the environment, a failure is explained.
 #[cfg(loom)]
 pub fn explore(body: impl Fn() + Send + Sync + 'static) {
-    /// Pre-emptions beyond those of threads that wait. Most mistakes need one or two (Musuvathi and Qadeer,
-    /// "Iterative Context Bounding", PLDI 2007).
+    /// The most pre-emptions, not counting those of threads that wait. Most faults need one or two
+    /// (Musuvathi and Qadeer, "Iterative Context Bounding", PLDI 2007).
     const PREEMPTIONS: usize = 3;
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound.get_or_insert(PREEMPTIONS);
     builder.check(body);
 }
 
-/// Runs `body` in as many interleavings drawn at random, and as many again that favour few pre-emptions at places that matter
-/// (Burckhardt and others, "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs", ASPLOS 2010).
+/// Runs `body` in `executions` interleavings drawn at random, and in as many again that place a few
+/// pre-emptions where they matter (Burckhardt and others, "A Randomized Scheduler with
+/// Probabilistic Guarantees of Finding Bugs", ASPLOS 2010).
 ///
-/// The draw is the same every time, unless `SHUTTLE_RANDOM_SEED` names another. A failure prints its schedule, and
-/// `COWSLIP_SCHEDULE` replays it if the same test alone is run.
+/// The draw is fixed unless `SHUTTLE_RANDOM_SEED` names another seed. A failure prints its
+/// schedule; to replay it, run that one test with the schedule in `COWSLIP_SCHEDULE`.
 #[cfg(shuttle)]
 pub fn explore(executions: usize, body: impl Fn() + Send + Sync + 'static) {
     use shuttle::scheduler::{PctScheduler, RandomScheduler};
     use shuttle::{Config, Runner};
 
     const SEED: u64 = 0xc0;
-    /// One more than the pre-emptions placed on purpose.
+    /// One more than the number of pre-emptions that are placed on purpose.
     const DEPTH: usize = 3;
     if let Ok(schedule) = std::env::var("COWSLIP_SCHEDULE") {
         return shuttle::replay(body, &schedule);
@@ -48,7 +49,7 @@ pub fn explore(executions: usize, body: impl Fn() + Send + Sync + 'static) {
     let mut config = Config::new();
     config.stack_size = 1 << 18;
     config.silence_warnings = true;
-    // A failed test is not run on by others that trust what it left behind.
+    // A failed test stops at once: other threads would go on with broken state.
     config
         .ungraceful_shutdown_config
         .immediately_return_on_panic = true;
@@ -61,8 +62,8 @@ pub fn explore(executions: usize, body: impl Fn() + Send + Sync + 'static) {
     Runner::new(PctScheduler::new_from_seed(SEED, DEPTH, executions), config).run(move || body());
 }
 
-/// What sleep locks and queues wait by: the scheduler's part in its smallest form. It wakes exactly those it is told to,
-/// and nobody early, so that whoever relies on more is found asleep.
+/// The smallest scheduler that sleep locks and queues can wait by. It never wakes a thread that it
+/// was not told to wake, so code that relies on spurious wake-ups is found asleep.
 struct Futex;
 
 struct Sleeper {
@@ -81,22 +82,23 @@ checker::lazy_static! {
     static ref CHANGED: Condvar = Condvar::new();
 }
 
-/// How the clock of the model runs.
+/// The speed of the model's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Time {
-    /// It stands still, so no thread has waited for long.
+    /// The clock stands still, so no thread has waited for long.
     StandsStill,
-    /// Every look at the clock finds it an hour later, so every thread has waited for long.
+    /// Each look at the clock finds it an hour later, so every thread has waited for long.
     Flies,
 }
 
 std::thread_local! {
-    // A checker runs all threads of an execution on the one that explores, so this belongs to the
-    // test.
+    // A checker runs all threads of an execution on one thread of the host, so this value belongs
+    // to the test.
     static CLOCK: std::cell::Cell<(u64, u64)> = const { std::cell::Cell::new((0, 0)) };
 }
 
-/// Has locks sleep by the checker, and tell the time so. To be called first in an execution.
+/// Installs the checker as the scheduler of locks, with a clock of this speed. Called first in an
+/// execution.
 pub fn install_futex_with(time: Time) {
     static FUTEX: &dyn Scheduler = &Futex;
     const HOUR: u64 = 3_600_000;
@@ -110,13 +112,14 @@ pub fn install_futex_with(time: Time) {
     install_scheduler(&FUTEX);
 }
 
-/// Has locks sleep by the checker, and time stand still. To be called first in an execution.
+/// Installs the checker as the scheduler of locks, with a clock that stands still. Called first in
+/// an execution.
 pub fn install_futex() {
     install_futex_with(Time::StandsStill);
 }
 
 impl Scheduler for Futex {
-    /// Whoever can be killed has been.
+    /// An interruptible wait is interrupted at once, as if the process had been killed.
     fn wait(&self, word: &AtomicU32, expected: u32, how: Interruptible) -> Wake {
         if how == Interruptible::Yes {
             return Wake::Interrupted;
@@ -149,7 +152,7 @@ impl Scheduler for Futex {
     }
 }
 
-/// Wakes at most `most` of those who wait on `word`, those first that came first.
+/// Wakes at most `most` threads that wait on `word`, in the order in which they came.
 fn wake(word: *const AtomicU32, most: usize) {
     let word = word.addr();
     let mut sleepers = SLEEPERS.lock().expect("as above");

@@ -1,9 +1,10 @@
-//! The one way to wait: on a word that somebody else will change.
+//! Waiting on a word that another thread will change: every sleep in this crate is such a wait.
 //!
-//! The scheduler offers what Linux calls a futex: wait while a word still has an expected value, and wake
-//! those who wait on it (Franke, Russell, Kirkwood: "Fuss, Futexes and Furwocks", OLS 2002). Because the
-//! scheduler compares under the lock that `wake` takes too, a wake-up between the look and the
-//! sleep is never lost. [`WaitQueue`] is an event count on top of it.
+//! The scheduler offers what Linux calls a futex: a thread sleeps while a word has an expected
+//! value, and another wakes the threads that wait on the word (Franke, Russell, Kirkwood: "Fuss,
+//! Futexes and Furwocks", OLS 2002). The scheduler compares the word under the lock that `wake`
+//! takes too, so a wake-up between the look and the sleep is never lost. [`WaitQueue`] is an event
+//! count on top of the futex.
 
 use core::sync::atomic::AtomicPtr;
 
@@ -12,12 +13,14 @@ use crate::held::Held;
 use crate::level::Level;
 use crate::relax::relax;
 
-/// Whether a kill ends the wait.
+/// Whether a kill ends a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interruptible {
-    /// It does: the caller cleans up and returns to where the process is ended.
+    /// A kill ends the wait: the caller cleans up and returns to the place where the process is
+    /// ended.
     Yes,
-    /// It does not: what is waited for comes soon and must be waited for (a disk, a lock).
+    /// A kill does not end the wait, because the event comes soon and must be waited for (a disk, a
+    /// lock).
     No,
 }
 
@@ -25,37 +28,39 @@ pub enum Interruptible {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Wake {
-    /// The word changed, or somebody woke the waiters. Look again.
+    /// The word changed, or the waiters were woken. The caller looks again.
     Woken,
-    /// The process has been killed.
+    /// The process was killed.
     Interrupted,
 }
 
-/// What the locks ask of the scheduler.
+/// The services that the locks need from the scheduler.
 pub trait Scheduler: Sync {
-    /// Sleeps while `word` is `expected`. May return early. The caller holds no spin lock.
+    /// Sleeps while `word` equals `expected`. May return early. The caller must hold no spin lock.
     fn wait(&self, word: &AtomicU32, expected: u32, how: Interruptible) -> Wake;
-    /// Wakes the thread that has waited longest on `word`. May be called from a trap handler. Only
-    /// the address of the word counts: the word itself may be gone.
+    /// Wakes the thread that has waited longest on `word`. May be called from a trap handler.
+    /// `word` is compared as an address and never read, so it may be gone.
     fn wake_one(&self, word: *const AtomicU32);
-    /// Wakes all threads that wait on `word`, those first that came first. Otherwise like
-    /// [`Scheduler::wake_one`]. It takes the caller a bounded time, however many there are.
+    /// Wakes all threads that wait on `word`, in the order in which they came. Otherwise as
+    /// [`Scheduler::wake_one`]. Takes the caller a bounded time, however many threads there are.
     fn wake_all(&self, word: *const AtomicU32);
-    /// The time since some moment.
+    /// Returns the time since some fixed moment, in milliseconds.
     fn milliseconds(&self) -> u64;
 }
 
-// Of core in every build: a static needs a constant, and nothing is explored before this is set.
+// Of `core` in every build: a static needs a constant, and no checker runs before this is set.
 static SCHEDULER: AtomicPtr<&'static dyn Scheduler> = AtomicPtr::new(core::ptr::null_mut());
 
-/// Makes `scheduler` the one that is asked from now on. Before that (on the host, early in the boot) a wait spins.
+/// Makes the locks wait by `scheduler` from now on. Before that (on the host, and early in the
+/// boot), a wait spins.
 pub fn install_scheduler(scheduler: &'static &'static dyn Scheduler) {
     SCHEDULER.store(core::ptr::from_ref(scheduler).cast_mut(), Ordering::Release);
 }
 
 fn scheduler() -> Option<&'static dyn Scheduler> {
     let pointer = SCHEDULER.load(Ordering::Acquire);
-    // SAFETY: the pointer is null or came from a `&'static` reference in `install_scheduler`, which is never written through.
+    // SAFETY: the pointer is null or came from a `&'static` reference in `install_scheduler`, which
+    // is never written through.
     unsafe { pointer.as_ref() }.copied()
 }
 
@@ -81,24 +86,25 @@ fn wake_all(word: *const AtomicU32) {
     }
 }
 
-/// The time since some moment; without a scheduler it stands still.
+/// Returns the time since some fixed moment, in milliseconds, or 0 without a scheduler.
 pub(crate) fn milliseconds() -> u64 {
     scheduler().map_or(0, |scheduler| scheduler.milliseconds())
 }
 
-/// Threads that wait for something to happen.
+/// A queue of threads that wait for an event.
 ///
-/// Take a [`Ticket`], look whether it has happened, and if not wait with the ticket: an event between
-/// the two is noticed, so no lock has to be handed over.
+/// The caller takes a [`Ticket`], checks whether the event has happened, and if not waits with the
+/// ticket. An event between ticket and wait ends the wait at once, so the check and the wait need
+/// no common lock.
 ///
-/// All who wait are woken and look again, so a queue knows no order. Where one thread takes what
-/// several wait for, they take turns by a [`crate::SleepLock`], and only the one whose turn it is
-/// waits in the queue.
+/// An event wakes all waiting threads, and each checks again, so the queue has no order. Where each
+/// event serves a single thread, the threads take turns by a [`crate::SleepLock`], and only its
+/// holder waits in the queue.
 pub struct WaitQueue {
     events: AtomicU32,
 }
 
-/// The moment before the look.
+/// The count of events at the moment before the check.
 #[derive(Clone, Copy)]
 pub struct Ticket(u32);
 
@@ -110,7 +116,7 @@ impl Default for WaitQueue {
 
 impl WaitQueue {
     constant! {
-        /// A queue with nobody in it.
+        /// Returns a queue with no waiting threads.
         pub const fn new() -> Self {
             Self {
                 events: AtomicU32::new(0),
@@ -118,19 +124,19 @@ impl WaitQueue {
         }
     }
 
-    /// To be taken before looking whether a wait is needed.
+    /// Returns a ticket. It must be taken before the check whether a wait is needed.
     pub fn ticket(&self) -> Ticket {
         Ticket(self.events.load(Ordering::SeqCst))
     }
 
-    /// Waits for an event later than the ticket. May return early: look again.
+    /// Waits for an event later than the ticket. May return early, so the caller checks again.
     pub fn wait<L: Level>(&self, ticket: Ticket, how: Interruptible, held: &mut Held<L>) -> Wake {
         Held::<L>::assert_may_sleep();
         let _ = held;
         wait(&self.events, ticket.0, how)
     }
 
-    /// Something has happened: everybody looks again.
+    /// Notes an event and wakes all waiting threads.
     pub fn wake_all(&self) {
         self.events.fetch_add(1, Ordering::SeqCst);
         wake_all(&self.events);

@@ -1,7 +1,7 @@
-//! The arguments of a program on their way from the old image to the new one.
+//! The arguments of a program, moved from the old image to the new one.
 //!
-//! The arguments are collected in a page of the kernel's, because they may be in the old image
-//! only, and are then laid out in the new stack page.
+//! The arguments may exist only in the old image. They are therefore collected in a page of the
+//! kernel, and then laid out in the new stack page.
 
 use abi::ARG_MAX;
 use kernel_logic::stack_page;
@@ -14,7 +14,7 @@ use crate::user_memory::{BadAddress, UserSlice, read_string};
 
 const POINTER: usize = size_of::<u64>();
 
-/// Strings, one after the other, each with its NUL.
+/// The argument strings, one after the other, each with its NUL.
 pub struct Arguments {
     strings: OwnedFrame<'static, Machine>,
     used: usize,
@@ -22,15 +22,15 @@ pub struct Arguments {
     count: usize,
 }
 
-/// Where the arguments are in the new image.
+/// The position of the arguments in the new image.
 pub struct Placed {
-    /// How many there are.
+    /// The number of arguments.
     pub count: u64,
-    /// The address of the vector, below which the stack is free.
+    /// The address of the vector. The stack below it is free.
     pub vector: u64,
 }
 
-/// Why arguments were refused.
+/// The reason why arguments were refused.
 #[derive(Clone, Copy, Debug)]
 pub enum Refused {
     /// More than [`ARG_MAX`] of them, or more bytes than the stack page has.
@@ -63,7 +63,7 @@ impl Arguments {
         })
     }
 
-    /// Returns arguments of the kernel's own.
+    /// Returns the arguments that the kernel passes to a program.
     pub fn from_kernel(arguments: &[&str]) -> Result<Self, Refused> {
         let mut collected = Self::new()?;
         for argument in arguments {
@@ -77,7 +77,7 @@ impl Arguments {
         Ok(collected)
     }
 
-    /// Returns the arguments of the vector at `vector` in the caller's memory, which ends with 0.
+    /// Returns the arguments of the caller's vector at address `vector`, which ends with 0.
     pub fn from_user(vector: u64, caller: &mut Caller) -> Result<Self, Refused> {
         let mut collected = Self::new()?;
         let vector = UserSlice::new(vector, (ARG_MAX + 1) * POINTER);
@@ -93,7 +93,8 @@ impl Arguments {
         Err(Refused::TooMuch)
     }
 
-    /// Adds one string, which `fill` writes with its NUL; it returns the length without.
+    /// Adds one string. `fill` writes the string with its NUL, and returns its length without the
+    /// NUL.
     fn push(
         &mut self,
         fill: impl FnOnce(&mut [u8]) -> Result<usize, Refused>,

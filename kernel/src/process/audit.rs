@@ -1,15 +1,15 @@
-//! Auditing the memory system while it works: `mm` recounts everything while all stands still.
+//! Audits: `mm` recounts all references, tables and free frames while the system stands still.
 //!
-//! Address spaces do stand still then, and what is found in them is believed at once. The kernel's
-//! own frames do not quite: a thread may have lost its hart between reserving a frame and taking
-//! the frame, or between a frame and its record. That is over when the thread has run on, so what
-//! can come of it is believed only if something was found in each of [`TRIES`] audits, a tick
-//! apart.
+//! Address spaces do not change during a standstill, so findings about them count at once. The
+//! kernel's own frames may be in a passing state: a thread may have been pre-empted between
+//! reserving a frame and taking it, or between a frame and its record. That state is over once the
+//! thread has run on. Findings that it could explain therefore count only if each of [`TRIES`]
+//! audits, a tick apart, finds something.
 //!
-//! With the kernel option `audit` the kernel audits when a program that the shell has started, or
-//! the shell, has waited for its last child, and a finding is a panic: what a test has spoilt is
-//! found when the program that runs the tests has seen its end. What tests do among themselves is
-//! not audited, or suites that fork thousands of times would take hours.
+//! With the kernel option `audit`, the kernel also audits when the shell, or a program that the
+//! shell has started, has waited for its last child; a finding is a panic. So damage done by a test
+//! is found when the program that runs the tests sees the test end. Processes further down are not
+//! audited, because suites that fork thousands of times would take hours.
 
 use core::fmt;
 use core::iter::successors;
@@ -27,35 +27,35 @@ use super::{Pid, Process, Space};
 use crate::memory::memory;
 use crate::time::TICK;
 
-/// How often something that may pass must be found to be believed.
+/// How many audits in a row must find something that may pass before it counts.
 const TRIES: u32 = 5;
 
-/// Init starts the shell, which starts the programs that run tests.
+/// The generation of the programs that run tests: init starts the shell, and the shell starts them.
 const RUNNER_GENERATION: usize = 2;
 
-/// Whether the kernel audits of its own accord.
+/// Whether the kernel audits without being asked.
 static WANTED: AtomicBool = AtomicBool::new(false);
 
-/// What an audit says.
+/// The result of an audit.
 #[derive(Clone, Copy)]
 pub enum Verdict {
-    /// Nothing is wrong with so many frames and address spaces.
+    /// Nothing is wrong.
     Clean {
         /// Frames that the memory system manages.
         frames: u64,
-        /// Address spaces there are.
+        /// The number of address spaces.
         spaces: usize,
     },
-    /// Something is.
+    /// Something is wrong.
     Wrong {
-        /// What.
+        /// The first mistake that was found.
         finding: Finding,
-        /// Somebody who refers to the frame it is about.
+        /// A process that refers to the frame of the finding.
         referrer: Option<Referrer>,
     },
 }
 
-/// A process that has a frame.
+/// A process that refers to a frame.
 #[derive(Clone, Copy)]
 pub struct Referrer {
     pid: Pid,
@@ -64,7 +64,7 @@ pub struct Referrer {
 }
 
 impl Verdict {
-    /// Returns whether the next audit may say something else although nothing is wrong.
+    /// Returns whether a thread that was pre-empted could explain the finding.
     fn may_pass(&self) -> bool {
         matches!(self, Self::Wrong { finding, .. } if finding.may_pass())
     }
@@ -89,14 +89,14 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Audits.
+/// Audits the memory system. Repeats the audit while the finding may pass.
 pub fn audit(held: &mut Held<level::Nothing>) -> Verdict {
     let mut verdict = stand_still(held, look);
     for _ in 1..TRIES {
         if !verdict.may_pass() {
             break;
         }
-        // The answer does not matter: if no tick has passed, the next look is as good.
+        // The result does not matter: an audit without a tick in between is valid too.
         let _ = TICK.wait(TICK.ticket(), Interruptible::No, held);
         verdict = stand_still(held, look);
     }
@@ -124,12 +124,13 @@ fn look(still: &Still<'_>) -> Verdict {
     }
 }
 
-/// Has the kernel audit of its own accord from now on.
+/// Makes the kernel audit without being asked, from now on.
 pub fn audit_always() {
     WANTED.store(true, Ordering::Relaxed);
 }
 
-/// To be called when `process`, the caller's, has reaped a child.
+/// Audits if the kernel option asks for it. Called when `process`, the caller's, has reaped a
+/// child.
 pub fn audit_after_reaping(process: &Process, held: &mut Held<level::Nothing>) {
     if WANTED.load(Ordering::Relaxed) && is_idle_runner(process, &TREE.lock(held)) {
         let verdict = audit(held);
@@ -143,7 +144,7 @@ fn is_idle_runner(process: &Process, tree: &Tree) -> bool {
     tree.children(process) == 0 && ancestors.count() <= RUNNER_GENERATION
 }
 
-/// Loses an address space on purpose, for the test of what is found then.
+/// Leaks an address space on purpose, for a test of the audit.
 pub fn leak_space() {
     core::mem::forget(Space::new(memory()));
 }

@@ -1,15 +1,14 @@
-//! Exec: a new program in an old process.
+//! Exec: replaces the program of a process.
 //!
-//! The new image is built beside the old one and given up by dropping it if anything fails, so a
-//! failed exec leaves the process as it was. From [`install`] on there is no way back and nothing
-//! that can fail. All of it happens inside the gate of [`standstill`], because for a while an image
-//! is nobody's.
+//! The new image is built beside the old one, and dropped if anything fails, so a failed exec
+//! leaves the process as it was. [`install`] cannot fail and cannot be undone. All of it happens
+//! inside the gate of [`standstill`], because the new space belongs to no process for a while.
 //!
-//! Layout (docs/abi.md, "Images"), from 0 up: the segments of the file, two pages that are not
-//! mapped (the guard), the stack, which is one page unless the kernel was told otherwise, the heap.
-//! The arguments are in the stack's last page. Each segment has its own permissions; reading is
-//! always allowed, as on xv6. Instruction caches: a new address space is fenced by `mm` wherever it
-//! is entered first, after its code was written.
+//! Layout (docs/abi.md, "Images"), from 0 up: the segments of the file; two unmapped pages (the
+//! guard); the stack, which is one page unless a kernel option says otherwise; the heap. The
+//! arguments are in the stack's last page. Each segment has its own permissions; reading is always
+//! allowed, as on xv6. Instruction caches need no care here: `mm` fences when a hart enters a new
+//! address space, which is after its code was written.
 
 use abi::PAGE_SIZE;
 use fs::InodeNo;
@@ -29,20 +28,20 @@ use crate::boot::options;
 use crate::file::{cached, system};
 use crate::memory::{USER_TOP, memory};
 
-/// Pages between the image and the stack. Programs of the courses look two pages below their stack
-/// and expect to be killed.
+/// The unmapped pages between image and stack. Programs of the xv6 courses access the page two
+/// below their stack and expect to be killed.
 const GUARD_PAGES: u64 = 2;
-/// Where the segments must end, however large the stack.
+/// The highest address at which a segment may end. The largest stack still fits above it.
 const IMAGE_LIMIT: u64 = USER_TOP - (GUARD_PAGES + STACK_PAGES_MAX) * PAGE_SIZE as u64;
 
-/// Why a program could not be started.
+/// The reason why a program could not be started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExecError {
     /// There is no such file, or it cannot be read.
     File(fs::FsError),
-    /// The file is not a program for this machine, or it says things that cannot be true.
+    /// The file is not a program for this machine, or its headers contradict themselves.
     Image,
-    /// There is no memory for it.
+    /// There is no memory for the image or its arguments.
     NoMemory,
 }
 
@@ -68,7 +67,7 @@ impl From<MapError> for ExecError {
     fn from(error: MapError) -> Self {
         match error {
             MapError::NoMemory(_) => Self::NoMemory,
-            // Nothing is mapped yet that could end.
+            // A new space has no mappings that could end.
             MapError::BadRange | MapError::Unwritten(_) => Self::Image,
         }
     }
@@ -114,12 +113,12 @@ pub fn exec(
         thread.process.name.set(path);
         install(&thread, registers, image, held)
     });
-    // What the old image had mapped, or the one that failed.
+    // Releases the files that the old image had mapped, or the image that failed.
     cached::release_departed(held);
     count
 }
 
-/// Lays the program in `inode` out in an address space of its own.
+/// Lays out the program in `inode` in a new address space.
 fn load(
     inode: InodeNo,
     arguments: &Arguments,
@@ -155,8 +154,8 @@ fn load(
     })
 }
 
-/// Maps a segment. Whole pages of the file are mapped where they lie as in memory; what is left is
-/// read into pages of the process's own. Segments that share a page are refused.
+/// Maps a segment. Pages of the file that lie as they do in memory are mapped; the rest is read
+/// into private pages. Segments that share a page are refused.
 fn load_segment(
     space: &mut Space,
     inode: InodeNo,
@@ -202,7 +201,7 @@ fn load_segment(
     Ok(())
 }
 
-/// Maps pages of the program in `inode`, from a page of the file on, for reading and copying.
+/// Maps pages of the program in `inode`, from byte `offset` on, as a private file mapping.
 fn map_program(
     space: &mut Space,
     inode: InodeNo,
@@ -228,7 +227,7 @@ fn map_program(
     Ok(result?)
 }
 
-/// Returns the bytes from an address to the end of its page. If no frame is free, one is made so.
+/// Returns the bytes from `address` to the end of its page. Reclaims a frame if none is free.
 fn bytes_of<'s>(
     space: &'s mut Space,
     address: VirtAddr,
@@ -238,7 +237,7 @@ fn bytes_of<'s>(
     Ok(space.bytes_mut(address)?)
 }
 
-/// Reads what must be there.
+/// Reads all of `bytes`. A shorter file is not a valid image.
 fn read_exactly(
     inode: InodeNo,
     offset: u64,
@@ -253,7 +252,8 @@ fn read_exactly(
     }
 }
 
-/// Replaces the program of `thread`, the caller's.
+/// Replaces the program of `thread`, which is the caller's, by `image`. Returns the number of
+/// arguments.
 fn install(
     thread: &Current,
     registers: &mut UserRegisters,
@@ -268,7 +268,7 @@ fn install(
         scheduler::enter_space(thread, context, held);
         old
     };
-    // No hart uses it any more: its only thread has left it.
+    // No hart uses the old space: its only thread has left it.
     drop(old);
     scheduler::restart_float(thread, held);
     *registers = UserRegisters::new();

@@ -1,11 +1,11 @@
-//! The end of a process, in the order that keeps every step where it is allowed.
+//! The end of a process. The steps are in an order in which each step is allowed.
 //!
-//! 1. [`exit`], on the thread's own stack, where it may sleep: files and the current directory are
-//!    released, the address space is left and freed, the children go to init.
-//! 2. The thread switches away for good; its hart's loop drops it, which frees the kernel stack
-//!    nobody stands on any more ([`reap_thread`]).
-//! 3. Only then the parent learns of it. So when `wait` returns, everything the child had is free
-//!    again, and a program that compares `memstat` before and after finds the same number.
+//! 1. [`exit`] runs on the thread's own stack, where it may sleep. It releases the files and the
+//!    current directory, leaves and frees the address space, and makes init adopt the children.
+//! 2. The thread switches away for good. Its hart's loop drops it, which frees the kernel stack
+//!    that no thread runs on any more ([`reap_thread`]).
+//! 3. Only then is the parent told. When `wait` returns, everything that the child had is free, and
+//!    a program that compares `memstat` before and after finds equal numbers.
 
 use sync::{Counted, Held, level};
 
@@ -43,7 +43,7 @@ pub fn exit(caller: &mut Caller, status: i32) -> ! {
     scheduler::end(thread, held.as_if())
 }
 
-/// Frees a thread that has switched away for good and tells the parent of its process.
+/// Frees a thread that has switched away for good, and tells the parent of its process.
 pub fn reap_thread(thread: Counted<Thread>, held: &mut Held<level::Sleeping>) {
     let process = thread.process.clone();
     let other_handle = TREE.lock(held).take_thread(&process);

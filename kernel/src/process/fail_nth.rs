@@ -1,12 +1,13 @@
-//! Fail-nth: a thread's n-th allocation from now on finds no memory, although there is some.
+//! Fail-nth: makes the n-th allocation of a thread fail, although there is memory.
 //!
-//! After Linux's `/proc/self/fail-nth` (Documentation/fault-injection/fault-injection.rst): a test
-//! runs an operation with n = 1, 2, 3 and so on until it is through, and has seen every way in
-//! which it can run out of memory. Counted is what the thread asks of `mm` inside the kernel, its
-//! page faults included. A fork does not hand it on; an exec keeps it.
+//! The model is Linux's `/proc/self/fail-nth` (Documentation/fault-injection/fault-injection.rst).
+//! A test runs an operation with n = 1, 2, 3 and so on until it succeeds, and so sees every way in
+//! which it can run out of memory. All allocations from `mm` that the thread makes in the kernel
+//! are counted, including those of its page faults. A fork does not pass the count on; an exec
+//! keeps it.
 //!
-//! Invariant: [`ARMED`] is the number of threads whose count is not 0, so that everybody else pays
-//! for one load.
+//! Invariant: [`ARMED`] is the number of threads whose count is not 0. If it is 0, an allocation
+//! pays for one load only.
 
 use sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
@@ -14,22 +15,21 @@ use super::current;
 
 static ARMED: AtomicUsize = AtomicUsize::new(0);
 
-/// The allocations that a thread has left before one fails, that one included; 0 for none that
-/// will.
+/// The number of allocations until one fails, that one included; 0 if none will fail.
 pub struct FailNth(AtomicU32);
 
 impl FailNth {
-    /// No allocation fails.
+    /// Returns a count by which no allocation fails.
     pub const fn never() -> Self {
         Self(AtomicU32::new(0))
     }
 
-    /// Returns how many are left. Only the thread itself changes it, so it stays true for that one.
+    /// Returns the count. Only the thread itself changes it, so it is stable for that thread.
     pub fn left(&self) -> u32 {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// The `nth` allocation from now on is to fail, or none if that is 0. Called by the thread
+    /// Makes the `nth` allocation from now on fail, or none if `nth` is 0. Called by the thread
     /// itself.
     pub fn set(&self, nth: u32) {
         let before = self.0.swap(nth, Ordering::Relaxed);
@@ -40,7 +40,7 @@ impl FailNth {
         };
     }
 
-    /// Counts an allocation. Returns whether it is to fail.
+    /// Counts an allocation. Returns whether it must fail.
     fn strikes(&self) -> bool {
         let left = self.left();
         if left != 0 {
@@ -56,7 +56,7 @@ impl Drop for FailNth {
     }
 }
 
-/// Returns whether the allocation that is about to be made is to fail.
+/// Returns whether the allocation that is about to be made must fail.
 #[inline]
 pub fn refuses_allocation() -> bool {
     ARMED.load(Ordering::Relaxed) != 0 && current_refuses()

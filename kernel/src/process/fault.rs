@@ -1,8 +1,7 @@
-//! The answers to a program's traps: faults are resolved, and programs are killed.
-//!
-//! Everything here acts on the process whose trap it is, and on no other. Killing a process marks
-//! it, which [`before_user`] finds on the way back to user mode; the line that says why is printed
-//! where the mark is set.
+//! Answers to a program's traps: page faults are resolved, and programs that fault badly are
+//! killed.
+//! Every function here acts on the process that trapped, and on no other. Killing a process prints
+//! the reason and marks the process; [`before_user`] finds the mark on the way back to user mode.
 
 use abi::FAILURE;
 use mm::Retry;
@@ -16,11 +15,11 @@ use crate::arch::{self, Machine, UserRegisters};
 use crate::memory::memory;
 use crate::println;
 
-/// What a killed process's parent is told.
+/// The status that the parent of a killed process gets.
 const KILLED: i32 = FAILURE as i32;
 
-/// Returns the thread whose trap from user mode this is. A thread of execution begins here, with no
-/// lock held.
+/// Returns the thread that trapped from user mode. The trap begins a thread of execution, so no
+/// lock is held.
 fn trapped() -> Caller {
     Caller {
         thread: current().expect("a program trapped where no thread runs"),
@@ -28,7 +27,7 @@ fn trapped() -> Caller {
     }
 }
 
-/// Handles a page fault of a program at `address`.
+/// Resolves a page fault of a program at `address`, or kills the program.
 #[inline(never)]
 pub fn user_fault(registers: &UserRegisters, address: VirtAddr, access: Access) {
     let Caller { thread, mut held } = trapped();
@@ -55,8 +54,8 @@ pub fn user_fault(registers: &UserRegisters, address: VirtAddr, access: Access) 
     }
 }
 
-/// Resolves a fault that the kernel met at `address` on behalf of the calling thread's program. The
-/// program's own faults and the kernel's copies are answered by the same function (R6).
+/// Resolves a fault that the kernel met at `address` while it served the calling thread's program.
+/// It is resolved by the function that resolves the program's own faults (R6).
 pub fn resolve(
     thread: &Current,
     address: VirtAddr,
@@ -66,7 +65,8 @@ pub fn resolve(
     resolve_fault(thread, held, |space| space.resolve(address, access))
 }
 
-/// Has `mm` resolve a fault, and does what it asks for, until the fault is resolved or refused.
+/// Makes `mm` resolve a fault, and does the waiting that `mm` asks for, until the fault is resolved
+/// or refused.
 #[inline]
 fn resolve_fault(
     thread: &Current,
@@ -93,8 +93,8 @@ fn resolve_once(
     }
 }
 
-/// Waits and has the fault tried again for as long as [`Retry`] allows. Every wait ends: a disk
-/// answers, and a round of reclaim is short.
+/// Waits and retries the fault for as long as [`Retry`] allows. Every wait ends: a disk answers,
+/// and a round of reclaim is short.
 #[cold]
 fn resolve_with_waits(
     thread: &Current,
@@ -128,13 +128,13 @@ pub fn user_exception(registers: &UserRegisters, cause: &str, detail: u64) {
     );
 }
 
-/// Kills the calling process because there is no memory for a page that it was not promised.
+/// Kills the calling process because there is no memory for a page that was not promised.
 pub fn out_of_memory(thread: &Current) {
     memory().note_killed();
     kill_with_reason(thread, format_args!("out of memory"));
 }
 
-/// Kills the calling process because the device failed to give back a page of it.
+/// Kills the calling process because the device failed to give back one of its pages.
 pub fn page_lost(thread: &Current) {
     kill_with_reason(
         thread,
@@ -152,14 +152,15 @@ fn kill_with_reason(thread: &Current, why: core::fmt::Arguments) {
     process.mark_killed();
 }
 
-/// Answers a program's first use of floating point. Returns whether the program may use it.
+/// Handles a program's first use of floating point. Returns whether the program may use it.
 pub fn float_wanted() -> bool {
     let Caller { thread, mut held } = trapped();
     scheduler::enable_float(&thread, &mut held);
     true
 }
 
-/// A slice of this hart has ended; the trap found interrupts on.
+/// Gives the hart to another ready thread, at the end of a slice. Interrupts were on before the
+/// trap.
 pub fn end_slice() {
     if let Some(thread) = current() {
         // Interrupts were on, so no spin lock is held.
@@ -167,12 +168,13 @@ pub fn end_slice() {
     }
 }
 
-/// To be called last on the way back to user mode. Does not return if the process has been killed.
+/// Ends the process if it was killed. Called last on the way back to user mode; does not return if
+/// so.
 #[inline]
 pub fn before_user(_: &UserRegisters) {
     let mut caller = trapped();
     if caller.process().is_killed() {
-        // To give much memory back takes long, and others are to run meanwhile.
+        // Freeing a large memory takes long, so other threads must be able to run meanwhile.
         arch::enable_interrupts();
         exit(&mut caller, KILLED);
     }

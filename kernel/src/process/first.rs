@@ -13,17 +13,17 @@ use crate::device::block;
 use crate::file::{Directory, Files, system};
 use crate::memory::memory;
 
-/// What is run first.
+/// The program of the first process.
 const INIT_PATH: &str = "/init";
 
-/// The shell line for init, on its way into the first thread.
+/// The command for init's shell, handed to the first thread.
 static LINE: LeafLock<Option<&'static str>> = LeafLock::new(None);
 
-/// Makes process 1, which will run when the scheduler does. `line` is what init is to run instead
-/// of an interactive shell.
+/// Makes process 1, which runs once the scheduler does. If `line` is given, init runs that command
+/// instead of an interactive shell.
 pub fn start_first(line: Option<&'static str>, mode: ForkMode) {
     LINE.with(|slot| *slot = line);
-    // The boot is the thread of execution here, and it holds nothing.
+    // The boot is a thread of execution of its own, and holds no lock.
     let mut held = Held::<level::Nothing>::claim();
     let name = Name::of_path(INIT_PATH.as_bytes());
     let started = Counted::try_new(Process::new(name, mode, None, Files::new()))
@@ -43,7 +43,7 @@ pub fn start_first(line: Option<&'static str>, mode: ForkMode) {
     }
 }
 
-/// Where the first thread begins.
+/// The first function of the first thread.
 extern "C" fn begin(_: usize) -> ! {
     scheduler::arrive();
     arch::enable_interrupts();

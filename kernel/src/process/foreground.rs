@@ -1,21 +1,25 @@
 //! Which processes Ctrl-C ends.
 //!
-//! The contract has no process groups, so the kernel works it out. *The shell* is the child of init
-//! that read the console last, of those that init forked itself. When a shell reads its next line
-//! it has finished waiting for the last one, so whatever descends from it at that moment was
-//! started with `&`, and a new *job* begins: the shell's children from now on, and their
-//! descendants. A process stays in its job when its parent ends. Ctrl-C kills the job that is the
-//! latest when the key is pressed. What the shell starts after that is another job, which the key
-//! did not mean.
+//! The contract has no process groups, so the kernel works out which processes are in the
+//! foreground.
 //!
-//! This needs nothing from the shell, so it also works for the shells of foreign images. A shell
-//! inside a shell is a foreground program like any other. Where no shell has read a line yet (one
-//! line run by init), init is taken for the shell.
+//! - *The shell* is the child of init that read the console last. Only processes that init forked
+//!   itself count.
+//! - A *job* is a set of the shell's children and their descendants. A new job begins each time the
+//!   shell reads a line: the shell has then finished waiting for the line before, so every process
+//!   that is still running was started with `&`.
+//! - A process stays in its job when its parent ends.
+//! - Ctrl-C kills the job that is the latest when the key is pressed. Processes that the shell
+//!   starts after that belong to another job and are not killed.
 //!
-//! **Nobody escapes.** A job is killed some processes at a time, in the order of their pids, which
-//! is the order in which they were forked. So a parent is marked before its children: it neither
-//! learns that one of them has ended nor goes on with what comes next. And a child that is forked
-//! meanwhile by a parent not yet marked is still to come.
+//! The shell needs no support for this, so it also works for the shells of foreign images. A shell
+//! inside a shell is a foreground program like any other. Until a shell has read its first line (as
+//! when init runs a single command), init is taken for the shell.
+//!
+//! **No process of the job escapes.** A job is killed a few processes at a time, in the order of
+//! their pids, which is the order in which they were forked. A parent is therefore marked before
+//! its children, so it neither learns that a child has ended nor runs its next command. A parent
+//! that is not marked yet may still fork, but the child gets a higher pid and is reached later.
 
 use sync::{Held, level};
 
@@ -23,10 +27,10 @@ use super::kill::kill_process;
 use super::tree::{TREE, Tree};
 use super::{INIT, Pid, Process};
 
-/// Pids that are looked at under one hold of the tree's lock.
+/// How many pids are looked at under one hold of the tree's lock.
 const LOOKED_AT_ONCE: usize = 64;
 
-/// The jobs, as far as the tree of processes must know. Kept in the [`Tree`].
+/// The jobs of the shell. Kept in the [`Tree`], under its lock.
 pub struct Foreground {
     shell: Option<Pid>,
     latest: Job,
@@ -34,8 +38,8 @@ pub struct Foreground {
     living: usize,
     /// The job that is to be killed.
     interrupted: Option<Job>,
-    /// The number of the last job of this shell's line that was interrupted, and how many of its
-    /// processes have not ended.
+    /// The number of the last interrupted job that was started from the shell's current line, and
+    /// how many of its processes have not ended.
     dying: Option<(u64, usize)>,
 }
 
@@ -48,7 +52,7 @@ struct Job {
 }
 
 impl Foreground {
-    /// Returns the job of all that runs before a shell has read a line.
+    /// Returns the state before any shell has read a line: one job, which holds every process.
     pub const fn new() -> Self {
         Self {
             shell: None,
@@ -62,8 +66,8 @@ impl Foreground {
         }
     }
 
-    /// Takes in a child of `parent`, which is in the job `inherited` itself. Returns the child's
-    /// job.
+    /// Adds a child of `parent` to a job and returns the job's number. The job is the latest one if
+    /// `parent` is the shell; otherwise it is `inherited`, the parent's own job.
     pub fn add_child(&mut self, parent: Pid, inherited: u64) -> u64 {
         let job = if parent == self.shell.unwrap_or(INIT) {
             self.latest.number
@@ -92,7 +96,8 @@ impl Foreground {
         }
     }
 
-    /// Begins a new job, which has no process yet; the next one will get the pid `next`.
+    /// Begins a new job, which has no process yet. `next` is the pid that the next process will
+    /// get.
     fn begin_job(&mut self, next: Pid) {
         self.latest = Job {
             number: self.latest.number + 1,
@@ -101,8 +106,8 @@ impl Foreground {
         self.living = 0;
     }
 
-    /// Has the latest job killed, unless one waits to be killed already. Returns whether there is
-    /// anything to kill, or is on its way out.
+    /// Requests that the latest job be killed, unless a request is pending already. Returns whether
+    /// the foreground has processes that are running or still dying.
     fn interrupt(&mut self, next: Pid) -> bool {
         if self.living == 0 {
             return self.dying.is_some_and(|(_, living)| living > 0);
@@ -116,7 +121,8 @@ impl Foreground {
     }
 }
 
-/// To be called when `process` is about to read the console.
+/// Notes that `process` is about to read the console: if init forked it, it is the shell from now
+/// on, and a new job begins.
 pub fn reads_console(process: &Process, held: &mut Held<level::Nothing>) {
     let mut tree = TREE.lock(held);
     if tree.is_forked_by_init(process) {
@@ -127,16 +133,16 @@ pub fn reads_console(process: &Process, held: &mut Held<level::Nothing>) {
     }
 }
 
-/// Has what is in the foreground killed soon. Returns whether there is anything.
+/// Requests that the job in the foreground be killed. Returns whether it has any processes.
 pub(super) fn interrupt() -> bool {
-    // An interrupt finds the kernel without spin locks.
+    // Interrupts are off while a spin lock is held, so the interrupted code holds none.
     let mut held = Held::<level::Sleeping>::claim();
     let mut tree = TREE.lock(&mut held);
     let next = tree.next_pid();
     tree.foreground.interrupt(next)
 }
 
-/// Kills the job that was interrupted, if there is one.
+/// Kills the job whose interruption was requested, if there is one.
 pub(super) fn kill_interrupted(held: &mut Held<level::Nothing>) {
     let mut left = TREE.lock(held).foreground.interrupted.take();
     while let Some(job) = left {
@@ -144,7 +150,7 @@ pub(super) fn kill_interrupted(held: &mut Held<level::Nothing>) {
     }
 }
 
-/// Kills those of a job who come first. Returns what is left of it.
+/// Kills the first processes of a job, in the order of their pids. Returns the rest of the job.
 fn kill_some(job: Job, held: &mut Held<level::Nothing>) -> Option<Job> {
     let mut tree = TREE.lock(held);
     let (tree, held) = tree.parts();

@@ -1,7 +1,8 @@
-//! Fork: a second process like the caller.
+//! Fork: makes a child process like the caller.
 //!
-//! Everything that can fail comes first and is undone by dropping it. Adding the child to the tree
-//! cannot fail. Files are shared last, because closing them may sleep, which dropping must not.
+//! Steps that can fail come first, and are undone by dropping their results. Adding the child to
+//! the tree cannot fail. Files are shared last, because closing them may sleep, and dropping must
+//! not.
 
 use abi::CHILDREN_MAX;
 use mm::NoMemory;
@@ -13,12 +14,12 @@ use crate::arch::{self, UserRegisters};
 use crate::file::Files;
 
 /// Makes a child of the caller, which continues from `registers` with the result 0. Returns its
-/// pid. A parent with [`CHILDREN_MAX`] unreaped children gets the answer that there is no memory.
+/// pid. Fails if the parent has [`CHILDREN_MAX`] unreaped children, as if there were no memory.
 pub fn fork(caller: &mut Caller, registers: &UserRegisters) -> Result<Pid, NoMemory> {
     let Caller { thread, held } = caller;
     let process = &thread.process;
-    // Stays true without the lock: only this thread gives this process children (init gets orphans,
-    // but never refuses them).
+    // The check holds without the lock: only this thread adds children to this process. (Init
+    // adopts orphans, but never refuses them.)
     if TREE.lock(held).children(process) >= CHILDREN_MAX {
         return Err(NoMemory::Places);
     }
@@ -42,8 +43,7 @@ pub fn fork(caller: &mut Caller, registers: &UserRegisters) -> Result<Pid, NoMem
 
     let pid = {
         let mut tree = TREE.lock(held);
-        // A kill that came during the fork is the child's too; one that comes later finds it in the
-        // tree.
+        // A kill during the fork also kills the child. A later kill finds the child in the tree.
         if process.is_killed() {
             child.mark_killed();
         }
@@ -53,12 +53,12 @@ pub fn fork(caller: &mut Caller, registers: &UserRegisters) -> Result<Pid, NoMem
     Ok(pid)
 }
 
-/// The entry of the child's thread.
+/// The first function of the child's thread.
 extern "C" fn begin(_: usize) -> ! {
     scheduler::arrive();
     let thread = current().expect("a thread is running");
     let top = thread.stack.user_registers();
-    // SAFETY: they were written when the thread was made and are nobody else's.
+    // SAFETY: the registers were written when the thread was made, and belong to this thread.
     before_user(unsafe { &*top });
     // SAFETY: as above; interrupts are off since the switch.
     unsafe { arch::enter_user(top) }

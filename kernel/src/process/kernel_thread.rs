@@ -1,7 +1,7 @@
-//! Threads of the kernel's own: the pager, and the one that does what keys ask for.
+//! Kernel threads: the pager, and the thread that serves keys.
 //!
-//! Each belongs to a process that is in no tree: no program can see, wait for or kill it. It can be
-//! pre-empted and sleep like any other thread, which a handler of an interrupt cannot.
+//! Each belongs to a process that is not in the tree: no program can see it, wait for it or kill
+//! it. It can be pre-empted and can sleep like any other thread, which an interrupt handler cannot.
 
 use abi::ForkMode;
 use sync::{Counted, Held, level};
@@ -12,9 +12,9 @@ use crate::arch::{self, FloatState, UserRegisters};
 use crate::boot::refuse;
 use crate::file::Files;
 
-/// Makes a thread, which will begin with `entry` when the scheduler runs.
+/// Makes a kernel thread, which will begin with `entry` once the scheduler runs.
 pub(super) fn make(name: &str, entry: Entry) {
-    // The boot is the thread of execution here, and it holds nothing.
+    // The boot is a thread of execution of its own, and holds no lock.
     let mut held = Held::<level::Nothing>::claim();
     let process = Process::new(
         Name::of_path(name.as_bytes()),
@@ -36,7 +36,7 @@ pub(super) fn make(name: &str, entry: Entry) {
     }
 }
 
-/// To be called first by such a thread, which holds no lock.
+/// The first call of a kernel thread. Returns a token: the thread holds no lock.
 pub(super) fn arrive() -> Held<level::Nothing> {
     scheduler::arrive();
     arch::enable_interrupts();

@@ -1,4 +1,4 @@
-//! What a process has mapped of files: writing it back, and letting go.
+//! The mapped files of a process: writing their pages back, and ending their mappings.
 
 use mm::file::{FilePage, SharedPages};
 use mm::space::{Ending, MapError};
@@ -7,8 +7,8 @@ use sync::{Held, level};
 use super::{Process, pager};
 use crate::file::cached;
 
-/// Writes back what anybody has stored in pages of a file. What could not be written stays dirty;
-/// then the answer is an error.
+/// Writes back the dirty pages of a file, whichever process stored to them. A page that cannot be
+/// written stays dirty, and the result is then an error.
 pub fn write_back(
     pages: SharedPages,
     held: &mut Held<level::Standstill>,
@@ -26,8 +26,9 @@ pub fn write_back(
     result
 }
 
-/// Does `attempt`, which may end mappings, again for as long as pages are to be written back first.
-/// This is the one way in which `mmap`, `munmap`, `sbrk`, `exec` and `exit` end them.
+/// Runs `attempt`, which may end mappings. Writes back the pages it reports and repeats it until it
+/// succeeds or fails otherwise. `mmap`, `munmap`, `sbrk`, `exec` and `exit` end mappings only in
+/// this way.
 pub fn ending<T>(
     held: &mut Held<level::Standstill>,
     mut attempt: impl FnMut(&mut Ending, &mut Held<level::Standstill>) -> Result<T, MapError>,
@@ -35,14 +36,14 @@ pub fn ending<T>(
     let mut ending = Ending::new();
     loop {
         match attempt(&mut ending, held) {
-            // What cannot be written stays in the cache, and has been told to people.
+            // A page that cannot be written stays in the cache. The error has been printed.
             Err(MapError::Unwritten(pages)) => drop(write_back(pages, held)),
             result => return result,
         }
     }
 }
 
-/// Gets the whole space of a process ready to be dropped.
+/// Prepares the whole address space of a process for being dropped.
 pub fn end_all(process: &Process, held: &mut Held<level::Standstill>) {
     let ended = ending(held, |ending, held| match &*process.space.lock(held) {
         Some(space) => space.end(ending),

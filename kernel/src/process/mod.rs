@@ -1,15 +1,16 @@
-//! Processes: what runs programs, and everything they do to each other.
+//! Processes: the programs that run, and what they do to each other (fork, wait, kill).
 //!
-//! A [`Process`] is what a program owns: an address space, open files, a place in the tree of processes. A
-//! [`Thread`] is what runs: a kernel stack and saved registers. A process owns its threads from the
-//! start, although each has exactly one for now.
+//! A [`Process`] owns an address space, open files and a place in the tree of processes. A
+//! [`Thread`] runs: it has a kernel stack and saved registers. A process owns its threads; today
+//! each process has exactly one.
 //!
-//! **Who keeps what alive.** Both are counted ([`sync::Counted`]). A process is held by the tree (its
-//! table of pids and its relatives' links) until it is reaped, and by whoever looked it up for as long as it looks. A
-//! thread is held by its process, and by the one place of the scheduler it is in: a queue or a hart. The cycle between a
-//! process and its thread is cut when the thread has ended ([`exit()`]). What must be released where sleeping is
-//! allowed (files, the address space) is released by the thread itself on its way out, so that
-//! dropping the last handle only ever frees memory and may happen under a lock.
+//! **Lifetimes.** Processes and threads are counted ([`sync::Counted`]). The tree holds a process
+//! (in its table of pids and in the links of its relatives) until the process is reaped; code that
+//! looks a process up holds it for the duration of the look. A thread is held by its process, and
+//! by the one part of the scheduler it is in: a queue or a hart. Process and thread refer to each
+//! other; [`exit()`] cuts this cycle when the thread has ended. Files and the address space must be
+//! released where sleeping is allowed, so the thread releases them itself on its way out. Dropping
+//! the last handle therefore only frees memory, and may happen under a lock.
 //!
 //! **Locks**, outermost first; the levels are those of [`sync::level`]:
 //!
@@ -21,12 +22,12 @@
 //! | [`tree::TREE`] | `Processes` | relations, pids, life and death |
 //! | [`scheduler`]'s lock | `RunQueue` | who runs, who waits for what, saved registers |
 //!
-//! The flags a hart looks at on every way back to user mode ([`Process::is_killed`]) are atomics. A flag
-//! is set before the scheduler's lock is taken to wake its process, and is read under that lock before the process goes to
-//! sleep, so a kill is never slept through.
+//! Every hart checks a flag on each way back to user mode ([`Process::is_killed`]); it is an
+//! atomic. `kill` sets the flag before it takes the scheduler's lock to wake the process. A process
+//! that is about to sleep reads the flag under that lock. So no process sleeps through a kill.
 //!
-//! Neighbours: `arch` calls in from traps; [`crate::syscall`] is the programs' way in; [`crate::file`] knows
-//! what descriptors mean; `mm` owns the memory.
+//! Neighbours: `arch` calls in from traps; [`crate::syscall`] is the way in for programs;
+//! [`crate::file`] knows what descriptors mean; `mm` owns the memory.
 
 mod arguments;
 mod audit;
@@ -85,34 +86,34 @@ use tree::{Family, TreeKey};
 
 /// The memory of a program.
 pub type Space = AddressSpace<'static, Machine>;
-/// What a hart needs of it.
+/// The part of an address space that a hart needs in order to run in it.
 pub type Context = mm::space::Context<'static, Machine>;
 
-/// The number of a process: positive, and nobody else's until the process is reaped.
+/// The number of a process: positive, and unique until the process is reaped.
 pub type Pid = i32;
 
-/// The process that adopts orphans and whose end is the system's.
+/// The first process. It adopts orphans; when it ends, the system ends.
 pub const INIT: Pid = 1;
 
 /// What a program owns.
 pub struct Process {
     /// 0 until the process is in the tree, then fixed.
     pid: AtomicI32,
-    /// What it runs, for people.
+    /// The program's name, for people who read a process list or a panic.
     pub name: Name,
     killed: AtomicBool,
     fork_mode: AtomicU8,
-    /// Its memory; `None` before the first program and after the last.
+    /// The address space; `None` before the first program is loaded and after the last has ended.
     pub space: SleepLock<level::Space, Option<Space>>,
     /// Its descriptors and current directory.
     pub files: SpinLock<level::Object, Files>,
     family: Keyed<TreeKey, Family>,
-    /// A child has ended.
+    /// Woken when a child ends.
     child_ended: WaitQueue,
 }
 
 impl Process {
-    /// A process that nobody knows yet.
+    /// Returns a process that is not in the tree yet.
     fn new(name: Name, mode: ForkMode, space: Option<Space>, files: Files) -> Self {
         Self {
             pid: AtomicI32::new(0),
@@ -126,18 +127,18 @@ impl Process {
         }
     }
 
-    /// Its number.
+    /// Returns the pid, or 0 if the process is not in the tree yet.
     pub fn pid(&self) -> Pid {
         self.pid.load(Ordering::Relaxed)
     }
 
-    /// Whether it ends on its next way back to user mode.
+    /// Returns whether the process must end on its next way back to user mode.
     pub fn is_killed(&self) -> bool {
         self.killed.load(Ordering::SeqCst)
     }
 
-    /// Makes it end on its next way back to user mode. Does not wake it: the process itself calls this, or
-    /// [`kill()`] does and then wakes it.
+    /// Marks the process, which then ends on its next way back to user mode. It is not woken:
+    /// either it calls this itself, or the caller is [`kill()`], which wakes it afterwards.
     pub fn mark_killed(&self) {
         self.killed.store(true, Ordering::SeqCst);
     }

@@ -1,32 +1,33 @@
-//! The name of a process, which only people read.
+//! The name of a process, for people.
 
 use core::fmt;
 
 use abi::PROCESS_NAME_MAX;
 use sync::LeafLock;
 
-/// A name that exec may change while others read it.
+/// A process's name, which exec may change while others read it.
 pub struct Name(LeafLock<Text>);
 
-/// A name at one moment.
+/// A copy of a name.
 #[derive(Clone, Copy)]
 pub struct Text {
-    /// Filled up with NULs.
+    /// The name, padded with NULs.
     bytes: [u8; PROCESS_NAME_MAX],
 }
 
 impl Name {
-    /// The name of what is executed at `path`: its last component.
+    /// Returns the name of a process that runs the program at `path`: the last component of the
+    /// path.
     pub fn of_path(path: &[u8]) -> Self {
         Self(LeafLock::new(Text::of_path(path)))
     }
 
-    /// Follows an exec.
+    /// Changes the name to that of the program at `path`.
     pub fn set(&self, path: &[u8]) {
         self.0.with(|text| *text = Text::of_path(path));
     }
 
-    /// The name now.
+    /// Returns a copy of the name.
     pub fn text(&self) -> Text {
         self.0.with(|text| *text)
     }
@@ -47,19 +48,19 @@ impl Text {
         Self { bytes }
     }
 
-    /// The name with these bytes, which are filled up with NULs.
+    /// Returns the name with these bytes, which are padded with NULs.
     pub fn of(bytes: [u8; PROCESS_NAME_MAX]) -> Self {
         Self { bytes }
     }
 
-    /// The bytes of the name, filled up with NULs.
+    /// Returns the bytes of the name, padded with NULs.
     pub fn bytes(self) -> [u8; PROCESS_NAME_MAX] {
         self.bytes
     }
 }
 
 impl fmt::Display for Text {
-    /// Bytes that would disturb a terminal are shown as `?`.
+    /// Writes the name. Bytes that would disturb a terminal are shown as `?`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use fmt::Write;
         for &byte in self.bytes.iter().take_while(|&&byte| byte != 0) {

@@ -1,18 +1,18 @@
-//! Standing still: a moment in which no address space is made, changed, handed over or ended.
+//! Standstill: a moment in which no address space is made, changed, moved or ended.
 //!
-//! An address space is changed under the lock of its process. But fork and exec make one before any
-//! process has it, and exec and exit end one that no process has any more. So they pass a gate
-//! ([`pass`]), and whoever wants to stand still closes it first and then takes the lock of every
-//! living process. What is left are frames of the kernel's own (pipes, stacks, open files): for
-//! those the other harts are parked, and a thread that lost its hart half-way through taking one
-//! still has it; see [`super::audit()`].
+//! An address space is changed under the lock of its process. But fork and exec make a space before
+//! any process has it, and exec and exit end a space that no process has any more. These calls
+//! therefore pass a gate ([`pass`]). An auditor closes the gate and then takes the space lock of
+//! every living process. That leaves the kernel's own frames (pipes, stacks, open files). For
+//! those, the other harts are parked. A thread that was pre-empted while it allocated a frame still
+//! holds a reservation then; [`super::audit()`] deals with that.
 //!
-//! Invariant: while the gate is closed, the living processes of the tree stay the same, and every
-//! address space there is is one of theirs. For a process comes into the tree, and leaves the
-//! living, inside the gate.
+//! Invariant: while the gate is closed, the set of living processes does not change, and every
+//! address space belongs to one of them. The reason is that a process is added to the tree, and
+//! begins to end, only inside the gate.
 //!
-//! No deadlock: only the one who closed the gate holds more than one space, and whoever holds one
-//! waits for nothing that is further out.
+//! There is no deadlock, because only the thread that closed the gate holds several spaces, and a
+//! thread that holds a space waits for no lock that comes before it in the order.
 
 use sync::{Gate, Held, Level, Passage, level};
 
@@ -22,18 +22,19 @@ use crate::park;
 
 static GATE: Gate<level::Standstill> = Gate::new();
 
-/// Waits while somebody stands still, and keeps everybody from it while the answer lives.
+/// Enters the gate, after any standstill has ended. No standstill begins while the returned passage
+/// lives.
 pub fn pass<H: Level>(held: &mut Held<H>) -> Passage<'_, level::Standstill> {
     GATE.pass(held)
 }
 
-/// Every address space there is, while nothing happens to them.
+/// All address spaces, during a standstill.
 pub struct Still<'t> {
     tree: &'t Tree,
 }
 
 impl<'t> Still<'t> {
-    /// Returns the address spaces and whose they are.
+    /// Returns the address spaces with their processes.
     pub fn spaces(&self) -> impl Iterator<Item = (&'t Process, &'t Space)> {
         self.tree.alive().filter_map(|process| {
             // SAFETY: `stand_still` has taken the lock of each living process in this thread and
@@ -45,7 +46,7 @@ impl<'t> Still<'t> {
     }
 }
 
-/// Has `look` see all address spaces while nothing happens to them and no other hart does anything.
+/// Runs `look` on all address spaces while none of them changes and no other hart runs.
 pub fn stand_still<R>(held: &mut Held<level::Nothing>, look: impl FnOnce(&Still<'_>) -> R) -> R {
     let mut closed = GATE.close(held);
     let held = closed.held();
@@ -62,8 +63,8 @@ pub fn stand_still<R>(held: &mut Held<level::Nothing>, look: impl FnOnce(&Still<
     let mut last = None;
     while let Some(process) = { TREE.lock(held).next_alive(last).cloned() } {
         last = Some(process.pid());
-        // SAFETY: taken by this thread and leaked, above, for the same processes: nobody has come
-        // to life or ended since.
+        // SAFETY: this thread took and leaked these locks above, for these processes: none has
+        // become alive or ended since.
         drop(unsafe { process.space.adopt() });
     }
     result

@@ -1,4 +1,4 @@
-//! What people are told about processes: the table of Ctrl-P, and what `ps` asks for.
+//! Reports on processes for people: the table of Ctrl-P, and the facts that `ps` asks for.
 
 use abi::{ProcState, ProcessFacts};
 use sync::{Held, Level, level};
@@ -8,7 +8,7 @@ use super::tree::{Life, TREE, Tree};
 use super::{Pid, Process, name::Text};
 use crate::println;
 
-/// What is known of a process, by a tree that is locked.
+/// Returns the facts about `process`, from the locked `tree`.
 fn facts<L: Level>(tree: &Tree, process: &Process, held: &mut Held<L>) -> ProcessFacts {
     let state = match (tree.life(process), tree.thread(process)) {
         (Life::Ended(_), _) | (_, None) => ProcState::Zombie,
@@ -26,15 +26,15 @@ fn facts<L: Level>(tree: &Tree, process: &Process, held: &mut Held<L>) -> Proces
     }
 }
 
-/// What is known of `process`.
+/// Returns the facts about `process`.
 pub fn describe(process: &Process, held: &mut Held<level::Nothing>) -> ProcessFacts {
     let mut tree = TREE.lock(held);
     let (tree, held) = tree.parts();
     facts(tree, process, held)
 }
 
-/// Prints the table. The tree is locked for one line at a time, so a process that comes or goes
-/// meanwhile may be missing.
+/// Prints the table of processes. The tree is locked for one line at a time, so a process that is
+/// forked or reaped meanwhile may be missing.
 pub(super) fn print(held: &mut Held<level::Nothing>) {
     println!("\n  pid parent state   name");
     for chain in 0..Tree::CHAINS {

@@ -1,8 +1,8 @@
-//! Threads: what runs.
+//! Threads.
 //!
-//! A thread lives on its kernel stack. At the top of that stack lie the registers its program had
-//! when it entered the kernel; the registers it has while another thread runs are in its [`Place`],
-//! under the scheduler's lock.
+//! A thread runs on its kernel stack. At the top of the stack are the registers that its program
+//! had on entry to the kernel. While another thread runs, the thread's kernel registers are saved
+//! in its [`Place`], under the scheduler's lock.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -17,24 +17,24 @@ use super::{Context, FailNth, Process};
 use crate::arch::{self, FloatState, KernelContext, UserRegisters};
 use crate::stack::KernelStack;
 
-/// What runs.
+/// A thread: it has a kernel stack and saved registers, and runs the program of its process.
 pub struct Thread {
-    /// Whose it is.
+    /// The process that it belongs to.
     pub process: Counted<Process>,
-    /// Where it runs when it is in the kernel.
+    /// The stack on which it runs in the kernel.
     pub stack: KernelStack,
-    /// Which of its allocations is to fail.
+    /// The allocation of this thread that is to fail.
     pub fail_nth: FailNth,
     pub(super) place: Keyed<ScheduleKey, Place>,
 }
 
-/// What a new thread does first. It is called once, on the thread's own stack.
+/// The first function that a new thread runs. It is called once, on the thread's own stack.
 pub type Entry = extern "C" fn(usize) -> !;
 
 impl Thread {
     /// Returns a thread that will begin with `entry`, inside the scheduler's lock (see
-    /// [`scheduler::arrive`]). `registers` are what it enters user mode with, `space` is what its
-    /// hart translates with.
+    /// [`scheduler::arrive`]). It enters user mode with `registers`; its hart translates with
+    /// `space`.
     pub fn try_new(
         process: Counted<Process>,
         entry: Entry,
@@ -53,14 +53,14 @@ impl Thread {
     }
 }
 
-/// The thread that asks. Lives only on that thread's own stack, as it cannot be sent.
+/// The running thread. The value lives only on that thread's own stack, because it is not `Send`.
 #[derive(Clone, Copy)]
 pub struct Current {
     thread: NonNull<Thread>,
     _this_thread: PhantomData<*mut ()>,
 }
 
-/// Returns the thread this is called from; `None` in a hart's scheduler.
+/// Returns the thread that calls, or `None` in a hart's scheduler loop.
 #[inline]
 pub fn current() -> Option<Current> {
     scheduler::running().map(|thread| Current {
@@ -69,7 +69,7 @@ pub fn current() -> Option<Current> {
     })
 }
 
-/// Says who is at work on this hart, for a panic; takes no lock but that of the name, which is
+/// Describes the thread on this hart, for a panic. Takes no lock but that of the name, which is
 /// never held for long.
 pub fn describe_current(f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match current() {
@@ -91,9 +91,9 @@ impl Deref for Current {
 
     #[inline]
     fn deref(&self) -> &Thread {
-        // SAFETY: the scheduler keeps a handle to a thread for as long as it runs or can run again,
-        // and this value is used by that thread alone: it is neither Send nor kept anywhere but on
-        // the thread's stack.
+        // SAFETY: the scheduler keeps a handle to a thread for as long as it runs or can run again.
+        // Only that thread uses this value: it is not Send, and is kept nowhere but on the thread's
+        // stack.
         unsafe { self.thread.as_ref() }
     }
 }

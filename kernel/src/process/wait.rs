@@ -1,7 +1,7 @@
 //! Waiting for a child to end.
 //!
-//! Looking at the ended child and reaping it are two steps, because the status is written to user
-//! memory in between. A child whose status cannot be delivered stays to be waited for again.
+//! Finding an ended child and reaping it are two steps, because the status is written to user
+//! memory in between. A child whose status cannot be delivered can be waited for again.
 
 use sync::{Held, Interruptible, Wake, level};
 
@@ -13,7 +13,7 @@ use super::{Pid, Process};
 pub struct Ended {
     /// Its pid.
     pub pid: Pid,
-    /// What it exited with, or -1.
+    /// The status that it exited with, or -1 if it was killed.
     pub status: i32,
 }
 
@@ -36,7 +36,7 @@ pub fn ended_child(process: &Process, held: &mut Held<level::Nothing>) -> Option
     }
 }
 
-/// Forgets the ended child `pid`. Returns whether there was one.
+/// Removes the ended child `pid` from the tree. Returns whether there was one.
 pub fn reap(process: &Process, pid: Pid, held: &mut Held<level::Nothing>) -> bool {
     let child = TREE.lock(held).reap(process, pid);
     child.is_some()

@@ -8,7 +8,7 @@ use sync::OutOfMemory;
 use crate::process::{ExecError, Refused};
 use crate::user_memory::BadAddress;
 
-/// The call fails: it answers -1, and the contract has no number for why.
+/// The error of a system call. The program gets -1; the contract has no number for the reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failed;
 

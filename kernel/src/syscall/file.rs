@@ -9,8 +9,7 @@ use crate::memory::memory;
 use crate::process::Caller;
 use crate::user_memory::{Path, UserSlice};
 
-/// Runs `body` on the open file that a program calls `fd`. The handle keeps the file open
-/// meanwhile.
+/// Runs `action` on the open file of descriptor `fd`. The handle keeps the file open meanwhile.
 fn with_file<R>(
     caller: &mut Caller,
     fd: i32,
@@ -40,7 +39,7 @@ fn cancel(caller: &mut Caller, reserved: Reserved) {
     files.descriptors.cancel(reserved);
 }
 
-/// Opens a reserved descriptor for `file`, or gives it back if there is none.
+/// Opens a reserved descriptor for `file`. If `file` is an error, gives the descriptor back.
 fn open_or_cancel(
     caller: &mut Caller,
     reserved: Reserved,
@@ -85,8 +84,8 @@ pub fn open(call: &mut Call, path: u64, flags: i32) -> Answer {
     open_or_cancel(caller, reserved, file)
 }
 
-/// Opens a file. Memory is allocated first, because without it no file must have been made or
-/// truncated. Nor must a program's file be truncated while it runs.
+/// Opens a file. Memory is allocated first, because a call that fails for lack of memory must not
+/// have made or truncated a file. A program's file must not be truncated while it runs.
 fn open_file(caller: &mut Caller, path: &Path, flags: OpenFlags) -> Result<FileHandle, Failed> {
     let room = Vacant::try_new()?;
     let path = path.bytes();
@@ -118,7 +117,7 @@ pub fn dup(call: &mut Call, fd: i32) -> Answer {
 
 pub fn pipe(call: &mut Call, ends: u64) -> Answer {
     let caller = &mut call.caller;
-    // A pipe that is not open yet may be dropped: nothing waits for its ends.
+    // An error here may drop the pipe without waking anything: no process waits at its ends yet.
     let pipe = Counted::try_new(Pipe::try_new()?)?;
     let reader = Counted::try_new(OpenFile::reader(pipe.clone()))?;
     let writer = Counted::try_new(OpenFile::writer(pipe))?;

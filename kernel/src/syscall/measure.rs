@@ -1,4 +1,4 @@
-//! What the kernel tells about memory.
+//! System calls that report on memory and processes.
 
 use abi::{MEM_COUNTERS, PROC_COUNTERS, PROC_WORDS, PageInfo};
 use mm::addr::{PageNo, PageRange, VirtAddr};
@@ -13,14 +13,14 @@ use crate::memory::memory;
 use crate::process::{self, Caller, Process, Space};
 use crate::user_memory::UserSlice;
 
-/// Pages that are described under one hold of the space's lock.
+/// How many pages are described under one hold of the space's lock.
 const BATCH: usize = 64;
 
 const WORD: u64 = size_of::<u64>() as u64;
 
 type Format = <Machine as mm::Machine>::Format;
 
-/// The process with this number, the caller's own for 0.
+/// Returns the process `pid`, or the caller's own for 0.
 fn named(caller: &mut Caller, pid: i32) -> Result<Counted<Process>, Failed> {
     match pid {
         0 => Ok(caller.thread.process.clone()),
@@ -28,7 +28,7 @@ fn named(caller: &mut Caller, pid: i32) -> Result<Counted<Process>, Failed> {
     }
 }
 
-/// Looks at the memory of process `pid`, the caller's own for 0.
+/// Runs `look` on the address space of process `pid`, or on the caller's own for 0.
 fn with_space<R>(
     caller: &mut Caller,
     pid: i32,
@@ -39,7 +39,7 @@ fn with_space<R>(
     Ok(look(space.as_mut().ok_or(Failed)?))
 }
 
-/// Writes as many of `words` as there is room for; how many there are.
+/// Writes as many of `words` as `room` allows. Returns how many words there are in all.
 fn tell(caller: &mut Caller, out: u64, room: u64, words: &[u64]) -> Answer {
     let told = words.len().min(room.try_into().unwrap_or(usize::MAX));
     let bytes = words[..told].as_bytes();
@@ -62,10 +62,10 @@ pub fn procstat(call: &mut Call, pid: i32, out: u64, count: u64) -> Answer {
     tell(caller, out, count, &words)
 }
 
-/// Counts the memory of `process`: 0 of everything if it has ended.
+/// Counts the memory of `process`. All counters are 0 if it has ended.
 ///
-/// The lock of the space is given back in between, because whoever waits for it may only want to
-/// touch a page.
+/// The count is done in parts, with the lock of the space released in between, because a thread of
+/// the process may be waiting for the lock to resolve a page fault.
 fn usage(process: &Process, caller: &mut Caller) -> Result<[u64; PROC_COUNTERS], Failed> {
     let mut pages = PageCounts::new();
     while !caller.process().is_killed() {
@@ -80,8 +80,8 @@ fn usage(process: &Process, caller: &mut Caller) -> Result<[u64; PROC_COUNTERS],
     Err(Failed)
 }
 
-/// Answers how many pages were described, which is all that were asked for unless the caller is
-/// killed meanwhile. A range that leaves the user half is refused.
+/// Returns how many pages were described: `count`, or fewer if the caller was killed meanwhile. A
+/// range that leaves the user half is refused.
 pub fn pageinfo(call: &mut Call, pid: i32, address: u64, count: u64, out: u64) -> Answer {
     let caller = &mut call.caller;
     let first = VirtAddr(address).page();

@@ -1,4 +1,4 @@
-//! The break, and mappings.
+//! System calls on memory: the heap, and mappings.
 
 use abi::{MapFlags, PAGE_SIZE, Protection, SBRK_LAZY};
 use fs::{FsError, InodeNo};
@@ -12,8 +12,8 @@ use crate::boot::options;
 use crate::file::{self, cached, system};
 use crate::process::{Space, mapped, pager, standstill};
 
-/// Programs that pass one argument leave anything in `mode`: all but lazy is eager, unless the
-/// kernel was told otherwise.
+/// Moves the end of the heap. Only `SBRK_LAZY` makes the new pages lazy, unless the kernel option
+/// says that all are, because programs that pass one argument leave any value in `mode`.
 pub fn sbrk(call: &mut Call, increment: i32, mode: u64) -> Answer {
     let promise = if mode == SBRK_LAZY || options().lazy_sbrk {
         Promise::Lazy
@@ -31,17 +31,17 @@ pub fn sbrk(call: &mut Call, increment: i32, mode: u64) -> Answer {
     })
 }
 
-/// What `mmap` maps.
+/// The contents that `mmap` maps.
 enum Source {
-    /// Zeros for the process alone.
+    /// Zeros, private to the process.
     Private,
-    /// Zeros for all its descendants too.
+    /// Zeros, shared with the process's descendants.
     Shared,
-    /// Pages of an inode, to which the source has a reference.
+    /// Pages of a file. The source holds a reference to the inode.
     File(InodeNo, FileMap),
 }
 
-/// Maps zeros or a file. Without [`MapFlags::FIXED`] the address is a wish.
+/// Maps zeros or a file. Without [`MapFlags::FIXED`], `address` is only a preference.
 pub fn mmap(
     call: &mut Call,
     address: u64,
@@ -90,7 +90,7 @@ pub fn mmap(
     mapped
 }
 
-/// Returns the file that a program calls `fd`, from a byte on.
+/// Returns the source for the file of descriptor `fd`, from byte `offset` on.
 fn file_source(call: &mut Call, fd: i32, offset: u64, shared: bool) -> Result<Source, Failed> {
     let index = u32::try_from(offset / PAGE_SIZE as u64).map_err(|_| Failed)?;
     let file = super::file::handle(&mut call.caller, fd)?;
@@ -109,7 +109,7 @@ fn file_source(call: &mut Call, fd: i32, offset: u64, shared: bool) -> Result<So
     Ok(Source::File(inode, map))
 }
 
-/// Unmaps pages; that nothing is mapped at some of them is no error.
+/// Unmaps pages. Pages at which nothing is mapped are no error.
 pub fn munmap(call: &mut Call, address: u64, length: u64) -> Answer {
     let pages = page_range(address, length)?;
     in_space(call, |space, ending| {
@@ -118,7 +118,7 @@ pub fn munmap(call: &mut Call, address: u64, length: u64) -> Answer {
     })
 }
 
-/// Gives pages other rights; all of them must be mapped.
+/// Changes the permissions of pages, all of which must be mapped.
 pub fn mprotect(call: &mut Call, address: u64, length: u64, protection: i32) -> Answer {
     let permissions = permissions(protection)?;
     let pages = page_range(address, length)?;
@@ -128,7 +128,7 @@ pub fn mprotect(call: &mut Call, address: u64, length: u64, protection: i32) -> 
     })
 }
 
-/// Writes back what was stored in shared pages of files; all of the range must be mapped.
+/// Writes stored bytes of shared file mappings back to their files. The whole range must be mapped.
 pub fn msync(call: &mut Call, address: u64, length: u64) -> Answer {
     let pages = page_range(address, length)?;
     in_space(call, |space, _| {
@@ -139,7 +139,7 @@ pub fn msync(call: &mut Call, address: u64, length: u64) -> Answer {
     Ok(0)
 }
 
-/// Writes back what was stored in the pages of the range that are mapped shared.
+/// Writes back the pages of the range that are mapped shared from a file.
 fn write_back(call: &mut Call, mut pages: PageRange) -> Result<(), FsError> {
     let process = &call.caller.thread.process;
     let mut passage = standstill::pass(&mut call.caller.held);
@@ -156,9 +156,9 @@ fn write_back(call: &mut Call, mut pages: PageRange) -> Result<(), FsError> {
     result
 }
 
-/// Does something to the caller's address space, again if it needs a frame that can be made free or
-/// ends mappings that are to be written back, and lets go of the files that are not mapped any
-/// more.
+/// Runs `body` on the caller's address space. Repeats it while it needs a frame that can be freed,
+/// or while it is about to end mappings that must be written back first. Releases the files that
+/// are mapped no longer afterwards.
 fn in_space(
     call: &mut Call,
     mut body: impl FnMut(&mut Space, &mut Ending) -> Result<u64, MapError>,
@@ -195,8 +195,8 @@ fn is_page_aligned(number: u64) -> bool {
     number.is_multiple_of(PAGE_SIZE as u64)
 }
 
-/// Returns the pages of a range that must begin at one and not be empty. Whether they are the
-/// program's to have, `mm` says.
+/// Returns the pages of a range, which must begin at a page boundary and not be empty. `mm` checks
+/// whether a program may use them.
 fn page_range(address: u64, length: u64) -> Result<PageRange, MapError> {
     let end = address.checked_add(length).ok_or(MapError::BadRange)?;
     if !is_page_aligned(address) || length == 0 {
@@ -208,7 +208,8 @@ fn page_range(address: u64, length: u64) -> Result<PageRange, MapError> {
     ))
 }
 
-/// Returns where so many bytes go: where they are wished, if that is free, or where they fit.
+/// Returns the pages to map `length` bytes at: at `wish` if that is free, otherwise in the highest
+/// gap.
 fn choose(space: &Space, wish: u64, length: u64) -> Result<PageRange, MapError> {
     let wished = page_range(wish, length).ok().filter(|_| wish != 0);
     if let Some(pages) = wished.filter(|&pages| space.is_free(pages)) {

@@ -1,13 +1,13 @@
-//! System calls: from the registers of a program to what does the work, and back.
+//! System calls: decoding of the registers, dispatch, and the result.
 //!
-//! The table of `abi` is the only list of calls: [`dispatch`] is generated from it, and each row
-//! needs a function of the row's name and arguments in one of the families below, so a call without
-//! an implementation does not compile.
+//! The table of `abi` is the only list of calls, and [`dispatch`] is generated from it. Each row
+//! needs a function with the row's name and arguments in one of the modules below, so a call
+//! without an implementation does not compile.
 //!
-//! Invariant: arguments are words from a program and mean nothing yet. Numbers are cut to the width
-//! the table says; addresses become [`UserSlice`](crate::user_memory::UserSlice)s and are never
-//! followed here. Neighbours: `arch` calls [`syscall`] with interrupts on, on the caller's kernel
-//! stack, with no lock held.
+//! Invariant: arguments are untrusted words. Numbers are cut to the width that the table states;
+//! addresses become [`UserSlice`](crate::user_memory::UserSlice)s and are never followed here.
+//! Neighbours: `arch` calls [`syscall`] with interrupts on, on the caller's kernel stack, with no
+//! lock held.
 
 mod failed;
 mod file;
@@ -31,17 +31,17 @@ use memory::{mmap, mprotect, msync, munmap, sbrk};
 use node::{chdir, link, mkdir, mknod, unlink};
 use process::{exec, exit, fork, forkmode, getpid, kill, shutdown, sleep, uptime, wait};
 
-/// What a call answers.
+/// The result of a call.
 type Answer = Result<u64, Failed>;
 
-/// Who calls, and with which registers.
+/// A call: the calling thread and its registers.
 struct Call<'a> {
     caller: Caller,
     registers: &'a mut UserRegisters,
 }
 
 impl Call<'_> {
-    /// Returns the argument at the next index.
+    /// Returns the next argument.
     #[inline]
     fn argument<A: Argument>(&self, index: &mut Range<usize>) -> A {
         A::from_word(
@@ -52,10 +52,10 @@ impl Call<'_> {
     }
 }
 
-/// How many registers hold arguments.
+/// The number of registers that hold arguments.
 const ARGUMENTS: usize = 6;
 
-/// An argument in the width the table says.
+/// An argument, in the width that the table states.
 trait Argument {
     fn from_word(word: u64) -> Self;
 }
@@ -73,12 +73,12 @@ impl Argument for i32 {
     }
 }
 
-/// Does what the program asks for in `registers` and leaves the answer there.
+/// Runs the system call in `registers` and stores its result there.
 pub fn syscall(registers: &mut UserRegisters) {
     let Some(thread) = current() else {
         unreachable!("a system call where no thread runs");
     };
-    // A thread of execution begins here: the trap from user mode.
+    // The trap from user mode begins a thread of execution, so no lock is held.
     let caller = Caller {
         thread,
         held: Held::claim(),

@@ -1,4 +1,4 @@
-//! Names in the file system, and the current directory.
+//! System calls on names in the file system, and on the current directory.
 
 use abi::FileKind;
 use fs::FsError;
@@ -32,7 +32,7 @@ pub fn mkdir(call: &mut Call, path: u64) -> Answer {
     Ok(0)
 }
 
-/// Device numbers have 16 bits on the disk.
+/// Fails for device numbers above 16 bits, which is their width on the disk.
 pub fn mknod(call: &mut Call, path: u64, major: i32, minor: i32) -> Answer {
     let path = Path::read(path, &mut call.caller)?;
     let number = |number: i32| u16::try_from(number).map_err(|_| Failed);

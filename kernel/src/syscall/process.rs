@@ -1,4 +1,4 @@
-//! Processes and time.
+//! System calls on processes and time.
 
 use abi::{EXIT_STATUS_MAX, ForkMode};
 use sync::{Interruptible, Wake};
@@ -58,7 +58,7 @@ pub fn getpid(call: &mut Call) -> Answer {
     Ok(call.caller.process().pid() as u64)
 }
 
-/// Sleeps for some ticks. A negative number has passed already.
+/// Sleeps for `ticks` ticks, or not at all if the number is negative.
 pub fn sleep(call: &mut Call, ticks: i32) -> Answer {
     let begin = time::ticks();
     loop {
@@ -72,7 +72,7 @@ pub fn sleep(call: &mut Call, ticks: i32) -> Answer {
     }
 }
 
-/// Wraps after 13 years, as an `int` does.
+/// Returns the ticks since the boot. The number wraps after 13 years, because it is an `int`.
 pub fn uptime(_: &mut Call) -> Answer {
     Ok(u64::from(time::ticks() as u32))
 }

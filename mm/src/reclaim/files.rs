@@ -10,23 +10,21 @@ use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::pt::Format;
 
-/// A page that no entry maps any more, but that stale translations may reach until those who had it
-/// are flushed.
+/// A page that no entry maps any more. Stale translations may reach it until they are flushed.
 struct Unmapped {
     frame: FrameNo,
     page: FilePage,
-    /// References that are to be dropped: those of the entries, and one that was taken for the
-    /// look.
+    /// The references to be dropped: those of its former entries, and the one taken to examine it.
     references: u32,
 }
 
-/// Most pages of files in a round: it lies on a kernel stack beside the private ones.
+/// The most pages of files in a round. They are kept on a kernel stack, beside the private pages.
 const FILES_MOST: usize = ROUND / 2;
 
 /// The pages of files in a round.
 pub(super) struct FileRound {
     unmapped: ArrayVec<Unmapped, FILES_MOST>,
-    /// Pages that could go, but for what their files lack of them.
+    /// Pages that can be evicted once they are written back.
     pub(super) dirty: ArrayVec<FilePage, DIRTY_MOST>,
 }
 
@@ -38,20 +36,20 @@ impl FileRound {
         }
     }
 
-    /// Returns how many there are.
+    /// Returns the number of pages, to be written or not.
     pub(super) fn len(&self) -> usize {
         self.unmapped.len() + self.dirty.len()
     }
 
-    /// Returns whether there is no room for another one.
+    /// Returns whether there is no room for another unmapped page.
     pub(super) fn is_full(&self) -> bool {
         self.unmapped.is_full()
     }
 }
 
 impl<M: Machine> Memory<M> {
-    /// Unmaps the page in a frame if it is a file's and may go, or notes that it must be written
-    /// back first.
+    /// If `frame` holds a page of a file that can be evicted, unmaps it, or adds it to the pages to
+    /// be written back if it is dirty.
     pub(super) fn consider_file(&self, frame: FrameNo, spare: Spare, round: &mut FileRound) {
         let Some(page) = self.pin_if_at_rest(frame) else {
             return;
@@ -77,17 +75,17 @@ impl<M: Machine> Memory<M> {
             entries += 1;
             if word & M::Format::ACCESSED != 0 {
                 used = true;
-                // If the entry changes meanwhile, it is in use.
+                // If the entry changes meanwhile, the page is in use.
                 let _ = leaf.replace::<M::Format>(at, word, word & !M::Format::ACCESSED);
             }
         });
-        // The caller's and the cache's.
+        // The two others are the caller's reference and the cache's.
         if used && spare == Spare::Used || record.count() != entries + 2 {
             return None;
         }
         if record.cached() == Cached::Dirty {
             if !round.dirty.contains(&page) {
-                // Where there are many, others are found next time.
+                // If the list is full, the next round finds the rest.
                 let _ = round.dirty.try_push(page);
             }
             return None;
@@ -104,21 +102,21 @@ impl<M: Machine> Memory<M> {
         })
     }
 
-    /// Makes every hart forget the pages.
+    /// Flushes the translations of the unmapped pages on every hart.
     pub(super) fn flush_files(&self, round: &FileRound) {
         let mut flushed = None;
         for unmapped in &round.unmapped {
             let file = unmapped.page.file;
-            // Neighbours in memory are mostly of one file; a page that had no entry is in nobody's
-            // TLB.
+            // Adjacent frames mostly hold pages of one file, so each file is flushed once for a run
+            // of them. A page that no entry mapped is in no TLB.
             if unmapped.references > 1 && flushed.replace(file) != Some(file) {
                 self.flush_file(file);
             }
         }
     }
 
-    /// Lets go of the pages, which no translation reaches any more. Returns how many frames are
-    /// free.
+    /// Releases the pages, which no translation reaches any more. Returns how many frames that
+    /// freed.
     pub(super) fn finish_files(&self, round: &FileRound) -> u64 {
         let mut freed = 0;
         for unmapped in &round.unmapped {

@@ -1,29 +1,31 @@
-//! Which frames are made free when they run short, and how.
+//! Reclaim: which frames are freed when they run short, and how.
 //!
-//! *Second chance* (the clock; Corbató, 1968): a hand goes round over all frames. A page that was
-//! used since it last came by is spared and its accessed bits are cleared; one that was not is
-//! evicted, shared and write-protected ones like any other:
+//! The policy is *second chance* (the clock; Corbató, 1968). A hand goes round over all frames. A
+//! page that was used since the hand last passed is spared, and its accessed bits are cleared. A
+//! page that was not used is evicted; shared and write-protected pages are no exception:
 //!
-//! 1. it gets a slot and goes into the swap cache, clean if it came from there and was not written,
-//!    dirty otherwise;
-//! 2. every entry that maps it becomes a reference to the slot (break);
-//! 3. the harts of its whole family forget, with one fence for all the pages of a round, of
-//!    whichever families (flush);
-//! 4. what is clean is free; what is dirty is the kernel's to write, and free when that is done.
+//! 1. The page gets a slot and enters the swap cache. It is clean if it came from that slot and was
+//!    not written since, dirty otherwise.
+//! 2. Every entry that maps the page is replaced by a reference to the slot (break).
+//! 3. The harts of its whole family drop their translations (flush). One fence serves all pages of
+//!    a round, of however many families.
+//! 4. A clean page's frame is free. A dirty page is written by the kernel, and its frame is free
+//!    afterwards.
 //!
-//! A page of a file goes the same way without a slot, and only if it is clean: the kernel writes a
-//! dirty one back first.
+//! A page of a file is evicted in the same steps but without a slot, and only if it is clean: the
+//! kernel writes a dirty one back first.
 //!
-//! Never evicted: pages under I/O, pages with references that the reverse map cannot find (a waiter
-//! must not lose its page), and pages for which there is no slot.
+//! Never evicted: pages under I/O; pages with references that the reverse map cannot find, for
+//! example those of a waiting process, which must not lose its page; and private pages for which
+//! there is no slot.
 //!
-//! Accessed bits are cleared without a fence: a hart that still has the translation does not set
-//! them again for a while, and a page that is used all the time may be evicted. That costs a fault,
-//! and is rare; a fence per look would cost more.
+//! Accessed bits are cleared without a fence. A hart that still has the translation does not set
+//! the bit again for a while, so a page that is in constant use may be evicted. That costs one
+//! fault and is rare; a fence for every page examined would cost more.
 //!
-//! Any number of harts may reclaim at once, and nothing here sleeps (R8). Neighbours: [`round`] has
-//! the private pages that are evicted together, [`files`] those of files, [`crate::rmap`] finds the
-//! entries, [`crate::swap`] keeps the contents, the kernel decides when.
+//! Any number of harts may reclaim at once, and nothing here sleeps (R8). Neighbours: [`round`]
+//! evicts private pages, [`files`] pages of files; [`crate::rmap`] finds the entries,
+//! [`crate::swap`] keeps the contents; the kernel decides when to reclaim.
 
 mod files;
 mod patience;
@@ -43,16 +45,16 @@ pub(crate) use patience::Patience;
 pub use retry::{NoFrame, Retry, Round};
 use round::Candidates;
 
-/// Most pages that are evicted at a time. They are kept on the kernel's stack, which is short.
+/// The most pages that one round evicts. The round is kept on the kernel's stack, which is short.
 pub const ROUND: usize = 64;
 
-/// Most pages of files that one call finds to be written back: each is a transaction of the file
-/// system.
+/// The most pages of files that one round returns to be written back. Each of them is one
+/// transaction of the file system.
 pub const DIRTY_MOST: usize = 8;
 
 /// The hand of the clock.
 pub(crate) struct Clock {
-    /// How often it has moved on.
+    /// How often the hand has moved on by one frame.
     hand: AtomicU64,
 }
 
@@ -64,50 +66,50 @@ impl Clock {
     }
 }
 
-/// What the hand passes over.
+/// Which pages the hand passes over.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Spare {
-    /// Pages that were used since it last came by.
+    /// Pages that were used since the hand last passed.
     Used,
-    /// Nothing that can go.
+    /// No page that can be evicted.
     Nothing,
 }
 
-/// What a call of [`Memory::reclaim`] has come to.
+/// The result of [`Memory::reclaim`].
 #[must_use = "what is to be written is free only after that"]
 pub struct Reclaimed<'m, M: Machine> {
     /// Frames that are free now.
     pub freed: u64,
-    /// Pages to be written.
+    /// Pages that the kernel must write to swap.
     pub writes: SwapOuts<'m, M>,
-    /// Pages of files to be written back ([`Memory::write_back_to_evict`]).
+    /// Pages of files that the kernel must write back ([`Memory::write_back_to_evict`]).
     pub dirty: ArrayVec<FilePage, DIRTY_MOST>,
 }
 
 impl<M: Machine> Reclaimed<'_, M> {
-    /// Pages whose contents a device is to take.
+    /// Returns how many pages are to be written to a device.
     pub fn leaving(&self) -> u64 {
         (self.writes.pages() + self.dirty.len()) as u64
     }
 }
 
 impl<M: Machine> Memory<M> {
-    /// Returns whether free frames are so few that somebody should reclaim some.
+    /// Returns whether so few frames are free that the background should reclaim some.
     pub fn is_short_of_frames(&self) -> bool {
         let frames = self.budget.frames();
-        // First what is cheap to tell: every fault asks.
+        // The cheap comparison comes first, because every fault asks.
         frames < 2 * self.budget.reserve() && frames < 2 * self.budget.kept()
     }
 
-    /// Returns how many frames somebody who reclaims in the background should make free now.
+    /// Returns how many frames the background should free now.
     pub fn frames_wanted(&self) -> u64 {
         (3 * self.budget.kept()).saturating_sub(self.budget.frames())
     }
 
-    /// Makes up to `wanted` frames free, or gets them ready to be written, at most a [`ROUND`] at a
-    /// time. It goes round the clock twice, and a third time without regard to what is used: where
-    /// everything is used all the time, something must go all the same. When nothing was freed then
-    /// and there is nothing to write, there is nothing to be had.
+    /// Frees up to `wanted` frames, or prepares their pages to be written; at most [`ROUND`] in one
+    /// call. The hand goes round twice and spares pages in use. If it finds nothing, it goes round
+    /// a third time and spares none, because memory may consist of pages in constant use. If the
+    /// result is then empty, no page can be evicted.
     pub fn reclaim(&self, wanted: u64) -> Reclaimed<'_, M> {
         let wanted = wanted.min(ROUND as u64) as usize;
         let (mut round, mut files) = (Candidates::new(), FileRound::new());
@@ -131,13 +133,12 @@ impl<M: Machine> Memory<M> {
         }
     }
 
-    /// Returns how often the hand of the clock has come round: the time in which idle things become
-    /// known.
+    /// Returns how many turns the hand has completed. Other parts measure idleness in turns.
     pub fn turns_of_clock(&self) -> u64 {
         self.clock.hand.load(Ordering::Relaxed) / self.frames.len()
     }
 
-    /// Moves the hand on until so many pages are found that can go, or it has moved often enough.
+    /// Moves the hand until `wanted` pages are found that can be evicted, or `moves` are used up.
     fn gather(
         &self,
         wanted: usize,
@@ -163,7 +164,7 @@ impl<M: Machine> Memory<M> {
         }
     }
 
-    /// Moves the hand of the clock on, to this frame.
+    /// Moves the hand on by one frame. Returns that frame.
     fn move_hand(&self) -> FrameNo {
         let moves = self.clock.hand.fetch_add(1, Ordering::Relaxed);
         self.frames.frame((moves % self.frames.len()) as u32)

@@ -1,54 +1,56 @@
-//! Who gets the frames that a round of reclaim has made free.
+//! The rule for which claimants get the frames that a round of reclaim has freed.
 //!
-//! Programs leave the frames alone that are kept ([`Budget::kept`](crate::commit::Budget::kept)),
-//! but for claimants that have waited:
+//! Programs leave the last frames ([`Budget::kept`](crate::commit::Budget::kept)) alone. Claimants
+//! that have waited may take some of them:
 //!
-//! - A process that has waited for a page that has its place, because it was promised or is in
-//!   swap, leaves half of them for its next [`CREDIT`] frames: the next page will be wanted too, and
-//!   what the round made free would otherwise be gone to processes that read files.
-//! - A claim for such a page that has waited for [`PLACED_PATIENCE`] rounds itself leaves a
-//!   quarter: the rest is the kernel's. A claim for a frame to read a page of a file into does so after
-//!   [`FILE_PATIENCE`] rounds, so that it does not wait for ever for the others.
+//! - A process that has waited for a promised or swapped-out page leaves only half of the kept
+//!   frames for its next [`CREDIT`] pages. It will want the next page too, and without this rule
+//!   processes that read files would have taken the freed frames by then.
+//! - A claim for a promised or swapped-out page that has itself waited for [`PLACED_PATIENCE`]
+//!   rounds leaves a quarter, which is the kernel's. A claim for a frame to read a page of a file
+//!   into leaves a quarter after [`FILE_PATIENCE`] rounds, so that claims of the other kind cannot
+//!   starve it.
 //!
-//! So what is freed when frames are fewest goes to *old* claims alone, and a claim that has got its
-//! frame is old no longer. An old claim is therefore overtaken at most once by each of the others
-//! that are old at the same time: it waits for at most as many rounds that free a frame. A round
-//! that writes to files does so; of the pages that it swaps out, those that are not touched
-//! meanwhile are free.
+//! When frames are fewest, freed frames therefore go only to *old* claims, those that have waited
+//! for that many rounds. A claim that gets its frame is old no longer, so each of the claims that
+//! are old at one time overtakes another at most once: with n of them, an old claim waits for at
+//! most n rounds that free a frame. A round that writes to files frees one. A round that swaps out
+//! frees those pages that are not touched meanwhile.
 
-/// Frames that a claimant may take out of those kept after it has waited.
+/// How many of the kept frames a claimant may take after it has waited.
 const CREDIT: u8 = 16;
 
-/// Rounds after which the claim for a page that has its place is old: one, because its last try
-/// ([`Retry`](super::Retry)) may follow the first round and must find every frame there is.
+/// The rounds after which a claim for a promised or swapped-out page is old. It is one, because the
+/// last try ([`Retry`](super::Retry)) may follow the first round and must find every frame there
+/// is.
 const PLACED_PATIENCE: u8 = 1;
 
-/// Rounds after which the claim for a page of a file is.
+/// The rounds after which a claim for a page of a file is old.
 const FILE_PATIENCE: u8 = 8;
 
-/// What a process has waited.
+/// How long a process has waited for frames.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Patience {
-    /// Rounds, for the page that is wanted now.
+    /// Rounds waited for the page that is wanted now.
     rounds: u8,
     credit: u8,
 }
 
 impl Patience {
-    /// There was no frame.
+    /// Notes that there was no frame.
     pub(crate) fn wait(&mut self) {
         self.rounds = self.rounds.saturating_add(1);
         self.credit = CREDIT;
     }
 
-    /// The page is there.
+    /// Notes that the wanted page is present.
     pub(crate) fn satisfy(&mut self) {
         self.rounds = 0;
         self.credit = self.credit.saturating_sub(1);
     }
 
-    /// Returns how many frames must be left by the claimant of one for a page that has its place,
-    /// if `kept` are kept.
+    /// Returns how many frames a claim for a promised or swapped-out page must leave free, if
+    /// `kept` frames are kept.
     #[inline]
     pub(crate) fn floor_for_placed(self, kept: u64) -> u64 {
         if self.rounds >= PLACED_PATIENCE {
@@ -60,8 +62,8 @@ impl Patience {
         }
     }
 
-    /// Returns how many frames must be left by a claimant of one for a page of a file, if `kept`
-    /// are kept.
+    /// Returns how many frames a claim for a page of a file must leave free, if `kept` frames are
+    /// kept.
     pub(crate) fn floor_for_file(self, kept: u64) -> u64 {
         if self.rounds >= FILE_PATIENCE {
             floor_for_old(kept)

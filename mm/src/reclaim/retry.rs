@@ -1,50 +1,53 @@
-//! Who is told that there is no memory, and after what: the invariant of the pager.
+//! The rule for when a claimant is told that there is no memory: the invariant of the pager.
 //!
-//! Whoever finds no frame ([`NoMemory::Frames`](crate::NoMemory::Frames)) has a round of reclaim
-//! done and tries again. It gives up only when, twice in a row and with a try of its own in
-//! between,
+//! A claimant that finds no frame ([`NoMemory::Frames`](crate::NoMemory::Frames)) does a round of
+//! reclaim and tries again. It gives up in one of two cases. The first is that twice in a row, with
+//! a try of its own in between,
 //!
-//! - a *full look* at memory found nothing: no page can be freed, written back or swapped out,
-//!   whether it is used or not; no idle page table can be lent; and no page is on its way out.
-//!   Twice, because others may have made frames free, and used them, between the look and the try;
+//! - a *full look* at memory found nothing: no page, used or not, can be freed, written back or
+//!   swapped out; no idle page table can be reclaimed; and no page is being evicted. Two looks are
+//!   needed, because other claimants may have freed frames and used them between the look and the
+//!   try.
 //!
-//! or when the devices have refused whatever was tried, [`REFUSALS`] rounds in a row. Every other
-//! round is progress, and progress is tried after for as long as it is made. A page that was
-//! *cleaned* is progress as much as one that was freed: "nothing was freed this time" is not
-//! "nothing can be freed".
+//! The second case is that the devices have refused every write in [`REFUSALS`] rounds in a row.
+//! Every other round is progress, and each round of progress is followed by another try. A page
+//! that was *cleaned* is progress just as a freed page is: "nothing was freed this time" does not
+//! mean "nothing can be freed".
 //!
-//! So what was promised is there as long as anything can be cleaned or evicted. And nobody waits
-//! for long, because
+//! Promised memory is therefore available as long as any page can be cleaned or evicted. The wait
+//! is bounded, because
 //!
-//! - a round ends: it moves the clock on by three turns at most, writes [`ROUND`](super::ROUND)
-//!   pages to swap and [`DIRTY_MOST`](super::DIRTY_MOST) to files at most. What it has written to a
-//!   file is free, however busy its owners are: they cannot touch it meanwhile
+//! - a round ends. It moves the clock's hand by three turns at most, and writes at most
+//!   [`ROUND`](super::ROUND) pages to swap and [`DIRTY_MOST`](super::DIRTY_MOST) pages to files. A
+//!   page that it has written to a file is free, however often its owners use it, because they
+//!   cannot touch it during the write
 //!   ([`write_back_to_evict`](crate::Memory::write_back_to_evict));
-//! - what is freed goes to claims that have waited for it, see [`patience`](super::patience): a
-//!   claim for a promised page waits for two rounds at most, and for one more for each other
-//!   process that waits as long.
+//! - freed frames go to the claims that have waited, see [`patience`](super::patience). A claim for
+//!   a promised page waits for two rounds at most, and for one more for each other process that
+//!   has waited as long.
 //!
-//! Neighbours: the kernel's pager, the oracle and the unit tests do the rounds, and ask a [`Retry`]
-//! what then.
+//! Neighbours: the kernel's pager, the oracle and the unit tests run the rounds, and ask a
+//! [`Retry`] whether to go on.
 
-/// In how many rounds in a row nothing may come of what was tried. Each time other pages are tried.
+/// The number of rounds in a row in which devices may refuse every write. Each round tries other
+/// pages.
 const REFUSALS: u32 = 8;
 
-/// What a round of reclaim has come to.
+/// The result of a round of reclaim.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Round {
-    /// Frames that were made free.
+    /// Frames that were freed.
     pub freed: u64,
-    /// Pages whose contents are on a device now.
+    /// Pages that were written to a device.
     pub cleaned: u64,
-    /// Pages whose contents a device would not take.
+    /// Pages that a device refused to take.
     pub refused: u64,
-    /// Others have pages on their way out, or have had since the round began.
+    /// Whether other threads are evicting pages, or have freed frames since the round began.
     pub others: bool,
 }
 
 impl Round {
-    /// Of a round in which others have made frames free, or have pages on their way out.
+    /// Returns the result of a round in which other threads freed frames, or are evicting pages.
     pub fn of_others() -> Self {
         Self {
             others: true,
@@ -52,8 +55,8 @@ impl Round {
         }
     }
 
-    /// Of the write of some pages: `result` is how many frames are free for it, if the device took
-    /// them.
+    /// Returns the result of writing `pages` pages. `result` is how many frames that freed, or the
+    /// device's error.
     pub fn of_write<E>(pages: u64, result: Result<u64, E>) -> Self {
         let round = Self::default();
         match result {
@@ -69,7 +72,7 @@ impl Round {
         }
     }
 
-    /// Adds what something else in the same round has come to.
+    /// Adds the result of another part of the round.
     pub fn add(&mut self, other: Self) {
         self.freed += other.freed;
         self.cleaned += other.cleaned;
@@ -77,7 +80,7 @@ impl Round {
         self.others |= other.others;
     }
 
-    /// Returns whether frames are free for it, or will be with less effort.
+    /// Returns whether the round freed frames, or made some cheaper to free.
     pub fn made_progress(&self) -> bool {
         self.freed != 0 || self.cleaned != 0 || self.others
     }
@@ -87,13 +90,13 @@ impl Round {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoFrame;
 
-/// One claimant's tries to get a frame.
+/// The state of one claimant's tries to get a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Retry {
-    /// As far as is known, frames can be made free.
+    /// As far as is known, frames can be freed.
     Hopeful {
-        /// In so many rounds in a row devices have refused everything.
+        /// In how many rounds in a row the devices have refused every write.
         refusals: u32,
     },
     /// The last look at memory found nothing.
@@ -107,16 +110,15 @@ impl Default for Retry {
 }
 
 impl Retry {
-    /// Nothing was tried yet, or a frame was there.
+    /// Returns the state before the first try, and after every success.
     pub const fn new() -> Self {
         Self::Hopeful { refusals: 0 }
     }
 
-    /// Says what a round came to that was done because no frame was there. Ok: it makes sense to
-    /// try again.
+    /// Takes the result of a round that was done because there was no frame. `Ok` means: try again.
     ///
     /// # Errors
-    /// [`NoFrame`] as the invariant says.
+    /// [`NoFrame`] if the invariant above says that the claimant gives up.
     pub fn after(&mut self, round: Round) -> Result<(), NoFrame> {
         *self = match *self {
             _ if round.made_progress() => Self::new(),

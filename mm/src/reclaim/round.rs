@@ -1,8 +1,8 @@
-//! One round of eviction: pages that are looked at, unmapped and flushed together.
+//! One round of eviction: pages that are examined, unmapped and flushed together.
 //!
-//! They are put in the order of their families and addresses first. So pages that lie together in
-//! memory get slots that lie together, however their frames lie, and come back with one read; and
-//! those of one leaf table are looked at and unmapped with one walk in each member of their family.
+//! The pages are sorted by family and address. Pages that are adjacent in an address space then get
+//! adjacent slots, even if their frames are scattered, and one read brings them back. Pages of one
+//! leaf table are examined and unmapped with one walk in each member of their family.
 
 use arrayvec::ArrayVec;
 
@@ -14,28 +14,29 @@ use crate::pt::{ENTRIES, Format, UserPage};
 use crate::rmap::Leaf;
 use crate::swap::{PutBack, SwapOuts};
 
-/// Most pages that are looked at under the locks of the reverse map at a time.
+/// The most pages that are examined under one hold of the locks of the reverse map.
 const RUN: usize = 32;
 
-/// A page that is being considered, and then evicted.
+/// A page that is considered for eviction, and then evicted.
 pub(super) struct Candidate {
     frame: FrameNo,
     family: u32,
     page: UserPage,
-    /// The slot that it gets.
+    /// The slot it is assigned; meaningless before it is isolated.
     slot: SlotNo,
-    /// Entries that map it; then those that did, whose references are to be dropped.
+    /// While the page is examined: how many entries map it. Once it is unmapped: how many entries
+    /// did, which is how many references are to be dropped.
     entries: u32,
     used: bool,
 }
 
-/// The pages of a round. Those that have been isolated have a reference to their frame and one to
-/// their slot.
+/// The pages of a round. For each isolated page, the round holds a reference to its frame and one
+/// to its slot.
 pub(super) type Candidates = ArrayVec<Candidate, ROUND>;
 
-/// Puts pages in the order of their families and addresses, in place (Shell, "A High-Speed Sorting
-/// Procedure", 1959; the gaps are Ciura's): the standard library's sort takes some kilobytes of
-/// stack.
+/// Sorts pages by family and address, in place, by Shell's method ("A High-Speed Sorting
+/// Procedure", 1959; the gaps are Ciura's). The standard library's sort would need some kilobytes
+/// of stack.
 fn sort(pages: &mut [Candidate]) {
     let key = |page: &Candidate| (page.family, page.page.0);
     for gap in [23, 10, 4, 1] {
@@ -50,12 +51,12 @@ fn sort(pages: &mut [Candidate]) {
 }
 
 impl<M: Machine> Memory<M> {
-    /// Returns the page in a frame, if it is one and at rest. It may be another one, or none, at
-    /// any moment.
+    /// Returns the page in `frame` if it is a user page that nothing is being done with. Without a
+    /// lock the answer may be out of date at once; [`Memory::isolate`] checks again.
     pub(super) fn candidate(&self, frame: FrameNo) -> Option<Candidate> {
         let record = self.frames.record(frame);
         let (family, page) = record.owner();
-        // Of a file, the owner may be any number.
+        // For a page of a file the owner may be any number, so the page number is checked.
         let page = UserPage::new::<M::Format>(page)?;
         record.is_page_at_rest().then_some(Candidate {
             frame,
@@ -67,8 +68,9 @@ impl<M: Machine> Memory<M> {
         })
     }
 
-    /// Keeps the pages, from the one of this index on, that were not used and all references to
-    /// which are found. It is noted of none any more that it was used.
+    /// Keeps those pages from index `from` on that can be evicted: they were not used, and the
+    /// reverse map found every reference to them. Clears the accessed bits of all pages that it
+    /// examined.
     pub(super) fn keep_unused(&self, round: &mut Candidates, from: usize, spare: Spare) {
         let looked_at = &mut round[from..];
         sort(looked_at);
@@ -76,7 +78,7 @@ impl<M: Machine> Memory<M> {
             page.entries += 1;
             if word & M::Format::ACCESSED != 0 {
                 page.used = true;
-                // If the entry changes meanwhile, it is in use.
+                // If the entry changes meanwhile, the page is in use.
                 let _ = leaf.replace::<M::Format>(page.page, word, word & !M::Format::ACCESSED);
             }
         });
@@ -88,8 +90,8 @@ impl<M: Machine> Memory<M> {
         });
     }
 
-    /// Returns whether a page that was looked at can go. It must have a slot, unless there are
-    /// `slots`.
+    /// Returns whether a page that was examined can be evicted. It needs a slot: its own, or a new
+    /// one if `slots` says that some are free.
     fn can_go(&self, page: &Candidate, spare: Spare, slots: bool) -> bool {
         let record = self.frames.record(page.frame);
         let cached = record.slot().is_some();
@@ -101,10 +103,10 @@ impl<M: Machine> Memory<M> {
         !spared && all_found && (cached || slots)
     }
 
-    /// Isolates the pages and replaces their entries by slots. Pages that are not what they were,
-    /// or for which no slot is left, are let go.
+    /// Isolates the pages and replaces their entries by slots. Removes pages from the round that
+    /// have changed since they were examined, or for which no slot is left.
     pub(super) fn unmap_round(&self, round: &mut Candidates) {
-        // Those that were found when the hand had come further are not in order yet.
+        // Pages that a later step of the hand found are not in order yet.
         sort(round);
         round.retain(|page| {
             let slot = self.isolate(page.frame, (page.family, *page.page), page.entries);
@@ -114,12 +116,12 @@ impl<M: Machine> Memory<M> {
         });
         self.for_each_entry(round, |leaf, page, word| {
             if word & M::Format::SHARED != 0 {
-                // The object that the page belongs to has an entry too, which gets the slot.
+                // The shared object also has an entry for this page; that entry gets the slot.
                 let new = M::Format::EVICTED;
                 page.entries += u32::from(leaf.tighten::<M::Format>(page.page, word, new));
                 return;
             }
-            // The entry's reference to the slot is there before the entry.
+            // The reference to the slot must exist before the entry that holds it.
             let slot = self.slots.record(page.slot);
             slot.add_reference();
             let new = M::Format::swapped(word, page.slot);
@@ -131,7 +133,8 @@ impl<M: Machine> Memory<M> {
         });
     }
 
-    /// Visits every entry that maps one of the pages, which are in order. Inside, there are locks.
+    /// Calls `visit` with every entry that maps one of the pages, which are sorted. `visit` runs
+    /// under the locks of the reverse map.
     fn for_each_entry(
         &self,
         pages: &mut [Candidate],
@@ -151,14 +154,14 @@ impl<M: Machine> Memory<M> {
         }
     }
 
-    /// Makes every hart forget the pages, which are in order.
+    /// Flushes the translations of the pages, which are sorted, on every hart.
     pub(super) fn flush_round(&self, round: &Candidates) {
         let families = round.chunk_by(|one, next| one.family == next.family);
         self.flush_families(families.map(|pages| pages[0].family));
     }
 
-    /// Lets go of the pages, which no translation reaches any more. How many frames are free, and
-    /// what is to be written.
+    /// Releases the pages, which no translation reaches any more. Returns how many frames that
+    /// freed, and the pages that must be written to swap.
     pub(super) fn finish_round(&self, round: &Candidates) -> (u64, SwapOuts<'_, M>) {
         let mut freed = 0;
         let mut writes = SwapOuts::new(self);

@@ -1,8 +1,8 @@
-//! The identifiers of address spaces, and which of them are free.
+//! The address-space identifiers, and which of them are free.
 //!
-//! Invariant: an identifier belongs to one space at a time, but for [`Asids::SHARED`]. Neighbours:
-//! [`super::context`] takes one for each space; [`crate::free`] finds it in a few steps, because
-//! the lock has interrupts off.
+//! Invariant: an identifier belongs to at most one space at a time, except [`Asids::SHARED`].
+//! Neighbours: [`super::context`] takes one for each space. [`crate::free`] finds a free one in a
+//! few steps, because the lock has interrupts off.
 
 use core::ops::{Deref, DerefMut};
 
@@ -11,7 +11,7 @@ use sync::LeafLock;
 use crate::free::{FreeNumbers, words_for};
 use crate::machine::Asid;
 
-/// The address-space identifiers that are free. Number `n` of them is identifier `n + 1`.
+/// The free identifiers. Number `n` in the set is identifier `n + 1`.
 pub(crate) struct Asids {
     free: LeafLock<FreeNumbers<Words>>,
 }
@@ -31,7 +31,8 @@ impl Asids {
         }
     }
 
-    /// Takes an identifier. Each rests for as long as possible before it is somebody else's.
+    /// Takes the next free identifier in turn, so that each rests for long before it is reused.
+    /// Returns [`Asids::SHARED`] if none is free.
     pub(super) fn take(&self) -> Asid {
         let number = self.free.with(FreeNumbers::take);
         number.map_or(Self::SHARED, |number| Asid((number + 1) as u16))

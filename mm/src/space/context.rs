@@ -1,19 +1,21 @@
-//! An address space as harts need it: its root, its identifier, and the harts that use it.
+//! The part of an address space that harts need: its root, its identifier, and the harts that use
+//! it.
 //!
-//! Two masks keep TLBs coherent. `active` has the harts whose root is this one now; `stale` has the
-//! harts that must forget before they use it next. Why that is enough stands in
-//! [`super::handshake`].
+//! Two masks keep TLBs coherent. `active` is the set of harts whose root is this one now; `stale`
+//! is the set of harts that must fence before they use the space next. [`super::handshake`]
+//! explains why the two are enough.
 //!
 //! - A hart that enters is added to `active`, then looks at `stale`, fences if it must, and loads
 //!   the root. A hart that leaves loads the kernel's root and is then removed from `active`.
 //! - A shootdown, after the entry was changed, adds all other harts to `stale` and sends fences to
 //!   those in `active`.
 //!
-//! Identifiers are reused: a new context begins with every hart in `stale`. So a space that is torn
-//! down while no hart uses it needs no fence. If there are more spaces than identifiers, the
-//! surplus ones share number 0 and are fenced whenever they are entered.
+//! Identifiers are reused, so a new context begins with every hart in `stale`. A space that is torn
+//! down while no hart uses it therefore needs no fence. If there are more spaces than identifiers,
+//! the surplus spaces share number 0 and are fenced each time they are entered.
 //!
-//! A second pair of masks (`code_stale`) does so for instruction fences, after code was written.
+//! A second pair of masks (`code_stale`) plays the role of `stale` for instruction fences, after
+//! code was written.
 
 use abi::MemCounter;
 use sync::atomic::Ordering;
@@ -71,7 +73,7 @@ impl<'m, M: Machine> Context<'m, M> {
         self.member.root
     }
 
-    /// Makes this hart translate user addresses with this space. Interrupts are off.
+    /// Makes this hart translate user addresses with this space. Interrupts must be off.
     pub fn enter(&self) {
         let (member, machine) = (&*self.member, &self.memory.machine);
         let me = HartSet::one(machine.hart());
@@ -88,7 +90,7 @@ impl<'m, M: Machine> Context<'m, M> {
         }));
     }
 
-    /// Makes this hart translate no user address. Interrupts are off.
+    /// Makes this hart translate no user address. Interrupts must be off.
     pub fn leave(&self) {
         let machine = &self.memory.machine;
         machine.load_root(None);
@@ -100,13 +102,13 @@ impl<'m, M: Machine> Context<'m, M> {
         !self.member.active.now().is_empty()
     }
 
-    /// Makes all harts forget translations that have been changed already.
+    /// Flushes translations in `scope` on all harts. Their entries must have been changed before.
     #[inline]
     pub(crate) fn shoot_down(&self, scope: Scope) {
         self.member.shoot_down(self.memory, scope);
     }
 
-    /// Makes this hart see that an entry permits more (R4), if the hart uses the space.
+    /// If this hart uses the space, makes it see that an entry permits more (R4).
     #[inline]
     pub(crate) fn loosen(&self, scope: Scope) {
         let _interrupts = InterruptsOff::new();
@@ -116,7 +118,8 @@ impl<'m, M: Machine> Context<'m, M> {
         }
     }
 
-    /// Makes all harts fetch instructions anew: a page they may execute has new contents.
+    /// Makes all harts fetch instructions anew, because a page that they may execute has new
+    /// contents.
     pub(crate) fn code_changed(&self) {
         let member = &*self.member;
         let active = member.code_stale.tell(self.memory.harts, &member.active);
@@ -131,10 +134,10 @@ impl<'m, M: Machine> Context<'m, M> {
 }
 
 impl Member {
-    /// Makes all harts forget translations of this space that have been changed already.
+    /// Flushes translations in `scope` on all harts. Their entries must have been changed before.
     #[inline]
     pub(crate) fn shoot_down<M: Machine>(&self, memory: &Memory<M>, scope: Scope) {
-        // Pinned to the hart: `me` must stay true.
+        // With interrupts off the thread stays on this hart, so `me` stays true.
         let _interrupts = InterruptsOff::new();
         let me = HartSet::one(memory.machine.hart());
         let active = self.tell(memory, me);
@@ -166,10 +169,11 @@ impl Member {
 }
 
 impl<M: Machine> Memory<M> {
-    /// Makes all harts forget translations of these spaces that have been changed already. One
-    /// fence is used for all, because each hart that gets one must stop for it.
+    /// Flushes translations of these spaces on all harts. Their entries must have been changed
+    /// before. Several spaces are flushed by one fence of everything, because each hart must stop
+    /// for each fence that it gets.
     pub(crate) fn shoot_down_together<'a>(&self, members: impl Iterator<Item = &'a Member>) {
-        // As for one.
+        // With interrupts off the thread stays on this hart, so `me` stays true.
         let _interrupts = InterruptsOff::new();
         let me = HartSet::one(self.machine.hart());
         let mut active = HartSet::first(0);
@@ -186,7 +190,7 @@ impl<M: Machine> Memory<M> {
         }
     }
 
-    /// Fences these harts, of which `me` may be one.
+    /// Fences these harts. `me` is this hart, which may be one of them.
     #[inline]
     fn fence(&self, me: HartSet, harts: HartSet, fence: Fence) {
         let others = harts.without(me);

@@ -1,15 +1,16 @@
-//! How the kernel reads and writes the memory of the program it serves.
+//! Kernel reads and writes of the memory of the program that it serves.
 //!
-//! The copy goes through the translation that the hart has loaded, with the program's rights, so
-//! the kernel can do no more than the program could. Where the hardware refuses, the same
-//! [`resolve`](super::AddressSpace::resolve) answers as for the program (R6). The closure locks the
-//! space for that alone, and waits where it must; the copy itself runs without a lock (R9).
+//! The copy goes through the translation that the hart has loaded, with the program's permissions,
+//! so the kernel can access no more than the program could. Where the hardware refuses, the fault
+//! is resolved by [`resolve`](super::AddressSpace::resolve), as for the program (R6). The caller's
+//! closure locks the space only to resolve, and waits if it must; the copy itself runs without a
+//! lock (R9).
 
 use crate::addr::VirtAddr;
 use crate::machine::Machine;
 use crate::space::Access;
 
-/// A copy that stopped half-way.
+/// The error of a copy that stopped half-way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CopyError {
     /// How many bytes were copied.
@@ -29,8 +30,8 @@ pub enum CopyFailure {
     Lost,
 }
 
-/// How often one byte may fault although each fault was resolved. A page can be taken away again
-/// between a fault and the next try, but not for ever.
+/// The most faults in a row at one byte, each of them resolved. A page can be evicted between the
+/// fault and the next try, but not for ever.
 const TRIES: u32 = 1000;
 
 /// Copies from the program at `from`.

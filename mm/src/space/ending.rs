@@ -1,10 +1,11 @@
-//! The one way to end mappings: what was stored in files through them is written back first.
+//! Ending mappings: pages that were stored to through a shared mapping are written back first.
 //!
-//! `munmap`, `mmap` over something, a shrinking break, `exec` and `exit` end mappings. Each of them
-//! owes shared mappings of files a write-back before it returns, and `mm` cannot write (R8). So
-//! whatever ends mappings takes an [`Ending`] and answers [`MapError::Unwritten`] until all pages
-//! that are mapped shared have been named: the kernel writes those back and calls again. A page
-//! that cannot be written is not named twice, so an error of the device ends nothing but the hope.
+//! `munmap`, `mmap` over other mappings, a shrinking heap, `exec` and `exit` end mappings. Each of
+//! them must have shared pages of files written back before it returns, and `mm` cannot write (R8).
+//! Every such operation therefore takes an [`Ending`] and fails with [`MapError::Unwritten`] until
+//! all pages that are mapped shared were reported. The kernel writes those back and repeats the
+//! call. A page is reported once, so a page that cannot be written does not keep the mapping from
+//! ending.
 //!
 //! Neighbours: [`super::unmap`] and `map` call [`AddressSpace::part`] before they change anything.
 
@@ -14,14 +15,14 @@ use crate::file::SharedPages;
 use crate::machine::Machine;
 use crate::pt::UserRange;
 
-/// How far the pages are named that one call owes a write-back.
+/// How far the pages of one operation were reported for write-back.
 #[derive(Debug)]
 pub struct Ending {
     next: PageNo,
 }
 
 impl Ending {
-    /// None is named yet.
+    /// Returns the state at the beginning of an operation: nothing was reported.
     #[expect(
         clippy::new_without_default,
         reason = "it is the beginning of a call, not a value"
@@ -32,15 +33,16 @@ impl Ending {
 }
 
 impl<M: Machine> AddressSpace<'_, M> {
-    /// Answers whether the space may be dropped: all that it maps ends with it.
+    /// Returns `Ok` if the space may be dropped, which ends all its mappings.
     ///
     /// # Errors
-    /// [`MapError::Unwritten`], as long as there are pages to be written back.
+    /// [`MapError::Unwritten`] while there are pages to be written back.
     pub fn end(&self, ending: &mut Ending) -> Result<(), MapError> {
         self.part(UserRange::all::<M::Format>(), ending)
     }
 
-    /// Refuses to end the mappings of these pages until what is stored through them is named.
+    /// Returns `Ok` if the mappings of these pages may end: all their shared pages of files were
+    /// reported.
     pub(super) fn part(&self, pages: UserRange, ending: &mut Ending) -> Result<(), MapError> {
         match self.shared_file_pages(*pages.from(ending.next)) {
             Some(shared) => {
@@ -51,8 +53,7 @@ impl<M: Machine> AddressSpace<'_, M> {
         }
     }
 
-    /// Returns the first pages in the range that are mapped shared from a file. Returns none if
-    /// there is no further.
+    /// Returns the first run of pages in the range that are mapped shared from a file, or `None`.
     pub fn shared_file_pages(&self, pages: PageRange) -> Option<SharedPages> {
         self.areas.within(pages).find_map(|area| {
             let cut = area.pages.intersect(pages);

@@ -1,11 +1,12 @@
-//! The one way in (R6): every touch of a page that the hardware refuses comes here, the kernel's
-//! own reads and writes of user memory included.
+//! The one way in (R6): each access to a page that the hardware refuses is resolved here, including
+//! the kernel's own reads and writes of user memory.
 //!
-//! Eviction may replace the entry of a present page at any moment (see [`crate::pt`]). So each step
-//! compares the entry with what it decided on, and begins anew if it is another one.
+//! Eviction may replace the entry of a present page at any moment (see [`crate::pt`]). Each step
+//! therefore replaces an entry only if it is still the one that was decided on, and otherwise
+//! starts again.
 //!
-//! What is put where nothing was is not fenced (R4): a hart that remembers that there was nothing
-//! faults once more, and is fenced then, because the fault is [`Spurious`].
+//! Filling an empty entry needs no fence (R4). A hart whose TLB remembers that the entry was empty
+//! faults once more; that fault is [`Spurious`] and is answered by a fence.
 
 use abi::{MemCounter, ProcCounter};
 
@@ -20,23 +21,23 @@ use crate::machine::Machine;
 use crate::pt::{Entry, Format, Table, UserPage, Walk};
 use crate::tlb::{Broken, Scope};
 
-/// What one attempt has come to.
+/// The outcome of one attempt to resolve a fault.
 pub(super) enum Attempt<'m, M: Machine> {
     /// The fault is resolved.
     Resolved,
-    /// The entry has changed under it, or is one step nearer.
+    /// The entry has changed meanwhile, or the attempt did one step of several.
     Again,
-    /// The entry allowed it all along.
+    /// The entry already allowed the access.
     Spurious,
-    /// It cannot be.
+    /// The access is not permitted.
     Denied,
     /// Something else must happen first.
     Wait(Wait<'m, M>),
-    /// The page cannot be had.
+    /// The device failed to give back the page.
     Lost,
 }
 
-/// A leaf entry, as it was when it was looked at.
+/// A leaf entry, and its word when it was read.
 #[derive(Clone, Copy)]
 pub(super) struct Leaf<'m> {
     pub(super) table: Table<'m>,
@@ -46,7 +47,7 @@ pub(super) struct Leaf<'m> {
 }
 
 impl<'m, M: Machine> AddressSpace<'m, M> {
-    /// Makes `access` to `address` possible, or says why not.
+    /// Resolves a fault: makes `access` to `address` possible, or returns why it is not.
     pub fn resolve(&mut self, address: VirtAddr, access: Access) -> Resolution<'m, M> {
         let page = UserPage::new::<M::Format>(address.page());
         let Some((page, area)) = page.and_then(|page| Some((page, self.areas.find(*page)?))) else {
@@ -58,7 +59,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         let resolution = loop {
             match self.attempt(page, &area, access) {
                 Ok(Attempt::Again) => {}
-                // What was noted of it stays.
+                // The count of spurious faults must not be reset.
                 Ok(Attempt::Spurious) => return Resolution::Done,
                 Ok(Attempt::Denied) => return Resolution::Denied,
                 Ok(Attempt::Resolved) => {
@@ -78,7 +79,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         resolution
     }
 
-    /// Does what the entry of a page asks for.
+    /// Makes one attempt, as the entry of the page demands.
     fn attempt(
         &mut self,
         page: UserPage,
@@ -118,8 +119,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         }
     }
 
-    /// Answers a fault on an entry that allows the access: either the hardware wants the use of the
-    /// page noted, because it traps for bits that it does not set, or a TLB was stale.
+    /// Answers a fault on an entry that allows the access. Either the hardware traps to have the
+    /// accessed or dirty bit set, or a TLB was stale.
     fn note_use(&mut self, leaf: Leaf<'m>, bits: u64) -> Attempt<'m, M> {
         let told = leaf.word | bits;
         if told != leaf.word {
@@ -151,8 +152,9 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         if leaf.word & M::Format::SHARED != 0 || !self.is_last_owner(frame) {
             return self.copy_page(leaf, frame, area);
         }
-        // Reuse. Nobody can take a reference meanwhile: that needs one, and this entry, kept from
-        // others by `&mut self`, is the only one. Eviction, which needs none, would change it.
+        // Reuse: no other thread can take a reference meanwhile. To take one it would need one, and
+        // the only reference is this entry, which `&mut self` keeps from others. Eviction, which
+        // needs none, would change the entry.
         let written = leaf.word | M::Format::WRITTEN;
         if !leaf.table.replace(leaf.index, leaf.word, written) {
             return Ok(Attempt::Again);
@@ -162,15 +164,15 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         Ok(Attempt::Resolved)
     }
 
-    /// Returns whether the entry at hand is the only reference to the frame, but for the swap
-    /// cache's, which is given up then.
+    /// Returns whether the entry is the only reference to the frame. The swap cache's reference
+    /// does not count; it is given up then.
     fn is_last_owner(&self, frame: FrameNo) -> bool {
         let record = self.memory.frames.record(frame);
         record.is_sole() || record.slot().is_some() && self.memory.take_out_of_cache(frame)
     }
 
-    /// Copies a page for a write. The frame is reserved before anything is broken, so this fails
-    /// before it changes anything, or completes.
+    /// Copies a page for a write. The frame is reserved before anything is broken, so the copy
+    /// either fails before it changes anything or completes.
     fn copy_page(
         &mut self,
         leaf: Leaf<'m>,
@@ -186,7 +188,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         let mut reservation = match reservation {
             Ok(reservation) => reservation,
             Err(NoMemory::Places) => {
-                // It may be its own, and promised, and just be on its way out.
+                // The page may be this process's alone, with the evictor's references on top.
                 let wait = memory.wait_for_eviction(shared).ok_or(NoMemory::Places)?;
                 return Ok(Attempt::Wait(wait));
             }
@@ -232,7 +234,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         Ok(Attempt::Resolved)
     }
 
-    /// Gives a page without a frame a zeroed one, and the tables it lacks.
+    /// Fills a page that has no frame with zeros, and makes the tables that it lacks.
     pub(super) fn fill(&mut self, page: UserPage, area: &Area) -> Result<FrameNo, NoMemory> {
         let memory = self.memory;
         let walk = self.walk(page);
@@ -259,7 +261,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         Ok(number)
     }
 
-    /// Returns the right to a frame for the process's own copy of a page of a file.
+    /// Returns a reservation for the process's own copy of a page of a file.
     pub(super) fn reservation_for_copy(&self, area: &Area) -> Result<Reservation<'m>, NoMemory> {
         match area.promise {
             Promise::Charged => self.memory.budget.take_for_placed_page(self.patience),
@@ -267,7 +269,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         }
     }
 
-    /// Says that a frame is a page of this family's.
+    /// Records that `frame` is a page of this family. Returns the frame.
     pub(super) fn own(&self, page: PageNo, frame: FrameNo) -> FrameNo {
         let family = self.context.member().family;
         self.memory.frames.record(frame).set_owner(family, page);
@@ -275,7 +277,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     }
 }
 
-/// Returns the bits that note the use, if the entry of a page permits the access.
+/// Returns the accessed and dirty bits that the access sets, or `None` if the entry forbids the
+/// access.
 fn permitting_bits<F: Format>(word: u64, access: Access) -> Option<u64> {
     match access {
         Access::Write => (word & F::WRITABLE != 0).then_some(F::ACCESSED | F::DIRTY),

@@ -1,15 +1,14 @@
 //! Mapped files: areas whose pages come from the page cache.
 //!
-//! In a *shared* mapping the entries lead to the cache's frames and may become writable there. In a
-//! *private* one they lead there for reading, and the first write makes a copy that is an ordinary
-//! private page from then on; a page that is written before it was read is copied at once. What a
-//! private writable mapping may have to copy is promised, like other private memory; the copies of
-//! a mapping that became writable later are not.
+//! The entries of a *shared* mapping point to the cache's frames and may become writable. The
+//! entries of a *private* mapping point to those frames for reading only. The first write to a page
+//! makes a copy, which is an ordinary private page from then on; if the page was not present, it is
+//! copied at once. The copies of a private writable mapping are promised, like other private
+//! memory. Those of a mapping that becomes writable later are not.
 //!
-//! Invariants: see [`crate::file`]; the space has all tables that such an area needs. An entry
-//! comes to be, and becomes writable, under the lock of the entries, where it is seen whether the
-//! page is still the file's: what a truncation takes out of the cache it finds in every space, or
-//! the space sees that it is gone.
+//! Invariants: see [`crate::file`]; the space has all tables that the area needs. An entry is
+//! filled, and made writable, under the lock of the entries and only if the page is still in the
+//! file. So a truncation either finds the entry, or the space sees that the page is gone.
 
 use abi::{MemCounter, ProcCounter};
 use sync::Counted;
@@ -28,12 +27,11 @@ use crate::swap::PageWait;
 use crate::tlb::{Batch, Broken, Referent, Scope};
 
 impl<'m, M: Machine> AddressSpace<'m, M> {
-    /// Maps pages of a file; with `over` in place of whatever is there, which ends by it. If it
-    /// fails, that stays. From here on, and until
-    /// [`Memory::take_departed`](crate::Memory::take_departed) has named the file, the kernel keeps
-    /// it.
+    /// Maps pages of a file. With `over`, the mappings that were there end; if the call fails, they
+    /// stay. The kernel must keep the file from now on, until
+    /// [`Memory::take_departed`](crate::Memory::take_departed) returns it.
     ///
-    /// Pages behind the end of the file can be mapped, not touched.
+    /// Pages behind the end of the file can be mapped but not touched.
     pub fn map_file(
         &mut self,
         pages: PageRange,
@@ -84,7 +82,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         self.areas.cover(pages)
     }
 
-    /// Resolves a touch of a page of a file for which this space has no frame.
+    /// Resolves a fault on a page of a file for which this space has no frame.
     pub(super) fn fill_from_file(
         &mut self,
         page: UserPage,
@@ -122,8 +120,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         })
     }
 
-    /// Puts the word of a page of a file where nothing is, or where one was evicted, if the page is
-    /// still the file's. Returns whether it did.
+    /// Fills an entry that is empty or evicted with `word`, if the page is still in the file.
+    /// Returns whether it did.
     fn fill_entry(&mut self, page: UserPage, frame: FrameNo, word: u64) -> bool {
         let context = self.context.clone();
         if M::Format::executable(word) {
@@ -139,8 +137,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         })
     }
 
-    /// Gives the process a copy of a page of a file that it has no entry for. The caller has a
-    /// reference to the file's frame.
+    /// Gives the process its own copy of a page of a file for which it has no entry. The caller
+    /// holds a reference to the file's frame.
     fn fill_with_copy(
         &mut self,
         page: UserPage,
@@ -152,8 +150,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         if let Walk::Leaf(table, index) = self.walk(page)
             && table.get(index) != 0
         {
-            // Whoever evicted the page may not have told the harts yet, and the copy is another
-            // frame (R3).
+            // The page may have been evicted a moment ago and not be flushed yet. The copy is in
+            // another frame, so it must be flushed first (R3).
             let here = Scope::Page(page.address());
             Broken::new((), here).flush(&self.context).into_inner();
         }
@@ -166,12 +164,11 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         Ok(())
     }
 
-    /// Resolves a write to a page of a file that is present and not writable, in a shared mapping.
+    /// Resolves a write to a page in a shared mapping of a file that is present and not writable.
     pub(super) fn write_file(&mut self, leaf: Leaf<'m>, frame: FrameNo) -> Attempt<'m, M> {
         let memory = self.memory;
         let written = leaf.word | M::Format::WRITTEN;
-        // Under the lock, a write-back that has begun before is seen here, and one that begins
-        // later sees the entry.
+        // Under the lock, an earlier write-back is noticed here, and a later one finds the entry.
         let (dirtied, replaced) = self.context.member().entries.with(|()| {
             let dirtied = memory.dirty_file_page(frame);
             let replaced = matches!(dirtied, Dirtied::Now)
@@ -192,7 +189,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         }
     }
 
-    /// Removes the entries of pages that have been cut off their files.
+    /// Removes the entries of pages that were cut off their files.
     pub(super) fn forget_gone(&mut self, pages: UserRange) {
         let context = self.context.clone();
         let mut batch = Batch::new(&context);
@@ -203,7 +200,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             };
             let record = self.memory.frames.record(frame);
             let gone = record.kind() == Kind::File && record.cached() == Cached::Gone;
-            // If the entry has changed, the truncation was faster.
+            // If the entry has changed, the truncation has removed it already.
             if gone && table.replace(index, word, M::Format::EVICTED) {
                 batch.push(Referent::Frame(frame), Scope::Page(page.address()));
             }

@@ -1,15 +1,15 @@
-//! Fork: a second address space that cannot be told from the first.
+//! Fork: makes a child's address space with the same contents as its parent's.
 //!
 //! [`ForkMode::Eager`] copies every page that is present, as xv6 does. [`ForkMode::CopyOnWrite`]
-//! copies the entries and shares the pages: both entries lose the right to write and keep the
-//! copy-on-write mark. So a page that was forked twice is still known as one that may become
-//! writable, and a page of text never is. Pages of objects and files stay shared in both modes, and
-//! pages in swap are shared by their slots.
+//! copies the entries and shares the pages: both entries lose the write permission and keep the
+//! copy-on-write mark. A page that was forked twice is therefore still known as one that may become
+//! writable, and a page of text never is. Pages of shared objects and files stay shared in both
+//! modes. Pages in swap are shared by their slots.
 //!
-//! Invariants: all frames are reserved before anything is changed, so a fork that fails has changed
-//! nothing (R5). The parent's stale rights to write are flushed, on every hart that runs one of its
-//! threads, before the child is returned (R3). Until then both see writes to the same frame, which
-//! nobody can tell from writes before the fork.
+//! Invariants: all frames are reserved before anything changes, so a fork that fails has changed
+//! nothing (R5). The parent's stale write permissions are flushed, on every hart that runs one of
+//! its threads, before the child is returned (R3). Writes of another thread before that flush reach
+//! both processes, and count as writes before the fork.
 
 use abi::{ForkMode, MemCounter};
 use sync::atomic::Ordering;
@@ -33,7 +33,7 @@ struct Fork<'f, 'm, M: Machine> {
     mode: ForkMode,
     /// The number of page entries copied.
     entries: u64,
-    /// An entry of the parent lost its right to write.
+    /// Whether an entry of the parent lost its write permission.
     tightened: bool,
 }
 
@@ -42,7 +42,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     pub fn fork(&mut self, mode: ForkMode) -> Result<Self, NoMemory> {
         let memory = self.memory;
         let pages = match mode {
-            // Pages in swap need no frame, but which these are may change at any moment.
+            // Pages in swap need no frame, but a page may be swapped in or out at any moment, so
+            // all are counted.
             ForkMode::Eager => self.pages,
             ForkMode::CopyOnWrite => 0,
         };
@@ -81,8 +82,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             M::Format::KERNEL_ROOT,
             PageNo(0),
         );
-        // A hart may still write a page that was evicted a moment ago, and that may even be back,
-        // read-only.
+        // A hart may still be able to write a page that was evicted a moment ago, even if the page
+        // is back already, read-only.
         let tightened = fork.tightened || self.context.member().has_stale_rights();
         if tightened {
             Broken::new((), Scope::Space)
@@ -91,7 +92,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         }
         child.publish();
         if memory.files.cuts.any_since(cuts) {
-            // Removes what was cut off a file before the child's entries could be found.
+            // A file may have been truncated before the child's entries could be found.
             child.forget_gone(UserRange::all::<M::Format>());
         }
         memory.count(MemCounter::Forks, 1);
@@ -103,8 +104,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     }
 }
 
-/// Returns the child's entry for a page of an object or a file, without the right to write: a
-/// write-back must find every entry that has it, and cannot find the child's yet.
+/// Returns the child's entry for a page of an object or a file, without the write permission: a
+/// write-back must find every writable entry, and cannot find the child's yet.
 fn of_shared<F: Format>(word: u64) -> u64 {
     word & !F::WRITABLE
 }
@@ -144,7 +145,7 @@ impl<M: Machine> Fork<'_, '_, M> {
                 target.note_filled(source.live());
                 self.entries += source.live() as u64;
             }
-            // The child's table is complete before its upper entry points to it.
+            // The child's table must be complete before its upper entry points to it.
             to.fill(index, M::Format::table(target.frame()));
         }
     }
@@ -159,7 +160,7 @@ impl<M: Machine> Fork<'_, '_, M> {
             let word = source.load(Ordering::Relaxed);
             match M::Format::decode(word, 0) {
                 // The reference is taken before the child's entry exists, and while the parent's
-                // keeps the frame alive.
+                // entry keeps the frame alive.
                 Entry::Page(frame) => self.memory.frames.record(frame).add_reference(),
                 Entry::Swapped(slot) => self.share_slot(slot),
                 Entry::Evicted => {}
@@ -171,11 +172,11 @@ impl<M: Machine> Fork<'_, '_, M> {
                 continue;
             }
             if word & M::Format::WRITABLE != 0 {
-                // Atomic: the hardware may set the dirty bit at this moment.
+                // Atomic, because the hardware may set the dirty bit at this moment.
                 source.fetch_and(!M::Format::WRITABLE, Ordering::Relaxed);
                 self.tightened = true;
             }
-            // Nobody can see the child's table yet.
+            // No other thread can see the child's table yet.
             target.store(word & !M::Format::WRITABLE, Ordering::Relaxed);
         }
     }
@@ -192,7 +193,7 @@ impl<M: Machine> Fork<'_, '_, M> {
                 let word = from.get(index);
                 let entry = M::Format::decode(word, 0);
                 if let Entry::Page(frame) = entry {
-                    // If it is evicted while it is copied, the frame stays.
+                    // The reference keeps the frame if the page is evicted while it is copied.
                     self.memory.frames.record(frame).add_reference();
                 }
                 (word, entry)

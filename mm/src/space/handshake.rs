@@ -1,18 +1,19 @@
 //! The hand-shake between harts that enter and leave a space, and a thread that has changed it.
 //!
-//! [`Users`] has the harts that translate with a space now; [`Stale`] has the harts that must
-//! forget before they do so next. A hart that enters writes the first and then reads the second. A
-//! thread that has changed an entry writes the second and then reads the first. A sequentially
-//! consistent fence stands between the two steps on both sides:
+//! [`Users`] is the set of harts that translate with a space now; [`Stale`] is the set of harts
+//! that must fence before they translate with it next. A hart that enters writes the first and then
+//! reads the second. A thread that has changed an entry writes the second and then reads the first.
+//! On both sides, a sequentially consistent fence stands between the two steps:
 //!
-//! - if the hart's fence is first, the changing thread sees the hart among the users and fences it,
-//!   or sees that it has left;
-//! - if it is second, the hart sees that it is stale and forgets.
+//! - if the hart's fence is first, the changing thread finds the hart among the users and fences
+//!   it, or finds that it has left;
+//! - if the hart's fence is second, the hart finds that it is stale and fences itself.
 //!
-//! A hart that finds itself stale must also see the changes behind that, or it would learn the old
-//! entry again and be stale no more: telling releases, taking acquires. A hart's accesses happen
-//! before a thread that sees it gone frees what it used: leaving releases, looking acquires. A hart
-//! that is seen too early is fenced once too often.
+//! A hart that finds itself stale must also see the changed entries. Otherwise it would load the
+//! old entry into its TLB again and be stale no more. `tell` therefore releases and `take`
+//! acquires. The accesses of a hart must happen before the changing thread frees their frames, so
+//! `leave` releases and `now` acquires. A hart that is seen as a user too early is fenced once too
+//! often, which does no harm.
 
 use sync::atomic::{AtomicU64, Ordering, fence};
 
@@ -27,18 +28,18 @@ impl Users {
         Self(AtomicU64::new(0))
     }
 
-    /// Adds a hart, which then looks at what is stale before it translates.
+    /// Adds a hart. The hart must then take its mark in [`Stale`], before it translates.
     pub(crate) fn enter(&self, hart: HartSet) {
         self.0.fetch_or(hart.0, Ordering::Relaxed);
         fence(Ordering::SeqCst);
     }
 
-    /// Removes a hart, which translates no more.
+    /// Removes a hart, which translates with the space no longer.
     pub(crate) fn leave(&self, hart: HartSet) {
         self.0.fetch_and(!hart.0, Ordering::Release);
     }
 
-    /// Returns whether this hart is one. Only the hart itself asks.
+    /// Returns whether this hart is among the users. Only the hart itself asks.
     #[inline]
     pub(crate) fn include(&self, hart: HartSet) -> bool {
         self.0.load(Ordering::Relaxed) & hart.0 != 0
@@ -50,7 +51,7 @@ impl Users {
     }
 }
 
-/// The harts that must forget before they translate with a space next.
+/// The harts that must fence before they translate with a space next.
 pub(crate) struct Stale(AtomicU64);
 
 impl Stale {
@@ -71,8 +72,8 @@ impl Stale {
         self.0.fetch_or(hart.0, Ordering::Relaxed);
     }
 
-    /// Removes this hart, which has just entered. Returns whether it must forget. It does so after
-    /// this: a change that is told later finds it among the users.
+    /// Removes this hart, which has just entered. Returns whether it must fence, which it does
+    /// after this call: a later change finds it among the users.
     pub(crate) fn take(&self, hart: HartSet) -> bool {
         let stale = self.0.load(Ordering::Relaxed) & hart.0 != 0;
         if stale {

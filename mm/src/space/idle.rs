@@ -1,20 +1,20 @@
-//! Idle page tables: lent while frames run short, and made again when something is touched.
+//! Idle page tables: lent while frames run short, and made again when a page in their span is
+//! touched.
 //!
 //! Promised memory, shared memory and file mappings get all their page tables when they are mapped.
-//! A later touch then needs exactly one frame. But where nothing was touched yet, or everything
-//! belonged to a file or an object and has been evicted, a leaf table is *idle*: it says nothing
-//! that is not known elsewhere. A *lent* table's frame is free while its place stays the space's
-//! ([`crate::commit`]). So a touch that needs the table again finds a frame for it, at worst by
-//! evicting a page.
+//! A later touch then needs exactly one frame. A leaf table is *idle* if none of its pages was
+//! touched yet, or if all of them belong to a file or a shared object and were evicted: the table
+//! then holds nothing that is not known elsewhere. The frame of a *lent* table is free, but the
+//! space keeps its place ([`crate::commit`]). A touch that needs the table again therefore finds a
+//! frame for it, at worst by evicting a page.
 //!
 //! Invariant: outside an operation, [`AddressSpace::lent`] is the number of leaf tables that some
-//! area needs and that are missing. An operation that adds an area makes the tables that are
-//! missing for it, calls [`AddressSpace::recount_lent`], and then adds the area; one that removes
-//! areas recounts afterwards, which gives up the places of tables that no area needs any more. An
-//! idle table that no area needs, because its memory is lazy, is freed with its place.
+//! area needs and that are missing. An operation that adds an area makes the missing tables, calls
+//! [`AddressSpace::recount_lent`], and then adds the area. An operation that removes areas recounts
+//! afterwards, which gives back the places of tables that no area needs any more. An idle table
+//! that no area needs, because its memory is lazy, is freed together with its place.
 //!
-//! Only the owner of a space removes its tables, so a walk without a lock never meets one that is
-//! gone.
+//! Only the owner of a space removes its tables, so its own walks never meet a removed one.
 
 use sync::atomic::Ordering;
 
@@ -28,10 +28,10 @@ use crate::pt::{ENTRIES, Entry, Format, Table, UserPage, UserRange, Walk};
 use crate::tlb::{Batch, Referent, Scope};
 
 impl<M: Machine> AddressSpace<'_, M> {
-    /// Lends idle tables: frees their frames. Returns how many.
+    /// Frees the frames of idle tables. Returns how many.
     pub fn lend_idle_tables(&mut self) -> u64 {
         if !self.published {
-            // An image that is being laid out needs its tables.
+            // Laying out an image needs its tables.
             return 0;
         }
         let context = self.context.clone();
@@ -48,7 +48,7 @@ impl<M: Machine> AddressSpace<'_, M> {
             let Walk::Leaf(upper, index) = upper else {
                 continue;
             };
-            // Nobody walks below it any more.
+            // The lock waits for walks of the reverse map; none is below the entry from here on.
             context.member().entries.with(|()| upper.take(index));
             let needed = is_needed(&self.areas, page);
             let referent = match needed {
@@ -67,7 +67,7 @@ impl<M: Machine> AddressSpace<'_, M> {
         idle
     }
 
-    /// Makes the leaf table of a page again, if it was lent. Returns whether it was.
+    /// Makes the leaf table of a page again if it is lent. Returns whether it was.
     pub(super) fn take_lent_table(&mut self, page: UserPage) -> Result<bool, NoMemory> {
         if self.lent == 0 || !is_needed(&self.areas, page) {
             return Ok(false);
@@ -82,7 +82,7 @@ impl<M: Machine> AddressSpace<'_, M> {
         Ok(true)
     }
 
-    /// Gives up the places of tables that are there again or that no area needs any more.
+    /// Gives back the places of lent tables that exist again or that no area needs any more.
     pub(super) fn recount_lent(&mut self) {
         if self.lent != 0 {
             let lent = self.missing_for(&self.areas);
@@ -91,12 +91,12 @@ impl<M: Machine> AddressSpace<'_, M> {
         }
     }
 
-    /// Returns how many leaf tables that these areas need are missing.
+    /// Returns how many leaf tables these areas need that do not exist.
     pub(super) fn missing_for(&self, areas: &Areas) -> u64 {
         let mut counted = PageNo(0);
         let needing = areas.iter().filter(|area| area.needs_tables());
         let missing = needing.map(|area| {
-            // Neighbours may need the same table.
+            // Adjacent areas may need one table in common, which is counted once.
             let pages = area.pages.from(counted);
             counted = counted.max(span_of(pages.end.plus(SPAN - 1)).start);
             let there = self.stretches(pages).filter(|part| part.leaf.is_some());
@@ -105,35 +105,36 @@ impl<M: Machine> AddressSpace<'_, M> {
         missing.sum()
     }
 
-    /// Returns how many tables are lent, by the space's own count and by a look at the tables.
+    /// Returns the number of lent tables twice: as it is kept, and as counted now.
     pub(crate) fn lent_tables(&self) -> (u64, u64) {
         (self.lent, self.missing_for(&self.areas))
     }
 }
 
-/// How many pages a leaf table spans.
+/// The number of pages that a leaf table spans.
 const SPAN: u64 = ENTRIES as u64;
 
-/// Returns what the leaf table of a page spans.
+/// Returns the pages that the leaf table of `page` spans.
 fn span_of(page: PageNo) -> PageRange {
     let start = PageNo(page.0 - page.0 % SPAN);
     PageRange::new(start, start.plus(SPAN))
 }
 
-/// Returns whether an area counts on the leaf table of a page.
+/// Returns whether some area needs the leaf table of `page`.
 fn is_needed(areas: &Areas, page: UserPage) -> bool {
     areas.within(span_of(*page)).any(Area::needs_tables)
 }
 
 impl Area {
-    /// Returns whether it counts on its page tables, which are made or lent with it. What is lazy
-    /// gets those that it uses.
+    /// Returns whether the area needs its page tables even before its pages are touched. A lazy
+    /// private area does not: it gets the tables for the pages that are touched.
     fn needs_tables(&self) -> bool {
         self.promise == Promise::Charged || !matches!(self.backing, Backing::Own)
     }
 }
 
-/// If nothing is in a leaf table but what says that pages were evicted, how many those are.
+/// If a leaf table is idle, returns how many of its entries stand for evicted pages; otherwise
+/// `None`.
 fn evicted_if_idle<F: Format>(table: Table<'_>) -> Option<u64> {
     let mut evicted = 0;
     let mut words = table

@@ -1,4 +1,4 @@
-//! Adding to an address space: new areas, and the heap that grows.
+//! Adding to an address space: new areas, and growth of the heap.
 
 use super::area::Area;
 use super::stretch::{leaf_tables, most_tables};
@@ -10,15 +10,16 @@ use crate::machine::Machine;
 use crate::phys;
 use crate::pt::{Format, Permissions, UserPage, UserRange, Walk};
 
-/// Why an area could not be added; nothing has changed then.
+/// Why an area could not be added. The space is unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MapError {
-    /// The promise could not be kept, or there is no frame for a table.
+    /// The promise could not be made, or there is no frame for a table.
     NoMemory(NoMemory),
-    /// The pages lie outside the user's addresses, or something is mapped there already.
+    /// The pages lie outside the user half, or something is mapped there already.
     BadRange,
-    /// Before the mappings end, these pages are to be written back if they are dirty. Then, or if
-    /// they cannot be, the call goes on with the same [`Ending`].
+    /// These pages must first be written back if they are dirty, because their mappings are about
+    /// to end. The caller repeats the call with the same [`Ending`] afterwards, even if the
+    /// write-back failed.
     Unwritten(SharedPages),
 }
 
@@ -54,8 +55,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         Ok(())
     }
 
-    /// Maps pages in place of whatever is mapped there, which ends. If the call fails, everything
-    /// stays.
+    /// Maps pages and ends the mappings that were there. If the call fails, those stay.
     pub fn map_over(
         &mut self,
         pages: PageRange,
@@ -81,25 +81,26 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         Ok(())
     }
 
-    /// Returns where `count` pages fit: as high as possible, above the heap.
+    /// Returns the highest range of `count` free pages above the heap.
     pub fn gap(&self, count: u64) -> Option<PageRange> {
         let gap = self.areas.highest_gap(count, M::Format::USER_TOP.page())?;
         (gap.start >= self.heap_break.page_up()).then_some(gap)
     }
 
-    /// Returns whether nothing is mapped there, and something could be.
+    /// Returns whether nothing is mapped in the range and something could be.
     pub fn is_free(&self, pages: PageRange) -> bool {
         self.mappable(pages, false).is_ok()
     }
 
-    /// Returns the pages, if something can be mapped there, over something else or not.
+    /// Returns the pages if something can be mapped there. `over` says whether it may replace other
+    /// mappings.
     pub(super) fn mappable(&self, pages: PageRange, over: bool) -> Result<UserRange, MapError> {
         UserRange::new::<M::Format>(pages)
             .filter(|_| over || !self.areas.overlaps(pages))
             .ok_or(MapError::BadRange)
     }
 
-    /// Moves the break up by `bytes`. Returns the old break.
+    /// Moves the end of the heap up by `bytes`. Returns the old end.
     pub fn grow(&mut self, bytes: u64, promise: Promise) -> Result<VirtAddr, MapError> {
         let old = self.heap_break;
         let new = old
@@ -118,15 +119,15 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         Ok(old)
     }
 
-    /// Takes a place for each page and makes the tables, all or nothing.
+    /// Takes a place for each page and makes the missing tables. Does both or neither.
     fn promise(&mut self, pages: UserRange) -> Result<(), NoMemory> {
         let reservation = self.take_promise(pages, |space| space.missing_tables(pages))?;
         self.keep_promise(pages, reservation);
         Ok(())
     }
 
-    /// Takes the places, and reserves frames for the missing tables. These are counted last,
-    /// because the places bound how many there can be.
+    /// Takes a place for each page, and reserves frames for the missing tables. The tables are
+    /// counted after the places are taken, because the places bound the number of tables.
     pub(super) fn take_promise(
         &self,
         pages: UserRange,
@@ -138,8 +139,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         reservation.inspect_err(|_| memory.budget.add_places(pages.len()))
     }
 
-    /// Makes the tables that are missing, and counts the promise. What is left of the reservation
-    /// goes back.
+    /// Makes the missing tables, and counts the promise in `memstat`. Unused reserved frames are
+    /// returned.
     pub(super) fn keep_promise(&mut self, pages: UserRange, reservation: Reservation<'m>) {
         let memory = self.memory;
         self.make_tables(pages, reservation);
@@ -148,7 +149,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             .promise(memory.machine.hart(), pages.len() as i64);
     }
 
-    /// Makes the tables that are missing. What is left of the reservation goes back.
+    /// Makes the missing tables. Unused reserved frames are returned.
     pub(super) fn make_tables(&mut self, pages: UserRange, mut reservation: Reservation<'m>) {
         for page in leaf_tables(pages) {
             if let Walk::Missing { table, level } = self.walk(page) {
@@ -159,8 +160,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         self.recount_lent();
     }
 
-    /// Returns the bytes from `address` to the end of its page, to be filled by whoever lays out
-    /// the image. Works in read-only areas too.
+    /// Returns the bytes from `address` to the end of its page, for laying out an image. Read-only
+    /// areas can be written too.
     ///
     /// # Panics
     /// If a hart uses the space, if the page is in no area, or if it is shared.

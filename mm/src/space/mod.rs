@@ -1,22 +1,22 @@
-//! Address spaces: what a program's memory is made of.
+//! Address spaces: the memory of a program.
 //!
-//! An [`AddressSpace`] is a plain value; whoever has it mutably has its tables to himself (the
-//! kernel keeps it in a sleep lock). The hardware and other harts reach the same tables through its
-//! [`Context`].
+//! An [`AddressSpace`] is a plain value. The thread that borrows it mutably is the only one that
+//! changes its tables, eviction apart (the kernel keeps it in a sleep lock). The hardware and other
+//! harts reach the tables through its [`Context`].
 //!
 //! Invariants:
-//! - areas do not overlap and lie in the user half ([`UserRange`](crate::pt::UserRange)); an entry
-//!   exists only inside an area, a table only where an area overlaps what it spans;
-//! - a private page is writable for the hardware only if its frame has one reference (R2);
-//! - in an area whose promise is [`Promise::Charged`] every table exists or is lent ([`idle`]), and
-//!   for every page without a frame the area keeps a place ([`crate::commit`]).
+//! - Areas do not overlap and lie in the user half ([`UserRange`](crate::pt::UserRange)). An entry
+//!   exists only inside an area, and a table only where an area overlaps the pages that it spans.
+//! - A private page is writable for the hardware only if its frame has one reference (R2).
+//! - In an area whose promise is [`Promise::Charged`], every table exists or is lent ([`idle`]),
+//!   and the area keeps a place ([`crate::commit`]) for each page that has no frame.
 //!
-//! One operation per file: `area` keeps the areas, `map` adds and grows, `unmap` removes, `ending`
-//! has written back first what goes to files, `protect` changes rights, `shared` maps what the
-//! family has in common, `file` what files have, `fault` resolves (`resolution` is the answer,
-//! `spurious` what it cannot explain), `idle` lends tables, `fork` forks, `usage` looks, `stretch`
-//! goes through pages and passes holes, [`copy`] is how the kernel reads and writes a program's
-//! memory.
+//! One operation per file: `area` keeps the areas; `map` adds and grows them; `unmap` removes
+//! pages; `ending` has pages of files written back before their mappings end; `protect` changes
+//! permissions; `shared` maps memory that the family shares; `file` maps files; `fault` resolves
+//! faults (`resolution` is its answer, `spurious` counts faults that nothing explains); `swap_in`
+//! brings pages back; `idle` lends tables; `fork` forks; `usage` counts pages; `stretch` iterates
+//! over pages and passes holes; [`copy`] reads and writes a program's memory for the kernel.
 
 mod area;
 mod asids;
@@ -58,12 +58,12 @@ use crate::memory::Memory;
 use crate::pt::{Format, Permissions, UserPage, Walk};
 use crate::reclaim::Patience;
 
-/// Whether an area's pages are paid for before they are touched.
+/// Whether the pages of an area are paid for before they are touched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Promise {
-    /// They are: touching them never finds memory short.
+    /// Paid for: touching them never finds memory short.
     Charged,
-    /// They are not: a touch may find no memory, and the toucher is killed.
+    /// Not paid for: a touch may find no memory, and the process is then killed.
     Lazy,
 }
 
@@ -77,22 +77,22 @@ pub struct AddressSpace<'m, M: Machine> {
     heap_break: VirtAddr,
     /// Page tables below the root.
     tables: u64,
-    /// Leaf tables that an area needs and that are missing, each of which has its place: see
-    /// [`idle`].
+    /// The number of leaf tables that an area needs and that are missing. Each of them keeps its
+    /// place: see [`idle`].
     lent: u64,
-    /// Pages present or swapped out.
+    /// Pages that are present or swapped out.
     pages: u64,
-    /// Others see it: see [`crate::rmap`].
+    /// Whether the reverse map can find it, so that its pages can be evicted: see [`crate::rmap`].
     published: bool,
     faults: [u64; PROC_COUNTERS],
-    /// What its faults have waited for frames.
+    /// How long its faults have waited for frames.
     patience: Patience,
     spurious: spurious::Spurious,
     ahead: swap_in::ReadAhead,
 }
 
 impl<'m, M: Machine> AddressSpace<'m, M> {
-    /// Returns a space with nothing in it.
+    /// Returns an empty space, in a family of its own.
     pub fn new(memory: &'m Memory<M>) -> Result<Self, NoMemory> {
         Self::in_family(memory, Claim::Program, None)
     }
@@ -120,25 +120,26 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         })
     }
 
-    /// Says that the image is complete: from here on its pages can be evicted. Until then, nobody
-    /// takes a page from under whoever lays it out.
+    /// Notes that the image is complete: its pages can be evicted from now on. Before that,
+    /// eviction does not know the space, so the kernel can lay the image out through plain
+    /// references.
     pub fn publish(&mut self) {
         if !core::mem::replace(&mut self.published, true) {
             self.memory.families.join(self.context.member());
         }
     }
 
-    /// Returns what the scheduler needs of it.
+    /// Returns the part of the space that the scheduler and the harts need.
     pub fn context(&self) -> &Counted<Context<'m, M>> {
         &self.context
     }
 
-    /// Returns the address the heap ends at.
+    /// Returns the end of the heap.
     pub fn heap_break(&self) -> VirtAddr {
         self.heap_break
     }
 
-    /// Where the heap begins: set once, by whoever lays out the image.
+    /// Sets where the heap begins. Called once, when the image is laid out.
     pub fn set_heap_break(&mut self, address: VirtAddr) {
         self.heap_break = address;
     }
@@ -153,8 +154,9 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     }
 }
 
-/// Whether pages of an area with these permissions may be accessed so. What the hardware cannot
-/// keep a program from doing to a page that is there, it may do to one that is not there yet.
+/// Returns whether a page of an area with these permissions may be accessed so. Some hardware
+/// cannot forbid a read of a page that it permits to write or execute, so such a read is also
+/// allowed before the page is present.
 fn allows<F: Format>(permissions: Permissions, access: Access) -> bool {
     match access {
         Access::Read => permissions.intersects(Permissions::READ | F::READ_IMPLIED_BY),

@@ -1,9 +1,9 @@
-//! Changing what a program may do with its pages.
+//! Changing the permissions of pages.
 //!
-//! Invariants: the call succeeds for all of the range or changes nothing (R5). Rights that are
-//! taken away are flushed before the call returns (R3). The right to write is given by the next
-//! fault, which knows whether the page is shared: so a page that was made read-only before a fork
-//! does not become writable through its sharer (mistake 4).
+//! Invariants: the call succeeds for the whole range or changes nothing (R5). Permissions that are
+//! taken away are flushed before the call returns (R3). The permission to write is given only by
+//! the next write fault, which knows whether the page is shared. So a page that was made read-only
+//! before a fork does not become writable while the child shares it (mistake 4).
 
 use super::area::Area;
 use super::{AddressSpace, MapError};
@@ -37,7 +37,7 @@ impl<M: Machine> AddressSpace<'_, M> {
         Ok(())
     }
 
-    /// Returns whether no file would become writable that its mapping must not write.
+    /// Returns `false` if a file would become writable through a mapping that must not write it.
     fn may_protect(&self, pages: PageRange, permissions: Permissions) -> bool {
         let forbids = |area: &Area| {
             let map = area.file().map(|mapped| mapped.map());
@@ -46,7 +46,7 @@ impl<M: Machine> AddressSpace<'_, M> {
         !permissions.contains(Permissions::WRITE) || !self.areas.within(pages).any(forbids)
     }
 
-    /// Changes the entries of an area or of a part of it.
+    /// Changes the entries of an area, or of a part of it.
     fn protect_piece(&self, pages: UserRange, permissions: Permissions) {
         self.for_each_leaf(pages, |table, index, _| {
             loop {
@@ -54,7 +54,8 @@ impl<M: Machine> AddressSpace<'_, M> {
                 if M::Format::decode(word, 0) == Entry::Empty {
                     break;
                 }
-                // Eviction and the hardware change entries too.
+                // Eviction and the hardware change entries too, so the replacement may have to be
+                // repeated.
                 if table.replace(index, word, M::Format::with_permissions(word, permissions)) {
                     break;
                 }

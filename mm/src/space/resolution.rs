@@ -33,7 +33,7 @@ pub enum Resolution<'m, M: Machine> {
     Lost,
 }
 
-/// Equal if the same party acts next in the same way. A wait is equal to nothing.
+/// Two answers are equal if the same party acts next in the same way. A wait is equal to nothing.
 impl<M: Machine> PartialEq for Resolution<'_, M> {
     fn eq(&self, other: &Self) -> bool {
         matches!(

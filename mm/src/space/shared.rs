@@ -1,18 +1,19 @@
-//! Memory that a family shares: what one process stores, the others see, even in pages first
+//! Memory that a family shares: stores of one process are seen by the others, even in pages first
 //! touched after the fork.
 //!
-//! The object behind such a mapping is a page table of its own, which no hart ever translates with.
-//! It keeps the address of the mapping, so it is one more [`Member`] of the family: the reverse map
-//! finds its entries like any other's, and a shared page that is evicted leaves a slot there and
-//! nowhere else. In the spaces that map it stays [`Entry::Evicted`]: ask the object.
+//! The object behind such a mapping is a page table of its own, which no hart translates with. It
+//! has the address of the mapping, so it is one more [`Member`] of the family, and the reverse map
+//! finds its entries like those of any member. When a shared page is evicted, only the object's
+//! entry gets the slot. The entries of the spaces become [`Entry::Evicted`], which means: look into
+//! the object.
 //!
-//! Invariants: an object has all its tables from the start, as has the space that maps it, and the
-//! places of all its pages are its own, not the areas'; its entries are filled, emptied and brought
-//! back under [`Member::entries`]; in a space, entries of shared pages carry [`Format::SHARED`],
-//! and only those may be writable while the frame has other references (R2). A frame that is in the
-//! swap cache is dirty there before anybody may write it.
+//! Invariants: an object has all its tables from the start, and so has each space that maps it. The
+//! object, not an area, keeps the places of all its pages. Its entries are filled, emptied and
+//! brought back under [`Member::entries`]. In a space, entries of shared pages carry
+//! [`Format::SHARED`], and only those may be writable while the frame has other references (R2). A
+//! frame in the swap cache is marked dirty there before an entry becomes writable.
 //!
-//! The last area that has an object ends it ([`AddressSpace::release`]).
+//! Releasing the last area that maps an object ends the object ([`AddressSpace::release`]).
 
 use core::fmt;
 
@@ -38,9 +39,9 @@ use crate::tlb::Scope;
 /// Memory that a family shares.
 pub(crate) struct Shared {
     member: Counted<Member>,
-    /// Where it is, in every space that has it.
+    /// Its pages, at one address in every space that maps it.
     pages: UserRange,
-    /// Pages that are in a frame or a slot. Changes under the lock of the entries.
+    /// How many of its pages are in a frame or a slot. Changes under the lock of the entries.
     touched: AtomicU64,
 }
 
@@ -51,18 +52,18 @@ impl fmt::Debug for Shared {
 }
 
 impl Shared {
-    /// Returns its root.
+    /// Returns the frame of its root table.
     pub(crate) fn root(&self) -> FrameNo {
         self.member.root
     }
 
-    /// Places it keeps for pages that were never touched.
+    /// Returns how many places it keeps for pages that were never touched.
     pub(crate) fn unkept_promises(&self) -> u64 {
         self.pages.len() - self.touched.load(Ordering::Relaxed)
     }
 }
 
-/// What an object has of a page, with a reference to it.
+/// The contents of an object's entry, with a reference to the frame or slot.
 enum Had {
     Nothing,
     Frame(FrameNo),
@@ -70,7 +71,8 @@ enum Had {
 }
 
 impl<M: Machine> Memory<M> {
-    /// Returns an object for these pages of a family, all of them zeros that take no frame yet.
+    /// Returns a new object for these pages of a family. The pages read as zeros and have no frames
+    /// yet.
     pub(super) fn share(&self, family: u32, pages: UserRange) -> Result<Counted<Shared>, NoMemory> {
         self.budget.take_places(pages.len(), Claim::Program)?;
         let object = self.build_object(family, pages);
@@ -107,7 +109,7 @@ impl<M: Machine> Memory<M> {
         built
     }
 
-    /// Ends an object that nobody has any more.
+    /// Ends an object that no area maps any more.
     fn end_object(&self, object: &Shared) {
         self.families.leave(&object.member);
         let unkept = object.unkept_promises();
@@ -119,7 +121,7 @@ impl<M: Machine> Memory<M> {
         self.budget.add_places(unkept);
     }
 
-    /// Returns the entry of a page in an object. Its tables are there from the start.
+    /// Returns the entry of a page in an object, whose tables all exist.
     fn object_entry(&self, object: &Shared, page: UserPage) -> (Table<'_>, usize) {
         match self.walk(object.root(), page) {
             Walk::Leaf(table, index) => (table, index),
@@ -145,8 +147,8 @@ impl<M: Machine> Memory<M> {
             })
     }
 
-    /// Puts a zeroed frame where an object has nothing. Returns a reference to it, or none if
-    /// somebody else was faster.
+    /// Fills the empty entry of an object with a zeroed frame. Returns a reference to the frame, or
+    /// `None` if another thread was faster.
     fn fill_object(
         &self,
         object: &Shared,
@@ -172,13 +174,13 @@ impl<M: Machine> Memory<M> {
         if filled {
             return Ok(Some(frame));
         }
-        // The page has another frame, and its place with it.
+        // The page has another frame, which uses the place.
         self.free_without_place(frame);
         Ok(None)
     }
 
-    /// Puts the frame of a slot back where an object has the slot. Returns whether it was still
-    /// there.
+    /// Replaces `slot` in the object's entry by the frame that the slot was read into. Returns
+    /// whether the entry still held the slot.
     fn bring_back(&self, object: &Shared, page: UserPage, slot: SlotNo, frame: FrameNo) -> bool {
         let (table, index) = self.object_entry(object, page);
         let record = self.frames.record(frame);
@@ -202,8 +204,8 @@ impl<M: Machine> Memory<M> {
 }
 
 impl<'m, M: Machine> AddressSpace<'m, M> {
-    /// Maps memory that this process and the children it will have share, zeros at first; with
-    /// `over` in place of whatever is there, which ends by it.
+    /// Maps memory that this process shares with its future children; it reads as zeros at first.
+    /// With `over`, the mappings that were there end.
     pub fn map_shared(
         &mut self,
         pages: PageRange,
@@ -230,7 +232,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         Ok(())
     }
 
-    /// Lets go of what an area had besides its pages.
+    /// Releases the object or the file of an area whose pages were removed.
     pub(super) fn release(&self, area: Area) {
         match area.backing {
             Backing::Own => {}
@@ -247,7 +249,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         }
     }
 
-    /// Resolves a touch of a shared page for which this space has no frame.
+    /// Resolves a fault on a shared page for which this space has no frame.
     pub(super) fn fill_shared(
         &mut self,
         page: UserPage,
@@ -275,7 +277,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         })
     }
 
-    /// Puts the word of a page of an object or a file where nothing is, or where one was evicted.
+    /// Fills the entry of a page of an object or a file, which is empty or evicted, and fences if
+    /// the page holds code.
     pub(super) fn fill_shared_entry(&mut self, page: UserPage, word: u64) {
         if M::Format::executable(word) {
             self.context.code_changed();
@@ -283,7 +286,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         self.put_shared_entry(page, word);
     }
 
-    /// The same without fences.
+    /// Fills the entry as [`AddressSpace::fill_shared_entry`] does, without a fence.
     pub(super) fn put_shared_entry(&mut self, page: UserPage, word: u64) {
         let Walk::Leaf(table, index) = self.walk(page) else {
             unreachable!("an area whose pages are not its own has all its tables");
@@ -298,8 +301,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         }
     }
 
-    /// Brings back a shared page that the object has in a slot. The caller holds a reference to the
-    /// slot.
+    /// Brings back a shared page whose object's entry holds `slot`. The caller holds a reference to
+    /// the slot.
     fn bring_shared_back(
         &mut self,
         page: UserPage,

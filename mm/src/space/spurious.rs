@@ -1,15 +1,15 @@
-//! Faults that nothing in the tables explains.
+//! Spurious faults: faults on entries that allow the access.
 //!
-//! A hart may remember what is not true any more: that there was no entry, or that it permitted
-//! less. The answer is a fence (R4).
+//! A TLB may remember that there was no entry, or that the entry permitted less. The answer is a
+//! fence (R4).
 
 use crate::addr::PageNo;
 use crate::tlb::Scope;
 
-/// Successive faults on one page whose entry was good already.
+/// Successive faults on one page whose entry already allowed the access.
 ///
-/// A few are normal: another hart was faster, or a TLB is stale. A fault that nothing here can cure
-/// would come back for ever, so their number is limited.
+/// A few are normal, because another hart was faster or a TLB is stale. Their number is limited,
+/// because a fault that no fence can cure would come back for ever.
 #[derive(Default)]
 pub(super) struct Spurious {
     page: Option<PageNo>,
@@ -19,9 +19,9 @@ pub(super) struct Spurious {
 impl Spurious {
     const MOST: u32 = 100;
 
-    /// Returns what must be fenced for the next fault on a page. For the second one in a row that
-    /// is the whole space: a pointer to a table, or its absence, may be stale, which a fence of the
-    /// page does not cover.
+    /// Returns the scope of the fence that answers a fault on `page`. For the second fault in a row
+    /// it is the whole space: an upper-level entry may be stale, which a fence of the page does not
+    /// cover.
     pub(super) fn scope(&self, page: PageNo) -> Scope {
         if self.page == Some(page) {
             Scope::Space

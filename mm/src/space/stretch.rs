@@ -1,11 +1,11 @@
-//! What pages of a space consist of: leaf tables, and holes where there is none.
+//! Stretches: runs of pages that have one leaf table, or lack one.
 //!
-//! Work follows what is used, never what is reserved: a lazy break may reach over 256 GiB and have
-//! three pages. So whoever goes through pages goes from stretch to stretch, and passes a hole in
-//! one step that is as wide as the entry that is missing.
+//! The cost of an operation follows the pages in use, never the pages reserved: a lazy heap may
+//! span 256 GiB and have three pages. An iteration over pages therefore goes from stretch to
+//! stretch, and passes a hole in one step, which is as wide as the span of the missing entry.
 //!
-//! Neighbours: [`super::idle`] looks for leaf tables, `for_each_leaf` for what is in them, `map`
-//! counts those that are missing.
+//! Neighbours: [`super::idle`] iterates over leaf tables, `for_each_leaf` over their entries; `map`
+//! counts the missing tables.
 
 use crate::addr::{FrameNo, PageNo};
 use crate::machine::Machine;
@@ -14,13 +14,13 @@ use crate::pt::{ENTRIES, Format, Table, UserPage, UserRange, Walk};
 
 use super::AddressSpace;
 
-/// Pages that have one leaf table or lack one table.
+/// A run of pages that have one leaf table or lack one table.
 pub(crate) struct Stretch<'m> {
-    /// Which pages; there is at least one.
+    /// The pages; there is at least one.
     pub(super) pages: UserRange,
-    /// Their leaf table.
+    /// Their leaf table, if it exists.
     pub(super) leaf: Option<Table<'m>>,
-    /// The level of the entry that leads there or is missing.
+    /// The level of the entry that points to that table, or is missing.
     level: usize,
 }
 
@@ -48,7 +48,7 @@ impl<'m, M: Machine> Iterator for Stretches<'m, M> {
 }
 
 impl<'m, M: Machine> AddressSpace<'m, M> {
-    /// Returns what the pages consist of.
+    /// Returns the stretches of the range, in order.
     pub(super) fn stretches(&self, pages: UserRange) -> Stretches<'m, M> {
         Stretches {
             memory: self.memory,
@@ -57,7 +57,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         }
     }
 
-    /// Visits the entries of the pages whose leaf tables exist.
+    /// Calls `visit` with every entry of the pages whose leaf tables exist.
     pub(crate) fn for_each_leaf(
         &self,
         pages: UserRange,
@@ -80,29 +80,28 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     }
 }
 
-/// Returns how many pages an entry of a level spans.
+/// Returns how many pages an entry of this level spans.
 const fn span(level: usize) -> u64 {
     (ENTRIES as u64).pow(level as u32)
 }
 
-/// Returns how many tables pages have at least a part of that hang on entries of a level or a lower
-/// one.
+/// Returns how many tables below entries of this level or lower ones overlap the pages.
 fn tables_below(level: usize, pages: UserRange) -> u64 {
     let entries = |level| pages.end.0.div_ceil(span(level)) - pages.start.0 / span(level);
     (1..=level).map(entries).sum()
 }
 
-/// Returns how many tables the pages need at most, where there is none yet.
+/// Returns how many tables the pages need at most: as if none of them existed.
 pub(super) fn most_tables<M: Machine>(pages: UserRange) -> u64 {
     tables_below(M::Format::LEVELS - 1, pages)
 }
 
-/// Returns how many leaf tables the pages have at least a part of.
+/// Returns how many leaf tables overlap the pages.
 pub(super) fn leaf_table_count(pages: UserRange) -> u64 {
     tables_below(1, pages)
 }
 
-/// One page of each leaf table that the pages need.
+/// Returns one page for each leaf table that the pages need.
 pub(super) fn leaf_tables(pages: UserRange) -> impl Iterator<Item = UserPage> {
     let first = pages.start.0 / span(1);
     let last = pages.end.0.div_ceil(span(1));

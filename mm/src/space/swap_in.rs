@@ -1,10 +1,10 @@
-//! Faults on pages that are in swap, or on their way back.
+//! Faults on pages that are in swap or being read from it.
 //!
-//! A program that walks through memory in swap would fault on every page. So a fault also maps the
-//! pages behind its own whose slots have been read already; and the longer a program keeps to the
-//! order of the pages, the more slots are read ahead. A page that is mapped ahead is read-only,
-//! like any page that comes back, and its accessed bit is clear: if nobody uses it, it goes first.
-//! It needs no fence (R4).
+//! A program that walks through swapped-out memory would fault on every page. A fault therefore
+//! also maps the pages that follow its own and whose slots have been read already. The longer a
+//! program touches pages in order, the more slots are read ahead. A page that is mapped ahead is
+//! read-only, like every page that is swapped in, and its accessed bit is clear, so it is evicted
+//! first if it is not used. It needs no fence (R4).
 
 use abi::ProcCounter;
 
@@ -16,19 +16,19 @@ use crate::machine::Machine;
 use crate::pt::{ENTRIES, Entry, Format};
 use crate::swap::{Lookup, PageWait, READ_AHEAD, READ_AHEAD_MOST, SwapIn};
 
-/// How far the pages that come in are ahead of those that are wanted.
+/// The state of reading ahead for one process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ReadAhead {
-    /// The page that was wanted last.
+    /// The page that faulted last.
     page: PageNo,
-    /// The page that a program will want next if it keeps to their order.
+    /// The page that will fault next if the process goes on in order.
     next: PageNo,
-    /// How many pages are brought in at once.
+    /// How many pages are brought in together.
     window: usize,
 }
 
 impl ReadAhead {
-    /// Nothing was wanted yet.
+    /// Returns the state before the first fault.
     pub(super) const fn new() -> Self {
         Self {
             page: PageNo(0),
@@ -37,8 +37,8 @@ impl ReadAhead {
         }
     }
 
-    /// Notes that a page is wanted, perhaps for a second time. Returns how many to bring in with
-    /// it, itself included.
+    /// Notes a fault on `page`, perhaps a repeated one. Returns how many pages to bring in, `page`
+    /// included.
     fn want(&mut self, page: PageNo) -> usize {
         if page != self.page {
             self.window = if page == self.next {
@@ -53,7 +53,8 @@ impl ReadAhead {
 }
 
 impl<'m, M: Machine> AddressSpace<'m, M> {
-    /// Maps a page whose entry says that it is in swap, and those behind it.
+    /// Maps a page whose entry holds a slot, and the pages that follow it as far as they are
+    /// cached.
     pub(super) fn swap_in(
         &mut self,
         leaf: Leaf<'m>,
@@ -73,7 +74,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
                 return Ok(read.map_or(Attempt::Again, |read| Attempt::Wait(Wait::Read(read))));
             }
         };
-        // Shared with whoever else has the slot, so not writable: a write goes on from there.
+        // Other entries may hold the slot too, so the new entry is not writable. A write is
+        // resolved next.
         let word = M::Format::swapped_in(leaf.word, self.own(*leaf.page, frame));
         if M::Format::executable(word) {
             self.context.code_changed();
@@ -90,8 +92,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         })
     }
 
-    /// Maps those of the pages behind one that have come in with it, or before, and have the
-    /// entries behind its own.
+    /// Maps those of the `window` pages that follow this one whose slots are in the swap cache.
+    /// They must be in this leaf table.
     fn map_ahead(&mut self, leaf: Leaf<'m>, window: usize) {
         let end = (leaf.index + window).min(ENTRIES);
         let mut executable = false;
@@ -104,7 +106,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             };
             let code = M::Format::executable(word);
             if code && !executable {
-                // Before a hart can fetch from it.
+                // Before a hart can fetch instructions from it.
                 executable = true;
                 self.context.code_changed();
             }

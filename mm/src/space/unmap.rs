@@ -1,9 +1,9 @@
 //! Removing from an address space: part of it, the top of the heap, or everything.
 //!
-//! Invariants: nothing is removed before [`AddressSpace::part`] has allowed it. Removing needs no
-//! memory but for splitting an area, which is asked for first (R5). Leaf entries are broken,
-//! flushed and freed in batches; tables only when no area is left in what they span, after a fence
-//! of the whole identifier, because upper-level entries changed (R3).
+//! Invariants: nothing is removed before [`AddressSpace::part`] has allowed it. Removing needs
+//! memory only to split an area, and that memory is reserved first (R5). Leaf entries are broken,
+//! flushed and freed in batches. A table is freed only when no area overlaps the pages that it
+//! spans, and after a fence of the whole identifier, because an upper-level entry changed (R3).
 
 use super::area::Area;
 use super::usage::is_own;
@@ -17,7 +17,7 @@ use crate::pt::{ENTRIES, Entry, Format, Table, UserRange};
 use crate::tlb::{Batch, Referent, Scope};
 
 impl<'m, M: Machine> AddressSpace<'m, M> {
-    /// Removes the pages from the space, whatever is there.
+    /// Removes all mappings of the pages.
     pub fn unmap(&mut self, pages: PageRange, ending: &mut Ending) -> Result<(), MapError> {
         let pages = self.mappable(pages, true)?;
         if !pages.is_empty() {
@@ -28,7 +28,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         Ok(())
     }
 
-    /// Memory is needed only if the pages are a hole in an area.
+    /// Reserves the memory to split an area, which is needed if the pages lie inside one.
     fn make_room_to_remove(&mut self, pages: UserRange) -> Result<(), NoMemory> {
         if self.areas.have_around(*pages) {
             self.areas.reserve_hole(self.memory)?;
@@ -36,11 +36,11 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         Ok(())
     }
 
-    /// Moves the break down by `bytes`. Returns the old break. Below 0 it does not go: nothing
-    /// changes then.
+    /// Moves the end of the heap down by `bytes`. Returns the old end. If the new end would be
+    /// below 0, nothing changes.
     ///
-    /// What is cut off is the top of the heap, so it is a hole only if something has been mapped
-    /// right above it and has become one area with it.
+    /// The pages removed are the top of the heap. They lie inside an area only if something was
+    /// mapped directly above the heap and was joined with it.
     pub fn shrink(&mut self, bytes: u64, ending: &mut Ending) -> Result<VirtAddr, MapError> {
         let old = self.heap_break;
         if let Some(new) = old.0.checked_sub(bytes).map(VirtAddr) {
@@ -65,7 +65,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         self.recount_lent();
     }
 
-    /// Frees the frames of (part of) an area and returns what its promise still holds.
+    /// Frees the frames of an area, or of a part of it, and the places that its promise still
+    /// holds.
     fn unmap_piece(&mut self, piece: &Area) {
         let context = self.context.clone();
         let mut batch = Batch::new(&context);
@@ -77,7 +78,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             own += u64::from(is_own::<M::Format>(word));
             let referent = match entry {
                 Entry::Page(frame) | Entry::Table(frame) => Referent::Frame(frame),
-                // Evicted a moment ago, it may not have been flushed yet.
+                // The slot's page was evicted a moment ago, and may not have been flushed yet.
                 Entry::Swapped(slot) => Referent::Slot(slot),
                 Entry::Evicted => Referent::Nothing,
                 Entry::Empty => return,
@@ -91,7 +92,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         }
     }
 
-    /// Gives back a promise of so many pages, so many of which have used it.
+    /// Gives back a promise of `pages` pages, of which `own` have used their places.
     fn release_promise(&self, pages: u64, own: u64) {
         self.memory
             .stats
@@ -99,7 +100,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         self.memory.budget.add_places(pages - own);
     }
 
-    /// Frees the tables at the pages that no area needs any more.
+    /// Frees the tables for these pages that no area needs any more.
     fn free_tables(&mut self, pages: UserRange) {
         if pages.is_empty() {
             return;
@@ -111,7 +112,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         batch.finish();
     }
 
-    /// Frees what is below a table of `level` (above 0) that begins at page `base`.
+    /// Frees the unneeded tables below a table of `level` (above 0) that begins at page `base`.
     fn free_tables_below(
         &mut self,
         table: Table<'m>,
@@ -140,7 +141,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
                     0,
                     "a table is empty when its areas are gone"
                 );
-                // Nobody walks below it any more.
+                // The lock waits for walks of the reverse map; none is below the entry from here
+                // on.
                 self.context.member().entries.with(|()| table.take(index));
                 batch.push(Referent::Frame(lower), Scope::Space);
                 self.tables -= 1;
@@ -160,7 +162,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
 }
 
 impl<M: Machine> Drop for AddressSpace<'_, M> {
-    /// No fence: no hart uses the space, and whoever gets its identifier next begins with one (see
+    /// Needs no fence: no hart uses the space, and its identifier's next space begins with one (see
     /// [`super::Context`]).
     fn drop(&mut self) {
         assert!(
@@ -182,7 +184,7 @@ impl<M: Machine> Drop for AddressSpace<'_, M> {
 }
 
 impl<M: Machine> Memory<M> {
-    /// Frees everything below a table of `level`, in a tree no hart uses.
+    /// Frees everything below a table of `level`. No hart may use the tree.
     pub(super) fn free_below(&self, table: Table<'_>, level: usize, entries: usize) {
         for index in 0..entries {
             if table.live() == 0 {

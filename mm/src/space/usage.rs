@@ -1,4 +1,4 @@
-//! What `pageinfo` and `procstat` tell of an address space.
+//! The counts of pages that `pageinfo` and `procstat` report.
 
 use abi::{PAGE_SIZE, PROC_COUNTERS, PageInfo, ProcCounter};
 
@@ -11,9 +11,9 @@ use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::pt::{Entry, Format, UserPage, UserRange, Walk};
 
-/// What is known of the pages of a space, whose counting may be under way.
+/// A count of the pages of a space, complete or in progress.
 pub struct PageCounts {
-    /// The first page that has not been looked at.
+    /// The first page that has not been counted.
     next: PageNo,
     unique: u64,
     shared: u64,
@@ -23,10 +23,10 @@ pub struct PageCounts {
 }
 
 impl PageCounts {
-    /// About how many entries, holes and areas are looked at at a time.
+    /// About how many entries, holes and areas one call counts.
     const PART: u64 = 512;
 
-    /// Nothing is known yet.
+    /// Returns an empty count.
     pub const fn new() -> Self {
         Self {
             next: PageNo(0),
@@ -57,8 +57,7 @@ impl<M: Machine> AddressSpace<'_, M> {
         }
     }
 
-    /// Returns what `pageinfo` tells of a page: 0 if it was never touched or is not in the user
-    /// half.
+    /// Returns the `pageinfo` word of a page: 0 if it was never touched or is not in the user half.
     pub fn page_info(&self, page: PageNo) -> PageInfo {
         let mut info = [PageInfo(0)];
         if let Some(page) = UserPage::new::<M::Format>(page) {
@@ -67,7 +66,7 @@ impl<M: Machine> AddressSpace<'_, M> {
         info[0]
     }
 
-    /// Fills `infos` with what `pageinfo` tells of `pages`, for each of which there is room.
+    /// Fills `infos` with the `pageinfo` words of `pages`. It must have room for them all.
     pub fn page_infos(&self, pages: UserRange, infos: &mut [PageInfo]) {
         infos.fill(PageInfo(0));
         self.for_each_leaf(pages, |table, index, page| {
@@ -98,9 +97,9 @@ impl<M: Machine> AddressSpace<'_, M> {
         self.usage_with(&pages)
     }
 
-    /// Counts some more pages, whether those are all. It takes a bounded time, so that whoever
-    /// locks the space to count much can release the lock in between. What changes meanwhile is
-    /// counted as it is when its turn comes.
+    /// Continues the count. Returns whether it is complete. One call takes a bounded time, so a
+    /// caller that counts many pages can release the lock of the space in between. A page that
+    /// changes meanwhile is counted as it is when its turn comes.
     pub fn count_pages(&self, counts: &mut PageCounts) -> bool {
         let mut left = PageCounts::PART;
         let everywhere = UserRange::all::<M::Format>();
@@ -144,7 +143,7 @@ impl<M: Machine> AddressSpace<'_, M> {
         }
     }
 
-    /// Returns the counters of `procstat`, when all pages have been counted.
+    /// Returns the counters of `procstat`, from a complete count.
     pub fn usage_with(&self, counts: &PageCounts) -> [u64; PROC_COUNTERS] {
         let mut out = self.faults;
         let &PageCounts {
@@ -181,7 +180,8 @@ impl<M: Machine> AddressSpace<'_, M> {
         self.areas.count()
     }
 
-    /// Returns the objects that the areas map. One that several areas map comes several times.
+    /// Returns the shared objects that the areas map. An object that several areas map is returned
+    /// several times.
     pub(crate) fn shared_objects(&self) -> impl Iterator<Item = &Shared> {
         self.areas.iter().filter_map(|area| match &area.backing {
             Backing::Object(object) => Some(&**object),
@@ -189,14 +189,14 @@ impl<M: Machine> AddressSpace<'_, M> {
         })
     }
 
-    /// Returns which page of a file is mapped at a page, and whether it is shared.
+    /// Returns the page of a file that is mapped at `page`, and whether the mapping is shared.
     pub(crate) fn file_page_at(&self, page: PageNo) -> Option<(FilePage, bool)> {
         let area = self.areas.find(page)?;
         let mapped = area.file()?;
         Some((mapped.file_page(page), mapped.map().shared))
     }
 
-    /// Returns whether some area has a page of the range.
+    /// Returns whether some area overlaps the range.
     pub(crate) fn has_area_in(&self, pages: PageRange) -> bool {
         self.areas.overlaps(pages)
     }
@@ -212,7 +212,7 @@ impl<M: Machine> AddressSpace<'_, M> {
             .sum()
     }
 
-    /// Returns how many of the pages are private and have used what was promised for them.
+    /// Returns how many of the pages are private and have used the places promised for them.
     pub(super) fn own_pages(&self, pages: UserRange) -> u64 {
         let mut own = 0;
         self.for_each_leaf(pages, |table, index, _| {
@@ -222,8 +222,7 @@ impl<M: Machine> AddressSpace<'_, M> {
     }
 }
 
-/// Returns whether an entry has a page, in a frame or in swap, that belongs to no object and no
-/// file.
+/// Returns whether an entry stands for a private page, in a frame or in swap.
 pub(super) fn is_own<F: Format>(word: u64) -> bool {
     match F::decode(word, 0) {
         Entry::Page(_) => word & F::SHARED == 0,
@@ -233,11 +232,11 @@ pub(super) fn is_own<F: Format>(word: u64) -> bool {
 }
 
 impl<M: Machine> Memory<M> {
-    /// Returns how many entries like `word` map the frame of a page. The number is too large while
-    /// the page is transferred or evicted.
+    /// Returns how many entries map the frame of a page. `word` is one of them. The number is too
+    /// large while the page is transferred or evicted.
     fn mappers(&self, frame: FrameNo, word: u64) -> u32 {
         let record = self.frames.record(frame);
-        // The swap cache does not map the frame, nor does the object or the page cache that a
+        // The swap cache does not map the frame. Nor does the object or the page cache that a
         // shared page belongs to.
         let others = u32::from(record.slot().is_some()) + u32::from(word & M::Format::SHARED != 0);
         record.count().saturating_sub(others)

@@ -1,4 +1,4 @@
-//! Pages on their way in.
+//! Reads from swap: pages on their way into memory.
 
 use abi::{MemCounter, PAGE_SIZE};
 
@@ -9,30 +9,30 @@ use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::reclaim::Patience;
 
-/// How many slots are read at once: the one that is wanted and those behind it, which were probably
-/// swapped out with it.
+/// How many slots one fault reads ahead at most: the wanted one, and those behind it, which were
+/// probably swapped out together with it.
 pub(crate) const READ_AHEAD: usize = 8;
-/// The same, for whoever wants pages in their order: so many that reading a part takes as long as
-/// using another.
+/// How many slots one fault reads ahead for a process that touches pages in order. The read takes
+/// about as long as the process needs for the pages before it.
 pub(crate) const READ_AHEAD_MOST: usize = 4 * CLUSTER;
 
-/// Neighbouring slots to be read. The first is wanted, the others are read because it costs little.
+/// A read of neighbouring slots. The faulting process wants the first; the others cost little more.
 ///
-/// Whoever gets one reads [`SwapIn::count`] pages from the device, beginning with
-/// [`SwapIn::first`], into [`SwapIn::bytes_mut`], and ends it with [`SwapIn::finish`] or
-/// [`SwapIn::finish_with`]. One that is dropped has failed. There may be more to read ahead than is
-/// read at once: [`SwapIn::behind`].
+/// The holder reads [`SwapIn::count`] pages from the device, beginning with slot [`SwapIn::first`],
+/// into [`SwapIn::bytes_mut`], and then calls [`SwapIn::finish`] or [`SwapIn::finish_with`]. A
+/// `SwapIn` that is dropped counts as a failed read. [`SwapIn::behind`] returns a further read if
+/// more is to be read ahead.
 #[must_use = "somebody waits for the page"]
 pub struct SwapIn<'m, M: Machine> {
     memory: &'m Memory<M>,
     first: SlotNo,
     count: usize,
-    /// How many slots behind these are to be read ahead, too.
+    /// How many slots behind these are also to be read ahead.
     behind: usize,
 }
 
-/// A page that somebody waits for. It stays where it is until this is dropped: by then the fault
-/// must have been tried again.
+/// A page that a faulting process waits for. The page is not evicted until this value is dropped;
+/// the process must have tried the fault again by then.
 #[must_use = "the page may be evicted again before it was used"]
 pub struct PageWait<'m, M: Machine> {
     memory: &'m Memory<M>,
@@ -40,9 +40,10 @@ pub struct PageWait<'m, M: Machine> {
 }
 
 impl<'m, M: Machine> SwapIn<'m, M> {
-    /// Returns a read of `slot`, which is not cached, and of those behind it, at most `window` in
-    /// all with what is [`SwapIn::behind`]. Returns none if somebody else began meanwhile, or if
-    /// the slot, to which the caller need not have a reference, is free.
+    /// Returns a read of `slot` and of those slots behind it that can be read. The read, together
+    /// with [`SwapIn::behind`], covers at most `window` slots. Returns `None` if `slot` is cached,
+    /// because another thread reads it already, or if it is free; the caller need not hold a
+    /// reference to it.
     pub(crate) fn begin(
         memory: &'m Memory<M>,
         slot: SlotNo,
@@ -71,15 +72,16 @@ impl<'m, M: Machine> SwapIn<'m, M> {
         Ok(Some(read))
     }
 
-    /// Returns the slot behind the last, if it can be read.
+    /// Returns the slot behind the last one, if it is in use and not cached.
     fn next(&self) -> Option<SlotNo> {
         let last = SlotNo(self.first.0 + self.count as u64 - 1);
         let (next, record) = self.memory.slots.after(last)?;
         (record.count() != 0 && record.frame().is_none()).then_some(next)
     }
 
-    /// Returns a read of slots behind these, to be on its way at the same time; it may have one
-    /// behind it, too. Nobody waits for its pages yet, so it can be left alone if this is none.
+    /// Returns a read of the slots behind these, which may run at the same time, or `None` if there
+    /// is none. It may have one behind it, too. No process waits for its pages yet, so failing to
+    /// begin it does no harm.
     pub fn behind(&mut self) -> Option<Self> {
         let window = core::mem::take(&mut self.behind);
         let next = self.next().filter(|_| window != 0)?;
@@ -88,35 +90,35 @@ impl<'m, M: Machine> SwapIn<'m, M> {
             .flatten()
     }
 
-    /// Returns the first slot.
+    /// Returns the first slot of the read.
     pub fn first(&self) -> SlotNo {
         self.first
     }
 
-    /// Returns how many slots.
+    /// Returns the number of slots in the read.
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// Returns the frames to read into, in the order of the slots. They are the reader's until
+    /// Returns the frames to read into, in the order of the slots. They belong to the reader until
     /// [`SwapIn::finish`].
     pub fn frames(&self) -> impl Iterator<Item = FrameNo> {
         self.memory.frames_in_transfer(self.first, self.count)
     }
 
-    /// Returns the bytes of the frame for the slot of this index.
+    /// Returns the bytes of the frame for the slot with this index.
     ///
     /// # Panics
-    /// If there are not so many.
+    /// If `index` is not below [`SwapIn::count`].
     pub fn bytes_mut(&mut self, index: usize) -> &mut [u8; PAGE_SIZE] {
         let frame = self.frames().nth(index).expect("there are not so many");
         let memory = self.memory;
         crate::phys::incoming_bytes_mut(&memory.machine, frame, self)
     }
 
-    /// Has `transfer` read the pages at once or, if that fails, each for itself: a device that
-    /// failed does not say at which, and nobody is to lose a page for a neighbour's sake. What
-    /// comes back is as for [`SwapIn::finish`].
+    /// Runs `transfer` for all the pages at once and, if that fails, for each page by itself: a
+    /// device does not say which page failed, and no page may be lost because its neighbour failed.
+    /// Returns the wanted page, as [`SwapIn::finish`] does.
     pub fn finish_with(
         mut self,
         mut transfer: impl FnMut(&mut Self) -> Result<(), TransferError>,
@@ -132,7 +134,8 @@ impl<'m, M: Machine> SwapIn<'m, M> {
         self.finish(result)
     }
 
-    /// Makes a read of its own of the last page, if it is not the one that is wanted.
+    /// Splits the last page off, as a read of its own. Returns `None` if only the wanted page is
+    /// left.
     fn split_last(&mut self) -> Option<Self> {
         let ahead = self.count.checked_sub(1).filter(|&ahead| ahead != 0)?;
         self.count = ahead;
@@ -144,8 +147,8 @@ impl<'m, M: Machine> SwapIn<'m, M> {
         })
     }
 
-    /// Says how it went. What comes back is the page that was wanted, for the fault to be tried
-    /// again with.
+    /// Ends the read with the device's result. Returns the wanted page, which the caller holds
+    /// while it tries the fault again.
     pub fn finish(mut self, result: Result<(), TransferError>) -> PageWait<'m, M> {
         let memory = self.memory;
         let frame = memory.frame_in_transfer(self.first);
@@ -175,13 +178,14 @@ impl<M: Machine> Drop for SwapIn<'_, M> {
 }
 
 impl<'m, M: Machine> PageWait<'m, M> {
-    /// Of a page to which whoever waits has got a reference, and is counted as one who does.
+    /// Returns a wait for the page in `frame`. The caller holds a reference to the frame and has
+    /// counted itself as a waiter.
     pub(crate) fn new(memory: &'m Memory<M>, frame: FrameNo) -> Self {
         Self { memory, frame }
     }
 
-    /// Returns whether it is still being read, or written, which a shared page must not be while
-    /// somebody stores to it.
+    /// Returns whether the page is still being read or written. A write matters for a shared page,
+    /// which must not be stored to meanwhile.
     pub fn is_coming(&self) -> bool {
         self.memory.is_in_transfer(self.frame)
     }
@@ -194,8 +198,8 @@ impl<M: Machine> Drop for PageWait<'_, M> {
 }
 
 impl<M: Machine> Memory<M> {
-    /// Puts a frame into the cache for a slot to be read into; false if the slot is cached already,
-    /// or nobody's any more.
+    /// Puts a new frame for `slot` into the swap cache, to be read into. Returns `false` if the
+    /// slot is cached already or free.
     fn prepare_to_read(&self, slot: SlotNo, patience: Patience) -> Result<bool, crate::NoMemory> {
         let mut reservation = self.budget.take_for_placed_page(patience)?;
         let frame = self
@@ -204,7 +208,7 @@ impl<M: Machine> Memory<M> {
         if self.cache_for_read(slot, frame) {
             return Ok(true);
         }
-        // It never was a page, so it had no place.
+        // The frame never was a page, so it has no place to give back.
         self.free_without_place(frame);
         Ok(false)
     }

@@ -7,24 +7,11 @@ use super::text::{self, Prose};
 /// The last column.
 const WIDTH: usize = 100;
 
-/// Files whose comments are still wider. Nothing may be added.
-const NOT_YET: [&str; 8] = [
-    "kernel/src/console.rs",
-    "kernel/src/process/foreground.rs",
-    "kernel/src/process/mod.rs",
-    "kernel/src/process/scheduler",
-    "kernel/src/process/table.rs",
-    "kernel/src/process/tree",
-    "sync/src/model.rs",
-    "sync/src/wait.rs",
-];
-
 /// Returns the lines that are too wide.
 pub fn problems(root: &Path) -> Vec<String> {
     let texts = text::texts(root);
-    let spared = |path: &Path| NOT_YET.iter().any(|room| path.starts_with(room));
-    let texts = texts.iter().filter(|text| !spared(&text.path));
     texts
+        .iter()
         .flat_map(|text| {
             let wide = text.prose().into_iter().filter(is_wide);
             wide.map(|prose| {

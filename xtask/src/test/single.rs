@@ -1,4 +1,5 @@
-//! One line for the shell on one kernel, for those who have a kernel of their own to try: the museum.
+//! One command line for the shell of one kernel, for callers that have their own kernel to try: the
+//! museum.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

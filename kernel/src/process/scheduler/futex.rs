@@ -8,10 +8,10 @@ use super::place::{HartMask, Schedule};
 use super::{SCHEDULE, State, rouse, switch_away};
 use crate::time;
 
-/// What the locks wait by.
+/// The scheduler that the sleep locks and wait queues of `sync` use.
 struct Futex;
 
-/// Makes the locks wait by this scheduler. Where no thread runs (in the boot), a wait still spins.
+/// Installs this scheduler in `sync`. Until a thread runs (during boot), a wait spins.
 pub fn install() {
     static FUTEX: &dyn sync::Scheduler = &Futex;
     sync::install_scheduler(&FUTEX);
@@ -24,7 +24,7 @@ impl sync::Scheduler for Futex {
             return Wake::Woken;
         };
         let is_killed = || how == Interruptible::Yes && thread.process.is_killed();
-        // The caller of `wait` holds no spin lock, see the trait.
+        // The caller of `wait` holds no spin lock, as the trait demands.
         let mut held = Held::<level::Sleeping>::claim();
         let mut schedule = SCHEDULE.lock(&mut held);
         if !is_killed() && word.load(Ordering::SeqCst) == expected {
@@ -52,15 +52,15 @@ impl sync::Scheduler for Futex {
     }
 }
 
-/// Wakes by `how`, and rouses the harts that are to run whoever was woken.
+/// Wakes threads by `how`, and rouses the harts that are to run them.
 fn wake(how: impl FnOnce(&mut Schedule) -> HartMask) {
-    // Locks up to this level may be held; the trait has no token to say so.
+    // The caller may hold locks up to this level; the trait has no token that would prove it.
     let mut held = Held::<level::Waiters>::claim();
     let harts = how(&mut SCHEDULE.lock(&mut held));
     rouse(harts);
 }
 
-/// Ends the wait of a thread whose process has been marked as killed, if a kill may end it.
+/// Ends the wait of a thread whose process was marked as killed, if its wait is interruptible.
 pub fn interrupt<L: Level>(thread: &Counted<Thread>, held: &mut Held<L>) {
     let mut schedule = SCHEDULE.lock(held);
     let State::Waiting {

@@ -1,36 +1,42 @@
 //! The scheduler: which thread runs on which hart, and which waits for what.
 //!
-//! One lock protects everything: the queue of ready threads, the chains of waiting ones, the state and the saved registers of
-//! each thread, the set of idle harts. Each hart has a loop of its own ([`run`]), on the stack it booted
-//! on; a thread gives its hart up by switching to that loop, and the loop switches to the next thread.
-//! Links run through the threads, so nothing here ever allocates. Nor does any hold of the lock grow
-//! with how many threads there are: see [`waiting`] for how a thousand are woken.
+//! One lock protects the whole schedule: the queue of ready threads, the chains of waiting threads,
+//! the state and the saved registers of each thread, and the set of idle harts. Each hart has its
+//! own loop ([`run`]), on the stack it booted on. A thread gives its hart up by switching to that
+//! loop, and the loop switches to the next thread. Links are fields of the threads, so nothing here
+//! allocates. No hold of the lock gets longer with more threads: [`waiting`] tells how a thousand
+//! of them are woken.
 //!
-//! **The lock goes along.** It is taken before a switch and released after it, on the other side: whoever
-//! switches away takes it, and whoever arrives drops its own guard from when it left (a new thread, which has none, adopts
-//! one: [`arrive`]). That one rule excludes these interleavings:
+//! **The lock is held across a switch.** The side that switches away takes it, and the side that is
+//! switched to releases it: a thread drops the guard that it took when it left, and a new thread,
+//! which has no guard, adopts one ([`arrive`]). This one rule excludes these interleavings:
 //!
-//! - *a thread is picked up before its registers are saved*: its state and its queue are changed, its registers are stored
-//!   and its address space is left without the lock ever being free;
-//! - *a wake-up is lost*: `wait` compares the word and puts the thread on its chain under the lock. A waker changes
-//!   the word first and takes the lock then, so it comes either before the comparison, which fails, or after the
-//!   thread is on its chain, where it is found;
-//! - *a kill is lost*: likewise, with the flag in place of the word;
-//! - *a stack is freed while somebody stands on it*: the loop lets go of a dead thread after the thread has switched away
-//!   for good, on the loop's own stack ([`super::exit()`] tells what happens to it then);
-//! - *a hart falls asleep beside a ready thread*: the loop looks at the queue and, if it is empty, marks the hart as idle under the
-//!   lock, with interrupts off until it sleeps. Whoever makes a thread ready later sees the mark and sends an
-//!   interrupt, which ends the sleep even if it comes before it, because interrupts that are off stay pending.
+//! - *A thread is picked up before its registers are saved.* Its state and queue are changed, its
+//!   registers saved and its address space left in one hold of the lock.
+//! - *A wake-up is lost.* `wait` compares the word and puts the thread on its chain in one hold of
+//!   the lock. A waker first changes the word and then takes the lock. If it gets the lock before
+//!   the comparison, the comparison fails; if it gets it after, it finds the thread on its chain.
+//! - *A kill is lost.* `wait` also checks the flag of the kill in that hold of the lock, and `kill`
+//!   sets the flag before it takes the lock.
+//! - *A stack is freed while its thread still runs on it.* The loop drops a dead thread only after
+//!   the thread has switched away for good, and it runs on its own stack then ([`super::exit()`]
+//!   tells the rest).
+//! - *A hart goes idle although a thread is ready.* The loop marks its hart as idle in the hold of
+//!   the lock in which it found the queue empty, and keeps interrupts off until the hart sleeps. A
+//!   later waker sees the mark and sends an interrupt. An interrupt that arrives before the sleep
+//!   stays pending and ends it at once.
 //!
-//! **Where an interrupt strikes.** Every lock of this level is held with interrupts off, so a handler never finds its own hart inside. A
-//! tick takes the hart from a thread only where interrupts were on, so never from one that holds a spin lock.
+//! **Interrupts.** Locks of this level are held with interrupts off, so a handler never interrupts
+//! a hart that holds one. A tick pre-empts a thread only where interrupts are on, so never one that
+//! holds a spin lock.
 //!
-//! **Who waits how long** (R10). The end of a slice takes the hart from a thread inside the kernel
-//! as from one in a program. Ready threads run in the order in which they became ready, each for a
-//! slice at most (see [`crate::time`]) and a stretch with interrupts off (see [`crate::stretch`]).
-//! So a thread that is ready waits for one slice of each thread before it, divided among the harts.
+//! **The longest wait** (R10). The end of a slice pre-empts a thread inside the kernel and in its
+//! program alike. Threads run in the order in which they became ready, each for at most one slice
+//! (see [`crate::time`]) plus one stretch with interrupts off (see [`crate::stretch`]). A ready
+//! thread therefore waits for one slice of each thread before it, divided among the harts.
 //!
-//! Neighbours: `arch` switches stacks and sends the interrupt; `sync` asks to wait and to wake.
+//! Neighbours: `arch` switches stacks and sends the interrupt; the locks of `sync` call in to wait
+//! and to wake.
 
 mod futex;
 mod own;
@@ -52,15 +58,15 @@ use place::{HartMask, Schedule};
 
 static SCHEDULE: SpinLock<level::RunQueue, Schedule> = SpinLock::new(Schedule::new());
 
-/// The thread that runs on this hart.
+/// Returns the thread that runs on this hart.
 #[inline]
 pub(super) fn running() -> Option<NonNull<Thread>> {
     NonNull::new(arch::current().cast())
 }
 
-/// Runs ready threads on this hart for ever. To be called once per hart, on the stack it booted on.
+/// Runs ready threads on this hart for ever. Called once on each hart, on the stack it booted on.
 pub fn run() -> ! {
-    // This is where the loop, a thread of execution of its own, begins.
+    // The loop is a thread of execution of its own. It begins here, without a lock.
     let mut held = Held::<level::Sleeping>::claim();
     loop {
         let interrupts = InterruptsOff::new();
@@ -70,7 +76,7 @@ pub fn run() -> ! {
             let idle = schedule.admit_woken();
             drop(schedule);
             rouse(idle);
-            // A point of pre-emption: the rest may be many.
+            // A pre-emption point: there may be many woken threads left.
             drop(interrupts);
             arch::enable_interrupts();
             arch::disable_interrupts();
@@ -93,41 +99,45 @@ pub fn run() -> ! {
     }
 }
 
-/// Runs `thread` until it gives the hart up, and puts it where its state says; gives it back when it has ended.
+/// Runs `thread` until it gives the hart up, and queues it as its state says. Returns the thread if
+/// it has ended.
 fn run_thread(
     thread: Counted<Thread>,
     mut schedule: SpinGuard<'_, level::RunQueue, Schedule>,
 ) -> Option<Counted<Thread>> {
     let to = schedule.begin(&thread);
     arch::set_current(core::ptr::from_ref(&*thread).cast_mut().cast());
-    // SAFETY: `to` was saved by the thread's own switch, or made for its beginning; the place for this loop's
-    // registers is this hart's own. The guard keeps interrupts off and the lock held, so no other hart switches to the
-    // same thread, and `thread` keeps it, its stack included, until the switch has come back.
+    // SAFETY: `to` was saved by the thread's own switch, or made for its first run. The context of
+    // this loop belongs to this hart. The guard keeps interrupts off and the lock held, so no other
+    // hart switches to the thread. `thread` keeps the thread and its stack alive until the switch
+    // returns.
     unsafe { arch::switch(arch::scheduler_context(), to) };
     arch::set_current(core::ptr::null_mut());
     schedule.end(thread)
 }
 
-/// Gives the hart up. The lock is held before and after, but not in between; the hart may be another one then.
+/// Gives the hart up. The lock is held before and after, but not in between. The thread may go on
+/// on another hart.
 fn switch_away(
     thread: &Thread,
     schedule: &mut SpinGuard<'_, level::RunQueue, Schedule>,
     state: State,
 ) {
     let from = schedule.set_aside(thread, state);
-    // SAFETY: this thread runs on this hart, so the hart's loop waits inside `run_thread` with its registers saved;
-    // `from` is this thread's own place. The guard keeps interrupts off and the lock held.
+    // SAFETY: this thread runs on this hart, so the hart's loop is inside `run_thread` with its
+    // registers saved; `from` is this thread's own place. The guard keeps interrupts off and the
+    // lock held.
     unsafe { arch::switch(from, arch::scheduler_context()) };
 }
 
-/// To be called first by a new thread: releases the lock under which it was switched to.
+/// Releases the lock under which the loop switched to a new thread. A new thread calls it first.
 pub fn arrive() {
     // SAFETY: `run_thread` holds the lock across the switch that brought us here and touches neither
     // it nor the value before this thread switches back, with the lock held again.
     drop(unsafe { SCHEDULE.adopt() });
 }
 
-/// Lets a new thread run.
+/// Makes a new thread ready.
 pub fn start<L: Level>(thread: Counted<Thread>, held: &mut Held<L>) {
     let mut schedule = SCHEDULE.lock(held);
     schedule.make_ready(thread);
@@ -136,7 +146,7 @@ pub fn start<L: Level>(thread: Counted<Thread>, held: &mut Held<L>) {
     rouse(idle);
 }
 
-/// Lets other ready threads run, if there are any.
+/// Lets other ready threads run first, if there are any.
 pub fn yield_now(thread: &Thread, held: &mut Held<level::Sleeping>) {
     let mut schedule = SCHEDULE.lock(held);
     if schedule.has_ready() {
@@ -144,19 +154,19 @@ pub fn yield_now(thread: &Thread, held: &mut Held<level::Sleeping>) {
     }
 }
 
-/// What `thread` is doing.
+/// Returns the state of `thread`.
 pub fn state<L: Level>(thread: &Thread, held: &mut Held<L>) -> State {
     SCHEDULE.lock(held).state(thread)
 }
 
-/// Ends the sleep of harts that something is to do for.
+/// Interrupts the sleep of idle harts, which then look at the queue.
 fn rouse(harts: HartMask) {
     for hart in harts {
         arch::send_reschedule(hart);
     }
 }
 
-/// Ends the calling thread; its hart's loop buries it.
+/// Ends the calling thread; its hart's loop frees it.
 pub fn end(thread: &Thread, held: &mut Held<level::Sleeping>) -> ! {
     let mut schedule = SCHEDULE.lock(held);
     switch_away(thread, &mut schedule, State::Ended);

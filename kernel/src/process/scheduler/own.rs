@@ -1,4 +1,4 @@
-//! What a running thread changes of its own place: its address space and its floating-point state.
+//! Changes a running thread makes to its own place: its address space and its floating-point state.
 
 use sync::{Counted, Held, Level};
 
@@ -6,16 +6,18 @@ use super::super::{Context, Thread};
 use super::SCHEDULE;
 use crate::arch::FloatState;
 
-/// Makes the calling thread, and its hart now, translate with `context`. The space it had is left.
+/// Makes the calling thread, and its hart at once, translate with `context`. Leaves the previous
+/// space.
 pub fn enter_space<L: Level>(thread: &Thread, context: Counted<Context>, held: &mut Held<L>) {
     leave_space(thread, held);
     let mut schedule = SCHEDULE.lock(held);
-    // Under the lock this thread is not moved to another hart in between.
+    // Under the lock, this thread stays on this hart.
     context.enter();
     schedule.place(thread).space = Some(context);
 }
 
-/// Makes the calling thread, and its hart now, use no address space, so that it can be dropped.
+/// Makes the calling thread, and its hart at once, use no address space. The space can then be
+/// dropped.
 pub fn leave_space<L: Level>(thread: &Thread, held: &mut Held<L>) {
     let mut schedule = SCHEDULE.lock(held);
     let Some(context) = schedule.place(thread).space.take() else {

@@ -1,5 +1,5 @@
-//! What the scheduler's lock protects: each thread's place in the schedule, the ready threads, and
-//! those that wait ([`super::waiting`]).
+//! The state under the scheduler's lock: each thread's place in the schedule, the ready threads and
+//! the waiting threads ([`super::waiting`]).
 
 use kernel_logic::stack_slot::Newcomers;
 use sync::{Counted, Interruptible, Key};
@@ -9,20 +9,20 @@ use super::queue::{Links, Queue};
 use super::waiting::Waiting;
 use crate::arch::{self, FloatState, KernelContext};
 
-/// Most woken threads that are made ready under one hold of the lock, because there may be very
-/// many.
+/// How many woken threads are made ready under one hold of the lock. There may be very many.
 const ADMITTED_AT_ONCE: usize = 32;
 
 /// What a thread is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// It is in the queue of those that could run.
+    /// It is in the queue of ready threads.
     Ready,
-    /// It is on a hart.
+    /// It runs on a hart.
     Running,
-    /// It is in the line of the word at this address, or has been woken with all of it.
+    /// It is in the line of the word at this address, or in a line that was woken and is not ready
+    /// yet.
     Waiting {
-        /// The word's address, never followed: what it points to may be gone.
+        /// The word's address. It is never followed, because the word may be gone.
         word: usize,
         /// Whether a kill ends the wait.
         how: Interruptible,
@@ -35,22 +35,22 @@ pub enum State {
 pub struct Place {
     /// Its neighbours in its queue.
     pub(super) links: Links,
-    /// Who waits for the same word and came later, if it is the first of its line.
+    /// The rest of its line, if it is the head: the later threads that wait for its word.
     pub(super) behind: Queue,
     /// The number of the line it waits in.
     pub(super) line: u64,
     pub(super) state: State,
-    /// What it goes on with, while it does not run.
+    /// Its saved registers, while it does not run.
     pub(super) registers: KernelContext,
     /// The harts that have not run on its stack yet.
     newcomers: Newcomers,
-    /// What its hart translates with; `None` if it needs no user memory.
+    /// The address space of its hart while it runs; `None` if it needs no user memory.
     pub(super) space: Option<Counted<Context>>,
     pub(super) float: FloatState,
 }
 
 impl Place {
-    /// The place of a thread that is in no queue yet.
+    /// Returns the place of a thread that is in no queue yet.
     pub fn new(
         registers: KernelContext,
         float: FloatState,
@@ -72,7 +72,8 @@ impl Place {
 /// Opens the places of all threads; kept in the [`Schedule`].
 pub struct ScheduleKey(());
 
-// SAFETY: the field is private to this module, which makes one in `Schedule::new`; that is called once, for the one static.
+// SAFETY: the field is private to this module, which makes one key, in `Schedule::new`. That is
+// called once, for the one static.
 unsafe impl Key for ScheduleKey {}
 
 /// A set of harts, one bit per index.
@@ -108,7 +109,7 @@ impl Schedule {
         }
     }
 
-    /// The state of a thread.
+    /// Returns the state of a thread.
     pub fn state(&self, thread: &Thread) -> State {
         thread.place.get(&self.key).state
     }
@@ -117,12 +118,12 @@ impl Schedule {
         thread.place.get_mut(&mut self.key)
     }
 
-    /// Whether another thread could run.
+    /// Returns whether another thread could run.
     pub(super) fn has_ready(&self) -> bool {
         !self.ready.is_empty() || self.waiting.has_woken()
     }
 
-    /// The thread to run next.
+    /// Removes and returns the thread to run next.
     pub(super) fn next(&mut self) -> Option<Counted<Thread>> {
         self.ready.pop(&mut self.key)
     }
@@ -133,7 +134,8 @@ impl Schedule {
         self.ready.push(&mut self.key, thread);
     }
 
-    /// Makes the thread ready that has waited longest for `word`. Returns a hart to rouse for it.
+    /// Makes the thread ready that has waited longest for `word`. Returns the hart to rouse, if
+    /// any.
     pub(super) fn wake_one(&mut self, word: usize) -> HartMask {
         match self.waiting.take_first(&mut self.key, word) {
             Some(thread) => {
@@ -144,8 +146,8 @@ impl Schedule {
         }
     }
 
-    /// Has all who wait for `word` made ready by the next hart that chooses a thread. Returns a hart
-    /// to rouse for that.
+    /// Wakes all threads that wait for `word`; the next hart that chooses a thread makes them
+    /// ready. Returns the hart to rouse for that, if any.
     pub(super) fn wake_all(&mut self, word: usize) -> HartMask {
         if self.waiting.wake_line(&mut self.key, word) {
             self.take_idle(1)
@@ -154,8 +156,8 @@ impl Schedule {
         }
     }
 
-    /// Ends the wait of a thread for `word`, unless it has been woken already. Returns a hart to
-    /// rouse for it.
+    /// Ends the wait of `thread` for `word`, unless it was woken already. Returns the hart to
+    /// rouse, if any.
     pub(super) fn interrupt(&mut self, word: usize, thread: &Counted<Thread>) -> HartMask {
         if self.waiting.take(&mut self.key, word, thread) {
             self.make_ready(thread.clone());
@@ -165,12 +167,12 @@ impl Schedule {
         }
     }
 
-    /// Whether threads are left that were woken by [`Schedule::wake_all`].
+    /// Returns whether some threads woken by [`Schedule::wake_all`] are not ready yet.
     pub(super) fn has_woken(&self) -> bool {
         self.waiting.has_woken()
     }
 
-    /// Makes some of those threads ready. Returns the harts to rouse for them.
+    /// Makes up to `ADMITTED_AT_ONCE` woken threads ready. Returns the harts to rouse for them.
     pub(super) fn admit_woken(&mut self) -> HartMask {
         let mut admitted = 0;
         while admitted < ADMITTED_AT_ONCE
@@ -182,7 +184,7 @@ impl Schedule {
         self.take_idle(admitted)
     }
 
-    /// Prepares this hart for `thread`; where the thread's registers are.
+    /// Prepares this hart to run `thread`. Returns where the thread's registers are saved.
     pub(super) fn begin(&mut self, thread: &Thread) -> *const KernelContext {
         let place = self.place(thread);
         place.state = State::Running;
@@ -196,14 +198,16 @@ impl Schedule {
         &raw const place.registers
     }
 
-    /// Says what a running thread does from now on; where its registers go.
+    /// Sets the state of a running thread that gives its hart up. Returns where to save its
+    /// registers.
     pub(super) fn set_aside(&mut self, thread: &Thread, state: State) -> *mut KernelContext {
         let place = self.place(thread);
         place.state = state;
         &raw mut place.registers
     }
 
-    /// Frees this hart of `thread`, which has switched away, and queues it as its state says.
+    /// Releases `thread`, which has switched away, from this hart, and queues it as its state says.
+    /// Returns the thread if it has ended.
     pub(super) fn end(&mut self, thread: Counted<Thread>) -> Option<Counted<Thread>> {
         let place = self.place(&thread);
         place.float.save();
@@ -227,8 +231,9 @@ impl Schedule {
         self.idle.0 &= !(1 << hart);
     }
 
-    /// At most `most` idle harts, which are to be roused. This hart is not among them: if it is
-    /// idle, it is in a handler and looks at the queue next.
+    /// Returns at most `most` idle harts, to be roused, and marks them busy. If this hart is idle,
+    /// it counts as one of them but is not returned: it is in a handler and looks at the queue
+    /// next.
     pub(super) fn take_idle(&mut self, most: usize) -> HartMask {
         let mut taken = 0;
         let mut left = most;

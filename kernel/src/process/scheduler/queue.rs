@@ -5,7 +5,7 @@ use sync::Counted;
 use super::super::Thread;
 use super::place::ScheduleKey;
 
-/// A queue. A thread is in one queue at most, which is what its one pair of links can express.
+/// A queue of threads. A thread is in at most one queue, because it has only one pair of links.
 #[derive(Default)]
 pub struct Queue {
     first: Option<Counted<Thread>>,
@@ -31,7 +31,7 @@ impl Queue {
         self.first.is_none()
     }
 
-    /// Puts a thread that is in no queue at the end.
+    /// Appends a thread, which must be in no queue.
     pub fn push(&mut self, key: &mut ScheduleKey, thread: Counted<Thread>) {
         let before = self.last.replace(thread.clone());
         match &before {
@@ -41,14 +41,14 @@ impl Queue {
         thread.place.get_mut(key).links.previous = before;
     }
 
-    /// Takes the thread at the front.
+    /// Removes and returns the thread at the front.
     pub fn pop(&mut self, key: &mut ScheduleKey) -> Option<Counted<Thread>> {
         let thread = self.first.clone()?;
         self.remove(key, &thread);
         Some(thread)
     }
 
-    /// Takes a thread out that is in this queue. It costs the same wherever the thread stands.
+    /// Removes a thread that is in this queue, in constant time.
     pub fn remove(&mut self, key: &mut ScheduleKey, thread: &Thread) {
         let Links { next, previous } = core::mem::take(&mut thread.place.get_mut(key).links);
         let before = match &previous {

@@ -1,18 +1,20 @@
 //! The threads that wait, found by the word they wait for.
 //!
-//! All who wait for one word are a *line*, in the order in which they came: its first thread heads
-//! it and keeps the others in a queue behind itself. The heads of all lines stand in chains, by a
-//! hash of their word. So a step costs the same however many wait for one word, and a search passes
-//! over the few other words of a chain alone.
+//! The threads that wait for one word form a *line*, in the order of their arrival. The first
+//! thread is the head of the line; the others stand in a queue behind it. The heads of all lines
+//! are in a hash table with chains, by their word. Adding or waking one thread therefore takes the
+//! same time however long the line is, and a search passes only the heads of lines with another
+//! word on the same chain.
 //!
-//! **Everybody is woken at once.** Waking a line moves its head to the woken lines, with all behind
-//! it, in one step. A hart's loop makes those threads ready, some at a time, before it chooses the
-//! next thread. So a handler that wakes all sleepers of a tick is as short with a thousand of them
-//! as with one. Until its turn comes, a woken thread is still said to wait; the number of its line
-//! tells whether it does, for a line that is woken is never found by its word again.
+//! **All threads of a line are woken in one step.** The head moves to the queue of woken lines, and
+//! takes the queue behind it along. A hart's loop makes the woken threads ready, a few at a time,
+//! before it chooses the next thread. So a handler that wakes the sleepers of a tick is as short
+//! with a thousand of them as with one. A woken thread keeps the state `Waiting` until it is made
+//! ready. The number of its line tells that it was woken, because a search by the word no longer
+//! finds a line of that number.
 //!
-//! Invariants: no two heads on a chain wait for the same word; a thread that waits is in exactly
-//! one queue: a chain, the woken lines, or the queue behind the head of its line.
+//! Invariants: no two heads on a chain wait for the same word. A waiting thread is in exactly one
+//! queue: a chain, the queue of woken lines, or the queue behind the head of its line.
 
 use sync::Counted;
 
@@ -20,7 +22,7 @@ use super::super::Thread;
 use super::place::{ScheduleKey, State};
 use super::queue::Queue;
 
-/// Chains that lines are spread over.
+/// The number of hash chains.
 const CHAINS: usize = 64;
 
 /// The waiting threads.
@@ -28,7 +30,7 @@ pub struct Waiting {
     chains: [Queue; CHAINS],
     /// Lines that have been woken as a whole.
     woken: Queue,
-    /// How many lines there have ever been.
+    /// The number of lines made so far; the last line has this number.
     lines: u64,
 }
 
@@ -41,7 +43,7 @@ impl Waiting {
         }
     }
 
-    /// Puts a thread whose state says that it waits at the end of its line.
+    /// Appends a thread, whose state is `Waiting`, to the line of its word.
     pub fn push(&mut self, key: &mut ScheduleKey, thread: Counted<Thread>) {
         let State::Waiting { word, .. } = thread.place.get(key).state else {
             unreachable!("a thread waits without saying for what");
@@ -61,14 +63,14 @@ impl Waiting {
         }
     }
 
-    /// Takes the thread that has waited longest for `word`.
+    /// Removes and returns the thread that has waited longest for `word`.
     pub fn take_first(&mut self, key: &mut ScheduleKey, word: usize) -> Option<Counted<Thread>> {
         let head = self.head(key, word)?.clone();
         take_head(&mut self.chains[chain(word)], key, &head);
         Some(head)
     }
 
-    /// Takes `thread`, which waits for `word`. Returns whether it has not been woken before.
+    /// Removes `thread`, which waits for `word`. Returns `false` if it was woken already.
     pub fn take(&mut self, key: &mut ScheduleKey, word: usize, thread: &Thread) -> bool {
         let line = thread.place.get(key).line;
         let head = self.head(key, word);
@@ -86,7 +88,7 @@ impl Waiting {
         true
     }
 
-    /// Wakes all who wait for `word`. Returns whether there are any.
+    /// Wakes all threads that wait for `word`. Returns whether there were any.
     pub fn wake_line(&mut self, key: &mut ScheduleKey, word: usize) -> bool {
         let Some(head) = self.head(key, word).cloned() else {
             return false;
@@ -96,12 +98,12 @@ impl Waiting {
         true
     }
 
-    /// Whether somebody has been woken with his line and is not ready yet.
+    /// Returns whether a thread was woken with its line and is not ready yet.
     pub fn has_woken(&self) -> bool {
         !self.woken.is_empty()
     }
 
-    /// Takes a thread that has been woken with its line.
+    /// Removes and returns a thread that was woken with its line.
     pub fn take_woken(&mut self, key: &mut ScheduleKey) -> Option<Counted<Thread>> {
         let head = self.woken.iter(key).next()?.clone();
         take_head(&mut self.woken, key, &head);
@@ -115,7 +117,7 @@ impl Waiting {
     }
 }
 
-/// Takes the head of a line out of `queue`, where the one behind it becomes the head.
+/// Removes the head of a line from `queue`. The next thread of the line takes its place as head.
 fn take_head(queue: &mut Queue, key: &mut ScheduleKey, head: &Thread) {
     queue.remove(key, head);
     let mut behind = core::mem::take(&mut head.place.get_mut(key).behind);
@@ -136,7 +138,8 @@ fn change_behind(
     head.place.get_mut(key).behind = behind;
 }
 
-/// The chain of a word. Words are aligned to 4 bytes, and many lie at the same place of equal objects.
+/// Returns the hash chain of `word`. Words are aligned to 4 bytes, and many have equal offsets in
+/// objects of equal size, so the product's upper bits are used.
 fn chain(word: usize) -> usize {
     (word >> 2).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (usize::BITS - CHAINS.trailing_zeros())
 }

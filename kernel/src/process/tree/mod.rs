@@ -1,11 +1,12 @@
-//! The tree of processes: who is whose child, who has which pid, who is alive.
+//! The tree of processes: parents and children, pids, and which processes are alive.
 //!
-//! One spin lock protects all of it. The links run through the processes, so that nothing here allocates; pids are found by
-//! hashing. A process's children stand in two lists, the living and the ended, so that `wait` looks at one link
-//! and not at hundreds of children.
+//! One spin lock protects the tree. The links are fields of the processes, so nothing here
+//! allocates. A hash table finds a process by its pid. The children of a process are in two lists,
+//! the living and the ended, so that `wait` looks at one link and not at hundreds of children.
 //!
-//! Invariants: a process is in the table of pids exactly while it is some parent's child (or is init); only living processes
-//! have children; an ended one stays until its parent reaps it. Processes whose parent ends become init's.
+//! Invariants: a process is in the table of pids exactly while it is a child of some process, or is
+//! init. Only living processes have children. An ended process stays until its parent reaps it.
+//! When a parent ends, init adopts its children.
 
 mod visit;
 
@@ -44,27 +45,27 @@ pub struct Family {
     previous: Option<Counted<Process>>,
     same_chain: Option<Counted<Process>>,
     life: Life,
-    /// What it was forked for, see [`super::foreground`].
+    /// The job in which it was forked, see [`super::foreground`].
     job: u64,
-    /// Whether its parent ended and it became init's.
+    /// Whether its original parent ended and init adopted it.
     adopted: bool,
-    /// Its thread, until that has ended.
+    /// Its thread, until the thread has ended.
     thread: Option<Counted<Thread>>,
 }
 
-/// How far a process is.
+/// The stages of a process's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Life {
     /// It runs programs.
     Alive,
-    /// It is on its way out with this status.
+    /// It is exiting, with this status.
     Ending(i32),
-    /// Nothing but this status is left of it.
+    /// It has ended; only this status is left.
     Ended(i32),
 }
 
 impl Family {
-    /// The relations of a process that has none.
+    /// Returns the relations of a process that is not in the tree yet.
     pub const fn new() -> Self {
         Self {
             parent: None,
@@ -89,7 +90,7 @@ impl Family {
     }
 }
 
-/// What the lock protects.
+/// The state under the lock.
 pub struct Tree {
     key: TreeKey,
     by_pid: [Option<Counted<Process>>; CHAINS],
@@ -97,13 +98,13 @@ pub struct Tree {
     pub(super) foreground: Foreground,
 }
 
-/// The process with this pid, ended or not.
+/// Returns the process with this pid, ended or not.
 pub fn find<L: Level>(pid: Pid, held: &mut Held<L>) -> Option<Counted<Process>> {
     TREE.lock(held).find(pid).cloned()
 }
 
 impl Tree {
-    /// The process with this pid, ended or not.
+    /// Returns the process with this pid, ended or not.
     pub fn find(&self, pid: Pid) -> Option<&Counted<Process>> {
         let mut at = self.by_pid[chain(pid)].as_ref();
         while let Some(process) = at {
@@ -123,27 +124,27 @@ impl Tree {
         process.family.get_mut(&mut self.key)
     }
 
-    /// How far `process` is.
+    /// Returns the stage of the life of `process`.
     pub fn life(&self, process: &Process) -> Life {
         self.family(process).life
     }
 
-    /// The parent of `process`.
+    /// Returns the parent of `process`; init has none.
     pub fn parent<'a>(&'a self, process: &'a Process) -> Option<&'a Counted<Process>> {
         self.family(process).parent.as_ref()
     }
 
-    /// The thread of `process`, until it has ended.
+    /// Returns the thread of `process`, or `None` once the thread has ended.
     pub fn thread<'a>(&'a self, process: &'a Process) -> Option<&'a Counted<Thread>> {
         self.family(process).thread.as_ref()
     }
 
-    /// Unreaped children of `process`.
+    /// Returns how many unreaped children `process` has, living and ended.
     pub fn children(&self, process: &Process) -> usize {
         self.family(process).children
     }
 
-    /// A child of `process` that waits to be reaped.
+    /// Returns the pid and the status of a child of `process` that can be reaped.
     pub fn ended_child(&self, process: &Process) -> Option<(Pid, i32)> {
         let child = self.family(process).ended.as_ref()?;
         match self.life(child) {
@@ -152,7 +153,7 @@ impl Tree {
         }
     }
 
-    /// Takes a new process in, with a pid of its own, as a child of `parent` (init has none).
+    /// Adds a new process as a child of `parent` (init has none). Returns its pid.
     pub fn add(
         &mut self,
         process: &Counted<Process>,
@@ -176,7 +177,8 @@ impl Tree {
         pid
     }
 
-    /// Pids are given out in order and begin again behind the largest; memory runs out long before they do.
+    /// Returns a pid that no process has. Pids are given out in order, and wrap around after the
+    /// largest. The loop ends because memory runs out long before pids do.
     fn unused_pid(&mut self) -> Pid {
         loop {
             let pid = self.next_pid;
@@ -187,7 +189,7 @@ impl Tree {
         }
     }
 
-    /// Returns the pid that is given out next, if it is free.
+    /// Returns the pid that is given out next, provided that no process has it then.
     pub fn next_pid(&self) -> Pid {
         self.next_pid
     }
@@ -197,25 +199,26 @@ impl Tree {
         pid.checked_add(1).unwrap_or(INIT)
     }
 
-    /// Returns what `process` was forked for, see [`super::foreground`].
+    /// Returns the job of `process`, see [`super::foreground`].
     pub fn job(&self, process: &Process) -> u64 {
         self.family(process).job
     }
 
-    /// Returns whether `process` is a child of init that init forked itself.
+    /// Returns whether init is the parent of `process` by having forked it, and not by adoption.
     pub fn is_forked_by_init(&self, process: &Process) -> bool {
         let family = self.family(process);
         let is_inits = family.parent.as_ref().is_some_and(|it| it.pid() == INIT);
         is_inits && !family.adopted
     }
 
-    /// Notes that `process` is on its way out. Its children are to be passed on.
+    /// Notes that `process` is exiting. The caller then passes its children on.
     pub fn begin_end(&mut self, process: &Process, status: i32) {
         self.family_mut(process).life = Life::Ending(status);
     }
 
-    /// Gives some children of a process that is on its way out to init; `None` if it has none any
-    /// more. A process may have many, and the lock is not to be held for as long as that takes.
+    /// Makes init adopt some children of an exiting process. Returns `None` if none were left. A
+    /// process may have many children, so they are passed on in several calls, with the lock
+    /// released in between.
     pub fn pass_children_on(&mut self, process: &Process) -> Option<Orphans> {
         const MOST: usize = 32;
         let init = self.find(INIT)?.clone();
@@ -237,13 +240,14 @@ impl Tree {
         family.living.as_ref().or(family.ended.as_ref()).cloned()
     }
 
-    /// Takes the thread of a process whose thread has ended.
+    /// Removes and returns the thread of a process, after the thread has ended.
     pub fn take_thread(&mut self, process: &Process) -> Option<Counted<Thread>> {
         self.family_mut(process).thread.take()
     }
 
-    /// Notes that nothing but the status is left of `process`, and tells its parent, who can reap it now. The handle is
-    /// given up under the lock, so that the parent's is the last one.
+    /// Notes that only the status is left of `process`, and tells its parent, which can reap it
+    /// now. Takes the caller's handle and drops it under the lock, so that the parent's handle is
+    /// the last one.
     pub fn finish_end(&mut self, process: Counted<Process>) {
         let Life::Ending(status) = self.life(&process) else {
             unreachable!("a process ended without saying so");
@@ -258,7 +262,7 @@ impl Tree {
         self.foreground.remove(process.pid(), job);
     }
 
-    /// Takes the ended child `pid` of `parent` out of the tree.
+    /// Removes `pid` from the tree if it is an ended child of `parent`, and returns it.
     pub fn reap(&mut self, parent: &Process, pid: Pid) -> Option<Counted<Process>> {
         let child = self.find(pid)?.clone();
         let is_child = self
@@ -290,7 +294,7 @@ impl Tree {
         }
     }
 
-    /// Puts `child` at the front of the list of `parent` that fits its life.
+    /// Inserts `child` at the front of one of the lists of `parent`: the living or the ended.
     fn link(&mut self, child: &Counted<Process>, parent: &Counted<Process>) {
         let life = self.life(child);
         let family = self.family_mut(parent);
@@ -304,7 +308,7 @@ impl Tree {
         family.parent = Some(parent.clone());
     }
 
-    /// Takes `child` out of its parent's list; the parent.
+    /// Removes `child` from its parent's list. Returns the parent.
     fn unlink(&mut self, child: &Counted<Process>) -> Option<Counted<Process>> {
         let family = self.family_mut(child);
         let life = family.life;
@@ -324,11 +328,11 @@ impl Tree {
     }
 }
 
-/// What becomes of the children of a process that ends.
+/// The result of passing children of an exiting process on.
 pub struct Orphans {
-    /// Who has them now.
+    /// Their new parent, init.
     pub init: Counted<Process>,
-    /// Whether one of them waits to be reaped.
+    /// Whether one of them has ended and can be reaped.
     pub reapable: bool,
 }
 

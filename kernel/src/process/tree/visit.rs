@@ -1,4 +1,4 @@
-//! Visits to all processes of the tree.
+//! Iteration over the processes of the tree.
 
 use core::iter::successors;
 
@@ -19,8 +19,8 @@ impl Tree {
         all.filter(|process| self.life(process) == Life::Alive)
     }
 
-    /// Returns the first living process, or the next one after the pid `after`. With it a caller
-    /// visits all of them although it releases the lock in between.
+    /// Returns the first living process, or the one that follows the pid `after`. A caller that
+    /// releases the lock between calls can thus visit every living process.
     pub fn next_alive(&self, after: Option<Pid>) -> Option<&Counted<Process>> {
         let place = |pid: Pid| (chain(pid), pid);
         (after.map_or(0, chain)..CHAINS).find_map(|chain| {
@@ -30,7 +30,7 @@ impl Tree {
         })
     }
 
-    /// Returns the process at a place in the table of pids, for visiting all of them.
+    /// Returns the process at a position of a chain of the table of pids, for visiting all of them.
     pub fn at(&self, chain: usize, position: usize) -> Option<&Counted<Process>> {
         let mut at = self.by_pid.get(chain)?.as_ref();
         for _ in 0..position {
@@ -39,6 +39,6 @@ impl Tree {
         at
     }
 
-    /// How many chains [`Tree::at`] knows.
+    /// The number of chains that [`Tree::at`] accepts.
     pub const CHAINS: usize = CHAINS;
 }

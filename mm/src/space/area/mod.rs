@@ -1,9 +1,9 @@
-//! The areas of an address space: which pages a program may touch, and how.
+//! The areas of an address space: which pages a program may touch, and with which accesses.
 //!
-//! Invariants: disjoint, none empty, neighbours that could be one are one. So a heap that grows a
-//! page at a time stays one area. Adding one, and cutting a hole into one, needs a node, which is
-//! made before anything changes ([`Areas::reserve`]); taking pages from an end never needs any. The
-//! [`tree`] keeps them in order.
+//! Invariants: areas are disjoint and not empty, and adjacent areas that could be one are one. A
+//! heap that grows a page at a time therefore stays one area. Adding an area, or cutting a hole
+//! into one, needs a node of the tree, which is made before anything changes ([`Areas::reserve`]).
+//! Removing pages at an end of an area needs none. The [`tree`] keeps the areas in order.
 
 #[cfg(test)]
 mod tests;
@@ -21,23 +21,23 @@ use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::pt::{Permissions, UserRange};
 
-/// Consecutive pages that are treated alike.
+/// Consecutive pages with one protection and one origin.
 #[derive(Clone, Debug)]
 pub(crate) struct Area {
-    /// Which pages.
+    /// Its pages.
     pub(crate) pages: UserRange,
-    /// What the program may do with them.
+    /// The accesses that the program is allowed.
     pub(crate) permissions: Permissions,
-    /// Whether they are paid for.
+    /// Whether its pages are paid for in advance.
     pub(crate) promise: Promise,
-    /// What the pages come from.
+    /// The origin of its pages.
     pub(crate) backing: Backing,
 }
 
-/// What the pages of an area come from.
+/// The origin of the pages of an area.
 #[derive(Clone, Debug)]
 pub(crate) enum Backing {
-    /// Nothing: they are the process's own, and zeros at first.
+    /// None: the pages are private to the process and read as zeros at first.
     Own,
     /// Memory that the family shares.
     Object(Counted<Shared>),
@@ -57,7 +57,7 @@ impl Backing {
 }
 
 impl Area {
-    /// Pages of the process's own.
+    /// Returns an area of private pages.
     pub(crate) fn private(pages: UserRange, permissions: Permissions, promise: Promise) -> Self {
         Self {
             pages,
@@ -67,7 +67,7 @@ impl Area {
         }
     }
 
-    /// No pages at all.
+    /// Returns an area without pages.
     pub(super) fn none() -> Self {
         Self::private(UserRange::NONE, Permissions::empty(), Promise::Lazy)
     }
@@ -80,13 +80,13 @@ impl Area {
     }
 }
 
-/// All pages.
+/// The range of all pages.
 const EVERYWHERE: PageRange = PageRange {
     start: PageNo(0),
     end: PageNo(u64::MAX),
 };
 
-/// All areas of a space.
+/// The areas of a space.
 #[derive(Debug, Default)]
 pub(crate) struct Areas {
     tree: Tree,
@@ -97,18 +97,18 @@ impl Areas {
         Self { tree: Tree::new() }
     }
 
-    /// Returns the area that has this page.
+    /// Returns the area that contains `page`.
     #[inline]
     pub(crate) fn find(&self, page: PageNo) -> Option<Area> {
         self.first_within(PageRange::one(page)).cloned()
     }
 
-    /// Returns whether some area has a page of the range.
+    /// Returns whether some area overlaps the range.
     pub(crate) fn overlaps(&self, pages: PageRange) -> bool {
         self.first_within(pages).is_some()
     }
 
-    /// Returns whether one area has pages below the range and above it.
+    /// Returns whether one area extends both below and above the range.
     pub(crate) fn have_around(&self, pages: PageRange) -> bool {
         let around = |area: Area| area.pages.start < pages.start && pages.end < area.pages.end;
         !pages.is_empty() && self.find(pages.start).is_some_and(around)
@@ -119,7 +119,7 @@ impl Areas {
         self.within(EVERYWHERE)
     }
 
-    /// Returns the areas that have a page of the range, in order.
+    /// Returns the areas that overlap the range, in order.
     pub(crate) fn within(&self, pages: PageRange) -> impl Iterator<Item = &Area> {
         let behind = move |area: &Area| PageRange::new(area.pages.end, pages.end);
         core::iter::successors(self.first_within(pages), move |area| {
@@ -133,13 +133,13 @@ impl Areas {
         (pages.start.max(area.pages.start) < pages.end).then_some(area)
     }
 
-    /// Makes room for what [`Areas::add`], [`Areas::remove`] and [`Areas::protect`] may need, one
-    /// of them after the other: a hole in an area, and an area more.
+    /// Reserves the nodes that one [`Areas::remove`] or [`Areas::protect`] and a following
+    /// [`Areas::add`] need: one for a hole in an area, and one for the new area.
     pub(crate) fn reserve<M: Machine>(&mut self, memory: &Memory<M>) -> Result<(), NoMemory> {
         self.tree.reserve(2, memory)
     }
 
-    /// Makes room for one hole in an area.
+    /// Reserves the node for one hole in an area.
     pub(crate) fn reserve_hole<M: Machine>(&mut self, memory: &Memory<M>) -> Result<(), NoMemory> {
         self.tree.reserve(1, memory)
     }
@@ -152,14 +152,14 @@ impl Areas {
         covered.is_some_and(|end| end >= pages.end)
     }
 
-    /// Returns the highest range of `count` pages below `end` in which nothing is. No area ends
-    /// above `end`.
+    /// Returns the highest range of `count` pages below `end` that no area overlaps. No area may
+    /// end above `end`.
     pub(crate) fn highest_gap(&self, count: u64, end: PageNo) -> Option<PageRange> {
         self.tree.highest_gap(count, end)
     }
 
-    /// Gives the pages other permissions, after telling `changed` of each piece. Cutting areas at
-    /// both ends needs the room that [`Areas::reserve`] made.
+    /// Changes the permissions of the pages. Calls `changed` with each area and its piece first.
+    /// Cutting areas at both ends needs the nodes that [`Areas::reserve`] made.
     pub(crate) fn protect(
         &mut self,
         pages: PageRange,
@@ -168,13 +168,13 @@ impl Areas {
     ) {
         let mut next = pages.start;
         while let Some(area) = self.tree.at_or_above(next).cloned() {
-            // What was done is part of its neighbour now, if that has the same permissions.
+            // If the previous piece was joined with this area, `next` lies inside it.
             let cut = area.pages.intersect(PageRange::new(next, pages.end));
             if cut.is_empty() {
                 break;
             }
             changed(&area, cut);
-            // Not the last handle to anything: there is `area`.
+            // Not the last handle to the area's backing: `area` is one.
             self.remove(*cut, drop);
             self.add(Area {
                 pages: cut,
@@ -185,7 +185,7 @@ impl Areas {
         }
     }
 
-    /// Adds an area that overlaps no other. There is room: see [`Areas::reserve`].
+    /// Adds an area that overlaps no other. Its node must be reserved: see [`Areas::reserve`].
     pub(crate) fn add(&mut self, mut area: Area) {
         let above = self.find(area.pages.end);
         if let Some(above) = above.filter(|above| above.continues(&area)) {
@@ -201,8 +201,8 @@ impl Areas {
         self.tree.insert(area);
     }
 
-    /// Removes the pages from all areas and hands `removed` each piece. Cutting a hole into an area
-    /// needs the room that [`Areas::reserve`] made.
+    /// Removes the pages from all areas. Calls `removed` with each removed piece. Cutting a hole
+    /// into an area needs the node that [`Areas::reserve`] made.
     pub(crate) fn remove(&mut self, pages: PageRange, mut removed: impl FnMut(Area)) {
         while let Some(first) = self.first_within(pages) {
             let start = first.pages.start;
@@ -222,13 +222,13 @@ impl Areas {
         }
     }
 
-    /// Takes the last of them out.
+    /// Removes and returns the highest area.
     pub(crate) fn pop(&mut self) -> Option<Area> {
         self.tree.take_last()
     }
 
-    /// Adds what a child has of its parent's areas: the same, but never paid for in advance. If it
-    /// fails, some are there.
+    /// Adds copies of the parent's areas for a child. They are lazy: a child's pages are not paid
+    /// for in advance. If the call fails, some areas have been added.
     pub(crate) fn add_for_child<M: Machine>(
         &mut self,
         parent: &Self,
@@ -244,8 +244,8 @@ impl Areas {
         Ok(())
     }
 
-    /// Returns how many there are: by the count that is kept, and by a look at each, which leaves
-    /// out all if one is not where it belongs.
+    /// Returns the number of areas twice: as it is kept, and as counted now. The latter is 0 if an
+    /// area is not where it belongs.
     pub(crate) fn count(&self) -> (u64, u64) {
         self.tree.count(EVERYWHERE)
     }

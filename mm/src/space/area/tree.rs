@@ -1,17 +1,17 @@
-//! The tree that the areas of a space lie in: balanced (Adelson-Velsky and Landis, 1962), one small
-//! node per area.
+//! The balanced tree of the areas of a space (Adelson-Velsky and Landis, 1962), with one small node
+//! per area.
 //!
-//! A program decides how many areas it has, so nothing here needs contiguous frames (R11): a node
-//! is an object of 128 bytes. A lookup compares as often as a binary search does. A node sums up
-//! what is below it, so that a gap is found without a look at every area.
+//! A program decides how many areas it has, so the tree needs no contiguous frames (R11): a node is
+//! an object of 128 bytes. A lookup makes about as many comparisons as a binary search. Each node
+//! has a summary of its subtree, so that a gap is found without a look at every area.
 //!
-//! Invariants, for every node: areas on its left lie below its own and those on its right above;
-//! the heights of its two sides differ by one at most; `height`, `span` and `gap` are true of all
-//! below it. So the height is at most 1.44 times the logarithm of the number of areas, and with it
-//! the depth of every recursion here.
+//! Invariants, for every node: areas on its left lie below its own, areas on its right above it.
+//! The heights of its two sides differ by one at most. `height`, `span` and `gap` are true of the
+//! whole subtree. The height is therefore at most 1.44 times the logarithm of the number of areas,
+//! and so is the depth of every recursion here.
 //!
-//! Nodes are made before the operation that needs them begins ([`Tree::reserve`]); nothing else
-//! here can fail. A few that an operation has left over are kept for the next.
+//! Nodes are made before the operation that needs them begins ([`Tree::reserve`]). Nothing else
+//! here can fail. A few nodes that an operation did not use are kept for the next.
 
 use alloc::boxed::Box;
 use core::cmp::Ordering;
@@ -24,7 +24,7 @@ use crate::commit::NoMemory;
 use crate::machine::Machine;
 use crate::memory::Memory;
 
-/// What hangs on one side of a node, or at the root.
+/// The subtree on one side of a node, or at the root.
 type Link = Option<Box<Node>>;
 
 /// The side of lower addresses.
@@ -38,14 +38,14 @@ struct Node {
     area: Area,
     sides: [Link; 2],
     height: u8,
-    /// From the beginning of the first area here to the end of the last.
+    /// From the start of the first area in the subtree to the end of the last.
     span: PageRange,
-    /// The most pages in a row inside the span that are in no area.
+    /// The length of the longest run of pages inside the span that no area overlaps.
     gap: u64,
 }
 
 impl Node {
-    /// Returns a node for an area to come.
+    /// Returns a node for an area that is added later.
     fn try_new() -> Result<Box<Self>, OutOfMemory> {
         let area = Area::none();
         try_box(Self {
@@ -57,7 +57,7 @@ impl Node {
         })
     }
 
-    /// Sums up what is below.
+    /// Computes the summary from the node's area and its two sides.
     fn sum_up(&mut self) {
         let pages = self.area.pages;
         let [low, high] = self.sides.each_ref().map(Option::as_deref);
@@ -83,9 +83,9 @@ fn height(node: Option<&Node>) -> u8 {
     node.map_or(0, |node| node.height)
 }
 
-/// Nodes that are kept for areas to come. Between [`Tree::reserve`] and the end of an operation no
-/// more are ever needed: it may have put one by, and then need two for what is left of an area and
-/// one for a new one.
+/// The most nodes kept for future areas. Between [`Tree::reserve`] and the end of an operation no
+/// more are needed: an operation may have kept one, and then need two for the rests of a cut area
+/// and one for a new area.
 const SPARES_MOST: u64 = 3;
 
 /// The areas.
@@ -94,9 +94,9 @@ pub(super) struct Tree {
     root: Link,
     /// How many areas there are.
     count: u64,
-    /// Nodes without an area, one hanging on the other.
+    /// Kept nodes without an area, as a list.
     spare: Link,
-    /// How many those are.
+    /// The number of kept nodes.
     spares: u64,
 }
 
@@ -110,7 +110,7 @@ impl Tree {
         }
     }
 
-    /// Makes sure that `count` areas can be added.
+    /// Makes nodes until `count` areas can be added.
     pub(super) fn reserve<M: Machine>(
         &mut self,
         count: u64,
@@ -123,7 +123,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Keeps a node that has no area, unless there are enough.
+    /// Keeps a node that has no area, unless enough are kept.
     fn put_by(&mut self, mut node: Box<Node>) {
         if self.spares < SPARES_MOST {
             node.sides[LOW] = self.spare.take();
@@ -135,7 +135,7 @@ impl Tree {
     /// Adds an area that overlaps no other.
     ///
     /// # Panics
-    /// If no node is left: room was not made for it.
+    /// If no node was reserved.
     pub(super) fn insert(&mut self, area: Area) {
         let mut node = self.spare.take().expect("room is made for an area first");
         self.spare = node.sides[LOW].take();
@@ -145,19 +145,19 @@ impl Tree {
         insert(&mut self.root, node);
     }
 
-    /// Takes the area out that begins at `start`.
+    /// Removes and returns the area that begins at `start`.
     pub(super) fn take(&mut self, start: PageNo) -> Option<Area> {
         let node = take(&mut self.root, start);
         self.empty(node)
     }
 
-    /// Takes the highest area out.
+    /// Removes and returns the highest area.
     pub(super) fn take_last(&mut self) -> Option<Area> {
         let node = take_last(&mut self.root);
         self.empty(node)
     }
 
-    /// Takes the area out of a node.
+    /// Returns the area of a removed node, and keeps the node.
     fn empty(&mut self, node: Link) -> Option<Area> {
         let mut node = node?;
         self.count -= 1;
@@ -185,14 +185,14 @@ impl Tree {
         highest_gap(&self.root, PageRange::new(PageNo(0), end), count)
     }
 
-    /// Returns how many nodes lie above one another.
+    /// Returns the height of the tree.
     #[cfg(test)]
     pub(super) fn height(&self) -> u8 {
         height(self.root.as_deref())
     }
 
-    /// Returns how many areas there are, by the count that is kept and by a look at every node; the
-    /// latter is 0 if one is not what it should be.
+    /// Returns the number of areas twice: as it is kept, and as counted now. The latter is 0 if a
+    /// node violates an invariant.
     pub(super) fn count(&self, within: PageRange) -> (u64, u64) {
         (self.count, recount(&self.root, within).unwrap_or(0))
     }
@@ -200,7 +200,8 @@ impl Tree {
 
 const _: () = assert!(size_of::<Node>() <= 128, "see above");
 
-/// Returns the node with its sides balanced, which differ by two at most, and summed up.
+/// Returns the node with its sides balanced and its summary computed. The heights of the sides may
+/// differ by two at most.
 fn balance(mut node: Box<Node>) -> Box<Node> {
     let [low, high] = [node.side_height(LOW), node.side_height(HIGH)];
     let tall = if low > high + 1 {
@@ -222,7 +223,7 @@ fn balance(mut node: Box<Node>) -> Box<Node> {
     raise(node, tall)
 }
 
-/// Turns the tree so that the node on this side comes above the one it hung on.
+/// Rotates the tree so that the child on this side becomes the parent of its parent.
 fn raise(mut node: Box<Node>, side: usize) -> Box<Node> {
     let Some(mut raised) = node.sides[side].take() else {
         return node;
@@ -234,7 +235,7 @@ fn raise(mut node: Box<Node>, side: usize) -> Box<Node> {
     raised
 }
 
-/// Hangs a node in, whose area overlaps no other.
+/// Inserts a node whose area overlaps no other.
 fn insert(link: &mut Link, new: Box<Node>) {
     *link = Some(match link.take() {
         None => balance(new),
@@ -246,7 +247,7 @@ fn insert(link: &mut Link, new: Box<Node>) {
     });
 }
 
-/// Takes the node out whose area begins at `start`.
+/// Removes and returns the node whose area begins at `start`.
 fn take(link: &mut Link, start: PageNo) -> Link {
     let mut node = link.take()?;
     let side = match start.cmp(&node.area.pages.start) {
@@ -269,7 +270,7 @@ fn take(link: &mut Link, start: PageNo) -> Link {
     taken
 }
 
-/// Takes the node with the highest area out.
+/// Removes and returns the node with the highest area.
 fn take_last(link: &mut Link) -> Link {
     let mut node = link.take()?;
     if node.sides[HIGH].is_none() {
@@ -281,8 +282,9 @@ fn take_last(link: &mut Link) -> Link {
     taken
 }
 
-/// Returns the highest range of `count` pages that lies in no area, between the areas on both sides
-/// of the tree: those end at `within.start` and begin at `within.end`.
+/// Returns the highest range of `count` pages that no area overlaps, between the areas on both
+/// sides of the subtree: the lower one ends at `within.start`, the higher one begins at
+/// `within.end`.
 fn highest_gap(link: &Link, within: PageRange, count: u64) -> Option<PageRange> {
     let Some(node) = link else {
         let start = PageNo(within.end.0.checked_sub(count)?);
@@ -300,8 +302,7 @@ fn highest_gap(link: &Link, within: PageRange, count: u64) -> Option<PageRange> 
         .or_else(|| highest_gap(&node.sides[LOW], low, count))
 }
 
-/// Counts the nodes, and sees whether each is where it belongs, balanced and summed up; `None` if
-/// one is not.
+/// Returns the number of nodes, or `None` if one violates an invariant.
 fn recount(link: &Link, within: PageRange) -> Option<u64> {
     let Some(node) = link else {
         return Some(0);

@@ -41,11 +41,12 @@ fn endings(harts: u8) -> Vec<Case> {
     ENDINGS.into_iter().map(case).collect()
 }
 
-/// Returns the tests, at so many harts, of how long one process waits for others.
+/// Returns the tests of how long one process waits for others, on `harts` harts.
 ///
-/// Their limit is what a starved process went far beyond, and a loaded host does not reach; `bench
-/// waits` counts instructions and has the kernel's own bound. Counting does not work here: while all
-/// wait for the disk, its clock leaps, and several harts hardly get on with it.
+/// Their limit is far above what a loaded host reaches and far below what a starved process waited.
+/// `bench waits` counts instructions and checks the kernel's own bound. Instructions cannot be
+/// counted here: while all processes wait for the disk, the counting clock jumps, and several harts
+/// make hardly any progress under it.
 fn waits(harts: u8) -> Vec<Case> {
     let case = |what: &str, line: &str| {
         let program = line.split(' ').next().unwrap_or(line);
