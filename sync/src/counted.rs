@@ -1,8 +1,9 @@
 //! Counted sharing whose allocation can fail.
 //!
-//! `alloc`'s `Arc` and `Box` abort when there is no memory. A kernel must answer instead, so what a
-//! user program can make it allocate lives in a [`Counted`], or in a box from [`try_box`].
-//! Invariant: the value is dropped, and its memory given back, exactly when the last handle goes.
+//! `alloc`'s `Arc` and `Box` abort when there is no memory. A kernel must return an error instead,
+//! so objects that a user program can make it allocate live in a [`Counted`], or in a box from
+//! [`try_box`]. Invariant: the value is dropped, and its memory freed, exactly when the last handle
+//! is dropped.
 
 use alloc::alloc::{Layout, alloc, dealloc};
 use alloc::boxed::Box;
@@ -13,7 +14,7 @@ use core::ptr::NonNull;
 
 use crate::atomic::{AtomicUsize, Ordering, fence};
 
-/// There was no memory for an object.
+/// The error of an allocation for which there was no memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutOfMemory;
 
@@ -29,11 +30,11 @@ fn allocate<T>() -> Result<NonNull<T>, OutOfMemory> {
     NonNull::new(unsafe { alloc(layout) }.cast::<T>()).ok_or(OutOfMemory)
 }
 
-/// Returns a box, or the news that there is no memory for it.
+/// Returns a box of `value`, or an error if there is no memory.
 pub fn try_box<T>(value: T) -> Result<Box<T>, OutOfMemory> {
     let pointer = allocate()?;
-    // SAFETY: fresh memory from the global allocator with T's layout, which nobody else knows and
-    // which holds a T then.
+    // SAFETY: fresh memory from the global allocator with T's layout. No other code knows it, and
+    // it holds a T after the write.
     unsafe {
         pointer.write(value);
         Ok(Box::from_raw(pointer.as_ptr()))
@@ -45,23 +46,23 @@ struct Inner<T> {
     value: T,
 }
 
-/// Memory for a shared value that does not exist yet: for those who must know that they will not
-/// fail before they begin what makes the value.
+/// Memory for a shared value that does not exist yet. Meant for callers that must allocate before
+/// they begin an operation that cannot be undone.
 pub struct Vacant<T> {
     inner: NonNull<Inner<T>>,
 }
 
 impl<T> Vacant<T> {
-    /// Memory for a value.
+    /// Allocates memory for a value.
     pub fn try_new() -> Result<Self, OutOfMemory> {
         Ok(Self { inner: allocate()? })
     }
 
-    /// Puts the value there. Returns the first handle to it.
+    /// Stores the value. Returns the first handle to it.
     pub fn fill(self, value: T) -> Counted<T> {
         let inner = ManuallyDrop::new(self).inner;
         let count = AtomicUsize::new(1);
-        // SAFETY: memory of the right layout that nobody else knows.
+        // SAFETY: memory of the right layout that no other code knows.
         unsafe { inner.write(Inner { count, value }) };
         Counted { inner }
     }
@@ -90,13 +91,13 @@ impl<T> Counted<T> {
         Ok(Vacant::try_new()?.fill(value))
     }
 
-    /// Returns whether both are handles to one value.
+    /// Returns whether both handles belong to one value.
     pub fn is_same(&self, other: &Self) -> bool {
         self.inner == other.inner
     }
 
-    /// Gives the handle up; the last one gets the value. For values whose end needs more than a
-    /// `Drop` can know, such as which locks are held.
+    /// Drops the handle. Returns the value if this was the last handle. Meant for values that need
+    /// more to end than `Drop` gets, such as a token of the locks held.
     pub fn into_inner(self) -> Option<T> {
         let inner = ManuallyDrop::new(self).inner;
         // SAFETY: this was a handle, so the value lives until the count has been lowered.
@@ -105,8 +106,8 @@ impl<T> Counted<T> {
             return None;
         }
         fence(Ordering::Acquire);
-        // SAFETY: the count was 1 and this was the handle, so nobody else reaches the value any
-        // more. It is moved out before its memory goes.
+        // SAFETY: the count was 1 and this was the handle, so no other thread reaches the value any
+        // more. The value is moved out before its memory is freed.
         unsafe {
             let value = inner.read().value;
             dealloc(inner.as_ptr().cast(), Layout::new::<Inner<T>>());
@@ -122,7 +123,7 @@ impl<T> Counted<T> {
 
 impl<T> Clone for Counted<T> {
     fn clone(&self) -> Self {
-        // Relaxed: whoever clones holds a handle, so the count is not on its way to zero.
+        // Relaxed: the cloning thread holds a handle, so the count is not on its way to zero.
         self.inner().count.fetch_add(1, Ordering::Relaxed);
         Self { inner: self.inner }
     }
@@ -144,12 +145,13 @@ impl<T> Deref for Counted<T> {
 
 impl<T> Drop for Counted<T> {
     fn drop(&mut self) {
-        // Release, then acquire by the last one: it sees what all others did with the value.
+        // Release, then acquire by the last handle, which therefore sees all earlier uses of the
+        // value.
         if self.inner().count.fetch_sub(1, Ordering::Release) != 1 {
             return;
         }
         fence(Ordering::Acquire);
-        // SAFETY: the count was 1 and this was the handle, so nobody else reaches the value any
+        // SAFETY: the count was 1 and this was the handle, so no other thread reaches the value any
         // more.
         unsafe {
             self.inner.drop_in_place();

@@ -1,13 +1,13 @@
-//! Gates: many pass at once, until one thread closes the gate and is alone.
+//! Gates: many threads pass at once, until one thread closes the gate and is alone.
 //!
-//! For what is done by many and seldom, and must stand still now and then. Whoever closes the gate
-//! waits until all have come out again.
+//! A gate suits operations that many threads do, but that must all stop now and then. A thread that
+//! closes the gate waits until all threads inside have left.
 //!
-//! **Bound** (R10): threads that cannot go on at once stand in line, and go on in the order in
-//! which they came. A thread that comes while somebody stands in line stands behind, so neither a
-//! crowd that passes keeps a closer out, nor one that closes again and again those who want to
-//! pass. Neighbouring passers in the line go in together. So a thread waits for one stay of those
-//! inside, and for one turn of each closer before it in line.
+//! **Bound** (R10): a thread that cannot proceed at once stands in line, and proceeds in the order
+//! of arrival. A thread that arrives while the line is not empty stands behind it. So neither can a
+//! crowd of passing threads keep a closer out, nor can repeated closing keep passing threads out.
+//! Adjacent passing threads in the line enter together. A thread therefore waits for one stay of
+//! the threads inside, and for one turn of each closer before it in line.
 
 use core::marker::PhantomData;
 use core::pin::pin;
@@ -19,12 +19,12 @@ use crate::level::{FIRST_SPIN, Level};
 use crate::line::{Call, Line, Turn, Waiter};
 use crate::wait::Interruptible;
 
-/// The bit of a closed gate; the bits below the two flags count those inside.
+/// The bit of a closed gate. The bits below the two flags count the threads inside.
 const CLOSED: u32 = 1 << 31;
-/// Somebody stands in line. Set and cleared under the lock of the line.
+/// Set while a thread stands in line. Changed only under the lock of the line.
 const WAITED_FOR: u32 = 1 << 30;
 
-/// What a thread in line wants.
+/// The request of a thread in line.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Wish {
     Pass,
@@ -32,7 +32,8 @@ enum Wish {
 }
 
 impl Wish {
-    /// Returns the state after the wish came true; `None` if it cannot yet. The line is not asked.
+    /// Returns the state after the request is granted, or `None` if it cannot be granted yet.
+    /// Ignores the line.
     fn granted(self, state: u32) -> Option<u32> {
         match self {
             Self::Pass if state & CLOSED == 0 => Some(state + 1),
@@ -42,7 +43,7 @@ impl Wish {
     }
 }
 
-/// A gate of level `L`. Both ways of holding it are like a sleep lock of that level.
+/// A gate of level `L`. Passing and closing both count as holding a sleep lock of that level.
 pub struct Gate<L: Level> {
     state: AtomicU32,
     line: LeafLock<Line<Wish>>,
@@ -68,8 +69,8 @@ impl<L: Level> Gate<L> {
         }
     }
 
-    /// Goes in, after waiting in line if the gate is closed or others wait. A kill does not end the
-    /// wait.
+    /// Enters the gate. Waits in line if the gate is closed or the line is not empty. A kill does
+    /// not end the wait.
     pub fn pass<'a, H: Level>(&'a self, held: &'a mut Held<H>) -> Passage<'a, L> {
         self.wait_for(Wish::Pass, held);
         Passage {
@@ -78,7 +79,7 @@ impl<L: Level> Gate<L> {
         }
     }
 
-    /// Closes the gate, after waiting in line until nobody is inside.
+    /// Closes the gate. Waits in line until no thread is inside.
     pub fn close<'a, H: Level>(&'a self, held: &'a mut Held<H>) -> Closed<'a, L> {
         self.wait_for(Wish::Close, held);
         Closed {
@@ -87,13 +88,13 @@ impl<L: Level> Gate<L> {
         }
     }
 
-    /// Returns whether some thread stands in line.
+    /// Returns whether a thread stands in line.
     #[cfg(all(test, any(loom, shuttle)))]
     pub(crate) fn is_waited_for(&self) -> bool {
         self.line.with(|line| !line.is_empty())
     }
 
-    /// Makes a wish come true where nobody stands in line. Returns whether it did.
+    /// Grants the request if the line is empty and the state permits it. Returns whether it did.
     fn try_at_once(&self, wish: Wish) -> bool {
         let fits = |state| match state & WAITED_FOR {
             0 => wish.granted(state),
@@ -119,16 +120,16 @@ impl<L: Level> Gate<L> {
         let waiter = waiter.as_ref();
         self.line.with(|line| {
             self.state.fetch_or(WAITED_FOR, Ordering::Relaxed);
-            // SAFETY: new, and this function returns only when it has been granted, which takes it
-            // out.
+            // SAFETY: the waiter is new, and this function returns only when it was granted, which
+            // removes it from the line.
             unsafe { line.push(waiter) };
         });
-        // What it waits for may have come before it stood in line.
+        // The state may have changed before the thread stood in line.
         self.advance();
         while waiter.sleep(Interruptible::No) != Turn::Granted {}
     }
 
-    /// Has those at the front of the line go on who can.
+    /// Grants the requests at the front of the line that can be granted, and wakes their threads.
     fn advance(&self) {
         while let Some(call) = self.line.with(|line| self.grant_first(line)) {
             call.wake();
@@ -137,8 +138,8 @@ impl<L: Level> Gate<L> {
 
     fn grant_first(&self, line: &mut Line<Wish>) -> Option<Call> {
         let wish = line.first()?.kind;
-        // While somebody stands in line the state changes under the line's lock, but for those who
-        // come out.
+        // While the line is not empty, the state changes only under the lock of the line, except
+        // when a thread leaves the gate.
         let changed = self
             .state
             .fetch_update(Ordering::Acquire, Ordering::Relaxed, |state| {
@@ -153,7 +154,7 @@ impl<L: Level> Gate<L> {
     }
 }
 
-/// Inside while this lives.
+/// The passage of a thread that is inside the gate, for as long as this lives.
 pub struct Passage<'a, L: Level> {
     gate: &'a Gate<L>,
     held: Held<L>,
@@ -174,7 +175,7 @@ impl<L: Level> Drop for Passage<'_, L> {
     }
 }
 
-/// Alone while this lives.
+/// The closed state of a gate: its owner is alone while this lives.
 pub struct Closed<'a, L: Level> {
     gate: &'a Gate<L>,
     held: Held<L>,

@@ -1,29 +1,29 @@
-//! The token that stands for the locks a thread holds.
+//! The token for the locks that a thread holds.
 
 use core::marker::PhantomData;
 
 use crate::level::{FIRST_SPIN, Level};
 
-/// Proof that whoever has it holds no lock above level `L`.
+/// Proof that its owner holds no lock above level `L`.
 ///
-/// It has no size. A function that takes locks asks for `&mut Held<..>`; one that may sleep asks
-/// for a token below the spin locks.
+/// The token has no size. A function that takes locks asks for `&mut Held<..>`; one that may sleep
+/// asks for a token of a level below the spin locks.
 pub struct Held<L: Level> {
     _level: PhantomData<(L, *mut ())>,
 }
 
 impl<L: Level> Held<L> {
-    /// Claims that nothing above `L` is held here.
+    /// Returns a token that claims that no lock above `L` is held here.
     ///
-    /// To be used where a thread of execution begins (the entry of a trap, a thread or a hart), and
-    /// nowhere else: a false claim can deadlock.
+    /// Call it only where a thread of execution begins (the entry of a trap, a thread or a hart). A
+    /// false claim can deadlock.
     pub const fn claim() -> Self {
         Self {
             _level: PhantomData,
         }
     }
 
-    /// Returns the same knowledge, told more weakly: as if locks up to `Higher` were held.
+    /// Returns the token with a weaker claim: as if locks up to `Higher` were held.
     pub fn as_if<Higher: Level>(&mut self) -> &mut Held<Higher> {
         const {
             assert!(
@@ -36,7 +36,7 @@ impl<L: Level> Held<L> {
         unsafe { &mut *core::ptr::from_mut(self).cast() }
     }
 
-    /// Compiles only where the holder may sleep.
+    /// Fails to compile where the owner must not sleep.
     pub(crate) const fn assert_may_sleep() {
         const {
             assert!(

@@ -1,10 +1,10 @@
-//! Switching the interrupts of the own hart off for a while.
+//! Switching the interrupts of this hart off for a while.
 
 use crate::arch;
 
-/// Interrupts are off while this lives; then they are what they were before.
+/// Interrupts are off while this lives. Dropping it restores their previous state.
 ///
-/// Values nest; each must be dropped before the one that was made before it.
+/// Values nest: each must be dropped before those that were made earlier.
 pub struct InterruptsOff {
     were_on: bool,
     _this_hart: core::marker::PhantomData<*mut ()>,

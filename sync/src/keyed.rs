@@ -1,15 +1,15 @@
-//! Fields of many objects that one lock protects.
+//! Fields of many objects that one lock protects together.
 //!
 //! Lists that run through objects (a queue of threads, a tree of processes) keep their links in the
-//! objects, so that linking never allocates, while one lock protects all links of a list. A
-//! [`Keyed`] cell is such a field: it opens with a reference to the key, and the key is kept inside
-//! that lock. (The idea is known as a "branded" or "Q" cell: Yanovski et al., "GhostCell", ICFP
+//! objects, so that linking never allocates. One lock protects all links of a list. A [`Keyed`]
+//! cell is a link of this kind: it opens with a reference to the key, and the key is kept inside
+//! the lock. (The idea is known as a "branded" or "Q" cell: Yanovski et al., "GhostCell", ICFP
 //! 2021.)
 
 use core::cell::UnsafeCell;
 use core::marker::PhantomData;
 
-/// A type that serves as a key.
+/// A type whose only value is the key of [`Keyed`] fields.
 ///
 /// # Safety
 ///
@@ -22,9 +22,9 @@ pub struct Keyed<K: Key, T> {
     _key: PhantomData<fn(&K)>,
 }
 
-// SAFETY: a `&T` needs a `&K` and a `&mut T` the `&mut K`, and there is one K. So there is never a
-// `&mut T` beside another reference; several `&T` on several threads and one after another are what
-// `Sync` and `Send` allow.
+// SAFETY: a `&T` needs a `&K`, a `&mut T` needs the `&mut K`, and there is one K. So a `&mut T`
+// never exists beside another reference. Several `&T` on several threads, one after another, are
+// what `Sync` and `Send` allow.
 unsafe impl<K: Key, T: Send + Sync> Sync for Keyed<K, T> {}
 
 impl<K: Key, T> Keyed<K, T> {
@@ -39,16 +39,16 @@ impl<K: Key, T> Keyed<K, T> {
     /// Returns the value, for reading.
     #[inline]
     pub fn get<'a>(&'a self, _key: &'a K) -> &'a T {
-        // SAFETY: the key is shared for as long as the reference lives, so nobody has the `&mut K`
-        // that writing needs.
+        // SAFETY: the key is shared for as long as the reference lives, so no thread has the `&mut
+        // K` that writing needs.
         unsafe { &*self.value.get() }
     }
 
     /// Returns the value, for changing.
     #[inline]
     pub fn get_mut<'a>(&'a self, _key: &'a mut K) -> &'a mut T {
-        // SAFETY: the only key is borrowed for as long as the reference lives, so nobody opens any
-        // other way.
+        // SAFETY: the only key is borrowed for as long as the reference lives, so no other
+        // reference to the value can be made.
         unsafe { &mut *self.value.get() }
     }
 }

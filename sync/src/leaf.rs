@@ -1,4 +1,4 @@
-//! The innermost locks: held for a few instructions, with nothing taken inside.
+//! Leaf locks, the innermost in the order: held for a few instructions, with no lock taken inside.
 
 use core::cell::UnsafeCell;
 
@@ -6,7 +6,7 @@ use crate::atomic::{AtomicBool, Ordering, constant};
 use crate::interrupts::InterruptsOff;
 use crate::relax::relax;
 
-/// A spin lock that stands last in the lock order and therefore needs no token.
+/// A spin lock that comes last in the lock order and therefore needs no token.
 ///
 /// The value is reached only inside a closure; the closure must not take another lock.
 pub struct LeafLock<T> {
@@ -14,7 +14,7 @@ pub struct LeafLock<T> {
     value: UnsafeCell<T>,
 }
 
-// SAFETY: the value is reached only in `with`, under the lock, so sharing the lock hands the value
+// SAFETY: the value is reached only in `with`, under the lock. Sharing the lock moves the value
 // from thread to thread, one at a time; that needs `Send` and no more.
 unsafe impl<T: Send> Sync for LeafLock<T> {}
 
@@ -34,14 +34,13 @@ impl<T> LeafLock<T> {
     pub fn with<R>(&self, body: impl FnOnce(&mut T) -> R) -> R {
         let _interrupts = InterruptsOff::new();
         self.raw.lock();
-        // Unlocks when `body` unwinds too, as a failing assertion does on the host.
+        // Unlocks even if `body` unwinds, as a failing assertion does on the host.
         let _unlock = Unlock(&self.raw);
-        // SAFETY: `raw` is held until `_unlock` drops, and whoever holds it alone reaches the
-        // value.
+        // SAFETY: `raw` is held until `_unlock` drops, and only its holder reaches the value.
         body(unsafe { &mut *self.value.get() })
     }
 
-    /// Returns the value of a lock that nobody else can see.
+    /// Returns the value of a lock that is not shared.
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
     }
@@ -56,8 +55,8 @@ impl Drop for Unlock<'_> {
     }
 }
 
-/// Test and test-and-set. Not a ticket lock: under emulation harts outnumber the cores that run
-/// them, and a queue would wait for a hart that is not being run.
+/// A test-and-set lock. It is not a ticket lock: under emulation there are more harts than cores,
+/// and a queue would wait for a hart that is not running.
 pub(crate) struct RawSpin {
     taken: AtomicBool,
 }
@@ -83,8 +82,8 @@ impl RawSpin {
     #[inline]
     fn try_lock(&self) -> bool {
         let order = Ordering::Acquire;
-        // To loom, the store that unlocks may fall between the halves of a swap that fails, and be
-        // lost. It is told of an exchange instead, which stores nothing when it fails.
+        // In loom's model, the store that unlocks may fall between the halves of a failing swap and
+        // be lost. So loom gets a compare-exchange instead, which stores nothing when it fails.
         if cfg!(loom) {
             let taken = self
                 .taken

@@ -1,17 +1,17 @@
-//! The lock order of the whole system, outermost first. A lock may be taken only while locks of
-//! lower rank are held.
+//! The lock order of the whole system, outermost first. A lock may be taken only while all locks
+//! held are of lower rank.
 //!
-//! Sleep locks come before spin locks, because a thread must not sleep while it spins others out.
-//! The address space comes before the file system, so a copy to or from user memory (which takes
-//! the space when it faults) cannot happen under the file system's lock (rule R9).
+//! Sleep locks come before spin locks, because a thread must not sleep while other harts spin for
+//! its lock. The address space comes before the file system. A copy from or to user memory takes
+//! the space when it faults, so no such copy can happen under the file system's lock (rule R9).
 
 /// A place in the lock order.
 pub trait Level {
-    /// Smaller is outer.
+    /// The position in the order; a lower rank is further out.
     const RANK: u8;
 }
 
-/// The first rank of the spin locks; a thread that holds one may not sleep.
+/// The lowest rank of a spin lock. A thread that holds one must not sleep.
 pub const FIRST_SPIN: u8 = 100;
 
 macro_rules! levels {

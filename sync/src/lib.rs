@@ -1,23 +1,25 @@
-//! Locks whose order is checked by the compiler, the one way to wait, and sharing that can fail.
+//! Locks whose order the compiler checks, one way to wait, and shared values whose allocation can
+//! fail.
 //!
-//! A lock belongs to a [`Level`], and taking it needs a [`Held`] token of a lower level. The token
-//! is borrowed while the lock is held and handed back with the guard at the lock's own level, so a
-//! thread that takes locks in the wrong order, sleeps under a spin lock or copies user memory under
-//! either does not compile. The whole order stands in [`level`].
+//! A lock belongs to a [`Level`], and taking it needs a [`Held`] token of a lower level. The guard
+//! borrows the token and offers a token of the lock's own level. A thread that takes locks in the
+//! wrong order, sleeps under a spin lock, or copies user memory under a spin lock or under the file
+//! system's lock therefore does not compile. The whole order is in [`level`].
 //!
 //! Invariants:
-//! - guards are dropped in the reverse order of taking (each borrows the token of the one before),
-//!   which is why a guard can keep the interrupt state it found;
-//! - a spin lock is held with the interrupts of its hart off, so no trap handler spins on a lock
-//!   its own hart holds;
-//! - a [`LeafLock`] is held for a closure that takes no other lock;
-//! - a [`Gate`] is passed by many at once, or closed by one who is alone then;
-//! - whoever waits gets its turn (R10): [`SleepLock`] and [`Gate`] state how long that takes at
-//!   most, and [`WaitQueue`] what to do where several wait for the same thing. Spin locks know no
-//!   order; each is held for a bounded time;
-//! - a [`Keyed`] field of many objects is reached only with the one key that its lock keeps.
+//! - Guards are dropped in the reverse order of taking, because each borrows the token of the one
+//!   before. A guard can therefore keep the interrupt state that it found.
+//! - A spin lock is held with the interrupts of its hart off, so no trap handler spins on a lock
+//!   that its own hart holds.
+//! - A [`LeafLock`] is held for one closure, which takes no other lock.
+//! - A [`Gate`] lets many threads pass at once, or is closed by one thread, which is then alone.
+//! - Every waiting thread gets its turn (R10): [`SleepLock`] and [`Gate`] state the longest wait,
+//!   and [`WaitQueue`] states what to do where several threads wait for one event. Spin locks have
+//!   no order; each is held for a bounded time.
+//! - A [`Keyed`] field of many objects is reached only with the one key, which is kept under its
+//!   lock.
 //!
-//! Neighbours: `mm` uses the leaf lock alone; `kernel` uses everything and installs its scheduler
+//! Neighbours: `mm` uses only the leaf lock; `kernel` uses all locks and installs its scheduler
 //! with [`install_scheduler`]. Atomics are imported from [`atomic`].
 
 #![cfg_attr(not(any(test, loom, shuttle)), no_std)]

@@ -1,12 +1,12 @@
 //! Lines: threads that wait for their turn, in the order in which they came.
 //!
-//! A waiting thread stands in line with a [`Waiter`] on its own stack, so standing in line needs no
-//! memory that could be missing. The thread that ends the wait writes into the waiter under the
-//! lock of the line, and wakes by the waiter's address afterwards.
+//! A waiting thread stands in line with a [`Waiter`] on its own stack, so standing in line never
+//! fails for lack of memory. The thread that ends the wait writes its answer into the waiter under
+//! the lock of the line, and wakes by the waiter's address afterwards.
 //!
-//! Invariants: a waiter is in one line at most, and leaves it under the lock of that line before
-//! its thread goes on; so every pointer in a line is valid under that lock. Neighbours:
-//! [`crate::sleep`] and [`crate::gate`] keep a [`Line`] each.
+//! Invariants: a waiter is in at most one line, and leaves it under the lock of that line before
+//! its thread continues, so every pointer in a line is valid under that lock. Neighbours:
+//! [`crate::sleep`] and [`crate::gate`] each keep a [`Line`].
 
 use core::cell::Cell;
 use core::marker::PhantomPinned;
@@ -16,11 +16,11 @@ use core::ptr;
 use crate::atomic::{AtomicU32, Ordering};
 use crate::wait::{self, Interruptible, Wake};
 
-/// A wait that has not ended.
+/// The answer of a wait that has not ended.
 const WAITING: u32 = 0;
-/// The thread is to try again, and keeps its place in the line.
+/// The thread must try again. It keeps its place in the line.
 const CALLED: u32 = 1;
-/// The thread has what it waited for, and is in line no more.
+/// The thread has what it waited for, and has left the line.
 const GRANTED: u32 = 2;
 
 /// How a wait in line ended.
@@ -28,17 +28,17 @@ const GRANTED: u32 = 2;
 pub(crate) enum Turn {
     /// The thread has what it waited for.
     Granted,
-    /// The thread is still in line and is to try again.
+    /// The thread is still in line and must try again.
     Called,
-    /// The thread is still in line, and its process has been killed.
+    /// The thread is still in line, and its process was killed.
     Interrupted,
 }
 
 /// A thread in line.
 pub(crate) struct Waiter<K> {
-    /// What it waits for.
+    /// The request of the thread.
     pub(crate) kind: K,
-    /// When it came, in milliseconds.
+    /// The time of its arrival, in milliseconds.
     pub(crate) since: u64,
     answer: AtomicU32,
     next: Cell<*const Waiter<K>>,
@@ -46,7 +46,7 @@ pub(crate) struct Waiter<K> {
 }
 
 impl<K> Waiter<K> {
-    /// A thread that comes now.
+    /// Returns a waiter for a thread that arrives now.
     pub(crate) fn new(kind: K) -> Self {
         Self {
             kind,
@@ -57,8 +57,8 @@ impl<K> Waiter<K> {
         }
     }
 
-    /// Sleeps until another thread calls this one or grants what it waits for. Called by the
-    /// waiter's own thread.
+    /// Sleeps until another thread calls this one or grants its request. Called by the waiter's own
+    /// thread.
     pub(crate) fn sleep(self: Pin<&Self>, how: Interruptible) -> Turn {
         loop {
             match self.answer.load(Ordering::Acquire) {
@@ -72,30 +72,31 @@ impl<K> Waiter<K> {
         }
     }
 
-    /// Whether the thread has what it waits for. Under the lock of the line the answer stays true.
+    /// Returns whether the request was granted. Under the lock of the line the answer stays true.
     pub(crate) fn is_granted(&self) -> bool {
         self.answer.load(Ordering::Acquire) == GRANTED
     }
 
-    /// Whether the thread has been called and has not tried since. Under the lock of the line.
+    /// Returns whether the thread was called and has not tried since. Called under the lock of the
+    /// line.
     pub(crate) fn is_called(&self) -> bool {
         self.answer.load(Ordering::Relaxed) == CALLED
     }
 
-    /// The thread has tried in vain and waits to be called again. Under the lock of the line, by
-    /// the waiter's own thread.
+    /// Notes that the thread has tried without success and waits to be called again. Called under
+    /// the lock of the line, by the waiter's own thread.
     pub(crate) fn wait_again(&self) {
         self.answer.store(WAITING, Ordering::Relaxed);
     }
 }
 
-/// Somebody who is to be woken, when the lock of the line has been released. By then the waiter may
-/// be gone: only its address is used.
+/// A thread to be woken once the lock of the line has been released. The waiter may be gone by
+/// then, so only its address is used.
 #[must_use = "a thread that nobody wakes sleeps for ever"]
 pub(crate) struct Call(*const AtomicU32);
 
 impl Call {
-    /// Ends the thread's sleep.
+    /// Wakes the thread.
     pub(crate) fn wake(self) {
         wait::wake_one(self.0);
     }
@@ -107,13 +108,13 @@ pub(crate) struct Line<K> {
     last: *const Waiter<K>,
 }
 
-// SAFETY: the pointers lead to waiters whose threads stay where they are until they have left the
-// line under its lock; what is reached through them is an atomic, and a `Cell` and values that are
-// touched under that lock only.
+// SAFETY: the pointers lead to waiters that do not move until they have left the line under its
+// lock. The fields reached through them are an atomic, and a `Cell` and values that are accessed
+// only under that lock.
 unsafe impl<K: Send> Send for Line<K> {}
 
 impl<K> Line<K> {
-    /// Nobody waits.
+    /// Returns an empty line.
     pub(crate) const fn new() -> Self {
         Self {
             first: ptr::null(),
@@ -121,23 +122,23 @@ impl<K> Line<K> {
         }
     }
 
-    /// Whether nobody waits.
+    /// Returns whether no thread waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.first.is_null()
     }
 
-    /// The thread that has waited longest.
+    /// Returns the thread that has waited longest.
     pub(crate) fn first(&self) -> Option<&Waiter<K>> {
         // SAFETY: a waiter in the line is valid under its lock, for which `self` stands (module
         // invariant).
         unsafe { self.first.as_ref() }
     }
 
-    /// Puts a thread at the end.
+    /// Appends a thread.
     ///
     /// # Safety
-    /// The waiter is in no line. Its thread takes it out ([`Line::remove`]), or sees it granted,
-    /// before the waiter is dropped.
+    /// The waiter is in no line. Before it is dropped, its thread removes it ([`Line::remove`]) or
+    /// finds it granted.
     pub(crate) unsafe fn push(&mut self, waiter: Pin<&Waiter<K>>) {
         let waiter = ptr::from_ref(waiter.get_ref());
         // SAFETY: as in `first`.
@@ -148,7 +149,7 @@ impl<K> Line<K> {
         self.last = waiter;
     }
 
-    /// Takes a thread out that is in the line.
+    /// Removes a thread that is in the line.
     pub(crate) fn remove(&mut self, waiter: Pin<&Waiter<K>>) {
         let waiter = waiter.get_ref();
         let mut before: *const Waiter<K> = ptr::null();
@@ -169,8 +170,8 @@ impl<K> Line<K> {
         }
     }
 
-    /// Calls the first thread, which keeps its place, to try again; nothing if it has been called
-    /// already.
+    /// Calls the first thread, which keeps its place and tries again. Returns `None` if the line is
+    /// empty or the thread was called already.
     pub(crate) fn call_first(&self) -> Option<Call> {
         let first = self.first()?;
         if first.is_called() {
@@ -180,7 +181,7 @@ impl<K> Line<K> {
         Some(Call(&first.answer))
     }
 
-    /// Grants the first thread what it waits for, and takes it out.
+    /// Grants the request of the first thread, and removes the thread.
     pub(crate) fn grant_first(&mut self) -> Option<Call> {
         let first = self.first()?;
         let next = first.next.replace(ptr::null());

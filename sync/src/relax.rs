@@ -1,29 +1,29 @@
-//! What a hart does while it spins: it serves the requests of others.
+//! Spinning: a hart that waits serves the requests of other harts meanwhile.
 //!
-//! A hart that waits for a lock with interrupts off cannot take the interrupt of a shoot-down. On
-//! an architecture whose shoot-downs are interrupts, the holder of the lock may be the one that
-//! waits for that shoot-down: then neither goes on. So every loop of this kernel that waits calls
-//! [`relax`], and `relax` calls the server that the kernel has installed. Where firmware fences
-//! other harts, nothing is installed, and `relax` is a pause.
+//! A hart that spins with interrupts off cannot take the interrupt of a shootdown. On an
+//! architecture whose shootdowns are interrupts, the holder of the lock may itself wait for that
+//! shootdown, and then neither could go on. Every waiting loop of this kernel therefore calls
+//! [`relax`], which calls the server that the kernel has installed. Where firmware fences other
+//! harts, no server is installed and `relax` is only a pause.
 //!
-//! Invariant: the server takes no lock and may run under any.
+//! Invariant: the server takes no lock and may run under any lock.
 
 use core::sync::atomic::{AtomicPtr, Ordering};
 
 use crate::atomic::spin_loop;
 
-/// Serves what other harts wait for.
+/// A function that serves the requests of other harts.
 pub type Server = fn();
 
-// Of core in every build: a static needs a constant, and nothing is explored before this is set.
+// Of `core` in every build: a static needs a constant, and no checker runs before this is set.
 static SERVER: AtomicPtr<Server> = AtomicPtr::new(core::ptr::null_mut());
 
-/// Has `server` called from now on wherever a hart spins.
+/// Installs `server`, which is then called wherever a hart spins.
 pub fn serve_while_spinning(server: &'static Server) {
     SERVER.store(core::ptr::from_ref(server).cast_mut(), Ordering::Release);
 }
 
-/// One turn of a loop that waits.
+/// One iteration of a waiting loop: pauses, and serves the requests of other harts.
 #[inline]
 pub fn relax() {
     spin_loop();

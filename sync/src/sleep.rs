@@ -1,19 +1,19 @@
-//! Sleep locks: held across a wait for a disk, given up only by their holder, and had by everybody
-//! in turn.
+//! Sleep locks: they may be held across a wait for a disk, and every thread that waits gets its
+//! turn.
 //!
-//! Threads that find the lock taken stand in line ([`crate::line`]). A lock that is released while
-//! a thread stands in line is not simply free: the holder often comes back before a woken thread
-//! runs, and would keep it for ever. So the release *hands the lock over* to the first in line if
-//! that one has waited for longer than [`PATIENCE`]. Until then whoever comes may take the lock
-//! before it, because handing over costs a change of threads, which short holds of a busy lock
-//! should not each pay for: so it is paid about once in a `PATIENCE`.
+//! Threads that find the lock taken stand in line ([`crate::line`]). A holder often comes back
+//! before a woken thread runs, and would keep the lock for ever if a release always made it free. A
+//! release therefore *hands the lock over* to the first in line, if that thread has waited for
+//! longer than [`PATIENCE`]. Until then, a thread that comes later may take the lock first. The
+//! reason is that handing over costs a change of threads, which not every short hold of a busy lock
+//! should pay: so it is paid about once in a `PATIENCE`.
 //!
 //! **Bound** (R10): a thread with n others before it in line gets the lock after at most `PATIENCE`
-//! and n + 2 holds: the one that it found, one that began before its patience ended, and those of
-//! the others in line. Nobody who comes later is among them.
+//! and n + 2 holds: the hold that it found, one that began before its patience ended, and those of
+//! the others in line. No thread that comes later is among them.
 //!
-//! The state tells the fast paths whether somebody stands in line; all else happens under the lock
-//! of the line:
+//! The state tells the fast paths whether a thread stands in line. Everything else happens under
+//! the lock of the line:
 //!
 //! | state | held | somebody in line |
 //! |---|---|---|
@@ -42,7 +42,7 @@ const OPEN: u32 = 3;
 /// How long, in milliseconds, the first in line may be overtaken by threads that come later.
 pub const PATIENCE: u64 = 1;
 
-/// The process has been killed while its thread waited for a lock.
+/// The error of a wait for a lock whose process was killed meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interrupted;
 
@@ -71,12 +71,12 @@ impl<L: Level, T> SleepLock<L, T> {
         }
     }
 
-    /// Takes the lock, asleep while another thread has it. A kill does not end the wait.
+    /// Takes the lock. Sleeps while another thread holds it. A kill does not end the wait.
     #[inline]
     pub fn lock<'a, H: Level>(&'a self, held: &'a mut Held<H>) -> SleepGuard<'a, L, T> {
         let _ = held;
         if self.take(FREE, TAKEN).is_err() {
-            // A wait that nothing interrupts ends with the lock.
+            // An uninterruptible wait ends only with the lock taken.
             let _ = self.lock_contended(Interruptible::No);
         }
         self.guard::<H>()
@@ -94,7 +94,7 @@ impl<L: Level, T> SleepLock<L, T> {
         Ok(self.guard::<H>())
     }
 
-    /// Takes the lock if it is free and nobody waits for it.
+    /// Takes the lock if it is free and no thread waits for it.
     pub fn try_lock<'a, H: Level>(&'a self, held: &'a mut Held<H>) -> Option<SleepGuard<'a, L, T>> {
         let _ = held;
         self.take(FREE, TAKEN).ok()?;
@@ -136,8 +136,8 @@ impl<L: Level, T> SleepLock<L, T> {
         }
     }
 
-    /// Takes the lock if it is not held, or puts the thread at the end of the line. Returns whether
-    /// it has the lock.
+    /// Takes the lock if it is free, or else appends the thread to the line. Returns whether it has
+    /// the lock.
     fn take_or_queue(&self, line: &mut Line<()>, waiter: Pin<&Waiter<()>>) -> bool {
         loop {
             match self.state.load(Ordering::Relaxed) {
@@ -148,18 +148,18 @@ impl<L: Level, T> SleepLock<L, T> {
                 }
                 TAKEN if self.take(TAKEN, CONTENDED).is_ok() => break,
                 CONTENDED => break,
-                // A fast path was faster.
+                // A fast path has changed the state meanwhile.
                 _ => {}
             }
         }
-        // SAFETY: new, and `lock_contended` returns only when it is granted or has taken it out of
-        // the line.
+        // SAFETY: the waiter is new. `lock_contended` returns only when the waiter was granted, or
+        // was removed from the line.
         unsafe { line.push(waiter) };
         false
     }
 
-    /// Returns what a thread in line does when it has been called: takes the lock if it is free.
-    /// Whether it has the lock.
+    /// Takes the lock if it is free, for a thread in line that was called. Returns whether it has
+    /// the lock.
     fn take_or_stay(&self, line: &mut Line<()>, waiter: Pin<&Waiter<()>>) -> bool {
         if waiter.is_granted() {
             return true;
@@ -172,15 +172,15 @@ impl<L: Level, T> SleepLock<L, T> {
         true
     }
 
-    /// Takes a thread out of the line; the state is `alone` if nobody is left there, and `others`
-    /// otherwise.
+    /// Removes a thread from the line. Sets the state to `alone` if the line is then empty, and to
+    /// `others` otherwise.
     fn leave(&self, line: &mut Line<()>, waiter: Pin<&Waiter<()>>, alone: u32, others: u32) {
         line.remove(waiter);
         let state = if line.is_empty() { alone } else { others };
         self.state.store(state, Ordering::Release);
     }
 
-    /// Ends a wait without the lock, unless it has just been handed over.
+    /// Ends a wait without the lock, unless the lock has just been handed over.
     fn give_up(&self, waiter: Pin<&Waiter<()>>) -> Result<(), Interrupted> {
         let mut call = None;
         let has_lock = self.line.with(|line| {
@@ -189,7 +189,7 @@ impl<L: Level, T> SleepLock<L, T> {
             }
             if self.state.load(Ordering::Relaxed) == OPEN {
                 self.leave(line, waiter, FREE, OPEN);
-                // It may have been this thread that was called.
+                // The call may have been meant for this thread, so it is passed on.
                 call = line.call_first();
             } else {
                 self.leave(line, waiter, TAKEN, CONTENDED);
@@ -205,8 +205,8 @@ impl<L: Level, T> SleepLock<L, T> {
         let now = wait::milliseconds();
         let call = self.line.with(|line| {
             let Some(first) = line.first() else {
-                // The last in line was killed, or is this thread, which had the lock handed over
-                // before the state said that nobody is left.
+                // The last thread in line was killed; or it is this thread, which got the lock by a
+                // hand-over before the state said that the line is empty.
                 self.state.store(FREE, Ordering::Release);
                 return None;
             };
@@ -223,7 +223,7 @@ impl<L: Level, T> SleepLock<L, T> {
         call.into_iter().for_each(Call::wake);
     }
 
-    /// Returns whether some thread stands in line.
+    /// Returns whether a thread stands in line.
     #[cfg(all(test, any(loom, shuttle)))]
     pub(crate) fn is_waited_for(&self) -> bool {
         self.line.with(|line| !line.is_empty())
@@ -233,10 +233,10 @@ impl<L: Level, T> SleepLock<L, T> {
     ///
     /// # Safety
     ///
-    /// The calling thread took the lock and leaked the guard, and adopts it only when this
-    /// reference is not used any more.
+    /// The calling thread took the lock and leaked the guard. It adopts the guard only when this
+    /// reference is no longer used.
     pub unsafe fn leaked(&self) -> &T {
-        // SAFETY: the lock is held for as long as the reference is used, so nobody changes the
+        // SAFETY: the lock is held for as long as the reference is used, so no thread changes the
         // value.
         unsafe { &*self.value.get() }
     }
@@ -254,18 +254,18 @@ impl<L: Level, T> SleepLock<L, T> {
         }
     }
 
-    /// Returns the value of a lock that nobody else can see.
+    /// Returns the value of a lock that is not shared.
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
     }
 
-    /// Takes the value out of a lock that nobody else can see.
+    /// Takes the value out of a lock that is not shared.
     pub fn into_inner(self) -> T {
         self.value.into_inner()
     }
 }
 
-/// The lock is held while this lives.
+/// The guard of a sleep lock, which is held while the guard lives.
 pub struct SleepGuard<'a, L: Level, T> {
     lock: &'a SleepLock<L, T>,
     held: Held<L>,
@@ -273,8 +273,8 @@ pub struct SleepGuard<'a, L: Level, T> {
 }
 
 impl<L: Level, T> SleepGuard<'_, L, T> {
-    /// Keeps the lock taken without a guard: for a thread that holds many locks of one level, which
-    /// must be the only one that does. [`SleepLock::adopt`] makes a guard again.
+    /// Keeps the lock taken without a guard. Meant for a thread that holds many locks of one level,
+    /// which only one thread may do at a time. [`SleepLock::adopt`] returns a guard again.
     pub fn leak(self) {
         core::mem::forget(self);
     }

@@ -1,4 +1,4 @@
-//! Spin locks with a place in the lock order.
+//! Spin locks with a level in the lock order.
 
 use core::cell::UnsafeCell;
 use core::marker::PhantomData;
@@ -33,7 +33,7 @@ impl<L: Level, T> SpinLock<L, T> {
         }
     }
 
-    /// Takes the lock. `held` is given back when the guard drops.
+    /// Takes the lock. `held` can be used again when the guard is dropped.
     #[inline]
     pub fn lock<'a, H: Level>(&'a self, held: &'a mut Held<H>) -> SpinGuard<'a, L, T> {
         const { assert!(H::RANK < L::RANK, "locks are taken in the wrong order") }
@@ -47,14 +47,13 @@ impl<L: Level, T> SpinLock<L, T> {
         }
     }
 
-    /// Returns the guard of a lock that was taken for this thread of execution by another one: a
-    /// new thread is switched to under its scheduler's lock and has no guard of its own to release
-    /// it with.
+    /// Returns the guard of a lock that another thread of execution took for this one. A new thread
+    /// is switched to under the scheduler's lock, and has no guard of its own to release it with.
     ///
     /// # Safety
     ///
-    /// The lock is held by this hart with interrupts off, and whoever took it neither touches the
-    /// value nor releases the lock until somebody hands the lock back in the same way.
+    /// The lock is held by this hart with interrupts off. The thread that took it neither touches
+    /// the value nor releases the lock until the lock has been handed back to it by the same means.
     pub unsafe fn adopt(&self) -> SpinGuard<'_, L, T> {
         SpinGuard {
             lock: self,
@@ -63,17 +62,18 @@ impl<L: Level, T> SpinLock<L, T> {
         }
     }
 
-    /// Returns the value of a lock that nobody else can see.
+    /// Returns the value of a lock that is not shared.
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
     }
 }
 
-/// The lock is held while this lives.
+/// The guard of a spin lock, which is held while the guard lives.
 pub struct SpinGuard<'a, L: Level, T> {
     lock: &'a SpinLock<L, T>,
     held: Held<L>,
-    // Dropped after `Drop::drop` below has released the lock: a field, not part of the body.
+    // A field and not part of `Drop::drop`, so that it is dropped after `Drop::drop` released the
+    // lock.
     _interrupts: InterruptsOff,
 }
 

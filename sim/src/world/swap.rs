@@ -1,9 +1,9 @@
-//! The swap device and the part of the kernel: transfers that end late, in any order, or badly;
-//! those of files too ([`super::files`]).
+//! The swap device, and the kernel's part in swapping. Transfers end late, in any order, or with an
+//! error; this includes transfers of files ([`super::files`]).
 //!
-//! Invariants: a token is taken out of its list before anything is done with it, because other
-//! harts act meanwhile; what is being written does not change before the write has ended, which is
-//! compared.
+//! Invariants: a token is removed from its list before anything is done with it, because other
+//! harts act meanwhile. A page that is being written does not change before the write has ended,
+//! which is checked.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -21,13 +21,13 @@ use crate::isa::Isa;
 use crate::machine::SimMachine;
 use crate::ram::NEVER_WRITTEN;
 
-/// What is in a page.
+/// The contents of a page.
 pub(super) type Bytes = [u8; PAGE_SIZE];
 
-/// Something that a device has been told to do.
+/// A transfer that a device has been told to do.
 pub(super) enum Transfer<'m, I: Isa> {
     In(SwapIn<'m, SimMachine<I>>),
-    /// With what the pages were when it began.
+    /// With the contents of the pages when it began.
     Out(SwapOut<'m, SimMachine<I>>, Vec<Bytes>),
     FromFile(FileRead<'m, SimMachine<I>>),
     ToFile(Leaving<'m, I>),
@@ -39,20 +39,21 @@ impl<I: Isa> Transfer<'_, I> {
     }
 }
 
-/// The device, and what is under way.
+/// The device, and its transfers.
 pub(super) struct Device<'m, I: Isa> {
     slots: RefCell<HashMap<u64, Bytes>>,
     transfers: RefCell<Vec<Transfer<'m, I>>>,
-    /// Of programs that wait for a page, and will perhaps try again.
+    /// The waits of programs for pages. A program may try its access again.
     waiting: RefCell<Vec<PageWait<'m, SimMachine<I>>>>,
-    /// A read has failed, so that a page may be lost.
+    /// Whether a read has failed, so that a page may be lost.
     failed: Cell<bool>,
-    /// Rounds of reclaim and write-backs that are just being begun, inside which others may act.
+    /// The number of rounds of reclaim and write-backs that are just beginning. Other harts may act
+    /// inside them.
     beginning: Cell<u32>,
 }
 
 impl<I: Isa> Device<'_, I> {
-    /// With nothing on it and nothing under way.
+    /// Returns an empty device without transfers.
     pub(super) fn new() -> Self {
         Self {
             slots: RefCell::default(),
@@ -64,20 +65,21 @@ impl<I: Isa> Device<'_, I> {
     }
 }
 
-/// How devices take what they are told to write.
+/// How writes that are begun will end.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Luck {
-    /// Now or later, well or badly.
+    /// Now or later, with success or with an error.
     Any,
-    /// Well.
+    /// With success.
     Good,
 }
 
-/// Most programs that wait at a time.
+/// The most programs that wait at a time.
 const WAITING: usize = 4;
 
 impl<'m, I: Isa> World<'m, I> {
-    /// Does what a fault waits for, now or later. Whether the program may try again at once.
+    /// Does the wait that a fault asks for, now or later. Returns whether the program may try again
+    /// at once.
     pub(super) fn wait(&self, wait: Wait<'m, SimMachine<I>>) -> bool {
         let chance = self.memory.machine().chance(4);
         match wait {
@@ -87,7 +89,7 @@ impl<'m, I: Isa> World<'m, I> {
             }
             Wait::Read(mut read) => {
                 for index in 0..read.count() {
-                    // What was there must be nobody's.
+                    // The frame's old contents must not be seen by any program.
                     for bytes in read.bytes_mut(index).chunks_exact_mut(8) {
                         bytes.copy_from_slice(&NEVER_WRITTEN.to_ne_bytes());
                     }
@@ -113,9 +115,8 @@ impl<'m, I: Isa> World<'m, I> {
         }
     }
 
-    /// Makes frames free as the kernel's pager does. Returns whether it makes sense to try again.
-    /// What `mm` itself finds must be enough: nothing is done for it here but to write what it
-    /// says.
+    /// Frees frames as the kernel's pager does. Returns whether to try again. The pages that `mm`
+    /// itself finds must be enough: this function only writes what `mm` asks it to.
     fn make_room(&self, wanted: u64) -> bool {
         let mut retry = Retry::new();
         let mut luck = Luck::Any;
@@ -129,8 +130,8 @@ impl<'m, I: Isa> World<'m, I> {
             if retry.after(round).is_err() {
                 return false;
             }
-            // Transfers and waiting programs may hold the last frames. If they did, the program has a
-            // try of its own before there is another look.
+            // Transfers and waiting programs may hold the last frames. If they did, the program
+            // tries once more before the next look.
             let free = || self.memory.stats()[MemCounter::Free as usize];
             let before = free();
             self.finish_transfers();
@@ -153,7 +154,7 @@ impl<'m, I: Isa> World<'m, I> {
         drop(gone);
     }
 
-    /// Reclaims so many frames; the writes begin, but for some of files, unless all are to go well.
+    /// Reclaims `wanted` frames. Begins the writes, except some of files unless all must succeed.
     pub(super) fn reclaim(&self, wanted: u64, luck: Luck) -> Round {
         let Reclaimed {
             freed,
@@ -180,7 +181,7 @@ impl<'m, I: Isa> World<'m, I> {
         round
     }
 
-    /// Runs `body`, which takes pages from programs that are to be freed or written.
+    /// Runs `body`, which takes pages from programs in order to free or write them.
     pub(super) fn while_beginning<R>(&self, body: impl FnOnce() -> R) -> R {
         let beginning = &self.device.beginning;
         beginning.set(beginning.get() + 1);
@@ -189,13 +190,13 @@ impl<'m, I: Isa> World<'m, I> {
         result
     }
 
-    /// Returns whether a step inside which this one is has pages that it will free: a kernel waits
-    /// for it, and here it cannot go on before this one is over.
+    /// Returns whether an enclosing step holds pages that it will free. A kernel would wait for
+    /// that step, which here cannot continue before the inner step is over.
     pub(super) fn is_held_up(&self) -> bool {
         self.device.beginning.get() != 0
     }
 
-    /// Ends all writes, well.
+    /// Ends all writes with success.
     pub(super) fn end_all_writes(&self) {
         loop {
             let Some(index) = self
@@ -211,7 +212,7 @@ impl<'m, I: Isa> World<'m, I> {
         }
     }
 
-    /// Ends one of the transfers under way, well or badly.
+    /// Ends one of the running transfers, with success or with an error.
     pub(super) fn end_transfer(&self, index: usize, fails: bool) {
         let transfer = {
             let mut transfers = self.device.transfers.borrow_mut();
@@ -231,7 +232,7 @@ impl<'m, I: Isa> World<'m, I> {
                 self.keep_waiting(page);
             }
             Transfer::Out(write, pages) => self.end_write(write, pages, fails),
-            // The fault that it was for has failed.
+            // The fault that needed the read has failed.
             Transfer::FromFile(read) if fails => drop(read),
             Transfer::FromFile(read) => {
                 self.end_file_read(read);
@@ -240,7 +241,7 @@ impl<'m, I: Isa> World<'m, I> {
         }
     }
 
-    /// Reads a page of a file, if nobody else does anything with the file now; whether it is there.
+    /// Reads a page of a file, unless the file is in use at this moment. Returns whether it did.
     fn end_file_read(&self, read: FileRead<'m, SimMachine<I>>) -> bool {
         if !self.file(read.page().file).is_free() {
             self.begin_transfer(Transfer::FromFile(read));
@@ -288,7 +289,7 @@ impl<'m, I: Isa> World<'m, I> {
         write.finish(Ok(()));
     }
 
-    /// Ends all that is under way, well, as far as it can end now, and lets nobody wait any more.
+    /// Ends all transfers that can end now, with success, and all waits.
     pub(super) fn finish_transfers(&self) {
         self.end_all_writes();
         for read in self.device.transfers.take() {
@@ -302,8 +303,8 @@ impl<'m, I: Isa> World<'m, I> {
         self.device.failed.get()
     }
 
-    /// Makes a page present in a space that no hart knows yet, undisturbed. Returns whether it
-    /// could.
+    /// Makes a page present in a space that no hart uses yet, without other harts acting. Returns
+    /// whether it could.
     pub(super) fn bring_in(&self, space: &mut Space<'m, I>, address: VirtAddr) -> bool {
         let crowded = self.crowded.replace(false);
         let mut tries = 0;

@@ -1,14 +1,14 @@
-//! The kernel's part in paging: `mm` decides what goes and what comes, this transfers it, and
-//! whoever must wait waits here.
+//! The kernel's part in paging. `mm` decides which pages to evict and to read; this module
+//! transfers them, and threads wait here.
 //!
-//! Frames run short in the background first: the *pager*, a thread of the kernel's own, is woken
-//! when few are left and evicts until there is a reserve. A fault that finds none evicts for itself
-//! ([`relieve`]), and [`mm::Retry`], which states who may be told that there is no memory and after
-//! what, says whether to try again. Pages come in in the thread that needs them.
+//! The *pager*, a kernel thread, is woken when few frames are left, and evicts until there is a
+//! reserve. A fault that finds no frame does a round of reclaim itself ([`relieve`]);
+//! [`mm::Retry`], which states when a claimant is told that there is no memory, then says whether
+//! to try again. Each page is read in by the thread that needs it.
 //!
 //! Invariants: everything here happens inside the gate of [`standstill`], so that an audit never
-//! meets a page half-way out; a token of `mm` outlives the transfer that it stands for. Neighbours:
-//! [`super::fault`] waits; [`transfer`] has [`crate::device::block::swap`], the disk, do it.
+//! meets a half-evicted page. A token of `mm` outlives its transfer. Neighbours: [`super::fault`]
+//! calls [`wait`]; [`transfer`] uses [`crate::device::block::swap`], the disk.
 
 mod transfer;
 
@@ -26,44 +26,44 @@ use crate::file::cached;
 use crate::memory::memory;
 use transfer::Writes;
 
-/// A round that had to wait for its turn does nothing if so many frames were made free meanwhile.
+/// A round that had to wait for its turn does nothing if this many frames were freed meanwhile.
 const FREED_MEANWHILE: u64 = 32;
 
-/// A page has come, or could not be read; or one of a file has been written back, so that it can be
-/// stored to.
+/// Woken when a page was read, or could not be, and when a page of a file was written back and may
+/// be stored to again.
 static ARRIVED: WaitQueue = WaitQueue::new();
-/// A write has ended.
+/// Woken when a write has ended.
 static WRITTEN: WaitQueue = WaitQueue::new();
-/// Pages that a round has chosen and that are not written yet. More only under the lock of
-/// [`TURN`].
+/// The number of pages that rounds have chosen and that are not written yet. It grows only under
+/// the lock of [`TURN`].
 static ON_THEIR_WAY_OUT: AtomicU64 = AtomicU64::new(0);
-/// Whoever chooses what goes does so alone: harts that walk the same families at once would only
-/// wait for each other, spinning. Inside is in which turn of the clock idle page tables were last
-/// lent.
+/// The turn of the hart that chooses pages to evict. Harts that walked one family at once would
+/// only spin for each other's locks. The value is the turn of the clock in which idle page tables
+/// were last lent.
 static TURN: SleepLock<level::Reclaim, u64> = SleepLock::new(0);
-/// Frames run short.
+/// Woken when frames run short.
 static SHORT: WaitQueue = WaitQueue::new();
 
-/// Does what a fault waits for. The page, if it is one, is to be held until the fault has been
-/// tried again. `retry` is the fault's own.
+/// Does the wait that `mm` asks for to resolve a fault. The caller holds the returned page until it
+/// has tried the fault again. `retry` belongs to the fault.
 ///
 /// # Errors
-/// There is no frame and none can be made free ([`Retry`]), or no such page of a file, or it cannot
-/// be read.
+/// There is no frame and none can be freed ([`Retry`]), or the file has no such page, or the page
+/// cannot be read.
 pub fn wait(
     wait: Wait<'static, Machine>,
     retry: &mut Retry,
     held: &mut Held<level::Nothing>,
 ) -> Result<Option<PageWait<'static, Machine>>, CopyFailure> {
     if !matches!(wait, Wait::Frames) {
-        // There was a frame.
+        // The attempt got past the allocation of a frame.
         *retry = Retry::new();
     }
     match wait {
         Wait::Read(read) => Ok(Some(fetch(read, standstill::pass(held).held()))),
         Wait::File(read) => {
             let page = cached::fetch(read, standstill::pass(held).held());
-            // Whoever waits for a page that did not come tries for itself.
+            // Threads that wait for a page that could not be read try for themselves.
             ARRIVED.wake_all();
             page.map(Some)
         }
@@ -73,7 +73,7 @@ pub fn wait(
                 if !page.is_coming() {
                     return Ok(Some(page));
                 }
-                // A disk answers soon and must be waited for, killed or not.
+                // A disk answers soon and must be waited for, even by a killed process.
                 let _ = ARRIVED.wait(ticket, Interruptible::No, held);
             }
         }
@@ -87,7 +87,7 @@ pub fn wait(
     }
 }
 
-/// Says that pages of files have been written back: somebody may want to store to them.
+/// Notes that pages of files were written back. Threads may wait to store to them.
 pub fn note_written() {
     ARRIVED.wake_all();
 }
@@ -100,7 +100,7 @@ pub fn note_shortage() {
     }
 }
 
-/// Does `attempt` again for as long as it fails for want of a frame and one can be made free.
+/// Repeats `attempt` for as long as it fails for lack of a frame and one can be freed.
 pub fn retry<T, E: Shortage>(
     held: &mut Held<level::Standstill>,
     mut attempt: impl FnMut(&mut Held<level::Standstill>) -> Result<T, E>,
@@ -115,7 +115,7 @@ pub fn retry<T, E: Shortage>(
     }
 }
 
-/// Does a round of reclaim for somebody who waits for it.
+/// Does a round of reclaim for a thread that waits for it.
 fn relieve(held: &mut Held<level::Standstill>) -> Round {
     match choose(held) {
         Chosen::Pages(work) => {
@@ -134,8 +134,8 @@ fn relieve(held: &mut Held<level::Standstill>) -> Round {
     }
 }
 
-/// Makes frames free until there is a reserve, or nobody can. While some pages are being written,
-/// the next are chosen.
+/// Frees frames until there is a reserve, or no more can be freed. Chooses the next pages while the
+/// previous ones are being written.
 fn keep_reserve(held: &mut Held<level::Standstill>) {
     let mut writes = Writes::new();
     let mut retry = Retry::new();
@@ -148,7 +148,7 @@ fn keep_reserve(held: &mut Held<level::Standstill>) {
         } else {
             match choose(held) {
                 Chosen::Pages(work) => write(work, &mut writes, held),
-                // The only writes may be its own.
+                // The only writes may be this thread's own.
                 Chosen::Others(Some(_)) if !writes.is_empty() => writes.end_oldest(held),
                 Chosen::Others(Some(ticket)) => {
                     let _ = WRITTEN.wait(ticket, Interruptible::No, held);
@@ -158,7 +158,7 @@ fn keep_reserve(held: &mut Held<level::Standstill>) {
                 Chosen::Nothing => break,
             }
         };
-        // Transfers that have only begun say nothing yet.
+        // A transfer that has only begun has no result yet.
         if round != Round::default() && retry.after(round).is_err() {
             break;
         }
@@ -166,22 +166,22 @@ fn keep_reserve(held: &mut Held<level::Standstill>) {
     writes.end_all(held);
 }
 
-/// What is to be done for free frames.
+/// The result of choosing pages.
 #[expect(
     clippy::large_enum_variant,
     reason = "where frames run short, there is none for a box"
 )]
 enum Chosen {
-    /// These pages go, if any must be written, and some frames may be free already.
+    /// These pages are evicted: some frames may be free already, and some pages must be written.
     Pages(Reclaimed<'static, Machine>),
-    /// Others have made frames free, or will when a write of theirs ends: one that has not ended
-    /// when this ticket was drawn.
+    /// Other threads have freed frames, or are writing pages. The ticket was drawn before it was
+    /// checked that their writes have not ended.
     Others(Option<Ticket>),
-    /// Nothing can go.
+    /// No page can be evicted.
     Nothing,
 }
 
-/// Has `mm` choose what goes, unless somebody has made room while that was being waited for.
+/// Makes `mm` choose pages to evict, unless other threads have freed enough frames meanwhile.
 fn choose(held: &mut Held<level::Standstill>) -> Chosen {
     let before = memory().frames_wanted();
     let mut turn = TURN.lock(held);
@@ -207,7 +207,7 @@ fn choose(held: &mut Held<level::Standstill>) -> Chosen {
     }
 }
 
-/// Has all processes lend their idle page tables; how many frames that made free.
+/// Lends the idle page tables of all processes. Returns how many frames that freed.
 fn lend_idle_tables(held: &mut Held<level::Reclaim>) -> u64 {
     let mut freed = 0;
     let mut last = None;
@@ -220,8 +220,8 @@ fn lend_idle_tables(held: &mut Held<level::Reclaim>) -> u64 {
     freed
 }
 
-/// Writes what a round has chosen: pages of files at once, others behind earlier writes, some of
-/// which may end meanwhile.
+/// Writes the pages that a round has chosen. Pages of files are written at once; other pages are
+/// queued behind earlier writes, some of which may end meanwhile.
 fn write(
     work: Reclaimed<'static, Machine>,
     writes: &mut Writes,
@@ -233,11 +233,11 @@ fn write(
     };
     round.add(writes.begin(work.writes, held));
     if !work.dirty.is_empty() {
-        // Whoever has the file system may be waiting for them.
+        // The thread that holds the file system's lock may be waiting for these writes.
         round.add(writes.end_all(held));
     }
     for page in work.dirty {
-        // An error has been told to people.
+        // The error has been printed.
         let result = cached::evict(page, held).map_err(drop);
         round.add(Round::of_write(1, result));
         note_ended(1);
@@ -245,15 +245,15 @@ fn write(
     round
 }
 
-/// Says that so many pages are being written no longer.
+/// Notes that `pages` pages are no longer being written.
 fn note_ended(pages: u64) {
     ON_THEIR_WAY_OUT.fetch_sub(pages, Ordering::SeqCst);
     WRITTEN.wake_all();
-    // Somebody may want to store to a shared page that was being written.
+    // A thread may wait to store to a shared page that was being written.
     ARRIVED.wake_all();
 }
 
-/// Reads pages in.
+/// Reads pages from swap. Returns the page that is wanted.
 fn fetch(
     read: SwapIn<'static, Machine>,
     held: &mut Held<level::Standstill>,
@@ -263,12 +263,12 @@ fn fetch(
     page
 }
 
-/// Makes the pager, which will run when the scheduler does.
+/// Makes the pager's thread. It runs once the scheduler does.
 pub fn start_pager() {
     kernel_thread::make("pager", run);
 }
 
-/// The pager.
+/// The pager's thread.
 extern "C" fn run(_: usize) -> ! {
     let mut held = kernel_thread::arrive();
     loop {

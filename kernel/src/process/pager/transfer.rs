@@ -1,8 +1,10 @@
-//! Pages on their way between frames and the swap disk, by the tokens of `mm` that stand for them.
+//! Transfers of pages between frames and the swap disk, each with the token of `mm` that stands for
+//! it.
 //!
-//! Several transfers are on their way at once, so that the disk need not wait for the hart, nor the
-//! hart for the disk. Whoever has some and finds no room for another waits for the oldest of them
-//! ([`Room::find`]); only who has none waits for room ([`Room::wait`]).
+//! A thread keeps several transfers running, so that neither the disk nor the hart waits for the
+//! other. A thread that has transfers running and finds no room for another waits for its oldest
+//! transfer ([`Room::find`]). Only a thread without transfers waits for room ([`Room::wait`]);
+//! otherwise two threads could wait for each other.
 
 use arrayvec::ArrayVec;
 use mm::Round;
@@ -15,33 +17,33 @@ use crate::arch::Machine;
 use crate::device::block::swap::{self, Direction, Room, TRANSFER_PAGES, Transfer};
 use crate::println;
 
-/// Transfers that one thread keeps on their way: others want some, too.
+/// The most transfers of one thread. Other threads need room, too.
 const AT_ONCE: usize = 4;
 
 type Frames = ArrayVec<FrameNo, TRANSFER_PAGES>;
 type Submitted = Result<Transfer, swap::TransferError>;
 
-/// Writes on their way, the oldest first. Those that are dropped are waited for, and their pages
-/// stay.
+/// Running writes, the oldest first. A write that is dropped is waited for, and its pages stay in
+/// memory.
 pub struct Writes(ArrayVec<Write, AT_ONCE>);
 
 impl Writes {
-    /// None.
+    /// Returns an empty list.
     pub const fn new() -> Self {
         Self(ArrayVec::new_const())
     }
 
-    /// Returns whether there are none.
+    /// Returns whether no writes are running.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Returns how many pages are on their way.
+    /// Returns how many pages are being written.
     pub fn pages(&self) -> u64 {
         self.0.iter().map(|write| write.token.count() as u64).sum()
     }
 
-    /// Begins to write pages. Returns what came of the writes that ended meanwhile.
+    /// Begins to write pages. Returns the result of the writes that ended meanwhile.
     pub fn begin(
         &mut self,
         writes: SwapOuts<'static, Machine>,
@@ -66,13 +68,13 @@ impl Writes {
         round
     }
 
-    /// Waits for the oldest write. Returns what came of it.
+    /// Waits for the oldest write. Returns its result.
     pub fn end_oldest(&mut self, held: &mut Held<level::Standstill>) -> Round {
         let oldest = self.0.pop_at(0);
         oldest.map_or(Round::default(), |write| write.end(held))
     }
 
-    /// Waits for all writes. Returns what came of them.
+    /// Waits for all writes. Returns their result.
     pub fn end_all(&mut self, held: &mut Held<level::Standstill>) -> Round {
         let mut round = Round::default();
         for write in self.0.drain(..) {
@@ -82,7 +84,7 @@ impl Writes {
     }
 }
 
-/// A write on its way. If it is dropped, the transfer is waited for first.
+/// A running write. Dropping it waits for the transfer first.
 struct Write {
     transfer: Submitted,
     token: SwapOut<'static, Machine>,
@@ -97,13 +99,13 @@ impl Write {
     ) -> Self {
         let SlotNo(first) = token.first();
         let frames: Frames = token.frames().collect();
-        // SAFETY: the token keeps the frames, and keeps them unwritten, and is kept longer than the
+        // SAFETY: the token keeps the frames alive and unwritten, and lives longer than the
         // transfer.
         let transfer = unsafe { room.submit(Direction::Out, first, &frames, held) };
         Self { transfer, token }
     }
 
-    /// Waits for its end. Returns what came of it.
+    /// Waits for the end of the write. Returns its result.
     fn end(self, held: &mut Held<level::Standstill>) -> Round {
         let Self { transfer, token } = self;
         let pages = token.count() as u64;
@@ -117,7 +119,7 @@ impl Write {
     }
 }
 
-/// A read on its way. If it is dropped, the transfer is waited for first.
+/// A running read. Dropping it waits for the transfer first.
 struct Read {
     transfer: Submitted,
     token: SwapIn<'static, Machine>,
@@ -132,13 +134,13 @@ impl Read {
     ) -> Self {
         let SlotNo(first) = token.first();
         let frames: Frames = token.frames().collect();
-        // SAFETY: the token keeps the frames, unseen, until it is finished, and is kept longer than
-        // the transfer.
+        // SAFETY: the token keeps the frames, which no other code sees until it is finished, and
+        // lives longer than the transfer.
         let transfer = unsafe { room.submit(Direction::In, first, &frames, held) };
         Self { transfer, token }
     }
 
-    /// Waits for its end; the first of its pages, or what has failed.
+    /// Waits for the end of the read. Returns the first page, or the token of a failed read.
     fn end(
         self,
         held: &mut Held<level::Standstill>,
@@ -154,7 +156,7 @@ impl Read {
     }
 }
 
-/// Reads pages, and what is to be read behind them. Returns the one that is wanted.
+/// Reads pages, and those that are to be read ahead behind them. Returns the page that is wanted.
 pub fn read(
     token: SwapIn<'static, Machine>,
     held: &mut Held<level::Standstill>,
@@ -169,7 +171,7 @@ pub fn read(
     }
     let wanted = first.end(held);
     let ahead = ahead.into_iter().filter_map(|read| read.end(held).err());
-    // Only now is nothing on the way.
+    // Only when all reads have ended are the failed ones repeated.
     let failed: ArrayVec<_, { AT_ONCE - 1 }> = ahead.collect();
     let wanted = wanted.unwrap_or_else(|failed| read_singly(failed, held));
     for failed in failed {
@@ -178,7 +180,7 @@ pub fn read(
     wanted
 }
 
-/// Reads pages each for itself that could not be read at once. Returns the first.
+/// Reads pages one by one that could not be read together. Returns the first.
 fn read_singly(
     token: SwapIn<'static, Machine>,
     held: &mut Held<level::Standstill>,
@@ -190,8 +192,8 @@ fn read_singly(
         }
         let SlotNo(first) = token.first();
         let frames: Frames = token.frames().collect();
-        // SAFETY: the token keeps the frames, unseen, until it is finished, and the transfer is
-        // waited for here.
+        // SAFETY: the token keeps the frames, which no other code sees until it is finished, and
+        // the transfer is waited for here.
         let result = unsafe { Room::wait(held).submit(Direction::In, first, &frames, held) };
         result
             .and_then(|transfer| transfer.wait(held))
@@ -199,7 +201,7 @@ fn read_singly(
     })
 }
 
-/// Tells people of an error, and `mm` that there was one.
+/// Prints an error, and converts it for `mm`.
 fn tell(error: swap::TransferError) -> TransferError {
     println!("{error}");
     TransferError
