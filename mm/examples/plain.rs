@@ -207,8 +207,12 @@ fn main() {
         disk: RefCell::default(),
     };
     let layout = Layout {
-        ram: FrameRange::new(FrameNo(0), FrameNo(FRAMES + 1)),
-        free: FrameRange::new(FrameNo(1), FrameNo(FRAMES + 1)),
+        ram: [FrameRange::new(FrameNo(0), FrameNo(FRAMES + 1))]
+            .into_iter()
+            .collect(),
+        free: [FrameRange::new(FrameNo(1), FrameNo(FRAMES + 1))]
+            .into_iter()
+            .collect(),
         kernel_root: FrameNo(0),
         harts: 1,
     };

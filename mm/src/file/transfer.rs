@@ -168,9 +168,10 @@ impl<M: Machine> Memory<M> {
         })
     }
 
-    /// Returns a write-back of a dirty page whose frame is wanted. The page is unmapped before it is written, and free at
-    /// the end, or when the last thread that waits for it has tried again. If it could be touched
-    /// meanwhile, a program that is faster than the disk would keep every page that is written.
+    /// Returns a write-back of a dirty page whose frame is wanted. The page is unmapped before it
+    /// is written, and free at the end, or when the last thread that waits for it has tried again.
+    /// If it could be touched meanwhile, a program that is faster than the disk would keep every
+    /// page that is written.
     pub fn write_back_to_evict(&self, page: FilePage) -> Option<WriteBack<'_, M>> {
         let frame = self.begin_file_write(page, Cached::Leaving)?;
         let mut entries = 0;

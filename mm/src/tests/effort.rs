@@ -89,10 +89,13 @@ fn looks_of<R>(what: impl FnOnce(&mut Space) -> R) -> u64 {
     looks
 }
 
+/// An operation on a space, and its name.
+type Operation<'o> = (&'o str, &'o dyn Fn(&mut Space));
+
 #[test]
 fn what_is_reserved_costs_nothing_until_it_is_used() {
     let rest = pages(1, LAST);
-    let operations: [(&str, &dyn Fn(&mut Space)); 10] = [
+    let operations: [Operation<'_>; 10] = [
         ("lending", &|space| assert_eq!(space.lend_idle_tables(), 0)),
         ("procstat", &|space| {
             assert_eq!(space.usage()[ProcCounter::Resident as usize], 3 * PAGE);

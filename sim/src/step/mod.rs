@@ -116,8 +116,8 @@ pub enum Action {
     Shrink(u64),
     /// The kernel takes so many objects of a size, and gives them back.
     Objects(usize, usize),
-    /// The kernel takes all memory that it can have for objects. Meanwhile the process stores to the
-    /// pages of a file, which it maps here, and then touches what it was promised.
+    /// The kernel takes all memory that it can have for objects. Meanwhile the process stores to
+    /// the pages of a file, which it maps here, and then touches what it was promised.
     Squeeze(PageNo, FilePage),
     /// The kernel evicts pages to make so many frames free.
     Reclaim(u64),

@@ -20,6 +20,9 @@ const LIMIT: Duration = Duration::from_secs(300);
 /// How the last line of the program over plain memory begins, when all went well.
 const LAST: &str = "both are gone";
 
+/// Says whether what a command printed is what it should be.
+type Judge = fn(&str) -> bool;
+
 /// Runs those that are asked for.
 pub fn run(workspace: &Workspace, toolchain: &Toolchain, filter: &Filter, report: &Report) {
     let build = ["build", "--manifest-path", CRATE];
@@ -29,7 +32,7 @@ pub fn run(workspace: &Workspace, toolchain: &Toolchain, filter: &Filter, report
             .arg(workspace.target().join("outside"));
         command
     };
-    let cases: [(&str, Command, fn(&str) -> bool); 3] = [
+    let cases: [(&str, Command, Judge); 3] = [
         (
             "outside: a crate on mm, for the host",
             apart(host_cargo(workspace, &build)),
