@@ -140,6 +140,27 @@ pub fn cases() -> Vec<Case> {
                 Prompt,
             ],
         ),
+        // A stretch of five digits is within the bound.
+        Case::talk(
+            "keyboard: keys beside very many processes hold nobody up",
+            vec![
+                Prompt,
+                Type("c-sleepers 900\n"),
+                See("(?m)^c-sleepers: 900 asleep\r?$"),
+                Type(CTRL_P),
+                See("(?m) sleep +c-sleepers\r?$"),
+                Pause(SETTLE),
+                Insist(CTRL_C),
+                Type("cat /dev/stretch\n"),
+                See("(?m)^[0-9]{1,5}\r?$"),
+                Type("sleep 10; ps | grep c-sleep | wc\n"),
+                See("(?m)^(\\$ )?0 0 0 *\r?$"),
+            ],
+        )
+        .mebibytes(256)
+        .option("clock=fine")
+        .counts_instructions()
+        .within(120),
         Case::talk(
             "keyboard: typing ahead",
             vec![
