@@ -1,7 +1,7 @@
-//! What a file must be: one list of pages, the same for whoever reads, writes or maps it.
+//! The model of a file: one list of pages, for reads, writes and mappings.
 //!
-//! Pages come and go whole. A page that has been cut off is never the file's again: a file that
-//! grows gets others.
+//! Pages are added and removed whole. A page that was cut off never comes back: a file that grows
+//! gets new pages.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -11,23 +11,23 @@ use mm::file::{FileMap, FileNo, FilePage};
 
 use crate::model::Words;
 
-/// Files that there are. Two of the numbers are alike to whoever looks at their last bits only.
+/// The files. The numbers 2 and 66 are equal in their last six bits, to provoke collisions.
 pub const FILES: [FileNo; 3] = [FileNo(1), FileNo(2), FileNo(66)];
-/// Most pages of a file.
+/// The most pages of a file.
 pub const PAGES: u32 = 12;
 
 /// A file.
 pub struct File {
     number: FileNo,
     pages: RefCell<Vec<Words>>,
-    /// While it is being cut: what was behind its new end. Whoever had it mapped may still reach
-    /// it.
+    /// While the file is being cut: the pages behind its new end. Processes that have them mapped
+    /// may still reach them.
     cut: RefCell<Option<Vec<Words>>>,
-    /// Pages that are being written back.
+    /// The number of pages that are being written back.
     writes: Cell<u32>,
-    /// Mappings of it that have ended, and that nobody has been told of.
+    /// The number of its mappings that have ended since [`File::take_departed`].
     departed: Cell<u32>,
-    /// Mappings of it as a program.
+    /// The number of its mappings as a running program.
     running: Cell<u32>,
 }
 
@@ -50,17 +50,18 @@ impl File {
         })
     }
 
-    /// Returns its number.
+    /// Returns the number of the file.
     pub fn number(&self) -> FileNo {
         self.number
     }
 
-    /// Returns how many pages it has.
+    /// Returns how many pages the file has.
     pub fn length(&self) -> u32 {
         self.pages.borrow().len() as u32
     }
 
-    /// Returns what programs that map a page may find in it, if it is there.
+    /// Returns the contents that programs which map page `index` may find, or `None` if it does not
+    /// exist.
     pub fn page(&self, index: u32) -> Option<Words> {
         let (pages, cut) = (self.pages.borrow(), self.cut.borrow());
         let behind = (index as usize).checked_sub(pages.len());
@@ -75,45 +76,45 @@ impl File {
         self.pages.borrow_mut().push(Words::default());
     }
 
-    /// Cuts all pages off but the first `length`, in a while.
+    /// Begins to cut all pages off except the first `length`.
     pub fn begin_cut(&self, length: u32) {
         let cut = self.pages.borrow_mut().split_off(length as usize);
         self.cut.replace(Some(cut));
     }
 
-    /// From here on nobody reaches what was cut off.
+    /// Ends a cut: no process reaches the pages that were cut off any more.
     pub fn end_cut(&self) {
         self.cut.take();
     }
 
-    /// Returns whether it is being cut.
+    /// Returns whether the file is being cut.
     pub fn is_being_cut(&self) -> bool {
         self.cut.borrow().is_some()
     }
 
-    /// One page more, or less, is being written back.
+    /// Changes the number of pages that are being written back.
     pub fn note_writes(&self, by: i32) {
         self.writes.set(self.writes.get().wrapping_add_signed(by));
     }
 
-    /// Returns whether nobody does anything with it that others have to wait for: this stands for
-    /// the file system's lock.
+    /// Returns whether the file is not in use by an operation that others must wait for. This
+    /// stands for the file system's lock.
     pub fn is_free(&self) -> bool {
         self.writes.get() == 0 && !self.is_being_cut()
     }
 
-    /// Returns how many mappings have ended since this was asked.
+    /// Returns how many mappings have ended since the last call.
     pub fn take_departed(&self) -> u32 {
         self.departed.take()
     }
 
-    /// Returns whether it is mapped as a program.
+    /// Returns whether the file is mapped as a running program.
     pub fn is_running(&self) -> bool {
         self.running.get() != 0
     }
 }
 
-/// What one call has mapped of a file, and what is left of it in whatever process.
+/// A mapping made by one call: the parts that are left of it, in all processes.
 pub struct Mapping {
     file: Rc<File>,
     map: FileMap,
@@ -133,7 +134,7 @@ impl Mapping {
         Rc::new(Self { file, map })
     }
 
-    /// Returns what was mapped.
+    /// Returns the parameters of the mapping.
     pub fn map(&self) -> &FileMap {
         &self.map
     }
@@ -156,7 +157,7 @@ pub struct View {
 }
 
 impl View {
-    /// Returns the page this far behind the first one of a mapping.
+    /// Returns the page `distance` pages behind the first one of a mapping.
     pub fn new(mapping: &Rc<Mapping>, distance: u64) -> Self {
         Self {
             mapping: mapping.clone(),
@@ -164,12 +165,12 @@ impl View {
         }
     }
 
-    /// Returns what was mapped.
+    /// Returns the parameters of the mapping.
     pub fn map(&self) -> &FileMap {
         self.mapping.map()
     }
 
-    /// Returns which page it is.
+    /// Returns the page's file and index.
     pub fn page(&self) -> FilePage {
         FilePage {
             file: self.mapping.file.number,
@@ -177,7 +178,7 @@ impl View {
         }
     }
 
-    /// Returns what is in it, if the file has it.
+    /// Returns the contents of the page, or `None` if the file has no such page.
     pub fn words(&self) -> Option<Words> {
         self.mapping.file.page(self.index)
     }

@@ -1,25 +1,26 @@
-//! A machine that is out to break the memory system, and a model to compare it with.
+//! A simulated machine that is out to break the memory system, and a model to compare it with.
 //!
-//! QEMU forgives what hardware does not: stale translations rarely show, and harts interleave
-//! tamely. Here `mm` runs, unchanged, on a machine whose TLBs keep every translation until a fence
-//! covers it, and on which other harts act whenever `mm` waits for a fence or copies a page. Every
-//! word that a program loads, stores or fetches is compared with the [`model`]: a process is a
-//! plain map from page to contents, and a [`mod@file`] is a plain list of pages, whether it is
-//! read, written or mapped. After every step the books are audited; at the end the disk must have
-//! what the model has.
+//! QEMU forgives mistakes that hardware does not: stale translations rarely show, and harts
+//! interleave tamely. Here `mm` runs, unchanged, on a machine whose TLBs keep every translation
+//! until a fence covers it, and on which other harts act whenever `mm` waits for a fence or copies
+//! a page. Every word that a program loads, stores or fetches is compared with the [`model`]. In
+//! the model, a process is a plain map from page to contents, and a [`mod@file`] is a plain list of
+//! pages, whether it is read, written or mapped. The memory system is audited after every step. At
+//! the end, the disk must have the contents of the model.
 //!
-//! A program is a list of steps, each made of one number, so a failing program shrinks to the steps
-//! that matter and is printed with the seed it came from.
+//! A program is a list of steps, each made from one number. A failing program is shrunk to the
+//! steps that matter, and printed with the seed that it came from.
 //!
-//! The rooms: [`ram`] the bytes; [`tlb`] what a hart remembers, [`walker`] how it translates,
-//! [`machine`] the whole as `mm` sees it; [`model`] and [`mod@file`] what must hold; [`step`] what
-//! can happen; [`world`] makes it happen; [`run`] many programs.
+//! The rooms: [`ram`] has the bytes; [`tlb`] is the memory of a hart for translations, [`walker`]
+//! translates, and [`machine`] is the whole machine that `mm` sees; [`model`] and [`mod@file`]
+//! state what must hold; [`step`] lists the possible steps; [`world`] carries them out; [`run`]
+//! runs many programs.
 //!
-//! Everything in one program happens on one thread, so a seed always tells the same story. What two
-//! harts do is interleaved at the calls that `mm` makes into the machine; interleavings at single
-//! atomic operations are explored by other means.
+//! Each program runs on one thread of the host, so a seed always produces the same run. The steps
+//! of several harts are interleaved at the calls of `mm` into the machine. Interleavings of single
+//! atomic operations are explored by the model checkers (`sync::model`).
 
-// `machine` implements an unsafe contract of `mm`, `ram` is what makes it true.
+// `machine` implements an unsafe contract of `mm`; `ram` makes its promises true.
 #![deny(unsafe_code)]
 
 pub mod file;

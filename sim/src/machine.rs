@@ -1,12 +1,12 @@
-//! The machine as `mm` sees it, and as the programs that run on it do.
+//! The simulated machine, as `mm` and as programs see it.
 //!
-//! Two things make it an adversary. Its TLBs ([`crate::tlb`]) and instruction caches keep all they
-//! may. And whenever `mm` calls it for something that takes a while (a fence, a page copied or
-//! cleared, a root loaded), the [`Bystanders`] are told: they have the other harts do something at
-//! just that moment.
+//! Two properties make it an adversary. Its TLBs ([`crate::tlb`]) and instruction caches keep
+//! everything that they may. And whenever `mm` calls it for an operation that takes time (a fence,
+//! a page copied or cleared, a root loaded), it calls the [`Bystanders`], which make other harts
+//! act at that moment.
 //!
-//! Invariants: one thread at a time uses a machine (the lock around its state is never waited for);
-//! the state is not locked while bystanders act.
+//! Invariants: a machine is used by one thread at a time, so the lock around its state is never
+//! waited for. The state is not locked while bystanders act.
 
 use std::cell::Cell;
 use std::marker::PhantomData;
@@ -27,37 +27,37 @@ use crate::ram::Ram;
 use crate::tlb::Tlb;
 use crate::walker::{Touch, translate};
 
-/// Bytes in the words that programs touch.
+/// The size of the words that programs access, in bytes.
 pub const WORD: usize = 8;
-/// Most words an instruction cache remembers.
+/// The most words that an instruction cache keeps.
 const CACHED_WORDS: usize = 32;
 
-/// What a machine is like.
+/// The parameters of a machine.
 #[derive(Clone, Copy, Debug)]
 pub struct Size {
-    /// Harts.
+    /// The number of harts.
     pub harts: usize,
-    /// Frames of memory.
+    /// The number of frames of memory.
     pub frames: u64,
-    /// Address-space identifiers its TLBs tell apart.
+    /// The number of address-space identifiers that its TLBs distinguish.
     pub asids: usize,
-    /// Its TLBs believe whatever they remember.
+    /// Whether its TLBs are always used when they have an entry.
     pub stubborn: bool,
-    /// Slots of swap.
+    /// The number of slots of swap.
     pub slots: usize,
-    /// One in so many allocations is refused; none if 0.
+    /// One in this many allocations is refused; 0 for none.
     pub refusals: u32,
-    /// Most pages of a file.
+    /// The most pages of a file.
     pub pages: u32,
-    /// Pages that each of the files begins with.
+    /// The initial number of pages of each file.
     pub files: [u32; FILES.len()],
 }
 
 impl Size {
-    /// Some machine with up to so many harts.
+    /// Returns a random size with at most `harts` harts.
     pub fn from_seed(seed: u64, harts: usize) -> Self {
         let mut rng = Rng::with_seed(seed);
-        // Where there are few, more happens to each.
+        // If there are few pages, more happens to each of them.
         let pages = [2, PAGES][rng.usize(0..2)];
         Self {
             harts: rng.usize(1..=harts),
@@ -72,18 +72,18 @@ impl Size {
     }
 }
 
-/// Those who see what programs do and may act at awkward moments.
+/// Observers of what programs do. They may make other harts act.
 pub trait Bystanders {
-    /// `mm` waits for the machine: the moment for others to act.
+    /// Called while `mm` waits for the machine: other harts may act now.
     fn interfere(&self);
 
-    /// `mm` has copied a frame for the hart at work, this very moment.
+    /// Called when `mm` has just copied a frame for the current hart.
     fn copied(&self);
 
-    /// The hart at work has seen `word` at `address`.
+    /// Called when the current hart has read `word` at `address`.
     fn saw(&self, address: VirtAddr, word: u64, touch: Touch);
 
-    /// The hart at work has stored `word` at `address`.
+    /// Called when the current hart has stored `word` at `address`.
     fn stored(&self, address: VirtAddr, word: u64);
 }
 
@@ -118,7 +118,8 @@ fn bystanders(tell: impl FnOnce(&dyn Bystanders)) {
     }
 }
 
-/// Runs `body` on a memory system that has all of a machine but its first frame, the kernel's root.
+/// Runs `body` on a memory system that owns all frames of a machine except the first, the kernel's
+/// root.
 pub fn with_memory<I: Isa, R>(size: &Size, body: impl FnOnce(&Memory<SimMachine<I>>) -> R) -> R {
     let machine = SimMachine::new(size);
     let ram = machine.ram.range();
@@ -147,12 +148,12 @@ pub fn with_memory<I: Isa, R>(size: &Size, body: impl FnOnce(&Memory<SimMachine<
     result
 }
 
-/// What a hart has in it.
+/// The state of a hart.
 #[derive(Default)]
 struct Hart {
     root: Option<Root>,
     tlb: Tlb,
-    /// Words fetched before, by where they lie.
+    /// Words in the instruction cache, with their frames and offsets.
     instructions: Vec<(FrameNo, usize, u64)>,
 }
 
@@ -200,27 +201,28 @@ impl<I: Isa> SimMachine<I> {
         &self.ram
     }
 
-    /// Begins a new sequence of chances.
+    /// Restarts the sequence of random choices.
     pub fn reseed(&self, seed: u64) {
         self.state().rng.seed(seed);
     }
 
-    /// Returns a number below `end`, by chance.
+    /// Returns a random number below `end`.
     pub fn chance(&self, end: u32) -> u32 {
         self.state().rng.u32(0..end)
     }
 
-    /// Returns a source of chances of its own for somebody.
+    /// Returns an independent source of random choices.
     pub fn fork_rng(&self) -> Rng {
         self.state().rng.fork()
     }
 
-    /// Goes on as this hart. Returns which it was.
+    /// Makes `hart` the current hart. Returns the previous one.
     pub fn work_as(&self, hart: usize) -> usize {
         self.at_work.swap(hart, Ordering::Relaxed)
     }
 
-    /// Loads, fetches or stores a word, as a program on the hart at work; false if the hart faults.
+    /// Loads, fetches or stores a word, as a program on the current hart. Returns `false` if the
+    /// hart faults.
     pub fn touch(&self, address: VirtAddr, touch: Touch, store: u64) -> bool {
         assert!(address.offset().is_multiple_of(WORD), "words are aligned");
         let Some(frame) = self.translate(address, touch) else {
@@ -264,7 +266,8 @@ impl<I: Isa> SimMachine<I> {
         }
     }
 
-    /// Returns what the hart at work fetches: the word it has in its cache, else the one in memory.
+    /// Returns the word that the current hart fetches: the one in its cache, or else the one in
+    /// memory.
     fn fetch(&self, frame: FrameNo, offset: usize, in_memory: u64) -> u64 {
         let hart = self.hart();
         let state = &mut *self.state();
@@ -282,8 +285,9 @@ impl<I: Isa> SimMachine<I> {
         in_memory
     }
 
-    /// A program that stores instructions fences for itself, everywhere; what the kernel stores is
-    /// the kernel's affair.
+    /// Drops a word from all instruction caches, after a program stored to it: a program that
+    /// stores instructions must fence for itself. For the kernel's own stores, the kernel must
+    /// fence.
     fn forget_instruction(&self, frame: FrameNo, offset: usize) {
         for hart in &mut self.state().harts {
             hart.instructions
@@ -291,15 +295,16 @@ impl<I: Isa> SimMachine<I> {
         }
     }
 
-    /// What was written to files may be code: whoever wrote it fences for itself, everywhere.
+    /// Drops all words from all instruction caches, after a write to a file: the writer of code
+    /// must fence for itself.
     pub fn forget_instructions(&self) {
         for hart in &mut self.state().harts {
             hart.instructions.clear();
         }
     }
 
-    /// Copies word by word through the translation of the hart at work, up to the first fault.
-    /// Returns the bytes done.
+    /// Copies word by word through the translation of the current hart, until the first fault.
+    /// Returns how many bytes were copied.
     fn transfer(
         &self,
         base: VirtAddr,

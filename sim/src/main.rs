@@ -11,7 +11,7 @@ use sim::run::{self, Plan, run};
 #[derive(Parser)]
 #[command(name = "cargo xtask oracle", bin_name = "cargo xtask oracle")]
 struct Arguments {
-    /// Take at least so many steps
+    /// Take at least N steps
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     steps: u64,
 
@@ -23,15 +23,15 @@ struct Arguments {
     #[arg(long, value_enum, default_value_t = Arch::Riscv64)]
     arch: Arch,
 
-    /// How processes fork; both ways by turns if not given
+    /// How processes fork; both ways in turn if not given
     #[arg(long, value_enum)]
     mode: Option<Mode>,
 
-    /// Where all chances come from; the time if not given
+    /// The seed of all random choices; the time if not given
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
 
-    /// Programs that run at the same time; a seed tells the same story only with the same number
+    /// Programs that run at the same time; a seed repeats a run only with the same number
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
     threads: u8,
 }

@@ -1,7 +1,7 @@
 //! Simulated physical memory.
 //!
-//! Invariant: every byte is reached as part of an atomic word or through the pointer that `mm` asks
-//! for, never through a reference that claims it for itself.
+//! Invariant: bytes are accessed as atomic words or through the raw pointer that `mm` asks for,
+//! never through an exclusive reference.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -9,14 +9,14 @@ use abi::PAGE_SIZE;
 use mm::addr::{FrameNo, FrameRange};
 use mm::pt::{Format, Sv39};
 
-/// The number of the first frame: where RAM begins on the boards we know.
+/// The number of the first frame: the start of RAM on QEMU's `virt` board.
 const FIRST: u64 = 0x8_0000;
 const WORDS: usize = PAGE_SIZE / 8;
 
-/// What frames hold before anybody has written to them.
+/// The contents of frames that were never written.
 pub const NEVER_WRITTEN: u64 = 0xdead_dead_dead_dead;
 
-/// The entry of a large page in the kernel's half. Whoever takes it for a table looks for a frame
+/// The entry of a large page in the kernel's half. Code that takes it for a table looks for a frame
 /// that is not in RAM.
 const KERNEL_PAGE: u64 = 0b1100_0111;
 
@@ -29,8 +29,8 @@ pub struct Ram {
 }
 
 impl Ram {
-    /// So many frames of rubbish, but for the first: it is the kernel's root, where nothing is in
-    /// the user half and large pages of devices in the kernel's.
+    /// Returns memory of `frames` frames. The first is the kernel's root: its user half is empty,
+    /// and its upper half has entries for large pages. The other frames hold rubbish.
     pub fn new(frames: u64) -> Self {
         let frames = (0..frames).map(|frame| {
             Frame(std::array::from_fn(|index| {
@@ -54,7 +54,7 @@ impl Ram {
     /// Returns the words of a frame.
     ///
     /// # Panics
-    /// If there is no such frame: somebody followed rubbish.
+    /// If there is no such frame, because an invalid entry was followed.
     pub fn words(&self, frame: FrameNo) -> &[AtomicU64; WORDS] {
         let index = frame.0.wrapping_sub(FIRST) as usize;
         match self.frames.get(index) {

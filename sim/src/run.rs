@@ -1,4 +1,4 @@
-//! Many random programs, on machines of all sizes; and what to print when one of them fails.
+//! Runs of many random programs, on machines of all sizes, and reports of failures.
 
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
@@ -17,34 +17,34 @@ use crate::shrink::shrink;
 use crate::step::Step;
 use crate::world::{Divergence, Tally, World};
 
-/// Most steps of one program.
+/// The most steps of one program.
 const LENGTH: usize = 600;
-/// Programs tried to make a failing one smaller.
+/// How many programs are tried to make a failing one smaller.
 const SHRINKING: u32 = 4000;
 
 /// The architecture of a machine.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Arch {
-    /// Three levels, and what RISC-V's harts may remember.
+    /// Three levels of tables, with the TLBs of RISC-V.
     Riscv64,
-    /// Four levels, and what those of x86_64 may.
+    /// Four levels of tables, with the TLBs of x86_64.
     X86_64,
 }
 
-/// What is to be run.
+/// The parameters of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
     /// The architecture of the machines.
     pub arch: Arch,
-    /// At least so many steps in all.
+    /// The least number of steps in all.
     pub steps: u64,
-    /// Up to so many harts.
+    /// The most harts of a machine.
     pub harts: usize,
-    /// How processes fork; either way if none.
+    /// How processes fork; both ways in turn if `None`.
     pub mode: Option<ForkMode>,
-    /// Where all chances come from.
+    /// The seed of all random choices.
     pub seed: u64,
-    /// Programs that run at the same time, each on a thread of the host.
+    /// The number of programs that run at the same time, each on a thread of the host.
     pub threads: usize,
 }
 
@@ -65,10 +65,10 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Runs programs until there have been enough steps, or until one fails.
+/// Runs programs until the number of steps is reached or one fails.
 ///
 /// # Errors
-/// The failure.
+/// The failure of the first program that failed.
 pub fn run(plan: &Plan) -> Result<Tally, Failure> {
     keep_panics();
     let stop = AtomicBool::new(false);
@@ -113,7 +113,7 @@ fn run_thread(
     Ok(())
 }
 
-/// One random program on one random machine.
+/// Runs one random program on one random machine.
 fn random_program<I: Isa>(plan: &Plan, seed: u64) -> Result<Tally, Failure> {
     let size = Size::from_seed(seed, plan.harts);
     let mut rng = Rng::with_seed(seed);
@@ -125,7 +125,7 @@ fn random_program<I: Isa>(plan: &Plan, seed: u64) -> Result<Tally, Failure> {
 }
 
 impl Failure {
-    /// Of a program that fails.
+    /// Returns the failure of a program, after shrinking the program.
     fn new<I: Isa>(size: Size, mode: Option<ForkMode>, program: Vec<Step>) -> Self {
         let program = shrink(program, SHRINKING, |program| {
             run_program::<I>(size, mode, program, None).is_err()
@@ -144,7 +144,7 @@ impl Failure {
     }
 }
 
-/// Runs a program on a fresh machine; with somewhere to put it, keeps a trace.
+/// Runs a program on a fresh machine. Stores a trace of the steps in `trace`, if given.
 fn run_program<I: Isa>(
     size: Size,
     mode: Option<ForkMode>,
@@ -152,7 +152,7 @@ fn run_program<I: Isa>(
     trace: Option<&mut Vec<String>>,
 ) -> Result<Tally, Divergence> {
     with_memory::<I, _>(&size, |memory| {
-        // What has diverged cannot be taken apart: it is forgotten.
+        // After a divergence the world cannot be dropped in order, so it is leaked.
         let world = ManuallyDrop::new(World::new(memory, &size, mode));
         if trace.is_some() {
             world.trace();
@@ -176,8 +176,8 @@ thread_local! {
     static LAST_PANIC: Cell<Option<String>> = const { Cell::new(None) };
 }
 
-/// A failing assertion of `mm` is a divergence like any other, so it is kept instead of printed;
-/// but one inside the unwinding of another ends the process, and then somebody should hear of it.
+/// Keeps the message of a panic instead of printing it, because a failing assertion of `mm` is a
+/// divergence. A panic during the unwinding of another ends the process, so both are printed.
 fn keep_panics() {
     panic::set_hook(Box::new(|panic| {
         let first = LAST_PANIC.replace(Some(panic.to_string()));
@@ -187,7 +187,7 @@ fn keep_panics() {
     }));
 }
 
-/// Runs `body`, and makes a divergence of its panic.
+/// Runs `body`, and turns a panic into a divergence.
 fn catch(body: impl FnOnce() -> Result<Tally, Divergence>) -> Result<Tally, Divergence> {
     panic::catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| {
         let panic = LAST_PANIC.take();

@@ -1,13 +1,14 @@
-//! Making a failing program smaller: delta debugging (Zeller and Hildebrandt, "Simplifying and
-//! isolating failure-inducing input", IEEE TSE 2002), and then each step that is left without
-//! others inside it.
+//! Shrinking of failing programs by delta debugging (Zeller and Hildebrandt, "Simplifying and
+//! isolating failure-inducing input", IEEE TSE 2002). Afterwards, each remaining step is tried
+//! without other harts acting inside it.
 //!
-//! Our own, for a library's single pass that takes out one step after the other ends with programs
-//! ten times as long: here taking out one step often makes another one superfluous.
+//! No library is used. A library's single pass, which removes one step after the other, ends with
+//! programs ten times as long, because the removal of one step often makes an earlier one
+//! superfluous.
 
 use crate::step::Step;
 
-/// Returns a part of the program that still fails, found by trying at most `tries` of them.
+/// Returns a part of the program that still fails, after trying at most `tries` parts.
 pub fn shrink(
     mut program: Vec<Step>,
     mut tries: u32,
@@ -25,7 +26,7 @@ pub fn shrink(
         let mut smaller = false;
         let mut chunk = program.len().div_ceil(2);
         while chunk > 0 {
-            // From the end: what comes last depends on what came before, not the other way round.
+            // From the end, because later steps depend on earlier ones.
             let mut end = program.len();
             while end > 0 {
                 let start = end.saturating_sub(chunk);

@@ -1,31 +1,31 @@
-//! What a hart remembers of page tables: everything it has ever seen, until a fence covers it.
+//! The TLB of a hart: it keeps every entry that it has read, until a fence covers it.
 //!
-//! The worst that the RISC-V privileged specification (section 12.2.1, `SFENCE.VMA`) permits:
-//! entries are kept whether valid or not, several different ones for the same page side by side,
-//! pointers to lower tables too, and all outlive changes of the root. A fence for one page drops
-//! what is remembered of that page's leaf entry and nothing else.
+//! This is the worst that the RISC-V privileged specification (section 12.2.1, `SFENCE.VMA`)
+//! permits: valid and invalid entries are kept, several different ones for a page side by side, and
+//! pointers to lower tables too. All of them outlive changes of the root. A fence for one page
+//! drops only the entries of that page's leaf.
 
 use fastrand::Rng;
 use mm::addr::PageNo;
 use mm::machine::{Asid, Fence};
 
-/// Most entries of a hart; the next one takes the place of a random one.
+/// The most entries of a hart. A further entry replaces a random one.
 const CAPACITY: usize = 96;
 
-/// A remembered page-table entry.
+/// A page-table entry that the TLB keeps.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Remembered {
-    /// The space it was read for.
+    /// The address space that it was read for.
     pub asid: Asid,
     /// The level of the table it was read from.
     pub level: usize,
-    /// The first page it decides about.
+    /// The first page that it translates.
     pub page: PageNo,
     /// The entry.
     pub word: u64,
 }
 
-/// One hart's memory of page tables.
+/// The TLB of one hart.
 #[derive(Default)]
 pub struct Tlb {
     entries: Vec<Remembered>,
@@ -33,8 +33,8 @@ pub struct Tlb {
 }
 
 impl Tlb {
-    /// One that always believes what it remembers, and forgets nothing by itself; others look again
-    /// now and then.
+    /// Returns a TLB that is always used when it has an entry, and drops nothing by itself. Others
+    /// read the tables again now and then.
     pub fn stubborn() -> Self {
         Self {
             stubborn: true,
@@ -42,12 +42,12 @@ impl Tlb {
         }
     }
 
-    /// Returns whether it is.
+    /// Returns whether the TLB is stubborn.
     pub fn is_stubborn(&self) -> bool {
         self.stubborn
     }
 
-    /// One of the words remembered for an entry, if there are any.
+    /// Returns one of the words kept for an entry, chosen at random, or `None`.
     pub fn recall(&self, asid: Asid, level: usize, page: PageNo, rng: &mut Rng) -> Option<u64> {
         let matching =
             |entry: &&Remembered| entry.page == page && entry.level == level && entry.asid == asid;
@@ -60,7 +60,7 @@ impl Tlb {
         chosen
     }
 
-    /// Remembers an entry that was read.
+    /// Keeps an entry that was read.
     pub fn remember(&mut self, entry: Remembered, rng: &mut Rng) {
         if self.entries.contains(&entry) {
             return;
@@ -71,21 +71,21 @@ impl Tlb {
         self.entries.push(entry);
     }
 
-    /// Forgets what is remembered of the entries of a space that `of` admits, by level and first
-    /// page.
+    /// Drops the entries of an address space for which `of` returns true. Its arguments are the
+    /// level and the first page.
     pub fn forget(&mut self, asid: Asid, of: impl Fn(usize, PageNo) -> bool) {
         self.entries
             .retain(|entry| entry.asid != asid || !of(entry.level, entry.page));
     }
 
-    /// Forgets something now and then, as a hart may at any time.
+    /// Drops an entry now and then, as hardware may at any time.
     pub fn lapse(&mut self, rng: &mut Rng) {
         if !self.stubborn && !self.entries.is_empty() && rng.u32(0..16) == 0 {
             self.entries.swap_remove(rng.usize(0..self.entries.len()));
         }
     }
 
-    /// Forgets what a fence covers.
+    /// Drops the entries that a fence covers.
     pub fn fence(&mut self, fence: Fence) {
         self.entries.retain(|entry| match fence {
             Fence::Page { asid, address } => {

@@ -1,9 +1,9 @@
-//! How a hart translates: from what it remembers where it does, from the tables in memory where it
-//! does not, as chance has it.
+//! The page-table walk of a hart. Each entry comes from the TLB or from memory, at random if the
+//! TLB has it.
 //!
-//! Written for any [`Format`]. Whatever is read from memory is remembered, what says "nothing here"
-//! included; so a page that has been filled may go on faulting until somebody fences, which is
-//! legal and must be answered by a fence.
+//! The walk works for any [`Format`]. Each entry that is read from memory is kept in the TLB, even
+//! one that is not present. A page that has just been mapped may therefore go on faulting until a
+//! fence. That is legal, and `mm` must answer it with a fence.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -17,7 +17,7 @@ use crate::isa::Isa;
 use crate::ram::Ram;
 use crate::tlb::{Remembered, Tlb};
 
-/// What a program does to a word.
+/// The access of a program to a word.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Touch {
     /// Loads it.
@@ -29,7 +29,7 @@ pub enum Touch {
 }
 
 impl Touch {
-    /// Returns what the memory system calls it.
+    /// Returns the access as the memory system names it.
     pub fn access(self) -> Access {
         match self {
             Self::Load => Access::Read,
@@ -39,7 +39,7 @@ impl Touch {
     }
 }
 
-/// Returns the frame an address is in, or none where the hart faults.
+/// Returns the frame of an address, or `None` if the hart faults.
 pub fn translate<I: Isa>(
     ram: &Ram,
     tlb: &mut Tlb,
@@ -60,7 +60,7 @@ pub fn translate<I: Isa>(
     found
 }
 
-/// Returns the first page that an entry of a level decides about, for one that it decides about.
+/// Returns the first page that the entry of `level` for `page` translates.
 fn first_page(page: PageNo, level: usize) -> PageNo {
     PageNo(page.0 >> (9 * level) << (9 * level))
 }
@@ -104,8 +104,8 @@ fn walk<I: Isa>(
     None
 }
 
-/// Returns whether a hart that remembers nothing that is not present may remember this word. A page
-/// that nobody may touch is not present.
+/// Returns whether hardware that keeps only present entries may keep this one. A page without
+/// permissions is not present.
 fn is_present<F: Format>(word: u64, level: usize) -> bool {
     match F::decode(word, level) {
         Entry::Table(_) => true,
@@ -114,9 +114,8 @@ fn is_present<F: Format>(word: u64, level: usize) -> bool {
     }
 }
 
-/// Notes in the entry in memory that the page is used, and returns what it was then. A hart whose
-/// own idea of the entry lacks the bits goes back to memory for them, and so learns what has become
-/// of it.
+/// Sets the accessed and dirty bits that the access needs in the entry in memory. Returns the entry
+/// then. If the TLB's copy lacks a bit, the hardware reads the entry again, and so notices changes.
 fn note_use<F: Format>(in_memory: &AtomicU64, word: u64, touch: Touch) -> u64 {
     let mut word = word;
     loop {

@@ -1,7 +1,7 @@
-//! What must hold: a process is a plain map from page to contents, and there is nothing to share
-//! but what programs asked to.
+//! The model of a process: a plain map from page to contents. Only memory that programs asked to
+//! share is shared.
 //!
-//! What is in a page: [`Page`]; of a file: [`crate::file`].
+//! Neighbours: [`Page`] is the model of a page, [`crate::file`] that of a file.
 
 mod page;
 
@@ -17,18 +17,18 @@ use crate::file::{Mapping, View};
 use page::Origin;
 pub use page::{Page, SLOTS, Words, permits, slot};
 
-/// What a process's memory must be.
+/// The model of a process's memory.
 #[derive(Clone, Debug)]
 pub struct Model {
     pages: BTreeMap<PageNo, Page>,
-    /// Where the heap ends.
+    /// The end of the heap.
     pub heap_break: VirtAddr,
-    /// Where programs end.
+    /// The end of user memory.
     top: VirtAddr,
 }
 
 impl Model {
-    /// Nothing mapped, and a heap that ends where it begins, at 0; programs end at `top`.
+    /// Returns a model without mappings and with an empty heap at 0. User memory ends at `top`.
     pub fn new(top: VirtAddr) -> Self {
         Self {
             pages: BTreeMap::new(),
@@ -37,12 +37,12 @@ impl Model {
         }
     }
 
-    /// Returns the page at an address, if something is mapped there.
+    /// Returns the page with this number, if it is mapped.
     pub fn page(&self, page: PageNo) -> Option<&Page> {
         self.pages.get(&page)
     }
 
-    /// Returns the same, to change.
+    /// Returns the page with this number, to change it, if it is mapped.
     pub fn page_mut(&mut self, page: PageNo) -> Option<&mut Page> {
         self.pages.get_mut(&page)
     }
@@ -52,34 +52,34 @@ impl Model {
         self.pages.iter().map(|(&number, page)| (number, page))
     }
 
-    /// Returns the page of this index, modulo how many there are.
+    /// Returns the number of the page at position `index` modulo the number of pages.
     pub fn nth_page(&self, index: usize) -> Option<PageNo> {
         let count = self.pages.len().max(1);
         self.pages.keys().nth(index % count).copied()
     }
 
-    /// Returns how many pages have frames.
+    /// Returns how many pages have been touched.
     pub fn touched(&self) -> u64 {
         self.pages.values().filter(|page| page.touched).count() as u64
     }
 
-    /// Returns whether pages are the program's to have.
+    /// Returns whether all pages lie in user memory.
     pub fn allows(&self, pages: PageRange) -> bool {
         pages.end <= self.top.page()
     }
 
-    /// Returns whether pages could be mapped: they are the program's to have, and nothing is there.
+    /// Returns whether pages could be mapped: they lie in user memory, and none is mapped.
     pub fn fits(&self, pages: PageRange) -> bool {
         self.allows(pages) && self.pages.range(pages.start..pages.end).next().is_none()
     }
 
-    /// Returns whether all of the pages are mapped.
+    /// Returns whether all pages are mapped.
     pub fn covers(&self, pages: PageRange) -> bool {
         self.pages.range(pages.start..pages.end).count() as u64 == pages.len()
     }
 
-    /// Returns whether pages may get permissions: they are the program's, mapped, and no file is
-    /// made writable by it that must not be.
+    /// Returns whether the permissions of pages may be changed: the pages lie in user memory and
+    /// are mapped, and no file becomes writable through a mapping that must not write it.
     pub fn may_protect(&self, pages: PageRange, permissions: Permissions) -> bool {
         let mut there = self.pages.range(pages.start..pages.end);
         let forbids = |page: &Page| {
@@ -99,7 +99,7 @@ impl Model {
         there.filter_map(shared).collect()
     }
 
-    /// Gives pages other permissions.
+    /// Changes the permissions of pages.
     pub fn protect(&mut self, pages: PageRange, permissions: Permissions) {
         for (_, page) in self.pages.range_mut(pages.start..pages.end) {
             page.permissions = permissions;
@@ -112,7 +112,7 @@ impl Model {
         self.add(pages, permissions, promised, |_| Origin::Process);
     }
 
-    /// Maps pages of zeros that children will share.
+    /// Maps pages of zeros that are shared with future children.
     pub fn map_shared(&mut self, pages: PageRange, permissions: Permissions) {
         self.add(pages, permissions, true, |_| Origin::Family);
     }
@@ -138,12 +138,12 @@ impl Model {
         }
     }
 
-    /// Unmaps whatever is in the range.
+    /// Unmaps all pages in the range.
     pub fn unmap(&mut self, pages: PageRange) {
         self.pages.retain(|&page, _| !pages.contains(page));
     }
 
-    /// Returns what a child has: the same, but only what is shared was promised to it too.
+    /// Returns the model of a child. Only shared pages are promised to it.
     pub fn child(&self) -> Self {
         let pages = self.pages.iter();
         Self {

@@ -1,8 +1,8 @@
-//! What a page must be.
+//! The model of a page.
 //!
-//! Of each page four words are watched: the first two, one in the middle and the last, so that a
-//! page copied in part is noticed. Every store writes a word that was never written before, so a
-//! word seen in the wrong place tells where it came from.
+//! Four words of each page are checked: the first two, one in the middle and the last. A page that
+//! was copied in part is therefore noticed. Every store writes a word that was never written
+//! before, so a word in a wrong place tells where it came from.
 
 use std::cell::Cell;
 use std::fmt;
@@ -14,22 +14,22 @@ use mm::space::Access;
 
 use crate::file::View;
 
-/// Offsets of the words that are watched.
+/// The offsets of the words that are checked.
 pub const SLOTS: [usize; 4] = [0, 8, 2048, 4088];
 
-/// The watched words of a page, which may be several processes'.
+/// The checked words of a page, which several processes may share.
 #[derive(Clone, Debug)]
 pub struct Words(Rc<Contents>);
 
 #[derive(Debug)]
 struct Contents {
     words: [Cell<u64>; SLOTS.len()],
-    /// Some process has touched the page.
+    /// Whether a process has touched the page.
     touched: Cell<bool>,
 }
 
 impl Default for Words {
-    /// Zeros.
+    /// Returns words of zeros.
     fn default() -> Self {
         Self::new([0; SLOTS.len()])
     }
@@ -48,44 +48,44 @@ impl Words {
         self.0.words[slot].get()
     }
 
-    /// Changes the word in a slot. Returns what was there.
+    /// Replaces the word in a slot. Returns the old word.
     pub fn replace(&self, slot: usize, word: u64) -> u64 {
         self.0.words[slot].replace(word)
     }
 
-    /// Returns the same words, somebody else's.
+    /// Returns a copy of the words that is not shared.
     fn copy(&self) -> Self {
         Self::new(std::array::from_fn(|slot| self.get(slot)))
     }
 }
 
-/// Whose the words of a page are.
+/// The owner of a page's words.
 #[derive(Clone, Debug)]
 pub(super) enum Origin {
-    /// The process's.
+    /// The process.
     Process,
-    /// The whole family's.
+    /// The whole family.
     Family,
-    /// A file's: not in [`Page::words`].
+    /// A file: the words are not in [`Page::words`].
     File(View),
-    /// The process's, since it first wrote to a page that was a file's.
+    /// The process, which has written to a private page of a file.
     CopyOf(View),
 }
 
-/// What a page must be.
+/// The model of a page.
 #[derive(Clone)]
 pub struct Page {
     words: Words,
     origin: Origin,
-    /// What the program may do.
+    /// The accesses that the program is allowed.
     pub permissions: Permissions,
-    /// The page was promised to this very process, so a first touch cannot fail.
+    /// Whether the page was promised to this process, so that a first touch cannot fail.
     pub promised: bool,
-    /// It has been touched, so it has a frame.
+    /// Whether the page was touched, so that it has a frame or a slot.
     pub touched: bool,
 }
 
-/// Returns the slot of an address, if it is watched.
+/// Returns the slot of the word at an address, if that word is checked.
 pub fn slot(address: VirtAddr) -> Option<usize> {
     SLOTS.iter().position(|&offset| offset == address.offset())
 }
@@ -103,7 +103,7 @@ impl fmt::Debug for Page {
 }
 
 impl Page {
-    /// Returns a page of zeros, unless it is a file's, that nobody has touched.
+    /// Returns an untouched page. It reads as zeros unless it belongs to a file.
     pub(super) fn new(origin: Origin, permissions: Permissions, promised: bool) -> Self {
         Self {
             words: Words::default(),
@@ -114,7 +114,7 @@ impl Page {
         }
     }
 
-    /// Returns what a child has: the same, but nothing was promised to it that is not the family's.
+    /// Returns the page of a child. Only pages of the family are promised to the child.
     pub(super) fn child(&self) -> Self {
         let mut child = self.clone();
         if !matches!(self.origin, Origin::Family) {
@@ -124,7 +124,7 @@ impl Page {
         child
     }
 
-    /// Returns what is in it. Returns nothing if it is a file's, which has no such page.
+    /// Returns the contents, or `None` if the page belongs to a file that has no such page.
     pub fn words(&self) -> Option<Words> {
         match &self.origin {
             Origin::File(view) => view.words(),
@@ -132,12 +132,12 @@ impl Page {
         }
     }
 
-    /// Returns whether it is the process's own, so that nobody else changes it.
+    /// Returns whether the page is private, so that no other process changes it.
     pub fn is_own(&self) -> bool {
         matches!(self.origin, Origin::Process | Origin::CopyOf(_))
     }
 
-    /// Returns what was mapped here of a file.
+    /// Returns the page of a file that was mapped here.
     pub fn view(&self) -> Option<&View> {
         match &self.origin {
             Origin::File(view) | Origin::CopyOf(view) => Some(view),
@@ -145,12 +145,12 @@ impl Page {
         }
     }
 
-    /// Returns whether it is a file's until the process writes to it.
+    /// Returns whether the page belongs to a file until the process writes to it.
     pub fn waits_for_copy(&self) -> bool {
         matches!(&self.origin, Origin::File(view) if !view.map().shared)
     }
 
-    /// Makes it the process's own, with these words.
+    /// Makes the page private, with these contents.
     pub fn become_copy(&mut self, words: &Words) {
         if let Origin::File(view) = &self.origin {
             self.origin = Origin::CopyOf(view.clone());
@@ -158,14 +158,14 @@ impl Page {
         }
     }
 
-    /// Notes that the process has touched it.
+    /// Notes that the process has touched the page.
     pub fn touch(&mut self) {
         self.touched = true;
         self.words.0.touched.set(true);
     }
 
-    /// Returns whether this touch must not find memory short: it is the first that needs what was
-    /// promised.
+    /// Returns whether this access must not find memory short, because it is the first that needs
+    /// the promised frame.
     pub fn is_due(&self, access: Access) -> bool {
         self.promised
             && match self.origin {
@@ -176,13 +176,13 @@ impl Page {
             }
     }
 
-    /// Returns whether the program may do this.
+    /// Returns whether the program may access the page so.
     pub fn allows<F: Format>(&self, access: Access) -> bool {
         permits::<F>(self.permissions, access)
     }
 }
 
-/// Returns whether a program with these permissions may do this.
+/// Returns whether a program with these permissions may access a page so.
 pub fn permits<F: Format>(permissions: Permissions, access: Access) -> bool {
     match access {
         Access::Read => permissions.intersects(Permissions::READ | F::READ_IMPLIED_BY),

@@ -1,4 +1,4 @@
-//! What can happen to files and with them.
+//! Steps on files.
 
 use mm::addr::{PageNo, PageRange};
 use mm::file::{FileMap, FileNo, FilePage};
@@ -9,28 +9,27 @@ use super::{pages, permissions};
 use crate::file::{FILES, PAGES};
 use crate::model::SLOTS;
 
-/// What a hart does with files, for the process it runs.
+/// A step of a hart on a file, for the process that it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileAction {
-    /// Pages of a file are mapped; true if in place of what is there.
+    /// Maps pages of a file; the flag says whether in place of other mappings.
     Map(PageRange, Permissions, FileMap, bool),
-    /// A page of a file is mapped shared, here and in place of what is there, stored to and
-    /// unmapped.
+    /// Maps a page of a file shared, in place of other mappings, stores to it and unmaps it.
     Visit(PageNo, FilePage),
-    /// A page of a file is read.
+    /// Reads a page of a file.
     Read(FilePage),
-    /// So many words are written to a file, from a slot of a page on.
+    /// Writes this many words to a file, from a slot of a page on.
     Write(FilePage, usize, usize),
-    /// A file gets this length in pages, if it is longer.
+    /// Cuts a file to this length in pages.
     Truncate(FileNo, u32),
-    /// What the process maps shared is written back.
+    /// Writes back the shared pages that the process maps in the range.
     Sync(PageRange),
-    /// One of the dirty pages is written back, by its number modulo how many there are.
+    /// Writes one of the dirty pages back. The number is taken modulo the number of dirty pages.
     WriteBack(usize),
 }
 
 impl FileAction {
-    /// Something, by chance.
+    /// Returns a random step.
     pub fn random(rng: &mut Chances) -> Self {
         match rng.u32(0..32) {
             0..12 => Self::Map(pages(rng), permissions(rng), map(rng), rng.u32(0..4) != 0),
@@ -42,7 +41,7 @@ impl FileAction {
         }
     }
 
-    /// Something that changes what others have mapped.
+    /// Returns a random step that changes pages which other processes have mapped.
     pub fn awkward(rng: &mut Chances) -> Self {
         match rng.u32(0..8) {
             0..2 => Self::Truncate(file(rng), length(rng)),
@@ -53,7 +52,7 @@ impl FileAction {
     }
 }
 
-/// Returns a number of pages.
+/// Returns a random length of a file in pages.
 fn length(rng: &mut Chances) -> u32 {
     rng.u32(0..PAGES) * u32::from(rng.u32(0..4) != 0)
 }
@@ -69,7 +68,8 @@ pub(super) fn page(rng: &mut Chances) -> FilePage {
     }
 }
 
-/// Some pages of a file on, which may end before; now and then more than a file can have.
+/// Returns the parameters of a mapping, which may reach beyond the end of its file. Now and then it
+/// exceeds the largest file.
 fn map(rng: &mut Chances) -> FileMap {
     let mut first = page(rng);
     match rng.u32(0..32) {

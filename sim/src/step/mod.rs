@@ -1,8 +1,8 @@
-//! What can happen, each chosen by one number.
+//! The steps that can happen, each chosen by one number.
 //!
 //! Pages lie in three windows: at the bottom, where an image and its heap are; across a boundary of
-//! tables on two levels; and below the top of what programs may have. Ranges stay in a window and
-//! its neighbourhood, so that they meet.
+//! tables on two levels; and below the top of user memory. Ranges stay in one window and its
+//! surroundings, so that they overlap often.
 
 mod file;
 
@@ -18,7 +18,7 @@ use mm::space::Promise;
 use crate::model::SLOTS;
 pub use file::FileAction;
 
-/// Returns the first page of each window, and how many there are, where programs end at `top`.
+/// Returns the first page and the number of pages of each window. User memory ends at `top`.
 const fn windows(top: u64) -> [(u64, u64); 3] {
     [
         (0, HEAP_PAGES),
@@ -27,14 +27,14 @@ const fn windows(top: u64) -> [(u64, u64); 3] {
     ]
 }
 
-/// Where the chances of a step come from, and where its program ends.
+/// The source of a step's random choices, with the end of user memory.
 pub struct Chances {
     rng: Rng,
     top: u64,
 }
 
 impl Chances {
-    /// Chances for programs that end at `top`.
+    /// Returns choices from `rng` for programs whose memory ends at `top`.
     pub fn new(rng: Rng, top: VirtAddr) -> Self {
         Self { rng, top: top.0 }
     }
@@ -54,32 +54,32 @@ impl DerefMut for Chances {
     }
 }
 
-/// The break stays at or below this page.
+/// The heap ends at or below this page.
 pub const HEAP_PAGES: u64 = 24;
 
-/// One thing a hart does.
+/// A step of one hart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Which hart, modulo how many there are.
+    /// The hart, modulo the number of harts.
     pub hart: usize,
-    /// What.
+    /// The action.
     pub action: Action,
-    /// What all chances in it come from.
+    /// The seed of all random choices in the step.
     pub seed: u64,
-    /// Whether other harts may act before it is done.
+    /// Whether other harts may act before the step is done.
     pub crowded: bool,
 }
 
-/// Where a program touches memory.
+/// The address of an access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// A watched word of something mapped: the page, modulo how many there are, and the slot.
+    /// A checked word of a mapped page: the page, modulo the number of pages, and the slot.
     Mapped(usize, usize),
-    /// Wherever this is.
+    /// This address.
     At(VirtAddr),
 }
 
-/// What a hart does, in the process it runs.
+/// An action of a hart, in the process that it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// The program loads a word.
@@ -88,55 +88,55 @@ pub enum Action {
     Store(Place),
     /// The program fetches an instruction.
     Fetch(Place),
-    /// The kernel reads so many words of the program.
+    /// The kernel reads this many words of the program.
     KernelRead(Place, usize),
-    /// The kernel writes so many words of the program.
+    /// The kernel writes this many words of the program.
     KernelWrite(Place, usize),
-    /// The hart goes over to another process; to none if there is no such one.
+    /// The hart runs another process, or none if there is no process of this number.
     Switch(usize),
     /// The process forks.
     Fork(ForkMode),
     /// The process ends.
     Exit,
-    /// The process becomes another program.
+    /// The process executes another program.
     Exec,
     /// Pages are mapped.
     Map(PageRange, Permissions, Promise),
-    /// The same, in place of what is there.
+    /// Pages are mapped in place of other mappings.
     MapOver(PageRange, Permissions, Promise),
-    /// Pages are mapped for the whole family; true if in place of what is there.
+    /// Pages are mapped for the whole family; the flag says whether in place of other mappings.
     MapShared(PageRange, Permissions, bool),
-    /// Pages get other permissions.
+    /// The permissions of pages change.
     Protect(PageRange, Permissions),
     /// Pages are unmapped.
     Unmap(PageRange),
-    /// The break goes up by so many bytes.
+    /// The heap grows by this many bytes.
     Grow(u64, Promise),
-    /// The break goes down by so many bytes.
+    /// The heap shrinks by this many bytes.
     Shrink(u64),
-    /// The kernel takes so many objects of a size, and gives them back.
+    /// The kernel allocates objects of a size, and frees them. The numbers are the size and the
+    /// count.
     Objects(usize, usize),
-    /// The kernel takes all memory that it can have for objects. Meanwhile the process stores to
-    /// the pages of a file, which it maps here, and then touches what it was promised.
+    /// The kernel allocates all memory that it can get for objects. Meanwhile the process stores to
+    /// the pages of a file, which it maps here, and then touches its promised pages.
     Squeeze(PageNo, FilePage),
-    /// The kernel evicts pages to make so many frames free.
+    /// The kernel evicts pages to free this many frames.
     Reclaim(u64),
-    /// Something about files.
+    /// A step on a file.
     File(FileAction),
-    /// One of the transfers to or from swap or a file ends, by its number modulo how many there
-    /// are; true if it fails.
+    /// One of the transfers to or from swap or a file ends. The number is taken modulo the number
+    /// of transfers; the flag says whether the transfer fails.
     Transfer(usize, bool),
-    /// The kernel takes the idle page tables of the process.
+    /// The kernel lends the idle page tables of the process.
     LendTables,
-    /// The kernel looks at what the process uses.
+    /// The kernel reports the memory use of the process.
     Inspect,
-    /// The kernel tells what it knows of the page of an address.
+    /// The kernel reports the page of an address.
     Look(Place),
 }
 
 impl Step {
-    /// Returns the step a number stands for. `mode` is how processes fork; either way if there is
-    /// none.
+    /// Returns the step for a number. `mode` is how processes fork; either way if it is `None`.
     pub fn from_seed(seed: u64, top: VirtAddr, mode: Option<ForkMode>) -> Self {
         let mut rng = Chances::new(Rng::with_seed(seed), top);
         Self {
@@ -149,7 +149,7 @@ impl Step {
 }
 
 impl Action {
-    /// Something, by chance.
+    /// Returns a random action.
     pub fn random(rng: &mut Chances, mode: Option<ForkMode>) -> Self {
         match rng.u32(0..120) {
             0..20 => Self::Load(place(rng)),
@@ -179,7 +179,7 @@ impl Action {
         }
     }
 
-    /// Something that changes under somebody's hands what he is about to change, by chance.
+    /// Returns a random action that changes memory which another hart is working on.
     pub fn awkward(rng: &mut Chances, mode: Option<ForkMode>) -> Self {
         match rng.u32(0..9) {
             0..3 => Self::Store(place(rng)),
@@ -219,7 +219,7 @@ fn permissions(rng: &mut Chances) -> Permissions {
     }
 }
 
-/// Returns a number of bytes for the break to move, often not of whole pages.
+/// Returns a random number of bytes by which the heap moves, often not a whole number of pages.
 fn bytes(rng: &mut Chances) -> u64 {
     let pages = rng.u64(0..HEAP_PAGES / 2) * PAGE_SIZE as u64;
     match rng.u32(0..16) {
@@ -233,7 +233,7 @@ fn window(rng: &mut Chances) -> (u64, u64) {
     windows(rng.top)[[0, 0, 0, 1, 1, 2][rng.usize(0..6)]]
 }
 
-/// Returns a word that is watched.
+/// Returns the address of a checked word, or now and then one outside user memory.
 fn place(rng: &mut Chances) -> Place {
     let slot = rng.usize(0..SLOTS.len());
     match rng.u32(0..64) {
@@ -247,7 +247,7 @@ fn place(rng: &mut Chances) -> Place {
     }
 }
 
-/// Returns a word that is watched, or something outside.
+/// Returns the address of a checked word, or more often one outside user memory.
 fn anywhere(rng: &mut Chances) -> Place {
     match rng.u32(0..3) {
         0 => place(rng),
@@ -255,12 +255,12 @@ fn anywhere(rng: &mut Chances) -> Place {
     }
 }
 
-/// Returns an address that no program may ever touch: at the top, in a hole, in the kernel's half,
-/// and of every level of their tables. Often its lower bits are those of a page that programs have.
+/// Returns an address that no program may touch: at the top, in a hole, or in the kernel's half,
+/// for tables of three and of four levels. Often its lower bits are those of a page in user memory.
 fn outside(rng: &mut Chances) -> VirtAddr {
     let top = rng.top;
     let edges = [top, top + 0x1000, top + 0x2000, 1 << 63, !0xfff];
-    // Where the lower half ends, or an address no longer is one.
+    // The end of the lower half, and addresses beyond the range that the hardware translates.
     let half = top.next_power_of_two();
     let halves = [
         half,
@@ -282,7 +282,7 @@ fn outside(rng: &mut Chances) -> VirtAddr {
     VirtAddr(halves[rng.usize(0..halves.len())] | (page * PAGE_SIZE as u64))
 }
 
-/// Some pages; now and then none, or some that reach beyond the top.
+/// Returns a random range of pages, now and then an empty one or one beyond the top.
 fn pages(rng: &mut Chances) -> PageRange {
     let (first, count) = window(rng);
     let start = match rng.u32(0..64) {

@@ -1,4 +1,4 @@
-//! What a process may touch changes, and is looked at.
+//! Steps that change or report the areas of a process.
 
 use abi::{PAGE_SIZE, PageInfo, ProcCounter};
 use mm::addr::{PageNo, PageRange, VirtAddr};
@@ -12,7 +12,7 @@ use crate::model::Page;
 use crate::step::HEAP_PAGES;
 
 impl<'m, I: Isa> World<'m, I> {
-    /// Maps pages; with `over` in place of what is there.
+    /// Maps pages; `over` says whether in place of other mappings.
     pub(super) fn map(
         &self,
         process: &Process<'m, I>,
@@ -96,8 +96,8 @@ impl<'m, I: Isa> World<'m, I> {
         }
     }
 
-    /// Returns whether an operation succeeded; it must not where it does not fit, and may fail only
-    /// for lack of memory where it does.
+    /// Checks the result of an operation. It must fail if the model says that it does not fit;
+    /// otherwise it may fail only for lack of memory. Returns whether it succeeded.
     pub(super) fn agrees(
         &self,
         result: Result<(), MapError>,
@@ -149,7 +149,7 @@ impl<'m, I: Isa> World<'m, I> {
         });
     }
 
-    /// Kernel objects come and go beside the programs' pages.
+    /// Allocates kernel objects beside the programs' pages, and frees them.
     pub(super) fn objects(&self, size: usize, count: usize) {
         let taken: Vec<_> = (0..count)
             .map_while(|_| self.memory.allocate_object(size, WORD).ok())
@@ -160,8 +160,8 @@ impl<'m, I: Isa> World<'m, I> {
         }
     }
 
-    /// Takes the idle page tables of a process. What they knew of evicted pages is forgotten, and
-    /// of no others.
+    /// Lends the idle page tables of a process. Its evicted pages, and no others, count as
+    /// untouched then.
     pub(super) fn lend_tables(&self, process: &Process<'m, I>) {
         let Ok(mut space) = process.space.try_borrow_mut() else {
             return;
@@ -174,7 +174,7 @@ impl<'m, I: Isa> World<'m, I> {
             .filter(|(_, entry)| entry.touched)
             .map(|(page, _)| page)
             .partition(|&page| space.page_info(page).0 == evicted);
-        // Other harts act meanwhile, perhaps on the same process.
+        // Other harts act meanwhile, perhaps on this process.
         drop(model);
         let lent = space.lend_idle_tables();
         self.count(|tally| tally.lent += lent);
@@ -213,7 +213,7 @@ impl<'m, I: Isa> World<'m, I> {
         }
     }
 
-    /// What is told of a page, which may be any.
+    /// Checks the report of `pageinfo` on a page, which may be any page.
     pub(super) fn look(&self, process: &Process<'m, I>, address: VirtAddr) {
         let Ok(space) = process.space.try_borrow() else {
             return;

@@ -1,8 +1,9 @@
 //! Files on a disk, and the kernel's part in caching them.
 //!
-//! Invariants: contents move between the disk and the cache only while [`File::is_free`] says that
-//! nobody else moves those of the same file, or by one of several write-backs; a file's length
-//! changes on the disk first. What the disk has of a page that is not in the cache, the model has.
+//! Invariants: contents of a file move between the disk and the cache only while [`File::is_free`]
+//! says that no other operation does so, or in one of several write-backs. The length of a file
+//! changes on the disk first. For a page that is not in the cache, the disk and the model have
+//! equal contents.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -20,7 +21,7 @@ use crate::machine::{SimMachine, WORD};
 use crate::model::{SLOTS, Words};
 use crate::step::FileAction;
 
-/// A file and what the disk has of it.
+/// A file and its contents on the disk.
 struct Stored {
     model: Rc<File>,
     disk: RefCell<Vec<Bytes>>,
@@ -29,12 +30,12 @@ struct Stored {
 /// All files.
 pub(super) struct Files {
     all: [Stored; FILES.len()],
-    /// Most pages of one.
+    /// The most pages of a file.
     pub(super) pages: u32,
 }
 
 impl Files {
-    /// Files that are empty and may have so many pages.
+    /// Returns empty files that may have up to `pages` pages.
     pub(super) fn new(pages: u32) -> Self {
         let all = FILES.map(|number| Stored {
             model: File::new(number),
@@ -44,14 +45,14 @@ impl Files {
     }
 }
 
-/// One of the ways in which `mm` begins to write a page back.
+/// A function of `mm` that begins to write a page back.
 type Begin<'m, I> = fn(&'m Memory<SimMachine<I>>, FilePage) -> Option<WriteBack<'m, SimMachine<I>>>;
 
-/// A page on its way to the disk.
+/// A page that is being written to the disk.
 pub(super) struct Leaving<'m, I: Isa> {
     page: FilePage,
     write: WriteBack<'m, SimMachine<I>>,
-    /// What was in it when the write began.
+    /// The contents of the page when the write began.
     bytes: Box<Bytes>,
 }
 
@@ -65,12 +66,12 @@ impl<'m, I: Isa> World<'m, I> {
         found.expect("only files that there are have been mapped")
     }
 
-    /// Returns a file, as it must be.
+    /// Returns the model of a file.
     pub(super) fn file(&self, file: FileNo) -> &Rc<File> {
         &self.stored(file).model
     }
 
-    /// Returns whether some file is being cut, so that others wait.
+    /// Returns whether some file is being cut, so that others must wait.
     pub(super) fn cuts_a_file(&self) -> bool {
         self.files
             .all
@@ -103,7 +104,7 @@ impl<'m, I: Isa> World<'m, I> {
         }
     }
 
-    /// The words that a program finds in a page of a file must be those.
+    /// Checks that the words of a page are those of the model.
     fn check_words(&self, page: FilePage, bytes: &Bytes, what: &str) {
         let words = self.file(page.file).page(page.index);
         let agrees = |words: &Words| {
@@ -122,7 +123,7 @@ impl<'m, I: Isa> World<'m, I> {
         }
     }
 
-    /// Reads from the disk what the cache lacks, if the file has it.
+    /// Reads a page that is not in the cache from the disk, if the file has it.
     pub(super) fn fill(
         &self,
         mut read: FileRead<'m, SimMachine<I>>,
@@ -153,7 +154,7 @@ impl<'m, I: Isa> World<'m, I> {
         }
     }
 
-    /// Writes to a file, which grows by whole pages if it must and may.
+    /// Writes to a file. The file grows by whole pages if it must, up to its limit.
     fn write_file(&self, page: FilePage, slot: usize, words: usize) {
         let file = self.file(page.file);
         if !file.is_free() {
@@ -169,12 +170,12 @@ impl<'m, I: Isa> World<'m, I> {
         self.store_in_file(page.file, start, end);
     }
 
-    /// Gives a file so many pages.
+    /// Gives a file `pages` pages.
     pub(super) fn fill_file(&self, file: FileNo, pages: u32) {
         self.store_in_file(file, 0, pages as usize * PAGE_SIZE);
     }
 
-    /// Stores new words from one byte of a file up to another.
+    /// Stores new words in a file, in the bytes from `start` to `end`.
     fn store_in_file(&self, file: FileNo, start: usize, end: usize) {
         let Stored { model, disk } = self.stored(file);
         let mut bytes = Vec::new();
@@ -211,7 +212,7 @@ impl<'m, I: Isa> World<'m, I> {
         self.count(|tally| tally.files.cut += u64::from(before - length));
     }
 
-    /// Begins to write a page back if it is dirty. Returns whether it did. The end comes now or
+    /// Begins to write a page back if it is dirty. Returns whether it did. The write ends now or
     /// later.
     pub(super) fn write_back(&self, page: FilePage) -> bool {
         let chance = self.memory.machine().chance(8);
@@ -223,7 +224,8 @@ impl<'m, I: Isa> World<'m, I> {
             .is_some()
     }
 
-    /// Returns the same for a page that is to go, for a round of reclaim.
+    /// Begins to write a page back that is to be evicted. Returns the result for the round of
+    /// reclaim.
     pub(super) fn evict(&self, page: FilePage, luck: Luck) -> Round {
         let chance = self.memory.machine().chance(8);
         let Some(leaving) = self.begin_write_back(page, Memory::write_back_to_evict) else {
@@ -271,11 +273,11 @@ impl<'m, I: Isa> World<'m, I> {
         Round::of_write(1, result)
     }
 
-    /// Writes everything back, well.
+    /// Writes all dirty pages back, with success.
     pub(super) fn write_all_back(&self) {
         let mut from = 0;
         while let Some((page, next)) = self.memory.next_dirty(from) {
-            // One that fails is met again, one that cannot be written now is not.
+            // A page whose write fails is found again; a page that cannot be written now is not.
             if !self.write_back(page) {
                 from = next;
             }
@@ -283,7 +285,8 @@ impl<'m, I: Isa> World<'m, I> {
         }
     }
 
-    /// Reads all files, writes all back, evicts all, and compares the disk with the model.
+    /// Reads all files, writes all pages back, evicts them all, and compares the disk with the
+    /// model.
     pub(super) fn finish_files(&self) -> Result<(), Divergence> {
         for file in FILES {
             (0..=PAGES).for_each(|index| self.read_file(FilePage { file, index }));

@@ -1,4 +1,4 @@
-//! Harts: what they run, and what they do while others are in the middle of something.
+//! Harts: which processes they run, and what they do during the steps of others.
 
 use std::rc::Rc;
 
@@ -14,11 +14,11 @@ use crate::model::{Page, SLOTS, slot};
 use crate::step::{Action, Chances, Place};
 use crate::walker::Touch;
 
-/// Steps inside steps inside steps.
+/// The most steps that are nested in one another.
 pub(super) const DEPTH: usize = 3;
 
 impl<'m, I: Isa> World<'m, I> {
-    /// Returns the process of the hart at work.
+    /// Returns the process of the current hart.
     fn at_work(&self) -> Option<Rc<Process<'m, I>>> {
         self.process_on(self.memory.machine().hart())
     }
@@ -30,7 +30,7 @@ impl<'m, I: Isa> World<'m, I> {
         Some(running.process.clone())
     }
 
-    /// Has a hart leave the process it runs and take up another, unless that one is locked or gone.
+    /// Makes a hart leave its process and run another, unless that one is locked or has ended.
     pub(super) fn run_process(&self, hart: usize, process: Option<Rc<Process<'m, I>>>) {
         let before = self.memory.machine().work_as(hart);
         let busy = self.busy.get();
@@ -56,7 +56,7 @@ impl<'m, I: Isa> World<'m, I> {
         self.memory.machine().work_as(before);
     }
 
-    /// Has all harts leave a process.
+    /// Makes all harts leave a process.
     pub(super) fn leave(&self, process: &Rc<Process<'m, I>>) {
         for hart in 0..self.harts() {
             let in_it = self.running.borrow()[hart]
@@ -68,7 +68,7 @@ impl<'m, I: Isa> World<'m, I> {
         }
     }
 
-    /// Returns a hart that does nothing now.
+    /// Returns an idle hart.
     fn idle_hart(&self, rng: &mut Rng) -> Option<usize> {
         let harts = self.harts();
         let start = rng.usize(0..harts);
@@ -77,8 +77,8 @@ impl<'m, I: Isa> World<'m, I> {
             .find(|hart| self.busy.get() >> hart & 1 == 0)
     }
 
-    /// Programs on harts that do nothing now touch a page or two, and go on to the next if they may
-    /// not.
+    /// Makes programs on idle harts access one or two pages, and skip those that they may not
+    /// access.
     fn glance(&self, rng: &mut Rng) {
         let machine = self.memory.machine();
         let before = machine.hart();

@@ -1,4 +1,4 @@
-//! Processes begin and end.
+//! Steps that begin and end processes.
 
 use std::mem::ManuallyDrop;
 use std::rc::Rc;
@@ -33,7 +33,7 @@ impl<'m, I: Isa> World<'m, I> {
             Ok(mut child) => {
                 self.count(|tally| tally.forks += 1);
                 let mut model = process.model.borrow().child();
-                // One whose memory cannot be looked at is killed before it runs.
+                // A child whose memory cannot be checked is killed before it runs.
                 if self.settle(&mut child, &mut model, &stored) {
                     self.add(child, model);
                 }
@@ -42,8 +42,9 @@ impl<'m, I: Isa> World<'m, I> {
         }
     }
 
-    /// Where other threads stored while the process forked, the child has what was there before or
-    /// after: both are right, so what it has is what it must keep. Whether that could be found out.
+    /// Adopts the child's memory into the model where other threads stored during the fork. The
+    /// child may have the word from before or after such a store, and keeps the one that it has.
+    /// Returns whether the words could be read.
     pub(super) fn settle(
         &self,
         child: &mut Space<'m, I>,
@@ -82,7 +83,7 @@ impl<'m, I: Isa> World<'m, I> {
         true
     }
 
-    /// Ends a process that no hart is in the kernel for.
+    /// Ends a process for which no hart is in the kernel.
     pub(super) fn exit(&self, process: &Rc<Process<'m, I>>) {
         self.processes
             .borrow_mut()
@@ -102,7 +103,7 @@ impl<'m, I: Isa> World<'m, I> {
         }
     }
 
-    /// Returns a program: two pages of text, by chance from a file, one of data, and its heap.
+    /// Returns a program: two pages of text, at random from a file, one page of data, and a heap.
     pub(super) fn image(&self) -> Option<(Space<'m, I>, Model)> {
         let (mut space, mut model) = (Space::new(self.memory).ok()?, Model::new(I::USER_TOP));
         let pages = |start, end| PageRange::new(PageNo(start), PageNo(end));
@@ -148,10 +149,10 @@ impl<'m, I: Isa> World<'m, I> {
         Some((space, model))
     }
 
-    /// Takes a process's space away and drops it.
+    /// Takes the space from a process and drops it.
     pub(super) fn abandon(&self, process: &Rc<Process<'m, I>>) {
-        // Taken out first, so that nobody enters what is about to go; and not to be dropped if a
-        // hart panics on its way out.
+        // Taken out first, so that no hart enters the space while it is dropped. It is leaked if a
+        // panic unwinds.
         let mut space = ManuallyDrop::new(process.space.borrow_mut().take());
         self.leave(process);
         let all = PageRange::new(PageNo(0), I::USER_TOP.page());

@@ -1,4 +1,4 @@
-//! Mappings of files.
+//! Steps on mappings of files.
 
 use mm::addr::{PageNo, PageRange};
 use mm::file::{FileMap, FilePage, SharedPages};
@@ -41,7 +41,7 @@ impl<'m, I: Isa> World<'m, I> {
         });
     }
 
-    /// A program that has something to store in a file, and nothing else to do with it.
+    /// Maps a page of a file, stores to it and unmaps it.
     pub(super) fn visit(&self, process: &Process<'m, I>, at: PageNo, first: FilePage) {
         let map = FileMap {
             first,
@@ -55,10 +55,10 @@ impl<'m, I: Isa> World<'m, I> {
         self.unmap(process, pages);
     }
 
-    /// Does something to a space that ends the mappings of some pages, has `settle` compare it with
-    /// the model, and writes back what `mm` has named before it ended them: all that the process
-    /// maps shared there, or the disk has lost a store. Nothing happens if the space is locked by
-    /// somebody.
+    /// Runs an operation that ends the mappings of some pages, and calls `settle` to compare the
+    /// result with the model. Writes back the pages that `mm` has named before it ended the
+    /// mappings. Those must be all pages that the process maps shared there; otherwise a store
+    /// would be lost. Does nothing if the space is locked.
     pub(super) fn ending<R>(
         &self,
         process: &Process<'m, I>,
@@ -80,7 +80,7 @@ impl<'m, I: Isa> World<'m, I> {
         self.write_named_back(named);
     }
 
-    /// The pages that `mm` names must be those that the model has mapped shared.
+    /// Checks that the pages named by `mm` are those that the model has mapped shared.
     pub(super) fn check_named(&self, pages: PageRange, named: &[FilePage], owed: &[FilePage]) {
         if named != owed {
             self.diverge(|| format!("the end of {pages:?} owes {owed:?}, and names {named:?}"));
@@ -93,7 +93,7 @@ impl<'m, I: Isa> World<'m, I> {
         }
     }
 
-    /// `msync`: of the pages that the process maps shared.
+    /// `msync`: writes back the pages that the process maps shared.
     pub(super) fn sync(&self, process: &Process<'m, I>, pages: PageRange) {
         let mut found = Vec::new();
         {
@@ -116,7 +116,7 @@ impl<'m, I: Isa> World<'m, I> {
         }
     }
 
-    /// Returns whether the memory system says of mappings what the model says.
+    /// Checks that the memory system and the model agree on the mappings of files.
     pub(super) fn check_mappings(&self) -> Result<(), Divergence> {
         let departed: Vec<_> = std::iter::from_fn(|| self.memory.take_departed()).collect();
         for number in FILES {
@@ -137,8 +137,8 @@ impl<'m, I: Isa> World<'m, I> {
     }
 }
 
-/// Does something that ends mappings, as often as pages are named that are owed a write-back.
-/// Returns which those are.
+/// Repeats an operation that ends mappings for as long as it names pages to be written back.
+/// Returns those pages.
 pub(super) fn named<S, R>(
     space: &mut S,
     mut body: impl FnMut(&mut S, &mut Ending) -> Result<R, MapError>,

@@ -1,12 +1,12 @@
-//! Processes on the simulated machine, next to what they must be.
+//! The world: processes on the simulated machine, each with its model.
 //!
-//! A [`World`] takes one step after the other. While a step is under way, the calls `mm` makes into
-//! the machine come back here ([`harts`]), and other harts take steps of their own inside the
-//! first: with everything in a process that is not locked, and with nothing but what their hardware
-//! lets them in one that is.
+//! A [`World`] takes one step after the other. During a step, the calls of `mm` into the machine
+//! come back here ([`harts`]), and other harts take steps inside the first one. They may do
+//! anything in a process that is not locked, and only what their hardware allows in a process that
+//! is locked.
 //!
-//! Invariants: a hart that is in the middle of a step does nothing else; a space is reached only
-//! through its `RefCell`, which stands for the kernel's lock of it; the model changes when the
+//! Invariants: a hart in the middle of a step does nothing else. A space is reached only through
+//! its `RefCell`, which stands for the kernel's lock of the space. The model changes when the
 //! memory does: at each store, when a page of a file is copied for its first writer, and when an
 //! operation returns.
 
@@ -40,35 +40,37 @@ use files::Files;
 use swap::{Device, Luck};
 pub use tally::Tally;
 
-/// Most processes there are.
+/// The most processes at a time.
 const PROCESSES: usize = 8;
 
 type Space<'m, I> = AddressSpace<'m, SimMachine<I>>;
 
-/// What went wrong, for a person.
+/// The description of a mistake, for people.
 pub type Divergence = String;
 
 struct Process<'m, I: Isa> {
     space: RefCell<Option<Space<'m, I>>>,
     model: RefCell<Model>,
-    /// Steps under way in it.
+    /// The number of steps in progress in the process.
     steps: Cell<u32>,
-    /// While it gives pages other permissions: which, and what they will be. Other threads may do
-    /// either.
+    /// While the process changes permissions: the pages, and their new permissions. Other threads
+    /// may act by the old or by the new ones.
     protecting: Cell<Option<(PageRange, Permissions)>>,
-    /// While it forks: what others of its threads have stored, and what was there before.
+    /// While the process forks: the stores of its other threads, with the words that were there
+    /// before.
     stored: RefCell<Option<Vec<(VirtAddr, u64)>>>,
-    /// While it writes to a page that is a file's until then: which, and what is in it.
+    /// While the process writes to a private page of a file for the first time: the page, and its
+    /// contents.
     copying: RefCell<Option<(PageNo, Words)>>,
 }
 
 impl<I: Isa> Process<'_, I> {
-    /// Returns whether it lives, and no hart but the one that asks is in the kernel for it.
+    /// Returns whether the process lives, and no other hart is in the kernel for it.
     fn is_at_rest(&self) -> bool {
         self.steps.get() == 1 && self.space.borrow().is_some()
     }
 
-    /// Returns whether a thread of it may do this to a page now.
+    /// Returns whether a thread of the process may access the page so at this moment.
     fn allows(&self, page: &Page, number: PageNo, access: Access) -> bool {
         let soon = self.protecting.get().is_some_and(|(pages, permissions)| {
             pages.contains(number) && permits::<I>(permissions, access)
@@ -76,7 +78,7 @@ impl<I: Isa> Process<'_, I> {
         page.allows::<I>(access) || soon
     }
 
-    /// Before an access: what it makes the process's own.
+    /// Notes, before an access, which page the access makes private.
     fn prepare_to_copy(&self, number: PageNo, access: Access) {
         let model = self.model.borrow();
         let page = model.page(number).filter(|page| page.waits_for_copy());
@@ -86,7 +88,7 @@ impl<I: Isa> Process<'_, I> {
         self.copying.replace(words.map(|words| (number, words)));
     }
 
-    /// Returns where a place is now.
+    /// Returns the address that `place` stands for.
     fn address(&self, place: Place) -> VirtAddr {
         match place {
             Place::At(address) => address,
@@ -97,7 +99,7 @@ impl<I: Isa> Process<'_, I> {
         }
     }
 
-    /// Runs `body` as a step in the process, which therefore lives on.
+    /// Runs `body` as a step in the process, which keeps the process alive.
     fn pin(&self, body: impl FnOnce()) {
         self.steps.set(self.steps.get() + 1);
         body();
@@ -105,21 +107,21 @@ impl<I: Isa> Process<'_, I> {
     }
 }
 
-/// A hart in a process.
+/// A hart that runs a process.
 struct Running<'m, I: Isa> {
     process: Rc<Process<'m, I>>,
     context: Counted<Context<'m, SimMachine<I>>>,
 }
 
-/// Processes and the harts that run them.
+/// The processes, and the harts that run them.
 pub struct World<'m, I: Isa> {
     memory: &'m Memory<SimMachine<I>>,
     mode: Option<ForkMode>,
     processes: RefCell<Vec<Rc<Process<'m, I>>>>,
     running: RefCell<Vec<Option<Running<'m, I>>>>,
-    /// The harts in the middle of a step, one bit each, and how many.
+    /// The harts in the middle of a step, one bit each.
     busy: Cell<u64>,
-    /// Whether the step under way may have others inside.
+    /// Whether other steps may happen inside the current step.
     crowded: Cell<bool>,
     depth: Cell<usize>,
     last_word: Cell<u64>,
@@ -154,25 +156,25 @@ impl<'m, I: Isa> World<'m, I> {
         world
     }
 
-    /// Keeps a line for every step from here on, those inside others indented.
+    /// Keeps a line of trace for every step from now on. Steps inside others are indented.
     pub fn trace(&self) {
         self.trace.replace(Some(Vec::new()));
     }
 
-    /// Returns the lines kept.
+    /// Returns the trace.
     pub fn take_trace(&self) -> Vec<String> {
         self.trace.take().unwrap_or_default()
     }
 
-    /// Returns how often things happened so far.
+    /// Returns the counts of what has happened so far.
     pub fn tally(&self) -> Tally {
         self.tally.get()
     }
 
-    /// Takes a step and compares.
+    /// Takes a step, and compares memory with the model.
     ///
     /// # Errors
-    /// What is not as it must be. The world is of no use after that.
+    /// The first divergence. The world cannot be used after that.
     pub fn step(&self, step: &Step) -> Result<(), Divergence> {
         self.memory.machine().reseed(step.seed);
         self.crowded.set(step.crowded);
@@ -183,11 +185,11 @@ impl<'m, I: Isa> World<'m, I> {
         self.audit()
     }
 
-    /// Reads every page of every process once more, ends them all, and looks for what they leave
-    /// behind.
+    /// Reads every page of every process once more, ends all processes, and checks that nothing is
+    /// left.
     ///
     /// # Errors
-    /// As [`World::step`].
+    /// The first divergence, as for [`World::step`].
     pub fn finish(&self) -> Result<Tally, Divergence> {
         self.crowded.set(false);
         loop {
@@ -245,7 +247,7 @@ impl<'m, I: Isa> World<'m, I> {
         self.divergence.borrow_mut().take().map_or(Ok(()), Err)
     }
 
-    /// Keeps the first thing that is wrong.
+    /// Keeps a divergence, if it is the first.
     fn diverge(&self, what: impl FnOnce() -> Divergence) {
         self.divergence.borrow_mut().get_or_insert_with(what);
     }
@@ -267,7 +269,7 @@ impl<'m, I: Isa> World<'m, I> {
             .map_err(|finding| format!("audit: {finding}"))
     }
 
-    /// Has a hart, which does nothing now, do something.
+    /// Makes an idle hart act.
     fn act(&self, hart: usize, action: Action) {
         let machine = self.memory.machine();
         let before = machine.work_as(hart);
@@ -286,8 +288,7 @@ impl<'m, I: Isa> World<'m, I> {
         machine.work_as(before);
     }
 
-    /// Returns the process a hart runs. Returns an idle hart takes up the first there is, or a new
-    /// one.
+    /// Returns the process that a hart runs. An idle hart takes the first process, or a new one.
     fn process_of(&self, hart: usize) -> Option<Rc<Process<'m, I>>> {
         if let Some(running) = &self.running.borrow()[hart] {
             return Some(running.process.clone());

@@ -1,8 +1,8 @@
-//! Memory that is short while programs store to the pages of files all the time.
+//! Shortage of memory while programs store to pages of files all the time.
 //!
-//! A promise must be kept then, too: what can be written back is not lost to whoever was promised
-//! memory, however soon it is dirty again ([`mm::Retry`]). Neighbours: [`super::swap`] makes room,
-//! [`super::touch`] judges whether a program may hear that there is none.
+//! A promise must be kept even then: pages can be written back and evicted, however soon they are
+//! dirty again ([`mm::Retry`]). Neighbours: [`super::swap`] frees frames; [`super::touch`] checks
+//! whether a program may be told that there is no memory.
 
 use mm::addr::{PageNo, PageRange};
 use mm::file::{FileMap, FilePage};
@@ -22,8 +22,8 @@ use crate::walker::Touch;
 const OBJECT: usize = 2048;
 
 impl<'m, I: Isa> World<'m, I> {
-    /// Has the kernel take all memory that it can have, while a process stores to a file and then
-    /// touches what it was promised.
+    /// Makes the kernel allocate all memory that it can get, while a process stores to a file and
+    /// then touches its promised pages.
     pub(super) fn squeeze(&self, process: &Process<'m, I>, at: PageNo, first: FilePage) {
         let map = FileMap {
             first: FilePage { index: 0, ..first },
@@ -43,15 +43,15 @@ impl<'m, I: Isa> World<'m, I> {
         }
     }
 
-    /// Has the program store to all pages of a kind.
+    /// Makes the program store to all pages for which `kind` is true.
     fn store_to(&self, process: &Process<'m, I>, kind: impl Fn(&Page) -> bool) {
         for page in pages_of(process, kind) {
             self.touch(process, page.address(), Touch::Store);
         }
     }
 
-    /// Has programs on harts that do nothing now store to the pages of files that they have, as a
-    /// program that is faster than the disk does between any two rounds of reclaim.
+    /// Makes programs on idle harts store to the pages of files that they have mapped, as a program
+    /// that is faster than the disk does between two rounds of reclaim.
     pub(super) fn dirty_again(&self) {
         if !self.crowded.get() || self.depth.get() > DEPTH {
             return;
@@ -76,7 +76,7 @@ impl<'m, I: Isa> World<'m, I> {
     }
 }
 
-/// Returns the pages of a kind that a process may write.
+/// Returns the writable pages of a process for which `kind` is true.
 fn pages_of<I: Isa>(process: &Process<'_, I>, kind: impl Fn(&Page) -> bool) -> Vec<PageNo> {
     let model = process.model.borrow();
     let pages = model.pages();

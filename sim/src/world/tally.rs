@@ -1,9 +1,9 @@
-//! What has been tried.
+//! Counts of what a run has done.
 
-/// How often things happened; what was not tried was not tested.
+/// How often things happened. A run shows nothing about things that did not happen.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct Tally {
-    /// Steps, those inside others included.
+    /// Steps, including those inside others.
     pub steps: u64,
     /// Words loaded, stored or fetched and compared.
     pub words: u64,
@@ -23,7 +23,7 @@ pub struct Tally {
     pub files: FileTally,
 }
 
-/// The same for pages of files.
+/// The counts for pages of files.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct FileTally {
     /// Read into the cache.
@@ -32,7 +32,7 @@ pub struct FileTally {
     pub written: u64,
     /// Cut off.
     pub cut: u64,
-    /// Copied by who had them mapped.
+    /// Private copies of pages.
     pub copied: u64,
 }
 

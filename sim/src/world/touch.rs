@@ -1,4 +1,4 @@
-//! Programs, and the kernel for them, touch memory.
+//! Accesses to memory, by programs and by the kernel for them.
 
 use mm::addr::{PageNo, VirtAddr};
 use mm::space::copy::{CopyFailure, copy_in, copy_out};
@@ -12,11 +12,11 @@ use crate::machine::{SimMachine, WORD};
 use crate::model::Page;
 use crate::walker::Touch;
 
-/// A fault that is resolved so often in a row and comes back is one that nothing cures.
+/// The most faults in a row at one access, each of them resolved. Further ones are a divergence.
 const TRIES: u32 = 150;
 
 impl<'m, I: Isa> World<'m, I> {
-    /// The program touches a word, faulting as often as it must.
+    /// Makes the program access a word, with as many faults as it takes.
     pub(super) fn touch(&self, process: &Process<'m, I>, address: VirtAddr, touch: Touch) {
         let machine = self.memory.machine();
         for _ in 0..TRIES {
@@ -36,8 +36,9 @@ impl<'m, I: Isa> World<'m, I> {
         self.diverge(|| format!("{touch:?} at {:#x} faults for ever", address.0));
     }
 
-    /// Has `mm` resolve a fault and compares the answer. An error is the end of the copy or the
-    /// program; it may be that the space is locked by somebody, or that the page comes later.
+    /// Makes `mm` resolve a fault, and compares the answer with the model. An error ends the copy
+    /// or the program's access; its cause may also be that another hart has locked the space, or
+    /// that the page comes later.
     pub(super) fn resolve(
         &self,
         process: &Process<'m, I>,
@@ -50,7 +51,7 @@ impl<'m, I: Isa> World<'m, I> {
         };
         let frames = matches!(wait, Wait::Frames);
         if self.wait(wait) {
-            // Not done yet: whoever asked tries the access, and comes back.
+            // The fault is not resolved yet: the program repeats its access later.
             return Ok(());
         }
         if frames {
@@ -60,12 +61,12 @@ impl<'m, I: Isa> World<'m, I> {
         Err(CopyFailure::Denied)
     }
 
-    /// There is no frame, and none can be made free: that must not happen to a promise.
+    /// Checks a claim that no frame can be freed, which must not happen to a promised page.
     fn judge_shortage(&self, process: &Process<'m, I>, address: VirtAddr, access: Access) {
         self.count(|tally| tally.refusals += 1);
         let model = process.model.borrow();
         let page = model.page(address.page());
-        // The pages of a file that is being cut are to be had only after that.
+        // The pages of a file that is being cut can be freed only after the cut.
         let excused = self.cuts_a_file() || self.is_held_up();
         if page.is_some_and(|page| page.is_due(access)) && !excused {
             self.diverge(|| format!("no frame for a promise at {:#x}", address.0));
@@ -97,7 +98,7 @@ impl<'m, I: Isa> World<'m, I> {
             && !page.is_own()
             && after.0 != 0
         {
-            // It may be there and wait only to be written.
+            // The page may be present and only wait to be written back.
             page.touch();
         }
         match (resolution, page) {
@@ -110,7 +111,7 @@ impl<'m, I: Isa> World<'m, I> {
             (Resolution::Wait(wait), Some(_)) if allowed => Ok(Some(wait)),
             (Resolution::Denied, _) if !allowed => Err(CopyFailure::Denied),
             (Resolution::Lost, Some(_)) if allowed && self.may_be_lost() => Err(CopyFailure::Lost),
-            // Nobody was promised what a file is read into.
+            // The frame that a file's page is read into is promised to no process.
             (Resolution::NoMemory, Some(page))
                 if allowed
                     && (!page.is_due(access) || page.waits_for_copy() && !before.is_present()) =>
@@ -131,8 +132,8 @@ impl<'m, I: Isa> World<'m, I> {
         }
     }
 
-    /// A page with one owner stays in the frame it is in, whatever its owner does, unless it goes
-    /// through swap or to a file.
+    /// Checks that a private page with one owner stays in its frame, unless it goes through swap or
+    /// to a file.
     fn check_owner(&self, page: PageNo, model: Option<&Page>, before: PageInfo, after: PageInfo) {
         let of_file = before.0 & PageInfo::FILE_OR_SHARED != 0
             && model.is_some_and(|page| page.view().is_some());
