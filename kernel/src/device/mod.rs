@@ -1,4 +1,4 @@
-//! The devices, and which of them an interrupt belongs to.
+//! The devices, and the dispatch of their interrupts.
 
 pub mod block;
 pub mod dma;
@@ -10,7 +10,7 @@ use sync::level::Sleeping;
 use crate::arch::Board;
 use crate::{arch, boot, console};
 
-/// Lets the devices interrupt. Called once by the boot hart, when the disks have been found.
+/// Enables the interrupts of the devices. Called once by the boot hart, after the disks were found.
 pub fn initialize(board: &Board) {
     arch::initialize_interrupt_controller(board);
     uart::enable_input();
@@ -20,7 +20,7 @@ pub fn initialize(board: &Board) {
 
 /// Serves a device interrupt. Interrupts are off.
 pub fn interrupt(number: u32) {
-    // A trap handler begins here: interrupts are only on where no spin lock is held.
+    // A trap handler begins here. Interrupts are on only where no spin lock is held.
     let mut held = Held::<Sleeping>::claim();
     if number == arch::serial_interrupt(boot::board()) {
         while let Some(byte) = uart::read() {

@@ -1,8 +1,8 @@
 //! The serial line: a 16550 (National Semiconductor PC16550D), polled for output, interrupting for
 //! input.
 //!
-//! Invariant: whoever writes holds the lock for the whole of one call, so calls do not mix.
-//! [`Unlocked`] is for the panic handler alone.
+//! Invariant: a writer holds the lock for the whole of one call, so the output of calls does not
+//! mix. Only the panic handler uses [`Unlocked`].
 
 use core::fmt::{self, Write};
 
@@ -22,19 +22,19 @@ const FIFO_CLEAR: u8 = 0b11 << 1;
 const DATA_READY: u8 = 1 << 0;
 const TRANSMITTER_EMPTY: u8 = 1 << 5;
 
-/// Bytes the transmitter takes once it is empty.
+/// The number of bytes that the transmitter takes once it is empty.
 const FIFO_SIZE: usize = 16;
 
 static OUTPUT: LeafLock<Unlocked> = LeafLock::new(Unlocked);
 
-/// Interrupts when a byte arrives.
+/// Enables the interrupt for arriving bytes.
 pub fn enable_input() {
     store(FIFO_CONTROL, FIFO_ENABLE | FIFO_CLEAR);
     store(INTERRUPT_ENABLE, INTERRUPT_ON_INPUT);
 }
 
-/// Returns the next byte that has arrived, if any. Called by the hart that serves the interrupt
-/// alone.
+/// Returns the next byte that has arrived, if any. Only the hart that serves the interrupt calls
+/// it.
 pub fn read() -> Option<u8> {
     (load(LINE_STATUS) & DATA_READY != 0).then(|| load(DATA))
 }

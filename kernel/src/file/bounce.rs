@@ -1,4 +1,4 @@
-//! Buffers for data on its way between the file system and a program.
+//! Buffers for data between the file system and a program.
 
 use core::ops::{Deref, DerefMut};
 
@@ -10,15 +10,15 @@ use crate::memory::memory;
 /// The size of a buffer on the kernel stack.
 pub const SMALL: usize = 512;
 
-/// A buffer: a page for large transfers; a piece of the stack for small ones, or if no page is
-/// free.
+/// A buffer. It is a page for large transfers, and a part of the stack for small ones or if no page
+/// is free.
 pub struct Bounce {
     small: [u8; SMALL],
     page: Option<OwnedFrame<'static, Machine>>,
 }
 
 impl Bounce {
-    /// Returns a buffer for a transfer of `length` bytes, in as many steps as it takes.
+    /// Returns a buffer for a transfer of `length` bytes, which may take several steps.
     pub fn for_length(length: usize) -> Self {
         Self {
             small: [0; SMALL],

@@ -1,16 +1,16 @@
-//! Files through the page cache: what `read`, `write`, `exec` and `mmap` have in common.
+//! Files through the page cache, for `read`, `write`, `exec` and `mmap`.
 //!
-//! `mm` keeps the pages and says what must be moved; the file system knows where it lies. Contents
-//! move between the two only here and only under the file system's lock, so the cache and a file
-//! never disagree for anybody who asks: a read finds what the last write or store left, a page that
-//! is being fetched is what the file has when it is finished, and a page that is written back is
-//! the file's still.
+//! `mm` keeps the pages and decides which contents must move; the file system knows where they are
+//! on the disk. Contents move between the two only here, and only under the file system's lock, so
+//! the cache and a file never disagree. A read finds the bytes of the last write or store. A page
+//! that has been fetched has the contents of the file. A page that has been written back still
+//! belongs to the file.
 //!
-//! Invariants: a mapping keeps a reference to its inode from before it is made until
-//! [`release_departed`]; the caller is inside the gate of [`standstill`](crate::process), so that
-//! an audit finds no page half-way.
+//! Invariants: a mapping keeps a reference to its inode, from before it is made until
+//! [`release_departed`]. The caller is inside the gate of [`standstill`](crate::process), so that
+//! an audit finds no page half moved.
 //!
-//! Neighbours: [`super::system`] is the lock; [`crate::process`] waits, evicts and maps.
+//! Neighbours: [`super::system`] has the lock; [`crate::process`] waits, evicts and maps.
 
 use abi::{FileKind, PAGE_SIZE};
 use fs::layout::MAX_FILE_SIZE;
@@ -25,10 +25,10 @@ use crate::arch::Machine;
 use crate::device::block::Disk;
 use crate::memory::memory;
 
-/// Pages of the largest file.
+/// The number of pages of the largest file.
 pub const FILE_PAGES_MOST: u32 = MAX_FILE_SIZE.div_ceil(PAGE_SIZE as u32);
 
-/// Returns what `mm` calls an inode.
+/// Returns the number by which `mm` knows an inode.
 pub fn file_of(inode: InodeNo) -> FileNo {
     FileNo(inode.number())
 }
@@ -37,7 +37,7 @@ fn inode_of(page: FilePage) -> InodeNo {
     InodeNo::from_number(page.file.0)
 }
 
-/// Returns the page of a file that has this byte, and where in it.
+/// Returns the page of a file that contains byte `offset`, and the offset of the byte in the page.
 fn place(inode: InodeNo, offset: u64) -> (FilePage, usize) {
     let page = FilePage {
         file: file_of(inode),
@@ -46,7 +46,7 @@ fn place(inode: InodeNo, offset: u64) -> (FilePage, usize) {
     (page, offset as usize % PAGE_SIZE)
 }
 
-/// Reads a file or directory from byte `offset` on. Returns how many bytes.
+/// Reads a file or directory from byte `offset` on. Returns how many bytes were read.
 pub fn read_at<L: Level>(
     inode: InodeNo,
     offset: u64,
@@ -77,7 +77,7 @@ pub fn read_at<L: Level>(
     })
 }
 
-/// Returns a page that the file has, from the cache, or brought there if there is room.
+/// Returns a page of a file from the cache, after reading it there if there is room.
 fn cached(
     fs: &mut FileSystem<Disk>,
     page: FilePage,
@@ -93,7 +93,7 @@ fn cached(
     Ok(memory().cached_page(page))
 }
 
-/// Writes a file from byte `offset` on. Returns how many bytes.
+/// Writes a file from byte `offset` on. Returns how many bytes were written.
 pub fn write_at<L: Level>(
     inode: InodeNo,
     offset: u64,
@@ -134,8 +134,8 @@ pub fn write_back<L: Level>(page: FilePage, held: &mut Held<L>) -> Result<(), Fs
     })
 }
 
-/// Writes a page back if it is dirty, and frees its frame unless somebody has touched it meanwhile.
-/// Returns how many frames are free for it.
+/// Writes a page back if it is dirty, and frees its frame unless the page was touched meanwhile.
+/// Returns how many frames that freed.
 pub fn evict<L: Level>(page: FilePage, held: &mut Held<L>) -> Result<u64, FsError> {
     system::with(held, |fs| {
         write(fs, page, memory().write_back_to_evict(page))
@@ -155,7 +155,7 @@ fn write(
     result.map(|_| freed)
 }
 
-/// Writes everything back, before the power goes. What fails has been reported.
+/// Writes all dirty pages back, before the power goes off. Failures have been printed.
 pub fn write_all_back<L: Level>(held: &mut Held<L>) {
     let mut from = 0;
     while let Some((page, next)) = memory().next_dirty(from) {
@@ -164,13 +164,13 @@ pub fn write_all_back<L: Level>(held: &mut Held<L>) {
     }
 }
 
-/// An inode's bytes have been given back: the cache forgets them. The file system calls this, so
-/// its lock is held.
+/// Drops the pages of an inode whose blocks were freed. The file system calls this, so its lock is
+/// held.
 pub fn forget(inode: InodeNo) {
     memory().cut_file(file_of(inode), 0..FILE_PAGES_MOST);
 }
 
-/// Lets go of the inodes of mappings that have ended.
+/// Releases the inodes of mappings that have ended.
 pub fn release_departed<L: Level>(held: &mut Held<L>) {
     while let Some(FileNo(number)) = memory().take_departed() {
         system::release(InodeNo::from_number(number), held);

@@ -1,9 +1,9 @@
-//! A process's table of descriptors.
+//! The descriptor table of a process.
 //!
-//! The table grows by groups of 64, each a box of 512 bytes that is allocated fallibly, up to
-//! [`OPEN_MAX`]. All groups but the first are freed with their last descriptor. A descriptor is
-//! free, reserved (for a call that is about to open a file) or open. Reserving comes first, so that
-//! a call fails for want of a descriptor before it has made or truncated a file.
+//! The table grows by groups of 64 descriptors, up to [`OPEN_MAX`]. Each group is a box of 512
+//! bytes whose allocation can fail. Every group but the first is freed with its last descriptor. A
+//! descriptor is free, reserved (for a call that is about to open a file) or open. It is reserved
+//! first, so that a call that finds no descriptor fails before it has made or truncated a file.
 
 use alloc::boxed::Box;
 
@@ -18,9 +18,9 @@ const GROUPS: usize = OPEN_MAX / GROUP;
 
 type Slots = [Option<FileHandle>; GROUP];
 
-/// The table.
+/// The descriptor table.
 pub struct Descriptors {
-    /// One bit per descriptor that is reserved or open.
+    /// One bit for each descriptor, set if it is reserved or open.
     used: [u64; GROUPS],
     groups: [Option<Box<Slots>>; GROUPS],
 }
@@ -31,7 +31,7 @@ pub struct Descriptors {
 pub struct Reserved(usize);
 
 impl Reserved {
-    /// Returns the number, as the program knows it.
+    /// Returns the number by which the program knows the descriptor.
     pub fn number(&self) -> i32 {
         self.0 as i32
     }
@@ -46,7 +46,8 @@ impl Descriptors {
         }
     }
 
-    /// Reserves the lowest free descriptor. Returns `None` if there is none, or no memory for it.
+    /// Reserves the lowest free descriptor. Returns `None` if none is free, or there is no memory
+    /// for it.
     pub fn reserve(&mut self) -> Option<Reserved> {
         let group = self.used.iter().position(|&used| used != u64::MAX)?;
         self.provide(group).ok()?;
@@ -64,18 +65,18 @@ impl Descriptors {
         number as i32
     }
 
-    /// Gives a reserved descriptor back.
+    /// Makes a reserved descriptor free again.
     pub fn cancel(&mut self, reserved: Reserved) {
         self.set_free(reserved.0);
     }
 
-    /// Returns the open file that a program calls `number`.
+    /// Returns the open file of descriptor `number`.
     pub fn get(&self, number: i32) -> Option<&FileHandle> {
         let number = usize::try_from(number).ok()?;
         self.groups.get(number / GROUP)?.as_ref()?[number % GROUP].as_ref()
     }
 
-    /// Removes and returns the open file that a program calls `number`.
+    /// Removes and returns the open file of descriptor `number`.
     pub fn take(&mut self, number: i32) -> Option<FileHandle> {
         let number = usize::try_from(number).ok()?;
         let slots = self.groups.get_mut(number / GROUP)?.as_mut()?;
@@ -84,16 +85,16 @@ impl Descriptors {
         Some(file)
     }
 
-    /// Returns the open files, each as often as it has descriptors.
+    /// Returns the open files, each once for every descriptor that it has.
     pub fn into_files(self) -> impl Iterator<Item = FileHandle> {
         let groups = self.groups.into_iter().flatten();
         groups.flat_map(|slots| *slots).flatten()
     }
 
-    /// Returns a table with the same open files. Descriptors that are only reserved are free in it.
+    /// Returns a table with handles to these open files. Reserved descriptors are free in it.
     pub fn duplicate(&self) -> Result<Self, NoMemory> {
         let mut copy = Self::new();
-        // All that can fail comes before the first file is shared.
+        // Every allocation comes before the first file is shared.
         for (group, slots) in self.groups.iter().enumerate() {
             if slots
                 .as_ref()
@@ -117,8 +118,8 @@ impl Descriptors {
     fn set_free(&mut self, number: usize) {
         let group = number / GROUP;
         self.used[group] &= !(1 << (number % GROUP));
-        // The first group stays: a program that closes its only descriptor and opens another must
-        // get it.
+        // The first group is kept, so that a program can always close its only descriptor and open
+        // another.
         if group > 0 && self.used[group] == 0 {
             self.groups[group] = None;
         }

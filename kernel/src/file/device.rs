@@ -1,8 +1,8 @@
-//! Character devices: what a device file leads to, by its major number.
+//! Character devices, found by the major number of a device file.
 //!
-//! The console is read line by line for ever. The others say one line about the kernel: a read
-//! gives the line, the next one the end of the file, and a write makes a new line to be read. So
-//! `cat` works on them.
+//! The console is read line by line and has no end. The other devices report one line about the
+//! kernel: a read returns the line, the next read the end of the file, and a write makes a new
+//! line. So `cat` works on them.
 
 use core::fmt::{self, Write};
 
@@ -21,19 +21,19 @@ use crate::user_memory::UserSlice;
 enum Which {
     /// The keyboard and the screen.
     Console,
-    /// Reading has the memory system audited and tells the verdict.
+    /// A read audits the memory system and returns the verdict.
     Audit,
-    /// Writing says which allocation of the caller's is to fail, reading how many are left before
-    /// it does.
+    /// A write sets which allocation of the caller fails; a read returns how many allocations are
+    /// left before that.
     FailNth,
-    /// Reading tells the longest stretch without a point of pre-emption since the last reading.
+    /// A read returns the longest stretch without pre-emption since the previous read.
     Stretch,
 }
 
-/// A device as somebody has opened it.
+/// An open device.
 pub struct Device {
     which: Which,
-    /// The line has been read.
+    /// Whether the line has been read.
     told: AtomicBool,
 }
 
@@ -53,7 +53,7 @@ impl Device {
         })
     }
 
-    /// Reads into the caller's memory. Returns how many bytes.
+    /// Reads into the caller's memory. Returns how many bytes were read.
     pub fn read(&self, to: UserSlice, caller: &mut Caller) -> Result<usize, Failed> {
         let mut line = Line::new();
         match self.which {
@@ -68,7 +68,7 @@ impl Device {
         Ok(told.len())
     }
 
-    /// Writes the caller's bytes. Returns how many those are.
+    /// Writes the caller's bytes. Returns how many were written.
     pub fn write(&self, from: UserSlice, caller: &mut Caller) -> Result<usize, Failed> {
         match self.which {
             Which::Console => write_console(from, caller),
@@ -97,9 +97,9 @@ impl Line {
         }
     }
 
-    /// Adds a text and ends the line; what does not fit is cut off.
+    /// Appends a text and ends the line. Text that does not fit is cut off.
     fn say(&mut self, text: fmt::Arguments<'_>) {
-        // The error says that it was cut.
+        // An error only means that the text was cut off.
         let _ = self.write_fmt(text);
         let end = self.length.min(self.bytes.len() - 1);
         self.bytes[end] = b'\n';
@@ -121,10 +121,10 @@ impl Write for Line {
     }
 }
 
-/// Digits of the largest number, and the end of a line.
+/// The length of the largest number with the end of its line.
 const NUMBER_MAX: usize = "4294967295\n".len();
 
-/// Returns a decimal number, perhaps with white space around it.
+/// Reads a decimal number, which may have white space around it.
 fn read_number(from: UserSlice, caller: &mut Caller) -> Result<u32, Failed> {
     let mut bytes = [0; NUMBER_MAX];
     let bytes = bytes.get_mut(..from.len()).ok_or(Failed)?;

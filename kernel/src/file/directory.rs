@@ -1,4 +1,4 @@
-//! A process's current directory, shared with its children until one of them changes its own.
+//! The current directory of a process. Children share it until they change their own.
 
 use fs::InodeNo;
 use mm::NoMemory;
@@ -11,7 +11,7 @@ use super::system;
 pub struct Directory(Counted<InodeNo>);
 
 impl Directory {
-    /// Takes over a reference to `inode`. Drops it if there is no memory.
+    /// Takes a reference to `inode` over. Releases the reference if there is no memory.
     pub fn try_new(inode: InodeNo, held: &mut Held<level::Nothing>) -> Result<Self, NoMemory> {
         match Counted::try_new(inode) {
             Ok(counted) => Ok(Self(counted)),
@@ -27,7 +27,7 @@ impl Directory {
         *self.0
     }
 
-    /// Drops the handle, and with the last one the reference to the inode.
+    /// Drops the handle. The last handle releases the reference to the inode.
     pub fn release(self, held: &mut Held<level::Nothing>) {
         if let Some(inode) = self.0.into_inner() {
             system::release(inode, held);

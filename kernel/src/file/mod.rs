@@ -1,21 +1,22 @@
 //! Files as processes see them: descriptors, open files, pipes, the current directory.
 //!
-//! A *descriptor* is a number in a process's table ([`Descriptors`]). It leads to an *open file*
-//! ([`OpenFile`]), which several descriptors share after `dup` and `fork`, offset included. An open
-//! file is a reference to an inode, an end of a pipe, or a device ([`device`]).
+//! A *descriptor* is a number in a process's table ([`Descriptors`]). It names an *open file*
+//! ([`OpenFile`]). Several descriptors share an open file, with its offset, after `dup` and `fork`.
+//! An open file is a reference to an inode, an end of a pipe, or a device ([`device`]).
 //!
-//! **Closing.** The last reference to an inode may have to write to the disk, which sleeps. So none
-//! of this is closed by being dropped: handles are passed to [`close`] or [`Directory::release`]
-//! with the token of a thread that holds no lock. A table is emptied under its lock, and its files
-//! are closed after that.
+//! **Closing.** Releasing the last reference to an inode may write to the disk, which sleeps. So
+//! nothing here is closed by being dropped: handles are passed to [`close`] or
+//! [`Directory::release`] with the token of a thread that holds no lock. A table is emptied under
+//! its lock, and its files are closed afterwards.
 //!
-//! **Locks**: the descriptor table and the inside of a pipe are of level `Object`, the offset of an
-//! open file is of level `Offset`, and the file system ([`system`]) is behind one sleep lock of
-//! level `Files`. A copy to or from a program takes the level `Space`, which comes before all of
-//! them. So data passes through a [`bounce::Bounce`] buffer, never straight from the file system to
-//! a program.
+//! **Locks**: the descriptor table and the inside of a pipe have level `Object`, the offset of an
+//! open file has level `Offset`, and the file system ([`system`]) is behind one sleep lock of level
+//! `Files`. A copy to or from a program takes the level `Space`, which comes before all of them.
+//! Data therefore passes through a [`bounce::Bounce`] buffer, never straight from the file system
+//! to a program.
 //!
-//! Neighbours: [`crate::syscall`] calls this; `fs` knows the disk; [`crate::console`] the terminal.
+//! Neighbours: [`crate::syscall`] calls this module; `fs` knows the disk; [`crate::console`] is the
+//! terminal.
 
 mod bounce;
 pub mod cached;
@@ -36,11 +37,12 @@ pub use directory::Directory;
 pub use open_file::{OpenFile, close};
 pub use pipe::Pipe;
 
-/// The files of a process.
+/// The open files of a process.
 pub struct Files {
     /// Its descriptors.
     pub descriptors: Descriptors,
-    /// The current directory. `None` before the first program of the process and after its last.
+    /// The current directory; `None` before the process's first program is loaded and after its
+    /// last has ended.
     pub directory: Option<Directory>,
 }
 
@@ -53,7 +55,7 @@ impl Files {
         }
     }
 
-    /// Returns the same open files and directory, for a child.
+    /// Returns handles to these open files and to this directory, for a child.
     pub fn duplicate(&self) -> Result<Self, NoMemory> {
         Ok(Self {
             descriptors: self.descriptors.duplicate()?,
@@ -61,12 +63,12 @@ impl Files {
         })
     }
 
-    /// Takes everything out, to be closed where sleeping is allowed.
+    /// Removes and returns all files, to be closed where sleeping is allowed.
     pub fn take(&mut self) -> Self {
         mem::replace(self, Self::new())
     }
 
-    /// Closes everything.
+    /// Closes all files.
     pub fn close(self, held: &mut Held<level::Nothing>) {
         for file in self.descriptors.into_files() {
             close(file, held);

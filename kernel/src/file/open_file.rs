@@ -1,4 +1,4 @@
-//! Open files: what a descriptor leads to.
+//! Open files.
 
 use abi::{FileKind, OpenFlags, Stat};
 use fs::{FsError, InodeNo};
@@ -32,8 +32,8 @@ enum Object {
 }
 
 impl OpenFile {
-    /// Opens `inode`, which `fs` has opened with these flags, and takes over the reference to it.
-    /// Fails for a device that this kernel does not have, and drops the reference then.
+    /// Opens `inode`, which `fs` has opened with these flags, and takes the reference to it over.
+    /// Fails for a device that this kernel does not have; the reference is then released.
     pub fn open(
         room: Vacant<Self>,
         inode: InodeNo,
@@ -82,11 +82,12 @@ impl OpenFile {
         }
     }
 
-    /// Reads into the caller's memory. Returns how many bytes, 0 at the end of the file. If the
-    /// memory turns bad half-way, what was read before stays there, and the offset has moved on.
+    /// Reads into the caller's memory. Returns how many bytes were read, 0 at the end of the file.
+    /// If the memory turns out bad half-way, the bytes before stay read, and the offset has moved
+    /// on.
     ///
-    /// A read of 0 bytes returns 0 at once, here for every kind of file, so that no kind waits for
-    /// input that nobody wants. The same holds for writes.
+    /// A read of 0 bytes returns 0 at once for every kind of file, because it must not wait for
+    /// input that it does not want. [`OpenFile::write`] of 0 bytes does so, too.
     pub fn read(&self, to: UserSlice, caller: &mut Caller) -> Result<usize, Failed> {
         if !self.flags.readable() {
             return Err(Failed);
@@ -102,8 +103,8 @@ impl OpenFile {
         }
     }
 
-    /// Writes all of the caller's bytes. Returns their number. If the memory turns bad or the disk
-    /// full half-way, the first part has been written and the call fails.
+    /// Writes all of the caller's bytes. Returns their number. If the memory turns out bad, or the
+    /// disk full, half-way, the first part has been written and the call fails.
     pub fn write(&self, from: UserSlice, caller: &mut Caller) -> Result<usize, Failed> {
         if !self.flags.writable() {
             return Err(Failed);
@@ -119,8 +120,8 @@ impl OpenFile {
         }
     }
 
-    /// Returns the inode of a plain file that can be read, with a reference for its mapping, and
-    /// whether it can be written.
+    /// Returns the inode of a plain file that can be read, with a reference for a mapping, and
+    /// whether the file can be written.
     pub fn for_mapping(&self, held: &mut Held<level::Nothing>) -> Result<(InodeNo, bool), Failed> {
         let Object::Inode { inode, .. } = self.object else {
             return Err(Failed);
@@ -138,7 +139,7 @@ impl OpenFile {
         Ok((inode, self.flags.writable()))
     }
 
-    /// Describes the file; pipes have no description.
+    /// Returns the description of the file. Pipes have none.
     pub fn stat(&self, held: &mut Held<level::Nothing>) -> Result<Stat, Failed> {
         match &self.object {
             Object::Inode { inode, .. } | Object::Device { inode, .. } => {
@@ -149,7 +150,7 @@ impl OpenFile {
     }
 }
 
-/// Drops a handle. With the last one, the file is closed.
+/// Drops a handle. The last handle closes the file.
 pub fn close(file: FileHandle, held: &mut Held<level::Nothing>) {
     match file.into_inner().map(|file| file.object) {
         None => {}

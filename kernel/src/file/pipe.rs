@@ -1,14 +1,13 @@
-//! Pipes: a page of bytes between those who write and those who read.
+//! Pipes: a page of bytes between writing and reading threads.
 //!
-//! Bytes pass through a small buffer on the stack, because the page is behind a spin lock and
-//! copying to a program is not allowed under it. A piece of at most [`SMALL`] bytes goes in at once
-//! or waits until it can, so small writes of several writers do not mix.
+//! Bytes pass through a small buffer on the stack, because the page is behind a spin lock, under
+//! which copying to a program is not allowed. A piece of at most [`SMALL`] bytes is written at once
+//! or waits until it can be, so small writes of several threads do not mix.
 //!
-//! Waiting: each side takes its ticket before it looks (see [`WaitQueue`]), and the other side
-//! wakes it after it has changed something under the lock, so a change between the look and the
-//! sleep is noticed. A kill ends either wait. On each side one thread at a time waits for the other
-//! side, whose turn it is, and the rest stand in line for the turn: so no reader or writer that
-//! comes back again and again takes what another has waited for.
+//! Waiting: each side takes a ticket before it looks (see [`WaitQueue`]). The other side wakes it
+//! after a change under the lock, so a change between the look and the sleep is noticed. A kill
+//! ends the wait. On each side, one thread waits for the other side, and the rest wait for its turn
+//! to end. So a reader or writer that comes back again and again cannot overtake a waiting one.
 
 use kernel_logic::ring::Ring;
 use mm::{Need, NoMemory, OwnedFrame};
@@ -24,13 +23,13 @@ use crate::user_memory::UserSlice;
 /// A pipe.
 pub struct Pipe {
     buffer: SpinLock<level::Object, Buffer>,
-    /// There is something to read, or nobody writes any more.
+    /// Woken when there are bytes to read, or no writers any more.
     readable: WaitQueue,
-    /// There is room to write, or nobody reads any more.
+    /// Woken when there is room to write, or no readers any more.
     writable: WaitQueue,
-    /// Held while taking bytes out, and while waiting for some.
+    /// Held while a thread takes bytes out or waits for some.
     reading: SleepLock<level::Turn, ()>,
-    /// Held while putting bytes in, and while waiting for room.
+    /// Held while a thread puts bytes in or waits for room.
     writing: SleepLock<level::Turn, ()>,
 }
 
@@ -58,20 +57,20 @@ impl Pipe {
         })
     }
 
-    /// Nobody reads any more: writing fails from now on.
+    /// Notes that the last reader has gone: writing fails from now on.
     pub fn close_reader<L: Level>(&self, held: &mut Held<L>) {
         self.buffer.lock(held).has_reader = false;
         self.writable.wake_all();
     }
 
-    /// Nobody writes any more: reading comes to the end.
+    /// Notes that the last writer has gone: reading comes to the end.
     pub fn close_writer<L: Level>(&self, held: &mut Held<L>) {
         self.buffer.lock(held).has_writer = false;
         self.readable.wake_all();
     }
 
-    /// Reads what there is, at most as much as fits into `to`; waits while there is nothing. 0
-    /// means that nothing will come.
+    /// Reads the bytes that there are, as many as fit into `to`. Waits while there are none.
+    /// Returns 0 if no more will come.
     pub fn read(&self, to: UserSlice, caller: &mut Caller) -> Result<usize, Failed> {
         let mut done = 0;
         while done < to.len() {
@@ -90,7 +89,7 @@ impl Pipe {
         Ok(done)
     }
 
-    /// Takes bytes out, after waiting for the turn and for bytes. 0 means that nothing will come.
+    /// Takes bytes out, after waiting for the turn and for bytes. Returns 0 if no more will come.
     fn take_in_turn(
         &self,
         to: &mut [u8],
@@ -110,7 +109,7 @@ impl Pipe {
         }
     }
 
-    /// Takes bytes out if there are any for which nobody waits; how many.
+    /// Takes bytes out if there are any and no thread waits for them. Returns how many.
     fn take_at_once(&self, to: &mut [u8], held: &mut Held<level::Nothing>) -> usize {
         let Some(mut turn) = self.reading.try_lock(held) else {
             return 0;
@@ -121,7 +120,7 @@ impl Pipe {
         }
     }
 
-    /// Writes all of `from`; waits while there is no room.
+    /// Writes all of `from`. Waits while there is no room.
     pub fn write(&self, from: UserSlice, caller: &mut Caller) -> Result<usize, Failed> {
         let mut done = 0;
         while done < from.len() {
@@ -140,7 +139,7 @@ impl Pipe {
         Ok(done)
     }
 
-    /// Puts a piece in, after waiting for the turn and for room.
+    /// Writes one piece, after waiting for the turn and for room.
     fn write_piece(&self, piece: &[u8], caller: &mut Caller) -> Result<(), Failed> {
         let turn = self.writing.lock_unless_killed(&mut caller.held);
         let mut turn = turn.map_err(|_| Failed)?;
@@ -182,11 +181,11 @@ impl Pipe {
     }
 }
 
-/// What a look into the pipe gave.
+/// The result of a look into the pipe.
 enum Taken {
     Bytes(usize),
-    /// Nothing yet.
+    /// There are no bytes yet.
     Nothing(sync::Ticket),
-    /// Nothing, and nobody is left who could write.
+    /// There are no bytes, and no writers any more.
     End,
 }

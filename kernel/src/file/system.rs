@@ -1,8 +1,7 @@
 //! The one file system and its lock.
 //!
-//! `fs` does one operation at a time on a plain value, so one sleep lock around it is all the
-//! concurrency there is. When the lock is free again, the operation is on the disk as one
-//! transaction.
+//! `fs` does one operation at a time on a plain value, so the only concurrency is one sleep lock
+//! around it. When the lock is free again, the operation is on the disk as one transaction.
 
 use abi::MemCounter;
 use fs::{FileSystem, FsError, InodeNo, MountError};
@@ -17,13 +16,13 @@ static FILES: SleepLock<level::Files, Option<FileSystem<Disk>>> = SleepLock::new
 
 const MOUNTED: &str = "programs run after the disk was mounted";
 
-/// One block of metadata is cached for so many frames of memory, within bounds. The blocks are
-/// taken once, so that free memory does not depend on which files were used before.
+/// The number of frames of memory for each cached block of metadata, within bounds. The blocks are
+/// allocated once, so that free memory does not depend on which files were used before.
 const CACHE_SHARE: u64 = 256;
 const CACHE_MIN: u64 = 32;
 const CACHE_MAX: u64 = 512;
 
-/// Mounts the disk, and recovers it if need be. Called once, from a thread.
+/// Mounts the disk, and recovers it if necessary. Called once, from a thread.
 pub fn mount(disk: Disk, held: &mut Held<level::Nothing>) -> Result<(), MountError> {
     let frames = memory().stats()[MemCounter::Frames as usize];
     let blocks = (frames / CACHE_SHARE).clamp(CACHE_MIN, CACHE_MAX);
@@ -33,7 +32,8 @@ pub fn mount(disk: Disk, held: &mut Held<level::Nothing>) -> Result<(), MountErr
     Ok(())
 }
 
-/// Runs one operation, or several between which no other may come.
+/// Runs `operation` under the lock of the file system. It may call several operations of `fs`, with
+/// no other in between.
 pub fn with<L: Level, R>(
     held: &mut Held<L>,
     operation: impl FnOnce(&mut FileSystem<Disk>) -> Result<R, FsError>,
@@ -43,7 +43,7 @@ pub fn with<L: Level, R>(
     operation(files).inspect_err(report)
 }
 
-/// Runs one operation that begins at the caller's current directory.
+/// Runs `operation` on the file system and the caller's current directory.
 pub fn in_directory<R>(
     caller: &mut Caller,
     operation: impl FnOnce(&mut FileSystem<Disk>, InodeNo) -> Result<R, FsError>,
@@ -61,10 +61,10 @@ pub fn in_directory<R>(
     result
 }
 
-/// Makes everything durable, before the power goes.
+/// Writes everything to the disk, before the power goes off.
 pub fn sync(held: &mut Held<level::Nothing>) {
     cached::write_all_back(held);
-    // `with` has reported what the user should know.
+    // `with` has printed errors.
     let _ = with(held, FileSystem::sync);
 }
 
@@ -74,13 +74,13 @@ pub fn retain<L: Level>(inode: InodeNo, held: &mut Held<L>) {
     files.as_mut().expect(MOUNTED).retain(inode);
 }
 
-/// Drops a reference to an inode. If that fails, the inode is reclaimed at the next mount.
+/// Releases a reference to an inode. If that fails, the inode is freed at the next mount.
 pub fn release<L: Level>(inode: InodeNo, held: &mut Held<L>) {
-    // `with` has reported what the user should know.
+    // `with` has printed errors.
     let _ = with(held, |fs| fs.release(inode));
 }
 
-/// Reports errors that are the disk's fault and not the program's.
+/// Prints an error if it is the disk's fault and not the program's.
 fn report(error: &FsError) {
     match error {
         FsError::Device(_) | FsError::Stopped | FsError::Corrupt { .. } => {

@@ -1,8 +1,8 @@
-//! One virtio block device and its queue: orders go in, answers come out.
+//! One virtio block device and its queue: orders are sent, answers are received.
 //!
-//! Invariant: from [`Device::add`] to [`Device::take`] the memory that an order names is the
-//! device's; both are unsafe and their callers see to it. Neighbours: [`super::order`] is what goes
-//! in, [`super::port`] keeps what is on its way.
+//! Invariant: the memory that an order names belongs to the device from [`Device::add`] to
+//! [`Device::take`]. Both are unsafe, and their callers ensure that. Neighbours: [`super::order`]
+//! describes orders; [`super::port`] keeps those that are not answered yet.
 
 use core::sync::atomic::{Ordering, fence};
 
@@ -15,17 +15,19 @@ use super::super::dma::{KernelHal, Shared};
 use super::order::{Control, Operation, Order, SEGMENTS, Segment, with_buffers};
 use crate::arch::VirtioTransport;
 
-/// Descriptors of the queue. An order takes one for each piece of data and two more.
+/// The number of descriptors of the queue. An order takes one for each segment of data, and two
+/// more.
 pub const QUEUE_SIZE: usize = 256;
 /// The device's only queue.
 const QUEUE: u16 = 0;
 
-/// Where the configuration space has the capacity, in sectors, and the most segments of a request.
+/// The offsets of the capacity, in sectors, and of the most segments of a request in the
+/// configuration space.
 const CONFIG_CAPACITY: usize = 0;
 const CONFIG_SEG_MAX: usize = 12;
 
 bitflags! {
-    /// What the driver makes use of.
+    /// The features that the driver uses.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     struct Features: u64 {
         const SEG_MAX = 1 << 2;
@@ -34,13 +36,12 @@ bitflags! {
     }
 }
 
-/// How long a serial number may be; a shorter one ends with a zero.
+/// The longest serial number, in bytes. A shorter one ends with a zero.
 const SERIAL_SIZE: usize = 20;
 static SERIAL: Shared<[u8; SERIAL_SIZE]> = Shared::new([0; SERIAL_SIZE]);
 static SERIAL_CONTROL: Shared<Control> = Shared::new(Control::EMPTY);
 
-/// A device that works. When it is dropped it is reset before the memory of its queue is given
-/// back.
+/// A working device. Dropping it resets it before the memory of its queue is freed.
 pub struct Device {
     transport: VirtioTransport,
     queue: VirtQueue<KernelHal, QUEUE_SIZE>,
@@ -50,7 +51,7 @@ pub struct Device {
 }
 
 impl Device {
-    /// Prepares what is plugged in. Returns `None` if that is no block device.
+    /// Prepares a device. Returns `None` if it is no block device.
     pub fn open(transport: VirtioTransport) -> Option<virtio_drivers::Result<Self>> {
         (transport.device_type() == DeviceType::Block).then(|| Self::new(transport))
     }
@@ -78,29 +79,29 @@ impl Device {
         })
     }
 
-    /// Returns how large it is.
+    /// Returns the size of the device in sectors.
     pub fn sectors(&self) -> u64 {
         self.sectors
     }
 
-    /// Of how many segments the data of an order may consist.
+    /// Returns the most segments that the data of an order may have.
     pub fn segments_max(&self) -> usize {
         (self.segments_max as usize).min(SEGMENTS)
     }
 
-    /// Returns whether it has a cache to flush.
+    /// Returns whether the device has a cache to flush.
     pub fn can_flush(&self) -> bool {
         self.features.contains(Features::FLUSH)
     }
 
-    /// Returns whether this is its serial number. Polls, and must not be called while orders are on
-    /// their way.
+    /// Returns whether `serial` is the device's serial number. It polls, and must not be called
+    /// while orders are unanswered.
     pub fn has_serial(&mut self, serial: &[u8]) -> bool {
         let data = Segment::within(&SERIAL, SERIAL_SIZE);
         let order = Order::new(Operation::Identify, 0, [data]);
         let control = SERIAL_CONTROL.get();
-        // SAFETY: used here only, by the boot hart, one device after the other, and waited for
-        // before anything else.
+        // SAFETY: used only here, by the boot hart, for one device after the other, and waited for
+        // before any other use.
         let answer = unsafe {
             (*SERIAL.get()).fill(0);
             self.add(control, &order).and_then(|token| {
@@ -117,11 +118,11 @@ impl Device {
         answer.is_ok() && &found[..length.unwrap_or(SERIAL_SIZE)] == serial
     }
 
-    /// Sends an order. The answer will be of the token returned.
+    /// Sends an order. Returns the token of its future answer.
     ///
     /// # Safety
-    /// The memory at `control` and of the order's data is the caller's, and from now on the
-    /// device's until [`take`](Self::take) with the same arguments.
+    /// The memory at `control` and of the order's data is the caller's. It belongs to the device
+    /// from now until [`take`](Self::take) with these arguments.
     pub unsafe fn add(&mut self, control: *mut Control, order: &Order) -> Result<u16, DeviceError> {
         // SAFETY: the caller's promise.
         let added = unsafe {
@@ -131,9 +132,9 @@ impl Device {
             })
         };
         let token = added.map_err(|_| DeviceError)?;
-        // The order is seen before the device's wish is looked at (VIRTIO 1.2, section 2.7.13.4.1):
-        // a device that has just decided to sleep looks once more. Without this, it may miss an
-        // order while others are on their way, for ever.
+        // The order must be visible before the device's wish for a notification is read (VIRTIO
+        // 1.2, section 2.7.13.4.1): a device that has just decided to sleep looks once more.
+        // Without the fence, the device may miss an order for ever while others are unanswered.
         fence(Ordering::SeqCst);
         if self.queue.should_notify() {
             self.transport.notify(QUEUE);
@@ -146,18 +147,18 @@ impl Device {
         self.queue.peek_used()
     }
 
-    /// Takes the answer that [`used`](Self::used) has told of, and the memory back.
+    /// Receives the answer that [`used`](Self::used) returned, and takes the memory back.
     ///
     /// # Safety
-    /// `control` and `order` are those that [`add`](Self::add) returned `token` for.
+    /// `control` and `order` are those for which [`add`](Self::add) returned `token`.
     pub unsafe fn take(
         &mut self,
         token: u16,
         control: *mut Control,
         order: &Order,
     ) -> Result<(), DeviceError> {
-        // SAFETY: the caller's promise; the device has finished with the memory when its answer can
-        // be popped.
+        // SAFETY: the caller's promise; the device no longer uses the memory when its answer can be
+        // popped.
         let is_ok = unsafe {
             let popped = with_buffers(control, order, |inputs, outputs| {
                 self.queue.pop_used(token, inputs, outputs)
@@ -167,7 +168,7 @@ impl Device {
         is_ok.then_some(()).ok_or(DeviceError)
     }
 
-    /// Ends the device's interrupt.
+    /// Acknowledges the device's interrupt.
     pub fn acknowledge(&mut self) {
         self.transport.ack_interrupt();
     }

@@ -1,8 +1,8 @@
 //! The file system's disk.
 //!
 //! Data goes through a page that belongs to the order's slot. So a caller's buffer may be anywhere
-//! (a kernel stack is not in the direct map), and the device never holds an address of borrowed
-//! memory. The page belongs to the claimant of the slot.
+//! (a kernel stack is not in the direct map), and the device never has an address of borrowed
+//! memory. The page belongs to the thread that has claimed the slot.
 
 use abi::{BLOCK_SIZE, PAGE_SIZE};
 use fs::{BlockDevice, DeviceError};
@@ -25,7 +25,7 @@ pub struct Disk {
     can_flush: bool,
 }
 
-/// Returns the disk that [`super::find`] has found.
+/// Returns the file system's disk, which [`super::find`] has found.
 pub fn disk() -> Disk {
     let disk = FILES.describe(|device| Disk {
         blocks: u32::try_from(device.sectors() / SECTORS_PER_BLOCK).unwrap_or(u32::MAX),
@@ -34,16 +34,16 @@ pub fn disk() -> Disk {
     disk.unwrap_or_else(|| unreachable!("the disk is used before it was found"))
 }
 
-/// The data of a request, on the caller's side.
+/// The data of a request, in the caller's memory.
 enum Data<'a> {
     None,
     Read(&'a mut [u8]),
     Write(&'a [u8]),
 }
 
-/// Makes one request of at most a page and waits for its end.
+/// Makes one request of at most a page, and waits for its end.
 fn request(sector: u64, data: Data<'_>) -> Result<(), DeviceError> {
-    // The file system is the only user, and its lock the innermost sleep lock.
+    // The file system is the only user, and its lock is the innermost sleep lock held.
     let mut held = Held::<level::Files>::claim();
     let held = held.as_if();
     let claim = FILES.claim(held);
@@ -52,25 +52,25 @@ fn request(sector: u64, data: Data<'_>) -> Result<(), DeviceError> {
         Data::None => (Operation::Flush, 0),
         Data::Read(buffer) => (Operation::Read, buffer.len()),
         Data::Write(buffer) => {
-            // SAFETY: the place is claimed and nothing is on its way in it, so its page is ours.
+            // SAFETY: the slot is claimed and has no unanswered order, so its page is ours.
             unsafe { (&mut *page.get())[..buffer.len()].copy_from_slice(buffer) };
             (Operation::Write, buffer.len())
         }
     };
     let segment = (length > 0).then(|| Segment::within(page, length));
     let order = Order::new(operation, sector, segment);
-    // SAFETY: the page is ours as above and not touched before the wait has returned.
+    // SAFETY: the page is ours as above, and is not touched before the wait has returned.
     let mut pending = unsafe { claim.submit(order, held) };
     pending.wait(held)?;
     if let Data::Read(buffer) = data {
-        // SAFETY: the request is done and the place is still claimed.
+        // SAFETY: the request has ended and the slot is still claimed.
         buffer.copy_from_slice(unsafe { &(&*page.get())[..buffer.len()] });
     }
     Ok(())
 }
 
 impl Disk {
-    /// Returns the sector where `length` bytes from block `first` on begin, if the disk has them.
+    /// Returns the first sector of `length` bytes from block `first` on, if the disk has them.
     fn sector(&self, first: u32, length: usize) -> Result<u64, DeviceError> {
         let end = first as usize + length / BLOCK_SIZE;
         if length.is_multiple_of(BLOCK_SIZE) && end <= self.blocks as usize {

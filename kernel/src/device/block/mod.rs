@@ -1,20 +1,20 @@
 //! The disks: virtio block devices (VIRTIO 1.2, section 5.2) behind the transport and queue of
 //! `virtio-drivers`.
 //!
-//! There are two at most. The *swap disk* is the one whose serial number is [`SWAP_SERIAL`], so
-//! that nothing but a disk that was meant for it is ever overwritten, wherever it is plugged in.
-//! The *file system's disk* is the first of the others in the order of the device tree; further
-//! ones are left alone. With QEMU:
+//! There are at most two. The *swap disk* is the one whose serial number is [`SWAP_SERIAL`], so
+//! only a disk that was meant for swap is ever overwritten, wherever it is plugged in. The *file
+//! system's disk* is the first of the others, in the order of the device tree. Further disks are
+//! not used. With QEMU:
 //!
 //! ```text
 //! -drive file=swap.img,if=none,format=raw,id=x1
 //! -device virtio-blk-device,drive=x1,serial=cowslip-swap
 //! ```
 //!
-//! Neighbours: [`order`] is what is asked of a device, [`device`] is one and its queue, [`port`]
-//! lets several threads use one, [`mod@disk`] is the file system's view (bytes, through a page of
-//! the driver's own), [`swap`] that of the memory system (whole frames, in place), [`trial`]
-//! measures the latter.
+//! Neighbours: [`order`] describes requests; [`device`] is one device with its queue; [`port`] lets
+//! several threads use a device; [`mod@disk`] is the interface for the file system (bytes, through
+//! a page of the driver); [`swap`] is the interface for the memory system (whole frames, in place);
+//! [`trial`] measures the swap disk.
 
 mod device;
 mod disk;
@@ -33,14 +33,15 @@ use crate::{arch, boot};
 use device::Device;
 use port::Port;
 
-/// The serial number of the disk that is swapped to.
+/// The serial number of the swap disk.
 const SWAP_SERIAL: &[u8] = b"cowslip-swap";
 
 static FILES: Port = Port::new();
 static SWAP: Port = Port::new();
 
-/// Finds the disks, before there is memory to allocate, because the memory system asks how large
-/// swap is. Refuses to go on without a disk for the file system. Called once by the boot hart.
+/// Finds the disks. That happens before memory can be allocated, because the memory system must
+/// know the size of swap. Refuses to boot without a disk for the file system. Called once by the
+/// boot hart.
 pub fn find(board: &Board) {
     arch::for_each_virtio_device(board, |transport, interrupt| {
         let Some(opened) = Device::open(transport) else {
@@ -62,7 +63,7 @@ pub fn find(board: &Board) {
     }
 }
 
-/// Lets the disks interrupt. The interrupt controller is ready.
+/// Enables the interrupts of the disks. The interrupt controller must be ready.
 pub fn enable_interrupts() {
     for port in [&FILES, &SWAP] {
         if let Some(number) = port.interrupt_number() {
@@ -71,7 +72,7 @@ pub fn enable_interrupts() {
     }
 }
 
-/// Serves the interrupt of this number, if it is a disk's.
+/// Serves interrupt `number`, if it is a disk's.
 pub fn interrupt(number: u32, held: &mut Held<Sleeping>) {
     for port in [&FILES, &SWAP] {
         if port.interrupt_number() == Some(number) {

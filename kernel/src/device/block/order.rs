@@ -1,8 +1,8 @@
-//! A request to a block device, as it lies in memory (VIRTIO 1.2, section 5.2.6).
+//! A request to a block device, in the layout of VIRTIO 1.2, section 5.2.6.
 //!
-//! An order is a header and a status, which are the driver's ([`Control`]), and data in up to
-//! [`SEGMENTS`] pieces anywhere in the direct map. [`super::device`] and [`super::port`] say whose
-//! the memory is at what time.
+//! An order has a header and a status, which the driver owns ([`Control`]), and data in up to
+//! [`SEGMENTS`] segments anywhere in the direct map. [`super::device`] and [`super::port`] state
+//! who may use the memory when.
 
 use core::{array, slice};
 
@@ -13,9 +13,9 @@ use mm::addr::{FrameNo, PhysAddr};
 use super::super::dma::Shared;
 use crate::arch;
 
-/// The unit that the device counts in, in bytes.
+/// The size of a sector, the device's unit, in bytes.
 pub const SECTOR_SIZE: usize = 512;
-/// How many pieces of memory the data of an order may have.
+/// The most segments that the data of an order may have.
 pub const SEGMENTS: usize = 32;
 /// The operation, with its number in the header.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub enum Operation {
     Read = 0,
     /// Copies from memory to the device.
     Write = 1,
-    /// Makes everything durable that was written so far.
+    /// Makes all earlier writes durable.
     Flush = 4,
     /// Copies the serial number into memory.
     Identify = 8,
@@ -38,7 +38,7 @@ pub struct Segment {
 }
 
 impl Segment {
-    /// Returns a whole frame.
+    /// Returns a segment of a whole frame.
     pub const fn frame(frame: FrameNo) -> Self {
         Self {
             start: frame.address(),
@@ -46,7 +46,8 @@ impl Segment {
         }
     }
 
-    /// Returns the first `length` bytes, at least one, of memory in the kernel's image.
+    /// Returns a segment of the first `length` bytes, at least one, of memory in the kernel's
+    /// image.
     pub fn within<T>(memory: &'static Shared<T>, length: usize) -> Self {
         assert!((1..=size_of::<T>()).contains(&length));
         let start = arch::to_physical(memory.get().cast());
@@ -61,8 +62,8 @@ impl Segment {
     }
 }
 
-/// A request: what is to be done, from which sector on (0 where that means nothing), and with which
-/// memory, piece after piece.
+/// A request: the operation, its first sector (0 where it has no meaning), and the segments of its
+/// data in order.
 #[derive(Clone, Copy)]
 pub struct Order {
     operation: Operation,
@@ -91,7 +92,7 @@ impl Order {
     }
 }
 
-/// The part of an order that is not data.
+/// The header and the status of an order.
 #[repr(C)]
 pub struct Control {
     header: [u8; 16],
@@ -99,33 +100,33 @@ pub struct Control {
 }
 
 impl Control {
-    /// A header of no order.
+    /// A control without an order.
     pub const EMPTY: Self = Self {
         header: [0; 16],
         status: STATUS_NONE,
     };
 
-    /// Writes the header of an order, and no answer.
+    /// Writes the header of an order, and clears the status.
     pub fn prepare(&mut self, order: &Order) {
         self.header[..4].copy_from_slice(&(order.operation as u32).to_le_bytes());
         self.header[8..].copy_from_slice(&order.sector.to_le_bytes());
         self.status = STATUS_NONE;
     }
 
-    /// Returns whether the device has answered that all went well.
+    /// Returns whether the device has answered that the order succeeded.
     pub fn is_ok(&self) -> bool {
         self.status == STATUS_OK
     }
 }
 
 const STATUS_OK: u8 = 0;
-/// Not a status a device writes.
+/// A status that no device writes.
 const STATUS_NONE: u8 = 0xff;
 
-/// Calls `body` with what the device reads of an order and what it writes.
+/// Calls `body` with the memory of an order that the device reads, and the memory that it writes.
 ///
 /// # Safety
-/// The caller has the memory at `control` and of the data to itself.
+/// No other code uses the memory at `control` or that of the data.
 pub unsafe fn with_buffers<R>(
     control: *mut Control,
     order: &Order,

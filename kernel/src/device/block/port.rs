@@ -1,14 +1,15 @@
-//! A block device that several threads use at once.
+//! A block device for several threads at once.
 //!
-//! A thread claims one of a few slots of the queue, submits an order in it, waits for the answer
-//! and gives the slot up: [`Claim`], then [`Pending`].
+//! A thread claims a slot of the queue, submits an order in it, waits for the answer and frees the
+//! slot: first with a [`Claim`], then with a [`Pending`].
 //!
-//! Invariants: slots and device are touched under the lock. The memory that an order names is the
-//! device's while its slot is [`Place::Submitted`], and no value that stands for it goes away
-//! before that has ended: dropping a [`Pending`] waits. Only its claimant frees a claimed slot, so
-//! a thread that has one must not wait for another: two such threads could wait for each other.
+//! Invariants: slots and device are used only under the lock. The memory that an order names
+//! belongs to the device while its slot is [`Place::Submitted`]. The value that stands for the
+//! order cannot go away before that: dropping a [`Pending`] waits. Only its claimant frees a
+//! claimed slot, so a thread with a claim must not wait for another slot: two such threads could
+//! wait for each other.
 //!
-//! Threads sleep until the interrupt. Before there is a scheduler, the same loop polls.
+//! Threads sleep until the interrupt. Before there is a scheduler, the loop polls.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -20,14 +21,14 @@ use super::super::dma::Shared;
 use super::device::{Device, QUEUE_SIZE};
 use super::order::{Control, Operation, Order, SEGMENTS};
 
-/// How many orders can be on their way at once.
+/// The most orders that can be unanswered at once.
 pub const PLACES: usize = QUEUE_SIZE / (SEGMENTS + 2);
 
 /// The state of a slot.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     Free,
-    /// Claimed by a thread, with the answer to its last order if there was one.
+    /// Claimed by a thread. Holds the answer to the thread's last order, if there was one.
     Claimed(Result<(), DeviceError>),
     Submitted {
         token: u16,
@@ -37,14 +38,14 @@ enum Place {
 struct Driver {
     device: Device,
     places: [Place; PLACES],
-    /// The order that was submitted in each slot.
+    /// The last order submitted in each slot.
     orders: [Order; PLACES],
 }
 
-/// A port that a device can be plugged into. It lies in the kernel's image, where devices reach it.
+/// A socket for a device. It lies in the kernel's image, where devices can access it.
 pub struct Port {
     driver: SpinLock<level::Device, Option<Driver>>,
-    /// Woken when an order has been answered, and when a slot is free.
+    /// Woken when an order was answered, and when a slot was freed.
     progress: WaitQueue,
     controls: [Shared<Control>; PLACES],
     /// The device's interrupt; 0 if there is no device.
@@ -62,7 +63,7 @@ impl Port {
         }
     }
 
-    /// Plugs a device in.
+    /// Connects a device.
     pub fn open(&self, device: Device, interrupt: u32) {
         const NOTHING: Order = Order::without_data(Operation::Flush, 0);
         *self.driver.lock(&mut Held::<Sleeping>::claim()) = Some(Driver {
@@ -94,7 +95,7 @@ impl Port {
         self.progress.wake_all();
     }
 
-    /// Waits for a free slot and claims it. A thread that has a claim already uses
+    /// Waits for a free slot and claims it. A thread that already has a claim must use
     /// [`try_claim`](Self::try_claim).
     pub fn claim(&'static self, held: &mut Held<Sleeping>) -> Claim {
         let place = self.wait_until(held, Driver::claim);
@@ -114,7 +115,7 @@ impl Port {
         }
     }
 
-    /// Asks again after every progress, until there is an answer.
+    /// Repeats `ask` after every progress, until it returns a value.
     fn wait_until<R>(
         &'static self,
         held: &mut Held<Sleeping>,
@@ -129,7 +130,7 @@ impl Port {
             if let Some(answer) = answer {
                 return answer;
             }
-            // A disk answers soon and must be waited for, killed or not.
+            // A disk answers soon and must be waited for, even by a killed process.
             let _ = self.progress.wait(ticket, Interruptible::No, held);
         }
     }
@@ -143,7 +144,7 @@ impl Driver {
         Some(free)
     }
 
-    /// Takes all answers that the device has given.
+    /// Receives all answers that the device has given.
     fn reap(&mut self, controls: &'static [Shared<Control>; PLACES]) {
         while let Some(token) = self.device.used() {
             let asked = Place::Submitted { token };
@@ -151,7 +152,7 @@ impl Driver {
                 panic!("a disk answers an order {token} that was never made");
             };
             let control = controls[place].get();
-            // SAFETY: what was added with this token in `submit`; the order has been kept.
+            // SAFETY: this was added with this token in `submit`; the order has been kept.
             let answer = unsafe { self.device.take(token, control, &self.orders[place]) };
             self.places[place] = Place::Claimed(answer);
         }
@@ -165,7 +166,7 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// Returns which of the [`PLACES`] it is.
+    /// Returns the number of the slot, below [`PLACES`].
     pub fn place(&self) -> usize {
         self.place
     }
@@ -173,14 +174,13 @@ impl Claim {
     /// Sends an order.
     ///
     /// # Safety
-    /// The memory of the order's data is the caller's to give. It is the device's until
-    /// [`Pending::wait`] has returned or the [`Pending`] has been dropped; for ever if it is
-    /// forgotten.
+    /// The memory of the order's data is the caller's. It belongs to the device until
+    /// [`Pending::wait`] has returned or the [`Pending`] was dropped; for ever if it is forgotten.
     pub unsafe fn submit(self, order: Order, held: &mut Held<Sleeping>) -> Pending {
         let control = self.port.controls[self.place].get();
         self.port.with(held, |driver| {
-            // SAFETY: the data by the caller's promise; the place, with its control, is ours and no
-            // order is on its way in it. Both stay as they are until `reap` takes them back.
+            // SAFETY: the data by the caller's promise; the slot, with its control, is ours and has
+            // no unanswered order. Both stay unchanged until `reap` takes them back.
             let added = unsafe { driver.device.add(control, &order) };
             driver.orders[self.place] = order;
             driver.places[self.place] = match added {
@@ -194,7 +194,7 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        // The claimant waits for a disk and so holds no spin lock.
+        // The claimant waits for a disk, so it holds no spin lock.
         let mut held = Held::<Sleeping>::claim();
         self.port
             .with(&mut held, |driver| driver.places[self.place] = Place::Free);
@@ -202,14 +202,14 @@ impl Drop for Claim {
     }
 }
 
-/// An order on its way. Dropping it waits for the answer.
+/// An unanswered order. Dropping it waits for the answer.
 #[must_use = "an order that nobody waits for may have failed"]
 pub struct Pending {
     claim: Claim,
 }
 
 impl Pending {
-    /// Waits for the answer. The place stays claimed.
+    /// Waits for the answer. The slot stays claimed.
     pub fn wait(&mut self, held: &mut Held<Sleeping>) -> Result<(), DeviceError> {
         let Claim { port, place } = self.claim;
         port.wait_until(held, |driver| match driver.places[place] {
@@ -222,7 +222,7 @@ impl Pending {
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        // As for a claim. A caller that needs the answer has called `wait`.
+        // The token is claimed as for a claim. A caller that needs the answer has called `wait`.
         let _ = self.wait(&mut Held::claim());
     }
 }

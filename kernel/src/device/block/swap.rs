@@ -1,12 +1,13 @@
-//! The swap disk, as slots of a page each: whole frames go out and come in, in place.
+//! The swap disk, as slots of one page each. Whole frames are written and read in place.
 //!
-//! A transfer is of up to [`TRANSFER_PAGES`] frames, which may lie anywhere, and as many
-//! consecutive slots. Several can be on their way. Two that overlap in time keep the disk busy, so
-//! a sequence is fastest if the next is submitted before the last is waited for.
+//! A transfer moves up to [`TRANSFER_PAGES`] frames, which may lie anywhere, to or from as many
+//! consecutive slots. Several transfers can run at once. Two that overlap in time keep the disk
+//! busy, so a sequence is fastest if each transfer is submitted before the previous one is waited
+//! for.
 //!
-//! A transfer that fails says nothing about single pages. The emulator may also join neighbouring
-//! transfers and let them fail together. So after an error the contents of all its slots are
-//! unknown, and so are those of all frames that it was to fill.
+//! The error of a transfer says nothing about single pages. The emulator may also join adjacent
+//! transfers and let them fail together. After an error, the contents of all slots that it was to
+//! write, and of all frames that it was to fill, are unknown.
 
 use core::fmt;
 
@@ -20,10 +21,9 @@ use super::order::{Operation, Order, SECTOR_SIZE, SEGMENTS, Segment};
 use super::port::{Claim, Pending};
 use crate::println;
 
-/// How many pages a transfer may have.
+/// The most pages of a transfer.
 pub const TRANSFER_PAGES: usize = SEGMENTS;
-/// The number of slots that are used at most, 4 GiB, because the memory system has a record for
-/// each.
+/// The most slots that are used, 4 GiB. The memory system needs a record for each.
 const PAGES_MAX: u64 = (4 << 30) / PAGE_SIZE as u64;
 const SECTORS_PER_PAGE: u64 = (PAGE_SIZE / SECTOR_SIZE) as u64;
 
@@ -60,8 +60,8 @@ impl fmt::Display for TransferError {
 
 impl core::error::Error for TransferError {}
 
-/// Returns whether pages can be swapped to a device. Prints why not, or that only a part is used.
-/// Called once for each device that is meant for swap.
+/// Returns whether pages can be swapped to a device. Prints the reason if not, or if only a part is
+/// used. Called once for each device that is meant for swap.
 pub(super) fn accepts(device: &Device) -> bool {
     let takes = device.segments_max();
     if takes < TRANSFER_PAGES {
@@ -76,14 +76,14 @@ pub(super) fn accepts(device: &Device) -> bool {
     true
 }
 
-/// Returns the number of slots, 0 without a swap disk. It is known as soon as the disks have been
-/// found, before there is memory to allocate.
+/// Returns the number of slots, 0 without a swap disk. It is known once the disks were found,
+/// before memory can be allocated.
 pub fn pages() -> u64 {
     let sectors = SWAP.describe(Device::sectors).unwrap_or(0);
     (sectors / SECTORS_PER_PAGE).min(PAGES_MAX)
 }
 
-/// A transfer on its way. Dropping it waits for its end.
+/// A running transfer. Dropping it waits for its end.
 #[must_use = "a transfer that nobody waits for may have failed"]
 pub struct Transfer {
     pending: Pending,
@@ -94,14 +94,14 @@ pub struct Transfer {
 pub struct Room(Claim);
 
 impl Room {
-    /// Returns room if there is any at once. Threads that keep several transfers on the way use
-    /// this; if there is none, they wait for the oldest of their own.
+    /// Returns room for a transfer, if there is any now. Threads that keep several transfers
+    /// running use this; if there is none, they wait for their oldest transfer.
     pub fn find<L: Level>(held: &mut Held<L>) -> Option<Self> {
         SWAP.try_claim(held.as_if()).map(Self)
     }
 
-    /// Sleeps until there is room. Only threads without a transfer on the way may do that: two
-    /// others could wait for each other.
+    /// Sleeps until there is room. Only a thread without running transfers may call it: two others
+    /// could wait for each other.
     pub fn wait<L: Level>(held: &mut Held<L>) -> Self {
         Self(SWAP.claim(held.as_if()))
     }
@@ -109,15 +109,15 @@ impl Room {
     /// Starts a transfer between these frames and the slots from `first` on.
     ///
     /// # Errors
-    /// If not all of the slots are on the disk.
+    /// [`TransferError`] if not all of the slots are on the disk.
     ///
     /// # Panics
     /// If there are no frames, or more than [`TRANSFER_PAGES`].
     ///
     /// # Safety
-    /// The frames are the device's until [`Transfer::wait`] has returned or the [`Transfer`] has
-    /// been dropped (for ever if it is forgotten): they stay allocated, nobody writes to them, and
-    /// if they are to be filled nobody reads them.
+    /// The frames belong to the device until [`Transfer::wait`] has returned or the [`Transfer`]
+    /// was dropped (for ever if it is forgotten). Until then they stay allocated, no code writes to
+    /// them, and if they are to be filled no code reads them.
     pub unsafe fn submit<L: Level>(
         self,
         direction: Direction,
@@ -172,7 +172,7 @@ impl Plan {
 }
 
 impl Transfer {
-    /// Sleeps until the transfer is done. The frames are the caller's again, whatever the answer.
+    /// Sleeps until the transfer has ended. The frames are the caller's again, even after an error.
     pub fn wait<L: Level>(mut self, held: &mut Held<L>) -> Result<(), TransferError> {
         let answer = self.pending.wait(held.as_if());
         answer.map_err(|_| self.failure)

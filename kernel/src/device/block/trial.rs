@@ -1,11 +1,11 @@
-//! A trial of the swap disk (`test=swapdisk`): everything that was on it is lost.
+//! A trial of the swap disk (`test=swapdisk`). All data on the disk is lost.
 //!
-//! First every slot is written with contents of its own and read back, in transfers of other
-//! lengths than it was written with, so that a page which went to the wrong slot, or into the wrong
-//! frame, shows. A transfer that fails is tried once more. Then the first slots are read in as many
-//! transfers at once as there may be. At last the disk is measured, without a look at the contents:
-//! written and read two transfers at a time, which is the most that it can do, and read one
-//! transfer at a time, as `dd` does with some block size.
+//! First every slot is written with unique contents and read back, in transfers of other lengths
+//! than it was written with. A page that went to a wrong slot or frame is therefore found. A failed
+//! transfer is tried once more. Then the first slots are read in as many transfers at once as
+//! possible. At last the speed of the disk is measured, without checking contents. It is written
+//! and read two transfers at a time, which is the fastest, and read one transfer at a time, as `dd`
+//! does with some block size.
 
 use core::array;
 use core::ops::RangeInclusive;
@@ -21,13 +21,14 @@ use crate::memory::{Frame, memory};
 use crate::{arch, boot, println};
 
 const WORDS: usize = PAGE_SIZE / size_of::<u64>();
-/// Most transfers on their way while the disk is measured.
+/// The most transfers that run while the disk is measured.
 const AT_ONCE: usize = 2;
-/// Pages of a transfer where there is one at a time, and how many transfers there are.
+/// The lengths, in pages, of transfers that run one at a time, and how many
+/// transfers are made of each length.
 const BLOCKS: [usize; 4] = [1, 8, 16, TRANSFER_PAGES];
 const BLOCKS_READ: u64 = 2048;
 
-/// What ends a trial.
+/// The reason why a trial ended.
 enum Failure {
     Memory,
     Transfer(TransferError),
@@ -46,7 +47,7 @@ impl From<TransferError> for Failure {
     }
 }
 
-/// Makes the trial and prints what came of it.
+/// Runs the trial and prints its results.
 pub fn run<L: Level>(held: &mut Held<L>) {
     let pages = swap::pages();
     if pages == 0 {
@@ -72,12 +73,12 @@ pub fn run<L: Level>(held: &mut Held<L>) {
     }
 }
 
-/// What the disk can do, in pages per second.
+/// The measured speeds, in pages per second.
 struct Speeds {
-    /// At most.
+    /// The highest speed.
     written: u64,
     read: u64,
-    /// One transfer at a time, by their lengths in [`BLOCKS`].
+    /// One transfer at a time, for each length in [`BLOCKS`].
     by_block: [u64; BLOCKS.len()],
 }
 
@@ -97,7 +98,7 @@ fn try_all<L: Level>(pages: u64, held: &mut Held<L>) -> Result<Speeds, Failure> 
     Ok(speeds)
 }
 
-/// Writes every slot with contents of its own and reads it back.
+/// Writes every slot with unique contents, and reads it back.
 fn check<L: Level>(pages: u64, batch: &mut Batch, held: &mut Held<L>) -> Result<(), Failure> {
     for (first, count) in parts(pages, TRANSFER_PAGES..=TRANSFER_PAGES) {
         for (slot, frame) in (first..).zip(&mut batch.frames[..count]) {
@@ -123,12 +124,12 @@ fn crowd<L: Level>(pages: u64, batch: &mut Batch, held: &mut Held<L>) -> Result<
             break;
         };
         let frame = batch.frames[started].frame();
-        // SAFETY: the frame is the batch's own, and nobody touches it before all transfers have
+        // SAFETY: the frame is the batch's own, and no code touches it before all transfers have
         // been waited for.
         *transfer = Some(unsafe { room.submit(Direction::In, slot, &[frame], held) }?);
         started += 1;
     }
-    // The last first: the answers are kept until somebody asks for them.
+    // The last first: an answer is kept until it is asked for.
     for transfer in transfers.into_iter().rev().flatten() {
         transfer.wait(held)?;
     }
@@ -136,8 +137,8 @@ fn crowd<L: Level>(pages: u64, batch: &mut Batch, held: &mut Held<L>) -> Result<
     batch.compare(0, started)
 }
 
-/// Returns the disk in parts of these lengths by turns: the first slot and the number of pages of
-/// each.
+/// Returns the first slot and the number of pages of each part of the disk. The parts have these
+/// lengths in turn.
 fn parts(pages: u64, lengths: RangeInclusive<usize>) -> impl Iterator<Item = (u64, usize)> {
     let mut next = 0;
     lengths.cycle().map_while(move |length| {
@@ -148,8 +149,8 @@ fn parts(pages: u64, lengths: RangeInclusive<usize>) -> impl Iterator<Item = (u6
     })
 }
 
-/// Pages per second in transfers of this length, as many at a time as there are batches for. Nobody
-/// else uses the disk yet, so there is room for all.
+/// Returns the speed in pages per second for transfers of this length, with one transfer running
+/// for each batch. No other thread uses the disk yet, so there is room for all.
 fn measure<L: Level>(
     direction: Direction,
     pages: u64,
@@ -164,9 +165,9 @@ fn measure<L: Level>(
         if let Some(transfer) = on_their_way[turn].take() {
             transfer.wait(held)?;
         }
-        // SAFETY: the last transfer of this batch has been waited for, and nobody touches the
-        // batches while they are borrowed here, which is longer than `on_their_way` has the new
-        // one.
+        // SAFETY: the last transfer of this batch has been waited for, and no code touches the
+        // batches while they are borrowed here, which is longer than `on_their_way` keeps the new
+        // transfer.
         let submitted = unsafe { batches[turn].submit(direction, first, count, held) };
         on_their_way[turn] = Some(submitted?);
     }
@@ -177,7 +178,7 @@ fn measure<L: Level>(
     Ok(pages * boot::board().timebase / elapsed.max(1))
 }
 
-/// Frames for a transfer.
+/// The frames of a transfer.
 struct Batch {
     frames: ArrayVec<Frame, TRANSFER_PAGES>,
 }
@@ -194,8 +195,8 @@ impl Batch {
     /// Starts a transfer of the first `count` frames.
     ///
     /// # Safety
-    /// The batch is not touched before the transfer has been waited for or dropped, which happens
-    /// before the batch is.
+    /// The batch is not touched before the transfer has been waited for or dropped. That happens
+    /// before the batch is dropped.
     unsafe fn submit<L: Level>(
         &self,
         direction: Direction,
@@ -205,11 +206,11 @@ impl Batch {
     ) -> Result<Transfer, TransferError> {
         let frames: [FrameNo; TRANSFER_PAGES] =
             array::from_fn(|number| self.frames[number].frame());
-        // SAFETY: the frames are the batch's own, and the caller keeps off it.
+        // SAFETY: the frames are the batch's own, and the caller does not touch them.
         unsafe { Room::wait(held).submit(direction, first, &frames[..count], held) }
     }
 
-    /// Makes a transfer of the first `count` frames, once more if it fails.
+    /// Runs a transfer of the first `count` frames, and repeats it once if it fails.
     fn transfer<L: Level>(
         &mut self,
         direction: Direction,
@@ -228,8 +229,8 @@ impl Batch {
         })
     }
 
-    /// Returns whether the first `count` frames hold what the slots from `first` on were written
-    /// with.
+    /// Returns `Ok` if the first `count` frames have the contents that the slots from `first` on
+    /// were written with.
     fn compare(&self, first: u64, count: usize) -> Result<(), Failure> {
         let mut slots = (first..).zip(&self.frames[..count]);
         match slots.find(|&(slot, frame)| !is_filled(frame, slot)) {
@@ -239,8 +240,7 @@ impl Batch {
     }
 }
 
-/// Returns what the words of a slot are written with: each is different from every other of the
-/// disk.
+/// Returns the words that a slot is written with. Each differs from every other word of the disk.
 fn contents(slot: u64) -> impl Iterator<Item = u64> {
     let first = slot * WORDS as u64;
     first..first + WORDS as u64
