@@ -1,5 +1,5 @@
-//! The boundary to the hardware: each architecture has a folder with the same file names and the
-//! same functions, and the rest of the kernel uses them through this module alone.
+//! The boundary to the hardware. Each architecture has a folder with one set of file names and
+//! functions, and the rest of the kernel uses them only through this module.
 
 #[cfg(target_arch = "riscv64")]
 mod riscv64;

@@ -1,10 +1,10 @@
-//! What an executable file alleges about itself, checked.
+//! Checks of the headers of an executable file.
 //!
-//! The file is a static ELF64 program for this machine (docs/abi.md, "Images"). The kernel reads a
-//! header at a time and asks here what it means; whatever the bytes say, the answer is an error or
-//! a segment whose numbers fit together and lie below the limit. Neighbours: the kernel's `exec`
-//! reads the file and maps what is described here. Source: Tool Interface Standard, "Executable and
-//! Linking Format", and the `elf` crate for the fields.
+//! The file must be a static ELF64 program for this machine (docs/abi.md, "Images"). The kernel
+//! reads one header at a time and has it checked here. For any bytes, the result is an error, or a
+//! segment whose numbers are consistent and lie below the limit. Neighbours: the kernel's `exec`
+//! reads the file and maps the segments. Source: Tool Interface Standard, "Executable and Linking
+//! Format", and the `elf` crate for the fields.
 
 use core::ops::Range;
 
@@ -22,22 +22,22 @@ pub const PROGRAM_HEADER_SIZE: usize = 56;
 
 const IDENT_SIZE: usize = 16;
 
-/// The file is not a program that can be run here, or it lies.
+/// The error of a file that cannot be run here, or whose headers are inconsistent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadImage;
 
-/// What the beginning of the file says.
+/// The file's header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
     /// The address of the first instruction.
     pub entry: u64,
     table: u64,
-    /// How many program headers there are.
+    /// The number of program headers.
     pub segments: u16,
 }
 
 impl Header {
-    /// Understands the first bytes of a file for the architecture with the number `machine`.
+    /// Checks the first bytes of a file, for the architecture with the number `machine`.
     pub fn parse(bytes: &[u8; HEADER_SIZE], machine: u16) -> Result<Self, BadImage> {
         let (ident, tail) = bytes.split_at(IDENT_SIZE);
         let ident = parse_ident::<LittleEndian>(ident).map_err(|_| BadImage)?;
@@ -54,19 +54,19 @@ impl Header {
         })
     }
 
-    /// Returns where in the file program header `index` is.
+    /// Returns the offset of program header `index` in the file.
     pub fn segment_offset(&self, index: u16) -> Result<u64, BadImage> {
         let distance = u64::from(index) * PROGRAM_HEADER_SIZE as u64;
         self.table.checked_add(distance).ok_or(BadImage)
     }
 }
 
-/// A part of the file that belongs in memory.
+/// A part of the file that is loaded into memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment {
-    /// The addresses it takes, from the start of a page on; not empty.
+    /// Its addresses, from the start of a page on; not empty.
     pub memory: Range<u64>,
-    /// The part of the file that fills their beginning; at most as long.
+    /// The part of the file that fills the first of these addresses; at most as long.
     pub file: Range<u64>,
     /// Whether the program may write it.
     pub writable: bool,
@@ -75,7 +75,7 @@ pub struct Segment {
 }
 
 impl Segment {
-    /// Understands a program header. Returns `None` if it describes nothing to load. Nothing may
+    /// Checks a program header. Returns `None` if it describes nothing to load. No segment may
     /// reach above `limit`.
     pub fn parse(bytes: &[u8; PROGRAM_HEADER_SIZE], limit: u64) -> Result<Option<Self>, BadImage> {
         let header = ProgramHeader::parse_at(LittleEndian, Class::ELF64, &mut 0, bytes);
@@ -102,9 +102,9 @@ impl Segment {
 }
 
 impl Segment {
-    /// Returns how many pages, from the first on, are pages of the file as they lie there: none if
-    /// they lie otherwise. The last one may have a tail that is the segment's no longer; it is
-    /// mapped only where nobody can write it and no zeros are due.
+    /// Returns how many pages, from the first on, can be mapped from the file: none if the offsets
+    /// in file and memory differ. The last page may have a tail behind the segment; it is mapped
+    /// only if the program cannot write it and no zeros are due.
     pub fn mapped_pages(&self) -> u64 {
         let page = PAGE_SIZE as u64;
         if !self.file.start.is_multiple_of(page) {

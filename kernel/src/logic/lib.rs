@@ -1,8 +1,8 @@
-//! The parts of the kernel that need no machine: what they decide, host tests check in
+//! The parts of the kernel that need no machine, so host tests check their decisions in
 //! milliseconds.
 //!
 //! Invariants: no `unsafe`, no device, no lock, no allocation. Neighbours: the kernel's binary
-//! (`main.rs`) feeds these parts with bytes from the device tree and the serial line and acts on
+//! (`main.rs`) passes bytes from the device tree and the serial line to these parts, and acts on
 //! their answers.
 
 #![cfg_attr(not(test), no_std)]

@@ -1,9 +1,9 @@
-//! The line discipline of the console: keys in, lines out.
+//! The line discipline of the console: it turns keys into lines.
 //!
 //! Typed bytes are edited in a ring and become readable when the line is committed by Enter or
 //! Ctrl-D. Invariant: `read <= committed <= edited <= read + SIZE`, each counting bytes since boot.
 
-/// Bytes that can be typed ahead, the line being edited included.
+/// The most bytes that can be typed ahead, including the line being edited.
 pub const SIZE: usize = 1024;
 
 const fn control(letter: u8) -> u8 {
@@ -13,12 +13,12 @@ const fn control(letter: u8) -> u8 {
 const END_OF_FILE: u8 = control(b'D');
 const ERASE: &[u8] = b"\x08 \x08";
 
-/// What the kernel has to do about a key.
+/// What the kernel must do after a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// Nothing more.
+    /// Nothing.
     Edited,
-    /// Wake the readers: there is a line.
+    /// Wake the readers: a line is complete.
     Ready,
     /// Ctrl-C: end the foreground program or, if there is none, the shell's line
     /// ([`Line::end_empty`]).
@@ -27,7 +27,7 @@ pub enum Event {
     PrintTable,
 }
 
-/// The keys that have been typed and not yet read.
+/// The keys that were typed and are not read yet.
 pub struct Line {
     bytes: [u8; SIZE],
     read: usize,
@@ -42,7 +42,7 @@ impl Default for Line {
 }
 
 impl Line {
-    /// Nothing typed yet.
+    /// Returns a line without keys.
     pub const fn new() -> Self {
         Self {
             bytes: [0; SIZE],
@@ -52,10 +52,10 @@ impl Line {
         }
     }
 
-    /// Takes a key; `echo` shows bytes on the terminal.
+    /// Handles a key. Calls `echo` with the bytes to show on the terminal.
     ///
-    /// When the ring has room for one byte only, it is kept for the byte that commits the line;
-    /// other keys are dropped.
+    /// The last free byte of the ring is kept for the byte that commits the line; other keys are
+    /// then dropped.
     pub fn key(&mut self, key: u8, mut echo: impl FnMut(&[u8])) -> Event {
         const KILL_LINE: u8 = control(b'U');
         const INTERRUPT: u8 = control(b'C');
@@ -100,17 +100,16 @@ impl Line {
         Event::Edited
     }
 
-    /// Ends an empty line, as Enter does: for whoever reads, and had begun a line that Ctrl-C has
-    /// dropped.
+    /// Ends an empty line, as Enter does. The reader may have begun a line that Ctrl-C has dropped.
     pub fn end_empty(&mut self) {
         if self.push(b'\n', 0) {
             self.commit();
         }
     }
 
-    /// Moves committed bytes into `buffer`: at most one line, its newline included. `None` while
-    /// there is no line; `Some(0)` is an end of file (Ctrl-D on an empty line, or after a read that
-    /// ended before it).
+    /// Moves committed bytes into `buffer`: at most one line, its newline included. Returns `None`
+    /// while there is no line, and `Some(0)` for an end of file (Ctrl-D on an empty line, or after
+    /// a read that ended just before it).
     pub fn take(&mut self, buffer: &mut [u8]) -> Option<usize> {
         if self.read == self.committed {
             return None;

@@ -1,4 +1,4 @@
-//! A short list in place, for what is counted before there is memory to allocate.
+//! A short list in place, for items that are counted before memory can be allocated.
 
 /// At most `N` items, in the order in which they were added.
 #[derive(Clone, Copy, Debug)]
@@ -14,7 +14,7 @@ impl<T: Copy, const N: usize> Default for List<T, N> {
 }
 
 impl<T: Copy, const N: usize> List<T, N> {
-    /// Nothing yet.
+    /// Returns an empty list.
     pub const fn new() -> Self {
         Self {
             items: [None; N],
@@ -22,7 +22,7 @@ impl<T: Copy, const N: usize> List<T, N> {
         }
     }
 
-    /// Adds an item, or answers that the list is full.
+    /// Adds an item. Returns it as an error if the list is full.
     pub fn push(&mut self, item: T) -> Result<(), T> {
         match self.items.get_mut(self.length) {
             Some(place) => {
@@ -34,12 +34,12 @@ impl<T: Copy, const N: usize> List<T, N> {
         }
     }
 
-    /// Returns how many items there are.
+    /// Returns the number of items.
     pub fn len(&self) -> usize {
         self.length
     }
 
-    /// Returns whether there are none.
+    /// Returns whether the list is empty.
     pub fn is_empty(&self) -> bool {
         self.length == 0
     }
@@ -49,7 +49,7 @@ impl<T: Copy, const N: usize> List<T, N> {
         self.items[..self.length].iter().flatten().copied()
     }
 
-    /// Changes places: the item at `index` with the first.
+    /// Exchanges the item at `index` with the first one.
     pub fn swap_to_front(&mut self, index: usize) {
         self.items[..self.length].swap(0, index);
     }

@@ -1,9 +1,9 @@
-//! A ring of bytes in a buffer that somebody else keeps: the inside of a pipe.
+//! A ring of bytes in a buffer that the caller keeps: the inside of a pipe.
 //!
 //! Invariant: the `length` bytes from `start` on, wrapping round, are those that were put in and
-//! not taken out yet, in order.
+//! not yet taken out, in order.
 
-/// Which part of the buffer is filled.
+/// The part of the buffer that is filled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ring {
     start: usize,
@@ -11,7 +11,7 @@ pub struct Ring {
 }
 
 impl Ring {
-    /// Nothing is in the buffer.
+    /// Returns an empty ring.
     pub const fn new() -> Self {
         Self {
             start: 0,
@@ -34,7 +34,7 @@ impl Ring {
         true
     }
 
-    /// Takes out as much as there is and fits into `to`; how much.
+    /// Takes out as many bytes as there are and fit into `to`. Returns how many.
     pub fn take(&mut self, buffer: &[u8], to: &mut [u8]) -> usize {
         let size = buffer.len();
         let count = to.len().min(self.length);

@@ -1,15 +1,15 @@
-//! How arguments lie in the stack page of a new program.
+//! The layout of arguments in the stack page of a new program.
 //!
-//! From the top down: the strings, the vector of pointers to them with a 0 behind the last, and
-//! then the free stack. The strings begin, and the stack ends, at multiples of 16 bytes (RISC-V
-//! psABI, "Procedure Calling Convention").
+//! From the top down: the strings, the vector of pointers to them with a 0 behind the last, and the
+//! free stack. The strings begin, and the stack ends, at multiples of 16 bytes (RISC-V psABI,
+//! "Procedure Calling Convention").
 
 const ALIGNMENT: usize = 16;
 const POINTER: usize = size_of::<u64>();
 
-/// Writes the arguments into `page`, which the program will see at `address`. Returns the address
-/// of the vector, where its stack ends. `strings` are their bytes, NULs included, and `starts`
-/// tells where in them each begins. `None` if they do not fit.
+/// Writes the arguments into `page`, which the program sees at `address`. Returns the address of
+/// the vector, where the free stack ends, or `None` if the arguments do not fit. `strings` are
+/// their bytes, NULs included; `starts` has the offset of each.
 pub fn fill(page: &mut [u8], address: u64, strings: &[u8], starts: &[u16]) -> Option<u64> {
     let string_area = page
         .len()

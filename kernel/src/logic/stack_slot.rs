@@ -1,18 +1,18 @@
-//! Which slots of the stack region are free, and which harts must forget what they remember of one.
+//! The free slots of the stack region, and the harts that must flush before they run on a stack.
 //!
-//! A slot is given out again as soon as its stack is gone, while TLBs may remember the old stack,
-//! or that nothing was there: kernel translations are global, and a hart may look at any of them at
-//! any time. So a hart forgets everything before it runs on a stack for the first time
-//! ([`Newcomers`]). The stack stays where it is for as long as it is there, so once per hart is
-//! enough; what a hart remembers of stacks that it does not run on, it does not use.
+//! A slot is used again as soon as its stack is gone. TLBs may still remember the old stack, or
+//! that there was none, because kernel translations are global and a hart may load any of them at
+//! any time. So a hart flushes before it runs on a stack for the first time ([`Newcomers`]). A
+//! stack does not move while it exists, so once for each hart is enough. A hart does not use
+//! translations of stacks that it does not run on.
 //!
-//! Invariant: nobody reaches a stack through its slot but a hart that runs on it. Neighbours: the
-//! kernel's `stack` maps and unmaps, its scheduler asks before it switches to a thread.
+//! Invariant: only the hart that runs on a stack uses the addresses of its slot. Neighbours: the
+//! kernel's `stack` maps and unmaps; its scheduler asks before it switches to a thread.
 
 /// Slots per word of the set.
 const WORD: usize = u64::BITS as usize;
 
-/// The slots that are in use, of at most `WORDS` times 64.
+/// The slots in use, of at most `WORDS` times 64.
 pub struct Slots<const WORDS: usize> {
     used: [u64; WORDS],
     next: usize,
@@ -25,7 +25,7 @@ impl<const WORDS: usize> Default for Slots<WORDS> {
 }
 
 impl<const WORDS: usize> Slots<WORDS> {
-    /// None is in use.
+    /// Returns a set in which no slot is in use.
     pub const fn new() -> Self {
         Self {
             used: [0; WORDS],
@@ -33,8 +33,7 @@ impl<const WORDS: usize> Slots<WORDS> {
         }
     }
 
-    /// Returns a slot below `count` that is not in use, which it is from now on. Looks at one word
-    /// after the other, from the one that had the last.
+    /// Takes a free slot below `count`. The search begins at the word of the last slot taken.
     pub fn take(&mut self, count: usize) -> Option<usize> {
         let words = count.div_ceil(WORD).min(WORDS);
         for step in 0..words {
@@ -49,7 +48,7 @@ impl<const WORDS: usize> Slots<WORDS> {
         None
     }
 
-    /// Takes a slot back.
+    /// Makes a slot free.
     pub fn give(&mut self, slot: usize) {
         self.used[slot / WORD] &= !(1 << (slot % WORD));
     }
@@ -65,13 +64,13 @@ impl Default for Newcomers {
 }
 
 impl Newcomers {
-    /// All of them: the stack is new.
+    /// Returns the set of all harts, for a new stack.
     pub const fn all() -> Self {
         Self(u64::MAX)
     }
 
-    /// This hart is about to run on the stack; whether it must forget everything first, because it
-    /// has not before.
+    /// Notes that this hart is about to run on the stack. Returns whether the hart must flush
+    /// first, because it has not run on this stack before.
     #[must_use]
     pub fn come(&mut self, hart: usize) -> bool {
         let newcomer = self.0 >> hart & 1 != 0;

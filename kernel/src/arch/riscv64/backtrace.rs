@@ -1,17 +1,17 @@
-//! Walking the stack by frame pointers.
+//! Backtraces, by frame pointers.
 //!
 //! The kernel is compiled with frame pointers: `s0` points behind the frame, whose last two words
 //! are the return address and the caller's `s0` (psABI, frame pointer convention). Entries from
-//! outside set it to 0.
+//! user mode or the firmware set it to 0.
 
 use core::arch::asm;
 
 use super::layout::is_kernel_text;
 
-/// More frames than this are a recursion, whose first are enough.
+/// The most frames shown. A deeper stack is a recursion, and its innermost frames are enough.
 const FRAMES_MAX: usize = 32;
 
-/// Calls `visit` with the return addresses of the functions that are active, innermost first.
+/// Calls `visit` with the return addresses of the active functions, innermost first.
 pub fn backtrace(mut visit: impl FnMut(usize)) {
     let mut frame: usize;
     // SAFETY: reads a register.

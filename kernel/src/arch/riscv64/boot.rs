@@ -20,8 +20,8 @@ use super::kernel_space::{self, Table};
 use super::layout::{DIRECT_MAP, to_physical};
 use super::{board, inherited, interrupts, timer, trap};
 
-/// The stack the boot hart starts on, left for a guarded one as soon as there is memory. The memory
-/// system, tens of KiB, passes over it by value.
+/// The size of the stack that the boot hart starts on. The hart leaves it for a guarded one as soon
+/// as there is memory. The memory system, tens of KiB, is passed over it by value.
 const BOOT_STACK_SIZE: usize = 96 << 10;
 
 /// See [`BOOT_STACK_SIZE`].
@@ -30,10 +30,11 @@ struct BootStack([u8; BOOT_STACK_SIZE]);
 
 static mut BOOT_STACK: BootStack = BootStack([0; BOOT_STACK_SIZE]);
 
-/// The table for the way from the entry to the kernel's own tables.
+/// The page table that is used between the entry and the switch to the kernel's own tables.
 static BOOT_ROOT: Table = kernel_space::boot_root();
 
-/// 1 until a hart has begun to boot. Not 0, so that it is not part of what that hart clears.
+/// 1 until a hart has begun to boot. It is not 0, so that it is not in the memory that this hart
+/// clears.
 static FIRST: AtomicU32 = AtomicU32::new(1);
 
 global_asm!(
@@ -120,13 +121,13 @@ early_trap:
     early_trap = sym early_trap,
 );
 
-/// The boot hart in Rust, on the boot stack, with translation on.
+/// Continues the boot hart in Rust, on the boot stack, with translation on.
 extern "C" fn boot_hart_main(hart_id: usize, device_tree: usize) -> ! {
     let tree = super::to_virtual(mm::addr::PhysAddr(device_tree as u64));
     crate::boot::main(board::read(hart_id, tree))
 }
 
-/// Any other hart, on its own stack, with the kernel's tables.
+/// Continues any other hart, on its own stack, with the kernel's tables.
 extern "C" fn other_hart_main() -> ! {
     initialize_hart();
     timer::start_timer();
@@ -134,7 +135,7 @@ extern "C" fn other_hart_main() -> ! {
     crate::process::scheduler::run()
 }
 
-/// A trap before the real vector is in place. Nothing can be done but tell.
+/// Handles a trap before the real vector is installed: it can only be reported.
 extern "C" fn early_trap() -> ! {
     let cause = riscv::register::scause::read().bits();
     let (pc, value) = (
@@ -144,14 +145,14 @@ extern "C" fn early_trap() -> ! {
     panic!("trap {cause:#x} before the traps were set up, pc {pc:#x}, value {value:#x}")
 }
 
-/// Prepares the control registers of the hart one runs on. Its stack must be a guarded one by now.
+/// Prepares the control registers of this hart. It must already run on a guarded stack.
 pub fn initialize_hart() {
     trap::install();
     inherited::reset();
     interrupts::enable_sources();
 }
 
-/// Starts every hart but this one and waits until they run.
+/// Starts all other harts, and waits until they run.
 pub fn start_other_harts() {
     unsafe extern "C" {
         static _start: u8;

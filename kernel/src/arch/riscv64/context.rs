@@ -1,12 +1,13 @@
 //! Switching between kernel stacks.
 //!
-//! A switch is a function call, so only what the callee keeps has to be saved (psABI, register
-//! convention). `tp` belongs to the hart and is not switched; interrupts are off during a switch.
+//! A switch is a function call, so only the registers that a callee keeps are saved (psABI,
+//! register convention). `tp` belongs to the hart and is not switched. Interrupts are off during a
+//! switch.
 
 use core::arch::{global_asm, naked_asm};
 use core::mem::offset_of;
 
-/// Where a kernel thread that does not run goes on.
+/// The saved registers of a kernel thread that does not run.
 #[repr(C)]
 #[derive(Debug)]
 pub struct KernelContext {
@@ -31,7 +32,7 @@ impl KernelContext {
         let mut context = Self::empty();
         context.return_address = begin as *const () as usize;
         context.stack_pointer = stack_top;
-        // s0, the frame pointer, stays 0: backtraces end here.
+        // s0, the frame pointer, stays 0, so backtraces end here.
         context.saved[1] = entry as *const () as usize;
         context.saved[2] = argument;
         context
@@ -62,8 +63,8 @@ global_asm!(
     saved = const offset_of!(KernelContext, saved),
 );
 
-/// Saves where this thread is in `from` and goes on at `to`. Returns when somebody switches to
-/// `from`.
+/// Saves the registers of this thread in `from` and continues with those in `to`. Returns when
+/// another thread switches to `from`.
 ///
 /// # Safety
 /// Interrupts are off. `to` was saved by `switch` or made by [`KernelContext::new`], its stack is

@@ -1,6 +1,6 @@
 //! The platform-level interrupt controller (RISC-V PLIC specification 1.0.0).
 //!
-//! All device interrupts go to hart 0: they are short, and waking several harts for one of them
+//! All device interrupts go to hart 0. They are short, and waking several harts for one of them
 //! would cost more than it saves. Registers are 32 bits wide.
 
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -34,7 +34,7 @@ fn context_register(offset: usize) -> *mut u32 {
     register(CONTEXT + CONTEXT_STRIDE * context() + offset)
 }
 
-/// Finds the controller and lets every enabled interrupt through to hart 0.
+/// Finds the controller, and passes every enabled interrupt to hart 0.
 pub fn initialize(board: &Board) {
     REGISTERS.store(
         to_virtual(PhysAddr(board.platform.plic.start)) as usize,
@@ -45,7 +45,7 @@ pub fn initialize(board: &Board) {
     unsafe { context_register(THRESHOLD).write_volatile(0) };
 }
 
-/// Lets a device interrupt.
+/// Enables a device interrupt.
 pub fn enable_interrupt(number: u32) {
     let word = ENABLE + ENABLE_STRIDE * context() + 4 * (number as usize / 32);
     // SAFETY: registers of the controller, mapped by `kernel_space`; only the boot hart gets here,
@@ -57,7 +57,7 @@ pub fn enable_interrupt(number: u32) {
     }
 }
 
-/// Hands every pending interrupt to `handler`.
+/// Calls `handler` with every pending interrupt.
 pub(super) fn handle(handler: impl Fn(u32)) {
     let claim = context_register(CLAIM);
     loop {

@@ -1,10 +1,10 @@
-//! Filling and copying memory: whole frames, and to and from programs.
+//! Filling and copying memory: whole frames, and copies from and to programs.
 //!
-//! The two user routines are the only code that may touch a program's memory: they alone set
-//! `sstatus.SUM` (section 10.1.1.2), and a fault inside them is not an error but an answer. The
-//! trap handler asks [`fixup`] where to go on. A fault in the loop that copies words continues in
-//! the loop that copies bytes, which finds the exact byte; a fault there ends the routine with the
-//! number of bytes that are left.
+//! The two user routines are the only code that may access a program's memory. They alone set
+//! `sstatus.SUM` (section 10.1.1.2), and a fault inside them is expected: the trap handler asks
+//! [`fixup`] where to continue. A fault in the loop that copies words continues in the loop that
+//! copies bytes, which finds the exact byte. A fault there ends the routine with the number of
+//! bytes that are left.
 
 use core::arch::global_asm;
 
@@ -129,8 +129,8 @@ pub unsafe fn copy_frame(to: *mut u8, from: *const u8) {
     unsafe { frame_copy(to, from) }
 }
 
-/// Reads a program's memory with the translation in force. Returns the number of bytes read before
-/// the first fault.
+/// Reads a program's memory through the current translation. Returns the number of bytes read
+/// before the first fault.
 pub fn read_user(from: VirtAddr, to: &mut [u8]) -> usize {
     if !is_user(from, to.len()) {
         return 0;
@@ -140,7 +140,7 @@ pub fn read_user(from: VirtAddr, to: &mut [u8]) -> usize {
     to.len() - unsafe { user_copy(to.as_mut_ptr() as usize, from.0 as usize, to.len()) }
 }
 
-/// Writes a program's memory with the translation in force. Returns the number of bytes written
+/// Writes a program's memory through the current translation. Returns the number of bytes written
 /// before the first fault.
 pub fn write_user(to: VirtAddr, from: &[u8]) -> usize {
     if !is_user(to, from.len()) {
@@ -158,7 +158,7 @@ fn is_user(start: VirtAddr, length: usize) -> bool {
         .is_some_and(|end| end <= USER_END)
 }
 
-/// Returns where the kernel goes on after a page fault at `pc`, if that is in a user routine.
+/// Returns where the kernel continues after a page fault at `pc`, if `pc` is in a user routine.
 pub fn fixup(pc: usize) -> Option<usize> {
     let (words, bytes, end) = (
         (&raw const user_copy_words) as usize,

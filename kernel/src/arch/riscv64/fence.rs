@@ -1,7 +1,7 @@
 //! Fences of this hart's TLB and, through the firmware, of other harts'.
 //!
-//! The firmware serves its requests in machine mode, so a hart that spins with interrupts off
-//! answers too and waiting for it cannot deadlock (SBI specification, chapter 8).
+//! The firmware serves its requests in machine mode. A hart that spins with interrupts off
+//! therefore answers too, and waiting for it cannot deadlock (SBI specification, chapter 8).
 
 use core::arch::asm;
 
@@ -11,10 +11,10 @@ use sbi_rt::SbiRet;
 
 use super::hart::{firmware_mask, hart_count};
 
-/// `start = 0, size = all ones` asks for everything.
+/// The size that, with start 0, stands for all addresses.
 const EVERYTHING: usize = usize::MAX;
 
-/// Makes this hart's TLB forget.
+/// Flushes this hart's TLB.
 #[inline]
 pub fn local(fence: Fence) {
     match fence {
@@ -33,7 +33,7 @@ pub fn local(fence: Fence) {
     }
 }
 
-/// Makes the TLBs of other harts forget; returns when they have.
+/// Flushes the TLBs of other harts. Returns when they are flushed.
 pub fn remote(harts: HartSet, fence: Fence) {
     let mask = firmware_mask(harts.0);
     let result = match fence {
@@ -46,7 +46,7 @@ pub fn remote(harts: HartSet, fence: Fence) {
     check(result);
 }
 
-/// Makes this hart forget everything, global translations included.
+/// Flushes this hart's TLB completely, global translations included.
 fn all() {
     // SAFETY: as in `local`.
     unsafe { asm!("sfence.vma", options(nostack)) };

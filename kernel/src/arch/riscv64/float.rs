@@ -1,10 +1,10 @@
-//! The floating-point state of a thread, kept lazily.
+//! The floating-point state of a thread, saved lazily.
 //!
-//! The kernel uses no floating point, so the registers hold a program's values, or nobody's.
-//! `sstatus.FS` (section 10.1.1.5) says which: Off until a thread's first floating-point
-//! instruction, which traps; then Clean, which the hardware turns into Dirty at the first change. A
-//! thread that never uses it costs one CSR write per switch; one that only reads costs a load; only
-//! Dirty state is stored.
+//! The kernel uses no floating point, so the registers hold the values of at most one program.
+//! `sstatus.FS` (section 10.1.1.5) is Off until a thread's first floating-point instruction, which
+//! traps. Then it is Clean, and the hardware sets Dirty at the first change. A thread that never
+//! uses floating point costs one CSR write for each switch. A thread that only reads costs a load.
+//! Only Dirty state is stored.
 
 use core::arch::{asm, global_asm};
 
@@ -57,7 +57,7 @@ impl Default for FloatState {
 }
 
 impl FloatState {
-    /// Of a thread that has not used floating point.
+    /// Returns the state of a thread that has not used floating point.
     pub const fn new() -> Self {
         Self {
             registers: [0; 32],
@@ -66,13 +66,13 @@ impl FloatState {
         }
     }
 
-    /// The thread that runs here uses floating point from now on. Interrupts are off.
+    /// Enables floating point for the thread that runs here. Interrupts are off.
     pub fn enable(&mut self) {
         self.used = true;
         self.restore();
     }
 
-    /// Keeps what the thread that runs here has changed. Interrupts are off.
+    /// Saves the changes of the thread that runs here. Interrupts are off.
     pub fn save(&mut self) {
         if status() == FS_DIRTY {
             // SAFETY: floating point is on, and `self` has room for all registers (repr(C), in this
@@ -82,7 +82,7 @@ impl FloatState {
         }
     }
 
-    /// Makes this the state of the hart. Interrupts are off.
+    /// Loads this state into the hart. Interrupts are off.
     pub fn restore(&self) {
         if self.used {
             set_status(FS_INITIAL);
@@ -95,7 +95,7 @@ impl FloatState {
     }
 }
 
-/// Returns whether floating-point instructions trap here.
+/// Returns whether floating-point instructions trap on this hart.
 pub fn is_off() -> bool {
     status() == 0
 }

@@ -1,9 +1,9 @@
-//! What the kernel knows about each hart, and how a hart knows itself.
+//! The kernel's data about each hart.
 //!
-//! Invariant: in kernel mode `tp` points to the [`Hart`] one runs on. Programs have `tp` for
-//! themselves; the trap entry loads the kernel's from the register frame, where it was put when the
-//! thread went to user mode (see `trap`). The kernel is not compiled to use `tp`: it has no
-//! thread-local storage.
+//! Invariant: in kernel mode `tp` points to the [`Hart`] of the running hart. Programs may use
+//! `tp`; the trap entry loads the kernel's value from the register frame, where it was stored when
+//! the thread went to user mode (see `trap`). Compiled kernel code does not use `tp`, because the
+//! kernel has no thread-local storage.
 
 use core::arch::asm;
 use core::cell::UnsafeCell;
@@ -15,30 +15,30 @@ use sbi_rt::HartMask;
 
 use super::context::KernelContext;
 
-/// Most harts.
+/// The most harts.
 pub const HARTS_MAX: usize = board::HARTS_MAX;
 
 const OVERFLOW_STACK_SIZE: usize = 8 << 10;
 
-/// A hart. The trap entry and the boot code know the offsets of the first fields.
+/// The data of a hart. The trap entry and the boot code know the offsets of the first fields.
 #[repr(C, align(64))]
 pub struct Hart {
-    /// The dense number, the boot hart's being 0.
+    /// The number of the hart, counted from 0, the boot hart.
     index: AtomicUsize,
     /// The firmware's number.
     pub(super) id: AtomicUsize,
     /// The end of the stack of the scheduler's loop.
     pub(super) boot_stack_top: AtomicUsize,
-    /// Where the trap entry puts a register before it knows whether there is a stack.
+    /// Space for one register while the trap entry does not know yet whether there is a stack.
     pub(super) scratch: UnsafeCell<usize>,
-    /// The thread that runs here, null for the scheduler.
+    /// The thread that runs here; null in the scheduler's loop.
     current: AtomicPtr<()>,
     /// When the next alarm is due, and the slice of the last one (see [`crate::time`]).
     pub(super) alarm: AtomicU64,
     pub(super) slice: AtomicU64,
-    /// Where the scheduler's loop goes on.
+    /// The saved registers of the scheduler's loop.
     scheduler: UnsafeCell<KernelContext>,
-    /// For reporting that a kernel stack has overflowed.
+    /// The stack for reporting that a kernel stack has overflowed.
     pub(super) overflow_stack: UnsafeCell<OverflowStack>,
 }
 
@@ -76,7 +76,7 @@ impl Hart {
         offset_of!(Self, overflow_stack) + OVERFLOW_STACK_SIZE;
 }
 
-/// Enters the harts of the board. Only the boot hart runs yet.
+/// Notes the harts of the board. Only the boot hart runs yet.
 pub fn describe(harts: impl Iterator<Item = u64>) {
     let mut count = 0;
     for (index, (hart, id)) in HARTS.iter().zip(harts).enumerate() {
@@ -87,13 +87,13 @@ pub fn describe(harts: impl Iterator<Item = u64>) {
     COUNT.store(count, Ordering::Release);
 }
 
-/// Returns how many harts there are.
+/// Returns the number of harts.
 pub fn hart_count() -> usize {
     COUNT.load(Ordering::Relaxed)
 }
 
-/// Returns the index of the hart one runs on. Unless interrupts are off the answer may be old when
-/// it arrives.
+/// Returns the index of this hart. Unless interrupts are off, the thread may be on another hart
+/// when the call returns.
 #[inline]
 pub fn hart() -> usize {
     let index;
@@ -121,46 +121,47 @@ pub fn current() -> *mut () {
     thread
 }
 
-/// Returns the hart one runs on. Interrupts are off.
+/// Returns the data of this hart. Interrupts are off.
 pub(super) fn this() -> &'static Hart {
     &HARTS[hart()]
 }
 
-/// Says which thread runs here. Interrupts are off.
+/// Sets the thread that runs here. Interrupts are off.
 pub fn set_current(thread: *mut ()) {
     this().current.store(thread, Ordering::Relaxed);
 }
 
-/// Returns where the scheduler's loop of this hart is kept while a thread runs. Interrupts are off.
+/// Returns where the registers of this hart's scheduler loop are saved while a thread runs.
+/// Interrupts are off.
 pub fn scheduler_context() -> *mut KernelContext {
     this().scheduler.get()
 }
 
-/// Says where the stack of a hart's scheduler ends.
+/// Sets the end of the stack of a hart's scheduler loop.
 pub fn set_boot_stack(hart: usize, top: usize) {
     HARTS[hart].boot_stack_top.store(top, Ordering::Release);
 }
 
-/// Returns where the stack of this hart's scheduler ends.
+/// Returns the end of the stack of this hart's scheduler loop.
 pub fn boot_stack() -> usize {
     this().boot_stack_top.load(Ordering::Acquire)
 }
 
-/// Counts the hart one runs on among those that are up.
+/// Counts this hart among those that are up.
 pub fn announce() {
     ANNOUNCED.fetch_add(1, Ordering::Release);
 }
 
-/// Returns how many harts have announced themselves.
+/// Returns how many harts are up.
 pub fn announced() -> usize {
     ANNOUNCED.load(Ordering::Acquire)
 }
 
 /// Waits until an interrupt is pending, takes it, and returns with interrupts off.
 ///
-/// To be called with interrupts off, after having looked for work: an interrupt that comes between
-/// the look and the wait ends the wait, because `wfi` heeds pending interrupts even while they are
-/// off (section 3.3.3).
+/// Called with interrupts off, after a look for work. An interrupt that comes between the look and
+/// the wait ends the wait, because `wfi` notices pending interrupts even while they are off
+/// (section 3.3.3).
 pub fn wait_for_interrupt() {
     // SAFETY: the trap vector is in place; the caller has interrupts off, so it relies on nothing
     // that a handler changes.
@@ -179,20 +180,20 @@ pub fn send_reschedule(hart: usize) {
     send_interrupt(1 << hart);
 }
 
-/// Interrupts all other harts, which then look whether the kernel has panicked, or somebody wants
-/// to be alone.
+/// Interrupts all other harts. They then check whether the kernel has panicked, and whether they
+/// must park.
 pub fn interrupt_other_harts() {
     let others = ((1u64 << hart_count()) - 1) & !(1 << hart());
     send_interrupt(others);
 }
 
 fn send_interrupt(harts: u64) {
-    // A failure would mean that a hart has gone; nothing here could bring it back.
+    // An error would mean that a hart is gone, which cannot be repaired here.
     let _ = sbi_rt::send_ipi(firmware_mask(harts));
 }
 
-/// Returns a set of indices as the firmware's set of numbers, which are below 64 on every board
-/// this kernel has met.
+/// Converts a set of indices to the firmware's set of numbers, which are below 64 on every board
+/// that the kernel has met.
 pub fn firmware_mask(harts: u64) -> HartMask {
     let mut mask = 0;
     for index in (0..hart_count()).filter(|index| harts >> index & 1 != 0) {
@@ -201,11 +202,11 @@ pub fn firmware_mask(harts: u64) -> HartMask {
     HartMask::from_mask_base(mask, 0)
 }
 
-/// Continues with `main` on another stack, for good. The hart forgets what it remembers of the
-/// stack's addresses first.
+/// Continues with `main` on another stack, for good. The hart first flushes its translations of the
+/// stack region.
 ///
 /// # Safety
-/// `top` is the 16-byte aligned end of a mapped stack that nobody else uses.
+/// `top` is the 16-byte aligned end of a mapped stack that no other code uses.
 pub unsafe fn run_on_stack(top: usize, main: extern "C" fn() -> !) -> ! {
     // SAFETY: the caller vouches for the stack; nothing on the old one is used again, since this
     // does not return.

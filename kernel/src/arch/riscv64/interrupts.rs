@@ -1,4 +1,4 @@
-//! Which interrupts a hart takes, and who serves them. Exceptions are in `trap`.
+//! The interrupts that a hart takes, and their handlers. Exceptions are in `trap`.
 
 use core::arch::asm;
 
@@ -10,7 +10,7 @@ const SOFTWARE: usize = 1;
 const TIMER: usize = 5;
 const EXTERNAL: usize = 9;
 
-/// Chooses what this hart is interrupted by. Device interrupts go to hart 0 alone.
+/// Enables the sources of interrupts of this hart. Device interrupts go only to hart 0.
 pub(super) fn enable_sources() {
     let mut sources = 1 << SOFTWARE | 1 << TIMER;
     if hart::hart() == 0 {
@@ -20,14 +20,14 @@ pub(super) fn enable_sources() {
     unsafe { asm!("csrw sie, {}", in(reg) sources, options(nostack)) };
 }
 
-/// Lets interrupts happen here.
+/// Switches interrupts on for this hart.
 #[inline]
 pub fn enable_interrupts() {
     // SAFETY: the vector is in place. Not `nomem`: accesses must not move across.
     unsafe { asm!("csrsi sstatus, 2", options(nostack)) };
 }
 
-/// Switches interrupts off here.
+/// Switches interrupts off for this hart.
 #[inline]
 pub fn disable_interrupts() {
     // SAFETY: keeps the hart from doing something, and nothing else. Not `nomem`, as above.
@@ -43,7 +43,7 @@ pub fn halt() -> ! {
     }
 }
 
-/// Serves the interrupt with this code. Interrupts are off. Another thread may run before this
+/// Serves the interrupt with this code. Interrupts are off. Another thread may run before the call
 /// returns.
 pub(super) fn serve(code: usize) {
     match code {

@@ -1,4 +1,4 @@
-//! Where things are in the kernel's half of the address space.
+//! The layout of the kernel's half of the address space.
 //!
 //! ```text
 //! 0x0000_0000_0000_0000  programs, up to 2^38
@@ -8,21 +8,21 @@
 
 use mm::addr::{FrameNo, PhysAddr};
 
-/// Where physical address 0 is mapped. The linker script repeats it.
+/// The address at which physical address 0 is mapped. The linker script repeats it.
 pub const DIRECT_MAP: usize = 0xffff_ffc0_0000_0000;
-/// How much physical memory the direct map has room for, in bytes.
+/// The size of the physical memory that the direct map can hold, in bytes.
 pub const DIRECT_MAP_SIZE: usize = 128 << 30;
-/// Where the kernel stacks begin. They have this one entry of the root, 1 GiB.
+/// The start of the kernel stacks. They have one entry of the root, 1 GiB.
 pub const STACK_REGION: usize = 0xffff_ffe0_0000_0000;
-/// Programs live below this address.
+/// The end of programs' addresses.
 pub const USER_END: u64 = 1 << 38;
 
-/// Returns where the kernel reaches a physical address that is RAM or a device's registers.
+/// Returns the kernel's address for a physical address of RAM or of a device's registers.
 pub fn to_virtual(address: PhysAddr) -> *mut u8 {
     (address.0 as usize + DIRECT_MAP) as *mut u8
 }
 
-/// Returns the physical address of something in the direct map; `None` for the rest (a kernel
+/// Returns the physical address of an address in the direct map, or `None` for any other (a kernel
 /// stack).
 pub fn to_physical(pointer: *const u8) -> Option<PhysAddr> {
     let offset = (pointer as usize).checked_sub(DIRECT_MAP)?;

@@ -1,4 +1,4 @@
-//! The machine under the memory system.
+//! The machine, as the memory system needs it.
 
 use mm::addr::{FrameNo, VirtAddr};
 use mm::machine::{Fence, HartSet, Root};
@@ -11,14 +11,14 @@ use crate::process;
 const ASID_SHIFT: u32 = 44;
 const ASID_MASK: usize = 0xffff;
 
-/// This machine. It has no state that is not in the hardware.
+/// This machine. All its state is in the hardware.
 #[derive(Debug)]
 pub struct Machine {
     asids: usize,
 }
 
 impl Machine {
-    /// Asks the hardware what it can do. The kernel's own tables are in force.
+    /// Asks the hardware for its properties. The kernel's own tables are loaded.
     pub fn new() -> Self {
         Self {
             asids: count_asids(),

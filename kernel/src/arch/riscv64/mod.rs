@@ -49,11 +49,11 @@ pub use timer::{now, start_timer};
 pub use trap::enter_user;
 pub use virtio::{VirtioTransport, for_each_virtio_device};
 
-/// What the first line of the kernel calls this architecture.
+/// The name of this architecture, as the kernel's first line prints it.
 pub const NAME: &str = "riscv64";
 
-/// What an executable file for this architecture has in its header (ELF, `e_machine`).
+/// The number of this architecture in the header of an executable file (ELF, `e_machine`).
 pub const ELF_MACHINE: u16 = 243;
 
-/// How a disk is given to the machine, for those who forgot.
+/// The QEMU device that gives the machine a disk, for the message when there is none.
 pub const DISK_DEVICE: &str = "virtio-blk-device";

@@ -8,7 +8,7 @@ use mm::addr::PhysAddr;
 use super::interrupts::halt;
 use super::{Board, to_virtual};
 
-/// Where QEMU's `virt` has the device; used until the device tree has been read.
+/// The address of the device on QEMU's `virt` board; used until the device tree has been read.
 const USUAL_ADDRESS: usize = 0x10_0000;
 
 const PASS: u32 = 0x5555;

@@ -1,6 +1,7 @@
-//! The registers of a program while the kernel runs for it.
+//! The saved registers of a program, while the kernel runs for it.
 
-/// What the trap entry saves at the top of the thread's kernel stack and restores on the way back.
+/// The registers that the trap entry saves at the top of the thread's kernel stack, and restores on
+/// the way back.
 #[repr(C, align(16))]
 #[derive(Clone, Debug)]
 pub struct UserRegisters {
@@ -17,7 +18,7 @@ const A0: usize = 9;
 const A1: usize = 10;
 const A7: usize = 16;
 
-/// Bytes of an `ecall` instruction, which has no compressed form.
+/// The size of an `ecall` instruction, which has no compressed form.
 const ECALL: u64 = 4;
 
 impl Default for UserRegisters {
@@ -27,7 +28,7 @@ impl Default for UserRegisters {
 }
 
 impl UserRegisters {
-    /// Returns all zero.
+    /// Returns registers that are all zero.
     pub const fn new() -> Self {
         Self {
             general: [0; 31],
@@ -36,31 +37,31 @@ impl UserRegisters {
         }
     }
 
-    /// Returns the number of the system call asked for.
+    /// Returns the number of the requested system call.
     #[inline]
     pub fn syscall_number(&self) -> u64 {
         self.general[A7]
     }
 
-    /// Argument `index` (0 to 5) of the system call.
+    /// Returns argument `index` (0 to 5) of the system call.
     #[inline]
     pub fn argument(&self, index: usize) -> u64 {
         self.general[A0 + index]
     }
 
-    /// Sets what the system call returns.
+    /// Sets the result of the system call.
     #[inline]
     pub fn set_result(&mut self, result: u64) {
         self.general[A0] = result;
     }
 
-    /// Returns where the program goes on.
+    /// Returns the address at which the program continues.
     #[inline]
     pub fn pc(&self) -> u64 {
         self.pc
     }
 
-    /// Sets where the program goes on.
+    /// Sets the address at which the program continues.
     pub fn set_pc(&mut self, pc: u64) {
         self.pc = pc;
     }
@@ -76,7 +77,7 @@ impl UserRegisters {
         self.general[A1] = argv;
     }
 
-    /// Steps over the `ecall`, so that the program goes on after it.
+    /// Steps over the `ecall`, so that the program continues after it.
     #[inline]
     pub fn skip_ecall(&mut self) {
         self.pc = self.pc.wrapping_add(ECALL);

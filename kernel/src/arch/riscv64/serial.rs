@@ -1,4 +1,4 @@
-//! Where the serial line's registers are: in memory.
+//! Access to the registers of the serial line, which are in memory.
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
@@ -6,7 +6,7 @@ use mm::addr::PhysAddr;
 
 use super::{Board, to_virtual};
 
-/// Where QEMU's `virt` has the device; used until the device tree has been read.
+/// The address of the device on QEMU's `virt` board; used until the device tree has been read.
 const USUAL_ADDRESS: usize = 0x1000_0000;
 
 static REGISTERS: AtomicUsize = AtomicUsize::new(USUAL_ADDRESS);

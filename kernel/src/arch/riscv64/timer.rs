@@ -1,23 +1,23 @@
-//! The clock, and the timer of each hart, which gives alarms.
+//! The clock, and the timer of each hart, which raises alarms.
 
 use core::sync::atomic::Ordering;
 
 use super::hart::{hart, this};
 use crate::{stretch, time};
 
-/// The `time` register: increments since some moment, at the board's timebase frequency.
+/// Returns the `time` register, which counts at the board's timebase frequency.
 #[inline]
 pub fn now() -> u64 {
     riscv::register::time::read64()
 }
 
-/// Starts the alarms of the hart one runs on.
+/// Starts the alarms of this hart.
 pub fn start_timer() {
     set_next();
 }
 
-/// An alarm: asks for the next one and, on the hart that keeps the time, wakes those who wait for a
-/// tick. Whether a new slice has begun.
+/// Handles an alarm: sets the next one and, on the hart that keeps the time, wakes the threads that
+/// wait for a tick. Returns whether a new slice has begun.
 pub(super) fn alarm() -> bool {
     let due = this().alarm.load(Ordering::Relaxed);
     stretch::note(now().saturating_sub(due));
@@ -33,7 +33,7 @@ pub(super) fn alarm() -> bool {
 fn set_next() {
     let due = time::next_alarm();
     this().alarm.store(due, Ordering::Relaxed);
-    // The extension is mandatory for the firmware this kernel asks for, so there is no error to
+    // The firmware that this kernel needs always has this extension, so there is no error to
     // handle.
     let _ = sbi_rt::set_timer(due);
 }

@@ -1,15 +1,15 @@
-//! Traps: from programs into the kernel and back, and from the kernel into itself.
+//! Traps: from programs into the kernel and back, and inside the kernel.
 //!
 //! One vector serves both. While a program runs, `sscratch` holds the address of the thread's
-//! [`UserRegisters`] at the top of its kernel stack; while the kernel runs it is 0. From a program
-//! all registers are saved there, since fork and exec need them. From the kernel only those are
-//! saved that a call does not keep, below the interrupted frame, after a look whether there is a
-//! stack to save them on.
+//! [`UserRegisters`] at the top of its kernel stack; while the kernel runs, it is 0. A trap from a
+//! program saves all registers there, because fork and exec need them. A trap in the kernel saves
+//! only the registers that a call does not keep, below the interrupted frame, after checking that
+//! the stack has room.
 //!
 //! Invariants: interrupts are off from the trap until the handler switches them on, and from
-//! [`user_trap`]'s end until `sret`. `sstatus.SUM` is clear in every handler, and comes back only
-//! into the copy routine that was interrupted; FS is left alone, since a thread may come back from
-//! a handler with another state (see `float`).
+//! [`user_trap`]'s end until `sret`. `sstatus.SUM` is clear in every handler, and is set again only
+//! on the return to a copy routine that was interrupted. FS is left as it is, because a thread may
+//! return from a handler with another floating-point state (see `float`).
 
 use core::arch::global_asm;
 use core::mem::offset_of;
@@ -50,7 +50,8 @@ mod exception {
     pub const STORE_PAGE: usize = 15;
 }
 
-/// What the kernel's own trap entry saves: the registers a call may change, and where to go on.
+/// The registers that the kernel's own trap entry saves: those that a call may change, and the
+/// address to return to.
 #[repr(C, align(16))]
 struct KernelFrame {
     /// ra, t0 to t6, a0 to a7.
@@ -174,7 +175,7 @@ unsafe extern "C" {
     fn return_to_user(registers: *mut UserRegisters) -> !;
 }
 
-/// Points this hart's trap vector at the entry.
+/// Installs this hart's trap vector.
 pub(super) fn install() {
     // SAFETY: the entry is 4-byte aligned, and `sscratch` says that the kernel runs.
     unsafe {
@@ -192,7 +193,7 @@ pub unsafe fn enter_user(registers: *mut UserRegisters) -> ! {
     unsafe { return_to_user(registers) }
 }
 
-/// A trap from a program. On return the program goes on with `registers`.
+/// Handles a trap from a program. The program continues with `registers`.
 extern "C" fn user_trap(registers: &mut UserRegisters, cause: usize) {
     if cause == exception::USER_ECALL {
         registers.skip_ecall();
@@ -210,7 +211,7 @@ extern "C" fn user_trap(registers: &mut UserRegisters, cause: usize) {
 fn user_exception(registers: &mut UserRegisters, cause: usize) {
     let value = riscv::register::stval::read() as u64;
     if cause == exception::ILLEGAL_INSTRUCTION && float::is_off() && process::float_wanted() {
-        // If it was something else, the instruction traps again with floating point on.
+        // If the cause was another, the instruction traps again with floating point on.
         return;
     }
     enable_interrupts();
@@ -221,7 +222,7 @@ fn user_exception(registers: &mut UserRegisters, cause: usize) {
     disable_interrupts();
 }
 
-/// Returns what the access that caused a page fault wanted.
+/// Returns the kind of access that caused a page fault.
 fn page_fault(cause: usize) -> Option<Access> {
     match cause {
         exception::INSTRUCTION_PAGE => Some(Access::Execute),
@@ -231,7 +232,7 @@ fn page_fault(cause: usize) -> Option<Access> {
     }
 }
 
-/// Returns what people call an exception.
+/// Returns the name of an exception, for people.
 fn name(cause: usize) -> &'static str {
     match cause {
         exception::INSTRUCTION_MISALIGNED => "misaligned instruction address",
@@ -249,7 +250,7 @@ fn name(cause: usize) -> &'static str {
     }
 }
 
-/// A trap in the kernel: an interrupt, a fault in a user copy, or a bug.
+/// Handles a trap in the kernel: an interrupt, a fault in a user copy, or a bug.
 extern "C" fn kernel_trap(frame: &mut KernelFrame, cause: usize) {
     if cause & INTERRUPT != 0 {
         interrupts::serve(cause & !INTERRUPT);
@@ -270,7 +271,7 @@ extern "C" fn kernel_trap(frame: &mut KernelFrame, cause: usize) {
     )
 }
 
-/// A trap in the kernel with `sp` outside its stack, on the overflow stack.
+/// Handles a trap in the kernel with `sp` outside its stack. Runs on the overflow stack.
 extern "C" fn stack_overflow(sp: usize, pc: usize) -> ! {
     crate::panic::note_trap(pc);
     panic!(

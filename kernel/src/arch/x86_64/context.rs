@@ -1,13 +1,13 @@
 //! Switching between kernel stacks.
 //!
-//! A switch is a function call, so only what the callee keeps has to be saved (System V psABI for
-//! AMD64, section 3.2.1). `gs` belongs to the hart and is not switched; interrupts are off during a
-//! switch.
+//! A switch is a function call, so only the registers that a callee keeps are saved (System V psABI
+//! for AMD64, section 3.2.1). `gs` belongs to the hart and is not switched. Interrupts are off
+//! during a switch.
 
 use core::arch::naked_asm;
 use core::mem::offset_of;
 
-/// Where a kernel thread that does not run goes on.
+/// The saved registers of a kernel thread that does not run.
 #[repr(C)]
 #[derive(Debug)]
 pub struct KernelContext {
@@ -88,8 +88,8 @@ unsafe extern "C" fn context_switch(from: *mut KernelContext, to: *const KernelC
     )
 }
 
-/// Saves where this thread is in `from` and goes on at `to`. Returns when somebody switches to
-/// `from`.
+/// Saves the registers of this thread in `from` and continues with those in `to`. Returns when
+/// another thread switches to `from`.
 ///
 /// # Safety
 /// Interrupts are off. `to` was saved by `switch` or made by [`KernelContext::new`], its stack is

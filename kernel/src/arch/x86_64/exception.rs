@@ -1,4 +1,4 @@
-//! What the processor's exceptions mean (Intel SDM volume 3, chapter 7).
+//! The processor's exceptions (Intel SDM volume 3, chapter 7).
 
 use mm::space::Access;
 
@@ -17,7 +17,7 @@ pub(super) const PROTECTION: usize = 13;
 pub(super) const PAGE_FAULT: usize = 14;
 pub(super) const MACHINE_CHECK: usize = 18;
 
-/// Returns what people call them.
+/// Returns the name of an exception, for people.
 pub(super) fn name(vector: usize) -> &'static str {
     match vector {
         0 => "division error",
@@ -48,7 +48,7 @@ pub(super) fn name(vector: usize) -> &'static str {
 const FOR_WRITE: u64 = 1 << 1;
 const FOR_FETCH: u64 = 1 << 4;
 
-/// Returns what the access that caused a page fault wanted.
+/// Returns the kind of access that caused a page fault.
 pub(super) fn access(error: u64) -> Access {
     if error & FOR_FETCH != 0 {
         Access::Execute
@@ -59,12 +59,12 @@ pub(super) fn access(error: u64) -> Access {
     }
 }
 
-/// Returns what a program did that was no page fault: the cause, and the number that shows it.
+/// Returns the likely cause of an exception that was no page fault, and the number that shows it.
 ///
-/// The processor does not say which address was not canonical, nor whether that was the matter. An
-/// error code that is not 0 names a segment or a gate. Otherwise a register that holds no canonical
-/// address is the likely cause, for no instruction makes one from canonical ones but by a
-/// displacement.
+/// The processor does not say which address was not canonical, nor whether that was the cause. An
+/// error code that is not 0 names a segment or a gate. Otherwise a register with an address that is
+/// not canonical is the likely cause, because instructions make such an address from canonical ones
+/// only by a displacement.
 pub(super) fn protection(registers: &UserRegisters) -> (&'static str, u64) {
     if registers.error != 0 {
         return (

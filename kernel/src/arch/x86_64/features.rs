@@ -1,7 +1,7 @@
-//! What the processor has: asked once by the hart that boots, and used by all.
+//! The features of the processor: determined once by the boot hart, and used by all.
 //!
-//! Needed are long mode (the entry looks for it), no-execute and `syscall`, which every 64-bit
-//! processor has. The rest is used where it is there and done without where it is not.
+//! Long mode (which the entry checks), no-execute and `syscall` are needed; every 64-bit processor
+//! has them. The other features are used if they are there.
 
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
@@ -38,10 +38,10 @@ bitflags! {
 }
 
 static FEATURES: AtomicU32 = AtomicU32::new(0);
-/// SMAP again, for the copy routine.
+/// Whether SMAP is on, for the copy routine.
 pub(super) static SMAP: AtomicBool = AtomicBool::new(false);
 
-/// Asks the processor. Refuses one without what the kernel needs.
+/// Determines the features. Refuses a processor that lacks what the kernel needs.
 pub(super) fn detect() -> Result<(), BoardError> {
     let cpuid = CpuId::new();
     let extended = cpuid.get_extended_processor_and_feature_identifiers();
@@ -80,7 +80,7 @@ fn has_invpcid(cpuid: &CpuId<CpuIdReaderNative>) -> bool {
         .is_some_and(|more| more.has_invpcid())
 }
 
-/// Returns whether the processor has all of these.
+/// Returns whether the processor has all of these features.
 #[inline]
 pub(super) fn has(wanted: Features) -> bool {
     FEATURES.load(Ordering::Relaxed) & wanted.bits() == wanted.bits()

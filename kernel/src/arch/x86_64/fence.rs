@@ -1,11 +1,11 @@
 //! Fences of this hart's TLB and, by interrupts, of other harts'.
 //!
-//! Each hart has one request of its own, which it fills in, announces to the harts it concerns and
-//! waits for. A hart serves what is announced to it when the interrupt comes, wherever it spins
-//! ([`sync::relax`]), and while it waits for its own request. So a hart that waits with interrupts
-//! off for one that waits with interrupts off is served, and so is one that waits for a lock whose
-//! holder fences. Who waits: the hart that fences, with interrupts off, for as long as the slowest
-//! of the others runs without interrupts and without spinning.
+//! Each hart has one request of its own. It fills the request in, announces it to the harts
+//! concerned, and waits for them. A hart serves announced requests when the interrupt comes,
+//! wherever it spins ([`sync::relax`]), and while it waits for its own request. So two harts that
+//! wait for each other with interrupts off both proceed, and so does a hart that waits for a lock
+//! whose holder fences. The fencing hart waits, with interrupts off, for as long as the slowest of
+//! the others runs without interrupts and without spinning.
 
 use core::arch::asm;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -25,7 +25,7 @@ const ONE_PAGE: u64 = 0;
 const ONE_SPACE: u64 = 1;
 const EVERYTHING: u64 = 2;
 
-/// Makes this hart's TLB forget.
+/// Flushes this hart's TLB.
 #[inline]
 pub fn local(fence: Fence) {
     let identifiers = has(Features::PCID);
@@ -37,7 +37,7 @@ pub fn local(fence: Fence) {
             unsafe { asm!("invlpg [{}]", in(reg) address.0, options(nostack)) };
         }
         Fence::Space { asid } if identifiers => invpcid(ONE_SPACE, asid, 0),
-        // Without identifiers the only space there are translations of is the one in force.
+        // Without identifiers, only the current space has translations.
         Fence::Space { .. } => reload_root(),
         Fence::All => all(),
     }
@@ -52,14 +52,14 @@ fn invpcid(kind: u64, asid: Asid, address: u64) {
     }
 }
 
-/// Loads the root that is in force again, which forgets all but global translations.
+/// Reloads the current root, which flushes all but global translations.
 fn reload_root() {
     let (root, flags) = Cr3::read_raw();
     // SAFETY: nothing changes.
     unsafe { Cr3::write_raw(root, flags) };
 }
 
-/// Makes this hart forget everything, global translations included.
+/// Flushes this hart's TLB completely, global translations included.
 fn all() {
     if has(Features::PCID) {
         invpcid(EVERYTHING, Asid(0), 0);
@@ -134,7 +134,7 @@ impl Request {
     }
 }
 
-/// Serves what other harts wait for. Called by the interrupt and wherever this hart spins.
+/// Serves the requests of other harts. Called by the interrupt and wherever this hart spins.
 pub(super) fn serve() {
     let inbox = &INBOXES[hart()].0;
     if inbox.load(Ordering::Relaxed) == 0 {
@@ -153,9 +153,9 @@ pub(super) fn serve() {
     }
 }
 
-/// Makes the TLBs of other harts forget; returns when they have.
+/// Flushes the TLBs of other harts. Returns when they are flushed.
 pub fn remote(harts: HartSet, fence: Fence) {
-    // The request is this hart's, and this hart stays this one.
+    // With interrupts off, the thread stays on this hart, and so keeps its request.
     let _interrupts = InterruptsOff::new();
     let me = hart();
     let others = harts.0 & online() & !(1 << me);
@@ -163,8 +163,8 @@ pub fn remote(harts: HartSet, fence: Fence) {
     request.write(fence);
     request.waiting.store(others, Ordering::Relaxed);
     for index in (0..hart_count()).filter(|index| others >> index & 1 != 0) {
-        // Release: whoever finds the bit finds the request; and what was changed in tables came
-        // before.
+        // Release: a hart that finds the bit also finds the request, and the changes in the tables
+        // before it.
         let before = INBOXES[index].0.fetch_or(1 << me, Ordering::SeqCst);
         if before == 0 {
             apic::send(hart_id(index), interrupts::FENCE);
@@ -179,7 +179,7 @@ pub fn remote(harts: HartSet, fence: Fence) {
 
 /// Makes stores to instruction memory visible to the fetches of these harts.
 ///
-/// Nothing is to be done: caches are coherent with stores, and a processor that has the new
-/// translation of a page has come back from a trap, which serialises its fetches (Intel SDM volume
+/// There is nothing to do. Caches are coherent with stores, and a processor that uses the new
+/// translation of a page has returned from a trap, which serialises its fetches (Intel SDM volume
 /// 3, section 9.1.3).
 pub fn instructions(_: HartSet) {}

@@ -1,8 +1,9 @@
-//! What the kernel knows about each hart (a logical processor), and how a hart knows itself.
+//! The kernel's data about each hart (a logical processor).
 //!
-//! Invariant: in kernel mode the base of `gs` is the [`Hart`] one runs on; in user mode it is the
-//! program's, which is always 0, and the kernel's lies in the register that `swapgs` exchanges it
-//! with. The entries from user mode exchange them first, the ways back last (see `trap`).
+//! Invariant: in kernel mode the base of `gs` is the [`Hart`] of the running hart. In user mode it
+//! is the program's, which is always 0, and the kernel's is in the register that `swapgs` exchanges
+//! it with. The entries from user mode exchange them first, the returns exchange them last (see
+//! `trap`).
 
 use core::arch::asm;
 use core::cell::UnsafeCell;
@@ -16,26 +17,26 @@ use super::context::KernelContext;
 use super::descriptors::{self, STACK_OFFSET, Segments, TRAP_STACK_SIZE, TRAP_STACKS, TaskState};
 use super::{apic, interrupts};
 
-/// Most harts.
+/// The most harts.
 pub const HARTS_MAX: usize = board::HARTS_MAX;
 
-/// A hart. The trap entry and the boot code know the offsets of the first fields.
+/// The data of a hart. The trap entry and the boot code know the offsets of the first fields.
 #[repr(C, align(64))]
 pub struct Hart {
-    /// The dense number, the boot hart's being 0.
+    /// The number of the hart, counted from 0, the boot hart.
     index: AtomicUsize,
     /// The number of its local interrupt controller.
     id: AtomicUsize,
     /// The end of the stack of the scheduler's loop.
     pub(super) boot_stack_top: AtomicUsize,
-    /// Where the entry of a system call puts the program's stack pointer.
+    /// Space for the program's stack pointer in the entry of a system call.
     pub(super) scratch: UnsafeCell<usize>,
-    /// The thread that runs here, null for the scheduler.
+    /// The thread that runs here; null in the scheduler's loop.
     current: AtomicPtr<()>,
     /// When the next alarm is due, and the slice of the last one.
     pub(super) alarm: AtomicU64,
     pub(super) slice: AtomicU64,
-    /// Where the scheduler's loop goes on.
+    /// The saved registers of the scheduler's loop.
     scheduler: UnsafeCell<KernelContext>,
     task: UnsafeCell<TaskState>,
     segments: UnsafeCell<Segments>,
@@ -73,7 +74,7 @@ impl Hart {
     pub(super) const TRAP_STACK: usize = offset_of!(Self, task) + STACK_OFFSET;
 }
 
-/// Makes this hart know itself. `index` is its own; interrupts are off.
+/// Makes this hart hart `index`. Interrupts are off.
 pub(super) fn adopt(index: usize) {
     let hart = &HARTS[index];
     let base = x86_64::VirtAddr::new(core::ptr::from_ref(hart) as u64);
@@ -96,7 +97,7 @@ pub(super) fn set_trap_stacks(index: usize, start: usize) {
     }
 }
 
-/// Enters the harts of the board. Only the boot hart runs yet.
+/// Notes the harts of the board. Only the boot hart runs yet.
 pub fn describe(harts: impl Iterator<Item = u64>) {
     let mut count = 0;
     for (index, (hart, id)) in HARTS.iter().zip(harts).enumerate() {
@@ -107,13 +108,13 @@ pub fn describe(harts: impl Iterator<Item = u64>) {
     COUNT.store(count, Ordering::Release);
 }
 
-/// Returns how many harts there are.
+/// Returns the number of harts.
 pub fn hart_count() -> usize {
     COUNT.load(Ordering::Relaxed)
 }
 
-/// Returns the index of the hart one runs on. Unless interrupts are off the answer may be old when
-/// it arrives.
+/// Returns the index of this hart. Unless interrupts are off, the thread may be on another hart
+/// when the call returns.
 #[inline]
 pub fn hart() -> usize {
     let index;
@@ -145,27 +146,28 @@ pub(super) fn this() -> &'static Hart {
     &HARTS[hart()]
 }
 
-/// Says which thread runs here. Interrupts are off.
+/// Sets the thread that runs here. Interrupts are off.
 pub fn set_current(thread: *mut ()) {
     this().current.store(thread, Ordering::Relaxed);
 }
 
-/// Returns where the scheduler's loop of this hart is kept while a thread runs. Interrupts are off.
+/// Returns where the registers of this hart's scheduler loop are saved while a thread runs.
+/// Interrupts are off.
 pub fn scheduler_context() -> *mut KernelContext {
     this().scheduler.get()
 }
 
-/// Says where the stack of a hart's scheduler ends.
+/// Sets the end of the stack of a hart's scheduler loop.
 pub fn set_boot_stack(hart: usize, top: usize) {
     HARTS[hart].boot_stack_top.store(top, Ordering::Release);
 }
 
-/// Returns where the stack of this hart's scheduler ends.
+/// Returns the end of the stack of this hart's scheduler loop.
 pub fn boot_stack() -> usize {
     this().boot_stack_top.load(Ordering::Acquire)
 }
 
-/// Counts the hart one runs on among those that are up.
+/// Counts this hart among those that are up.
 pub fn announce() {
     ONLINE.fetch_or(1 << hart(), Ordering::Release);
 }
@@ -177,9 +179,9 @@ pub fn online() -> u64 {
 
 /// Waits until an interrupt is pending, takes it, and returns with interrupts off.
 ///
-/// To be called with interrupts off, after having looked for work: an interrupt that comes between
-/// the look and the wait ends the wait, because none is taken before the instruction behind `sti`
-/// (Intel SDM volume 2).
+/// Called with interrupts off, after a look for work. An interrupt that comes between the look and
+/// the wait ends the wait, because none is taken before the instruction behind `sti` (Intel SDM
+/// volume 2).
 pub fn wait_for_interrupt() {
     // SAFETY: the gates are in place; the caller has interrupts off, so it relies on nothing that a
     // handler changes.
@@ -191,8 +193,8 @@ pub fn send_reschedule(hart: usize) {
     apic::send(hart_id(hart), interrupts::RESCHEDULE);
 }
 
-/// Interrupts all other harts, which then look whether the kernel has panicked, or somebody wants
-/// to be alone.
+/// Interrupts all other harts. They then check whether the kernel has panicked, and whether they
+/// must park.
 pub fn interrupt_other_harts() {
     let others = online() & !(1 << hart());
     for index in (0..hart_count()).filter(|index| others >> index & 1 != 0) {
@@ -203,7 +205,7 @@ pub fn interrupt_other_harts() {
 /// Continues with `main` on another stack, for good.
 ///
 /// # Safety
-/// `top` is the 16-byte aligned end of a mapped stack that nobody else uses.
+/// `top` is the 16-byte aligned end of a mapped stack that no other code uses.
 pub unsafe fn run_on_stack(top: usize, main: extern "C" fn() -> !) -> ! {
     // SAFETY: the caller vouches for the stack; nothing on the old one is used again, since this
     // does not return.

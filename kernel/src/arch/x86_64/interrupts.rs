@@ -1,4 +1,4 @@
-//! Which interrupts a hart takes, and who serves them. Exceptions are in `trap`.
+//! The interrupts that a hart takes, and their handlers. Exceptions are in `trap`.
 //!
 //! The upper four bits of an interrupt's number are its priority, which this kernel does not use.
 
@@ -17,26 +17,26 @@ pub(super) const SERIAL: u8 = 0x50;
 pub(super) const DISKS: u8 = 0x51;
 /// The local timer.
 pub(super) const TIMER: u8 = 0xe0;
-/// Somebody wants this hart to look around.
+/// Sent to make a hart look for work, a panic, or a request to park.
 pub(super) const RESCHEDULE: u8 = 0xe1;
-/// Somebody waits for this hart to forget translations.
+/// Sent to make a hart serve requests for a flush.
 pub(super) const FENCE: u8 = 0xe2;
-/// What a local interrupt controller says when an interrupt has gone away.
+/// Raised by a local interrupt controller when an interrupt has gone away.
 pub(super) const SPURIOUS: u8 = 0xff;
 
-/// Chooses what this hart is interrupted by. Device interrupts go to hart 0 alone.
+/// Enables the sources of interrupts of this hart. Device interrupts go only to hart 0.
 pub(super) fn enable_sources() {
     apic::initialize();
 }
 
-/// Lets interrupts happen here.
+/// Switches interrupts on for this hart.
 #[inline]
 pub fn enable_interrupts() {
     // SAFETY: the gates are in place. Not `nomem`: accesses must not move across.
     unsafe { asm!("sti", options(nostack)) };
 }
 
-/// Switches interrupts off here.
+/// Switches interrupts off for this hart.
 #[inline]
 pub fn disable_interrupts() {
     // SAFETY: keeps the hart from doing something, and nothing else. Not `nomem`, as above.
@@ -52,8 +52,8 @@ pub fn halt() -> ! {
     }
 }
 
-/// Serves the interrupt with this number. Interrupts are off. Another thread may run before this
-/// returns.
+/// Serves the interrupt with this number. Interrupts are off. Another thread may run before the
+/// call returns.
 pub(super) fn serve(number: u64) {
     match number as u8 {
         FENCE => {
@@ -61,7 +61,7 @@ pub(super) fn serve(number: u64) {
             fence::serve();
         }
         RESCHEDULE => {
-            // Being awake is all the sender wanted, if it is none of what follows.
+            // The sender may only have wanted to wake this hart.
             apic::end_of_interrupt();
             panic::halt_if_panicked();
             park::park_if_wanted();

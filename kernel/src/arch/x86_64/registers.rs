@@ -1,4 +1,4 @@
-//! The registers of a program while the kernel runs for it.
+//! The saved registers of a program, while the kernel runs for it.
 
 use super::descriptors::{USER_CODE, USER_DATA};
 
@@ -48,7 +48,7 @@ impl Default for UserRegisters {
 }
 
 impl UserRegisters {
-    /// Returns all zero, in user mode.
+    /// Returns registers that are all zero, for user mode.
     pub const fn new() -> Self {
         Self {
             r15: 0,
@@ -76,13 +76,13 @@ impl UserRegisters {
         }
     }
 
-    /// Returns the number of the system call asked for.
+    /// Returns the number of the requested system call.
     #[inline]
     pub fn syscall_number(&self) -> u64 {
         self.rax
     }
 
-    /// Argument `index` (0 to 5) of the system call.
+    /// Returns argument `index` (0 to 5) of the system call.
     #[inline]
     pub fn argument(&self, index: usize) -> u64 {
         match index {
@@ -95,25 +95,25 @@ impl UserRegisters {
         }
     }
 
-    /// Sets what the system call returns.
+    /// Sets the result of the system call.
     #[inline]
     pub fn set_result(&mut self, result: u64) {
         self.rax = result;
     }
 
-    /// Returns where the program goes on.
+    /// Returns the address at which the program continues.
     #[inline]
     pub fn pc(&self) -> u64 {
         self.pc
     }
 
-    /// Sets where the program goes on.
+    /// Sets the address at which the program continues.
     pub fn set_pc(&mut self, pc: u64) {
         self.pc = pc;
     }
 
-    /// Sets the stack pointer, as a call would leave it that was made with `address`: what is
-    /// compiled as a function reckons with a return address below an address aligned to 16.
+    /// Sets the stack pointer to the value that a call made with `address` would leave. Compiled
+    /// functions expect a return address below an address aligned to 16.
     pub fn set_stack_pointer(&mut self, address: u64) {
         self.sp = address.wrapping_sub(size_of::<u64>() as u64);
     }
@@ -124,7 +124,7 @@ impl UserRegisters {
         self.rsi = argv;
     }
 
-    /// Returns all general registers, for finding out what an instruction may have meant.
+    /// Returns all general registers, to find the likely cause of an exception.
     pub(super) fn general(&self) -> [u64; 16] {
         [
             self.rax, self.rbx, self.rcx, self.rdx, self.rsi, self.rdi, self.rbp, self.sp, self.r8,

@@ -1,10 +1,10 @@
 //! The other harts: how they are started, and their first instructions.
 //!
 //! A hart is reset by one interrupt and started by another, which names a page below 1 MiB (INIT
-//! and SIPI: Intel SDM volume 3, section 9.4). It begins there in real mode, with nothing but its
-//! instruction pointer. The code is copied to that page beforehand; it goes straight to long mode
-//! with the boot tables, which have the page at its own address, and then to the image. One hart is
-//! started after the other, so they need no place of their own each.
+//! and SIPI: Intel SDM volume 3, section 9.4). It begins there in real mode, and only its
+//! instruction pointer is set. The code is copied to that page beforehand. It goes straight to long
+//! mode with the boot tables, which map the page at its own address, and then to the image. Harts
+//! are started one after the other, so one page is enough.
 
 use core::arch::global_asm;
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -16,10 +16,10 @@ use super::hart::{self, HARTS};
 use super::layout::{IMAGE_BASE, to_virtual};
 use super::{apic, inherited, interrupts, kernel_space, timer, trap};
 
-/// The page where harts start. The firmware leaves it alone, and `mm` is given nothing below 1 MiB.
+/// The page where harts start. The firmware does not use it, and `mm` gets no memory below 1 MiB.
 pub(super) const START_PAGE: usize = 0x8000;
 
-/// Which hart is being started.
+/// The hart that is being started.
 static STARTING: AtomicUsize = AtomicUsize::new(0);
 /// The end of its stack.
 static STACK: AtomicUsize = AtomicUsize::new(0);
@@ -93,7 +93,7 @@ unsafe extern "C" {
     static secondary_end: u8;
 }
 
-/// A hart that was started, on its own stack, with the kernel's tables.
+/// Continues a started hart, on its own stack, with the kernel's tables.
 extern "C" fn secondary_main(index: usize) -> ! {
     hart::adopt(index);
     trap::install();
@@ -104,7 +104,7 @@ extern "C" fn secondary_main(index: usize) -> ! {
     crate::process::scheduler::run()
 }
 
-/// Starts every hart but this one and waits until they run.
+/// Starts all other harts, and waits until they run.
 pub fn start_other_harts() {
     let (start, end) = (&raw const secondary_start, &raw const secondary_end);
     let size = end as usize - start as usize;
@@ -122,12 +122,12 @@ pub fn start_other_harts() {
 }
 
 fn start_hart(index: usize) {
-    /// A hart that has not come up after so many ticks of the clock never will.
+    /// The ticks of the clock after which a hart that has not come up never will.
     const PATIENCE: u64 = 20;
     let id = hart::hart_id(index);
     apic::send_init(id);
     wait(crate::time::tick_length() / 10, index);
-    // A second one is for processors that miss the first (section 9.4.4).
+    // The second one is for processors that miss the first (section 9.4.4).
     for _ in 0..2 {
         if !is_up(index) {
             apic::send_startup(id, (START_PAGE >> 12) as u8);

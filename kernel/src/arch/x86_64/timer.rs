@@ -16,23 +16,23 @@ use crate::{stretch, time};
 
 /// Increments of the power-management timer per second.
 const REFERENCE_FREQUENCY: u64 = 3_579_545;
-/// How long is measured, in increments of it: 20 ms.
+/// The length of the measurement, in its increments: 20 ms.
 const MEASURED: u32 = (REFERENCE_FREQUENCY / 50) as u32;
-/// It has at least so many bits.
+/// The timer has at least 24 bits.
 const REFERENCE_MASK: u32 = 0xff_ffff;
 
 static CLOCK_FREQUENCY: AtomicU64 = AtomicU64::new(0);
 static TIMER_FREQUENCY: AtomicU64 = AtomicU64::new(0);
 
-/// Returns the time-stamp counter: increments since some moment, at the board's timebase frequency.
+/// Returns the time-stamp counter, which counts at the board's timebase frequency.
 #[inline]
 pub fn now() -> u64 {
     // SAFETY: reads a counter.
     unsafe { core::arch::x86_64::_rdtsc() }
 }
 
-/// Measures how fast the clock and the timer run; returns the clock's frequency. Called once by the
-/// boot hart, whose local controller is on.
+/// Measures the speeds of the clock and the timer. Returns the clock's frequency. Called once by
+/// the boot hart, whose local controller is on.
 pub(super) fn measure(reference: u16) -> u64 {
     let mut port = PortReadOnly::<u32>::new(reference);
     // SAFETY: the port of the power-management timer, by ACPI's tables; reading changes nothing.
@@ -51,14 +51,14 @@ pub(super) fn measure(reference: u16) -> u64 {
     frequency
 }
 
-/// Starts the alarms of the hart one runs on.
+/// Starts the alarms of this hart.
 pub fn start_timer() {
     apic::enable_timer(TIMER);
     set_next();
 }
 
-/// An alarm: asks for the next one and, on the hart that keeps the time, wakes those who wait for a
-/// tick. Whether a new slice has begun.
+/// Handles an alarm: sets the next one and, on the hart that keeps the time, wakes the threads that
+/// wait for a tick. Returns whether a new slice has begun.
 pub(super) fn alarm() -> bool {
     let due = this().alarm.load(Ordering::Relaxed);
     stretch::note(now().saturating_sub(due));
@@ -81,7 +81,7 @@ fn set_next() {
     let distance = u128::from(deadline.saturating_sub(now()));
     let [timer, clock] = [&TIMER_FREQUENCY, &CLOCK_FREQUENCY]
         .map(|frequency| u128::from(frequency.load(Ordering::Relaxed)));
-    // One more, so that the time has come when the interrupt comes. 0 would stop the timer.
+    // One more, so that the time is reached when the interrupt comes. 0 would stop the timer.
     let count = (distance * timer / clock.max(1) + 1).min(u32::MAX.into());
     apic::set_count(count as u32);
 }
