@@ -1,19 +1,22 @@
 //! The kernel's command line: options for the kernel, then ` -- `, then one line for the shell.
 //!
-//! Options are words: `fork=eager` or `fork=cow` (how processes fork unless they ask otherwise),
-//! `audit` (the kernel audits its memory when a program of the shell's has waited for its last
-//! child, and panics if something is wrong), `clock=fine` (every hart is interrupted so often that
-//! `/dev/stretch` misses little), `test=panic`, `test=overrun` and `test=leak` (deliberate
-//! failures, for testing what they end in), `test=swapdisk` (the swap disk is overwritten, checked
-//! and measured); for programs of other years, `stack-pages=N` (how large a stack every program
-//! gets) and `lazy-sbrk` (`sbrk` promises nothing, whatever its second argument).
+//! Options are words:
+//!
+//! - `fork=eager` or `fork=cow`: how processes fork unless they ask otherwise;
+//! - `audit`: the kernel audits its memory when a program that the shell started has waited for its
+//!   last child, and panics if something is wrong;
+//! - `clock=fine`: every hart is interrupted so often that `/dev/stretch` misses little;
+//! - `test=panic`, `test=overrun`, `test=leak`: deliberate failures, to test how they end;
+//! - `test=swapdisk`: the swap disk is overwritten, checked and measured;
+//! - `stack-pages=N`: the size of every program's stack, for programs of other years;
+//! - `lazy-sbrk`: `sbrk` promises nothing, whatever its second argument, for those programs too.
 
 use abi::ForkMode;
 
-/// Most pages of a stack.
+/// The largest number of pages of a stack.
 pub const STACK_PAGES_MAX: u64 = 16;
 
-/// A test of the kernel itself, most of them failures on purpose.
+/// A test of the kernel itself. Most tests are deliberate failures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Test {
     /// The kernel loses an address space.
@@ -26,12 +29,12 @@ pub enum Test {
     SwapDisk,
 }
 
-/// What the command line says.
+/// The options of a command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options<'a> {
     /// How processes fork.
     pub fork: ForkMode,
-    /// Whether the kernel audits its memory of its own accord.
+    /// Whether the kernel audits its memory without being asked.
     pub audit: bool,
     /// Pages of a program's stack, 1 to [`STACK_PAGES_MAX`].
     pub stack_pages: u64,
@@ -46,7 +49,7 @@ pub struct Options<'a> {
 }
 
 impl<'a> Options<'a> {
-    /// Reads a command line; `unknown` hears of every word that means nothing.
+    /// Parses a command line. Calls `unknown` with every word that is no option.
     pub fn parse(text: &'a str, mut unknown: impl FnMut(&'a str)) -> Self {
         let (words, line) = split(text);
         let mut options = Self {
@@ -79,14 +82,14 @@ impl<'a> Options<'a> {
     }
 }
 
-/// Returns the number in `stack-pages=N`, if it is one that a stack can have.
+/// Returns the number in `stack-pages=N`, if it is in range.
 fn stack_pages(word: &str) -> Option<u64> {
     let count = word.strip_prefix("stack-pages=")?.parse().ok()?;
     (1..=STACK_PAGES_MAX).contains(&count).then_some(count)
 }
 
-/// Returns the words before the first `--` that stands alone, and the line after it. Within the
-/// line everything is the shell's, further `--` included.
+/// Returns the words before the first `--` that stands alone, and the line after it. Further `--`
+/// belong to the line.
 fn split(text: &str) -> (&str, Option<&str>) {
     let mut from = 0;
     while let Some(found) = text[from..].find("--") {

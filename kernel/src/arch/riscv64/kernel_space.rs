@@ -1,12 +1,12 @@
 //! The kernel's own page tables: the upper half that every root shares.
 //!
-//! Built once, before there is a memory system, from frames that follow the kernel's image. The
-//! direct map uses the largest pages that fit; text is executable and read-only, read-only data is
-//! just that, everything else is not executable (W^X). All of it is global. Only RAM and the
-//! devices in use are mapped; the firmware's memory is neither.
+//! The tables are built once, before there is a memory system, from frames that follow the kernel's
+//! image. The direct map uses the largest pages that fit. Text is executable and read-only,
+//! read-only data is only readable, and everything else is not executable (W^X). All entries are
+//! global. Only RAM and the devices in use are mapped; the firmware's memory is neither.
 //!
-//! The tables of the stack region are complete from the beginning, so that making a stack never
-//! needs a table, and entries there are the only ones that ever change. Entry format: section 12.4.
+//! The tables of the stack region are complete from the beginning, so making a stack never needs a
+//! table. Only entries of that region ever change. Entry format: section 12.4.
 
 use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
@@ -41,7 +41,7 @@ const DATA: u64 = READ_ONLY | WRITE | DIRTY;
 const PAGE_SHIFT: u32 = PAGE_SIZE.trailing_zeros();
 const PPN_SHIFT: u32 = 10;
 
-/// The size of what an entry at each level maps.
+/// The size of a page at each level.
 const PAGE_SIZES: [usize; 3] = [PAGE_SIZE, PAGE_SIZE << 9, PAGE_SIZE << 18];
 const GIGABYTE: usize = PAGE_SIZES[2];
 
@@ -54,7 +54,7 @@ pub const SATP_SV39: usize = 8 << 60;
 pub const STACK_SLOT_SIZE: usize = 32 << 10;
 /// Frames of a stack.
 pub const STACK_FRAMES: usize = STACK_SLOT_SIZE / 2 / PAGE_SIZE;
-/// Where the first slot begins.
+/// The start of the first slot.
 pub const STACKS: usize = STACK_REGION;
 const SLOT_ENTRIES: usize = STACK_SLOT_SIZE / PAGE_SIZE;
 const SLOTS_PER_TABLE: usize = ENTRIES / SLOT_ENTRIES;
@@ -67,7 +67,8 @@ const fn entry(physical: usize, flags: u64) -> u64 {
     (physical as u64 >> PAGE_SHIFT) << PPN_SHIFT | flags
 }
 
-/// The root for the first steps: devices, and RAM wherever the board has it, with all rights.
+/// The root for the first instructions: devices and RAM, wherever the board has them, with all
+/// permissions.
 pub const fn boot_root() -> Table {
     const RAM_FIRST: usize = 2;
     const RAM_END: usize = 32;
@@ -86,15 +87,15 @@ const fn index(address: usize, level: usize) -> usize {
     address / PAGE_SIZES[level] % ENTRIES
 }
 
-/// Frames after the kernel's image, handed out before there is a memory system and never given
-/// back.
+/// The frames after the kernel's image. They are handed out before there is a memory system, and
+/// never freed.
 pub struct EarlyFrames {
     next: FrameNo,
     end: FrameNo,
 }
 
 impl EarlyFrames {
-    /// All frames from the end of the image to the end of the range of RAM that it lies in.
+    /// Returns all frames from the end of the image to the end of the range of RAM that it lies in.
     pub fn new(ram: &List<Region, RAM_MAX>) -> Self {
         let end = ram.iter().next().map_or(0, Region::end);
         Self {
@@ -103,7 +104,7 @@ impl EarlyFrames {
         }
     }
 
-    /// The next `count` frames, zeroed, as memory; refuses to go on without them.
+    /// Returns the next `count` frames, zeroed. Refuses to boot if there are too few.
     pub fn take(&mut self, count: usize) -> *mut u8 {
         let first = self.next;
         self.next = FrameNo(first.0 + count as u64);
@@ -119,18 +120,18 @@ impl EarlyFrames {
         start
     }
 
-    /// The next frame.
+    /// Returns the next frame.
     pub fn take_frame(&mut self) -> FrameNo {
         frame_of(self.take(1).cast())
     }
 
-    /// The first frame that has not been handed out.
+    /// Returns the first frame that has not been handed out.
     pub fn next(&self) -> FrameNo {
         self.next
     }
 }
 
-/// Builds the tables and translates with them from now on. Returns the root.
+/// Builds the tables and loads them. Returns the root.
 pub fn build(board: &Board, frames: &mut EarlyFrames) -> FrameNo {
     let root = new_table(frames);
     map_image_and_ram(root, &board.ram, frames);
@@ -252,7 +253,7 @@ fn set(table: *mut Table, index: usize, word: u64) {
     unsafe { (&mut (*table).0)[index] = word };
 }
 
-/// Translates with `satp` from now on.
+/// Loads this value into `satp`.
 #[inline]
 pub fn load(satp: usize) {
     // SAFETY: every root has the kernel's half, so the code and the stack that run stay mapped. Not
@@ -260,7 +261,7 @@ pub fn load(satp: usize) {
     unsafe { core::arch::asm!("csrw satp, {}", in(reg) satp, options(nostack)) };
 }
 
-/// How many stacks there is room for.
+/// Returns the number of stacks for which there is room.
 pub fn stack_slots() -> usize {
     STACK_SLOTS.load(Ordering::Acquire)
 }
@@ -274,7 +275,7 @@ fn stack_entry(slot: usize, page: usize) -> &'static AtomicU64 {
     unsafe { &*entries.add(slot * SLOT_ENTRIES + guard + page) }
 }
 
-/// Maps a stack. A hart must [`forget_stacks`] before it uses it for the first time.
+/// Maps a stack. A hart must call [`forget_stacks`] before it uses the stack for the first time.
 pub fn map_stack(slot: usize, frames: &[FrameNo; STACK_FRAMES]) {
     for (page, frame) in frames.iter().enumerate() {
         stack_entry(slot, page).store(entry(frame.address().0 as usize, DATA), Ordering::Release);
@@ -288,8 +289,8 @@ pub fn unmap_stack(slot: usize) {
     }
 }
 
-/// Makes this hart forget what was mapped in the stack region, and what was not.
+/// Flushes this hart's translations of the stack region, including remembered absences.
 pub fn forget_stacks() {
-    // The translations are global, so a fence of one identifier would leave them.
+    // The translations are global, so a fence of one identifier would not flush them.
     fence::local(Fence::All);
 }

@@ -1,7 +1,7 @@
 //! The local interrupt controller of each hart: interrupts between harts, and the timer's.
 //!
-//! Its registers are the processor's own where it has them so (x2APIC), and in memory otherwise
-//! (xAPIC); the numbers are the same (Intel SDM volume 3, sections 12.4 and 12.12).
+//! Its registers are registers of the processor if there is x2APIC, and in memory otherwise
+//! (xAPIC). Both have one numbering (Intel SDM volume 3, sections 12.4 and 12.12).
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
@@ -45,7 +45,7 @@ const DELIVER_STARTUP: u32 = 0b110 << 8;
 const ASSERT: u32 = 1 << 14;
 const PENDING: u32 = 1 << 12;
 
-/// Where the registers are in memory, for a processor that has them there.
+/// The address of the registers, for a processor that has them in memory.
 static REGISTERS: AtomicUsize = AtomicUsize::new(0);
 
 fn register(number: u32) -> *mut u32 {
@@ -78,7 +78,7 @@ fn write(number: u32, value: u32) {
     }
 }
 
-/// Switches the controller of this hart on, and finds it if this is the first.
+/// Switches the controller of this hart on. The first hart also finds it.
 pub(super) fn initialize() {
     // SAFETY: the register says where the controller is; it stays there.
     unsafe {
@@ -110,7 +110,7 @@ pub(super) fn id() -> u32 {
     }
 }
 
-/// Says that the interrupt being served has been.
+/// Ends the interrupt that is being served.
 #[inline]
 pub(super) fn end_of_interrupt() {
     write(END_OF_INTERRUPT, 0);
@@ -121,12 +121,12 @@ pub(super) fn send(id: usize, vector: u8) {
     command(id, u32::from(vector) | ASSERT);
 }
 
-/// Resets a hart, which then waits to be told where to start.
+/// Resets a hart, which then waits for its start address.
 pub(super) fn send_init(id: usize) {
     command(id, DELIVER_INIT | ASSERT);
 }
 
-/// Tells a hart at which page below 1 MiB to start.
+/// Sends a hart the page below 1 MiB at which it starts.
 pub(super) fn send_startup(id: usize, page: u8) {
     command(id, DELIVER_STARTUP | ASSERT | u32::from(page));
 }
@@ -140,7 +140,8 @@ fn command(id: usize, command: u32) {
         unsafe { msr(COMMAND).write((id as u64) << 32 | u64::from(command)) };
         return;
     }
-    // Two registers: nobody of this hart's may come between them.
+    // The command takes two stores, and an interrupt handler of this hart must not store in
+    // between.
     let _interrupts = InterruptsOff::new();
     write(DESTINATION, (id as u32) << 24);
     write(COMMAND, command);
@@ -149,7 +150,7 @@ fn command(id: usize, command: u32) {
     }
 }
 
-/// Makes the timer interrupt with this number, when it is set.
+/// Makes the timer raise interrupt `vector` when it runs out.
 pub(super) fn enable_timer(vector: u8) {
     let mode = if has(Features::TSC_DEADLINE) {
         DEADLINE_MODE
@@ -160,7 +161,7 @@ pub(super) fn enable_timer(vector: u8) {
     write(LOCAL_TIMER, mode | u32::from(vector));
 }
 
-/// Sets the timer to a time by the TSC.
+/// Sets the timer to a time of the TSC.
 pub(super) fn set_deadline(time: u64) {
     const TSC_DEADLINE: u32 = 0x6e0;
     // SAFETY: makes the controller interrupt this hart once.
@@ -172,7 +173,7 @@ pub(super) fn set_count(count: u32) {
     write(INITIAL_COUNT, count);
 }
 
-/// Lets the timer run down silently from the highest count.
+/// Lets the timer count down from the highest value, without an interrupt.
 pub(super) fn start_counting() {
     write(LOCAL_TIMER, MASKED | u32::from(SPURIOUS));
     write(DIVISOR, DIVIDE_BY_1);

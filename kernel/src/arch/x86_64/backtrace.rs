@@ -1,4 +1,4 @@
-//! Walking the stack by frame pointers.
+//! Backtraces, by frame pointers.
 //!
 //! The kernel is compiled with frame pointers: `rbp` points to the caller's `rbp`, above which is
 //! the return address (System V psABI for AMD64, section 3.2.2). Entries from outside set it to 0.
@@ -7,10 +7,10 @@ use core::arch::asm;
 
 use super::layout::is_kernel_text;
 
-/// More frames than this are a recursion, whose first are enough.
+/// The most frames shown. A deeper stack is a recursion, and its innermost frames are enough.
 const FRAMES_MAX: usize = 32;
 
-/// Calls `visit` with the return addresses of the functions that are active, innermost first.
+/// Calls `visit` with the return addresses of the active functions, innermost first.
 pub fn backtrace(mut visit: impl FnMut(usize)) {
     let mut frame: usize;
     // SAFETY: reads a register.

@@ -1,4 +1,5 @@
-//! The board as the boot loader and the firmware describe it: PVH's start info and ACPI's tables.
+//! The description of the board: PVH's start info from the boot loader, and ACPI's tables from the
+//! firmware.
 //!
 //! Layouts: Xen, "x86/HVM direct boot ABI"; ACPI 6.5, chapter 5. The tables lie below 4 GiB, where
 //! the boot tables reach them, in memory that the map does not call RAM.
@@ -23,23 +24,23 @@ use super::layout::{DIRECT_MAP_SIZE, IMAGE_BASE, image_start, to_virtual};
 use super::power::Switch;
 use super::{apic, features, power, timer};
 
-/// What only this architecture knows of its board.
+/// The data about a board that only this architecture needs.
 #[derive(Debug)]
 pub struct Platform {
-    /// Where the I/O APIC's registers are.
+    /// The address of the I/O APIC's registers.
     pub io_apic: u64,
     /// Its line for the serial interface.
     pub serial: Line,
     /// The configuration space of the first PCI bus.
     pub pci: u64,
-    /// How it is switched off.
+    /// The power switch.
     pub power: Option<Switch>,
 }
 
 /// The board.
 pub type Board = board::Board<Platform>;
 
-/// Where physical addresses end that the boot tables map.
+/// The end of the physical addresses that the boot tables map.
 const REACHABLE: u64 = 4 << 30;
 
 /// The start info.
@@ -72,7 +73,7 @@ const fn missing(what: &'static str) -> BoardError {
     BoardError::Missing(Source::Acpi, what)
 }
 
-/// How the tables are reached: all memory they can be in is mapped.
+/// Access to the tables: all memory that can hold them is mapped.
 #[derive(Clone)]
 struct Reach;
 
@@ -90,7 +91,7 @@ impl AcpiHandler for Reach {
         }
         let start = to_virtual(PhysAddr(address as u64)).cast();
         let start = NonNull::new(start).unwrap_or(NonNull::dangling());
-        // SAFETY: mapped by the boot tables, and nobody writes there.
+        // SAFETY: mapped by the boot tables, and no code writes there.
         unsafe { PhysicalMapping::new(address, start, size, size, self.clone()) }
     }
 
@@ -171,12 +172,12 @@ fn command_line(info: &StartInfo) -> Result<CommandLine, BoardError> {
     CommandLine::new(text.to_bytes())
 }
 
-/// Returns the harts that can be used, this one first.
+/// Returns the harts that can be used. The running hart is the first.
 fn harts(madt: &PhysicalMapping<Reach, Madt>) -> Result<List<u64, HARTS_MAX>, BoardError> {
     const ENABLED: u32 = 1;
     let own = u64::from(apic::id());
     let mut harts = List::new();
-    // This one is the first, and those beyond the maximum stay asleep.
+    // The running hart is the first. Harts beyond the maximum stay asleep.
     let _ = harts.push(own);
     for entry in madt.get().entries() {
         let (id, flags) = match entry {

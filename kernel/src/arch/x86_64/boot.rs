@@ -12,8 +12,8 @@ use core::arch::global_asm;
 use super::layout::{DIRECT_MAP, IMAGE_BASE};
 use super::{board, hart, inherited, interrupts, trap};
 
-/// The stack the boot hart starts on, left for a guarded one as soon as there is memory. The memory
-/// system, tens of KiB, passes over it by value.
+/// The size of the stack that the boot hart starts on. The hart leaves it for a guarded one as soon
+/// as there is memory. The memory system, tens of KiB, is passed over it by value.
 const BOOT_STACK_SIZE: usize = 96 << 10;
 
 /// See [`BOOT_STACK_SIZE`].
@@ -177,7 +177,7 @@ boot_64:
     options(att_syntax)
 );
 
-/// The boot hart in Rust, on the boot stack.
+/// Continues the boot hart in Rust, on the boot stack.
 extern "C" fn boot_hart_main(start_info: u64) -> ! {
     trap::initialize();
     hart::adopt(0);
@@ -187,7 +187,7 @@ extern "C" fn boot_hart_main(start_info: u64) -> ! {
     crate::boot::main(board::read(start_info))
 }
 
-/// Prepares the control registers of the hart one runs on. Its stack must be a guarded one by now.
+/// Prepares the control registers of this hart. It must already run on a guarded stack.
 pub fn initialize_hart() {
     trap::install();
     inherited::set();

@@ -2,7 +2,7 @@
 //! only the serial line needs it: disks write their interrupts to a hart's own controller (see
 //! `virtio`).
 //!
-//! All device interrupts go to hart 0: they are short, and waking several harts for one of them
+//! All device interrupts go to hart 0. They are short, and waking several harts for one of them
 //! would cost more than it saves.
 
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -30,7 +30,7 @@ static SERIAL_LINE: AtomicU32 = AtomicU32::new(0);
 /// A line of the controller.
 #[derive(Clone, Copy, Debug)]
 pub struct Line {
-    /// Which.
+    /// The number of the line.
     pub number: u32,
     /// Whether it is active when low.
     pub active_low: bool,
@@ -64,7 +64,7 @@ pub fn initialize(board: &Board) {
     write(LINES + 2 * line.number, MASKED);
 }
 
-/// Lets a device interrupt. Those of disks need nothing.
+/// Enables a device interrupt. Those of disks need no action.
 pub fn enable_interrupt(number: u32) {
     if number != SERIAL.into() {
         return;

@@ -1,11 +1,11 @@
-//! Filling and copying memory: whole frames, and to and from programs.
+//! Filling and copying memory: whole frames, and copies from and to programs.
 //!
-//! The user routine is the only code that may touch a program's memory: where the processor keeps
-//! the kernel from it (SMAP, Intel SDM volume 3, section 4.6.1), it alone sets the flag AC, and a
-//! fault inside it is not an error but an answer. The trap handler asks [`fixup`] where to go on. A
-//! string instruction that faults has counted what it has done: a fault among the words goes on
-//! byte by byte, which finds the exact byte; a fault there ends the routine with the number of
-//! bytes that are left.
+//! The user routine is the only code that may access a program's memory. If the processor keeps the
+//! kernel from it (SMAP, Intel SDM volume 3, section 4.6.1), this routine alone sets the flag AC. A
+//! fault inside it is expected: the trap handler asks [`fixup`] where to continue. A string
+//! instruction that faults has counted its progress. A fault among the words continues byte by
+//! byte, which finds the exact byte; a fault there ends the routine with the number of bytes that
+//! are left.
 
 use core::arch::global_asm;
 
@@ -86,8 +86,8 @@ pub unsafe fn copy_frame(to: *mut u8, from: *const u8) {
     unsafe { frame_copy(to, from) }
 }
 
-/// Reads a program's memory with the translation in force. Returns the number of bytes read before
-/// the first fault.
+/// Reads a program's memory through the current translation. Returns the number of bytes read
+/// before the first fault.
 pub fn read_user(from: VirtAddr, to: &mut [u8]) -> usize {
     if !is_user(from, to.len()) {
         return 0;
@@ -97,7 +97,7 @@ pub fn read_user(from: VirtAddr, to: &mut [u8]) -> usize {
     to.len() - unsafe { user_copy(to.as_mut_ptr() as usize, from.0 as usize, to.len()) }
 }
 
-/// Writes a program's memory with the translation in force. Returns the number of bytes written
+/// Writes a program's memory through the current translation. Returns the number of bytes written
 /// before the first fault.
 pub fn write_user(to: VirtAddr, from: &[u8]) -> usize {
     if !is_user(to, from.len()) {
@@ -115,7 +115,7 @@ fn is_user(start: VirtAddr, length: usize) -> bool {
         .is_some_and(|end| end <= USER_END.0)
 }
 
-/// Returns where the kernel goes on after a page fault at `pc`, if that is in the user routine.
+/// Returns where the kernel continues after a page fault at `pc`, if `pc` is in the user routine.
 pub fn fixup(pc: u64) -> Option<u64> {
     let address = |symbol: *const u8| symbol as u64;
     if pc == address(&raw const user_copy_words) {

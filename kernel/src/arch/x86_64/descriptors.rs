@@ -1,11 +1,11 @@
 //! Segments, the task-state segment of each hart, and the table of interrupt gates.
 //!
-//! Long mode has little use for segments: `syscall` and `sysret` want them in this order (Intel SDM
-//! volume 3, section 5.8.8), a task-state segment names the stacks that the processor changes to,
-//! and its I/O permission map, which ends before it begins, keeps programs from all ports.
+//! Long mode needs few segments. `syscall` and `sysret` demand this order (Intel SDM volume 3,
+//! section 5.8.8). The task-state segment names the stacks that the processor switches to. Its I/O
+//! permission map, which ends before it begins, forbids programs all ports.
 //!
-//! Four kinds of trap have stacks of their own, because they may strike where no stack can be
-//! relied on: in the first and last instructions of an entry, or when the kernel's stack has
+//! Four kinds of trap have stacks of their own, because they can occur where the current stack
+//! cannot be used: in the first and last instructions of an entry, or after the kernel's stack has
 //! overflowed.
 
 use core::arch::asm;
@@ -32,9 +32,9 @@ const FOR_USERS: u64 = 3 << 45;
 /// Present, 64-bit task-state segment, not busy.
 const TASK_STATE: u64 = 0x0000_8900_0000_0000;
 
-/// A stack for traps that cannot use the one they find.
+/// The size of a stack for traps that cannot use the current one.
 pub(super) const TRAP_STACK_SIZE: usize = 2 * PAGE_SIZE;
-/// Which of these stacks a trap has; 0 would be the one it finds.
+/// The number of such a stack; 0 would be the current one.
 #[derive(Clone, Copy)]
 #[repr(u8)]
 pub(super) enum TrapStack {
@@ -43,7 +43,7 @@ pub(super) enum TrapStack {
     MachineCheck = 3,
     Debug = 4,
 }
-/// How many there are.
+/// The number of these stacks.
 pub(super) const TRAP_STACKS: usize = 4;
 
 /// The task-state segment (Intel SDM volume 3, section 8.7). Kept by words: its pointers are not
@@ -51,20 +51,20 @@ pub(super) const TRAP_STACKS: usize = 4;
 #[repr(C, align(16))]
 pub struct TaskState([u32; 26]);
 
-/// Where a task-state segment has the stack for traps from programs.
+/// The word of a task-state segment that holds the stack for traps from programs.
 pub(super) const STACK_OFFSET: usize = 4;
 const TRAP_STACKS_WORD: usize = 9;
 const MAP_BASE_WORD: usize = 25;
 
 impl TaskState {
-    /// Without stacks, and without an I/O permission map.
+    /// Returns a segment without stacks and without an I/O permission map.
     pub(super) const fn new() -> Self {
         let mut words = [0; 26];
         words[MAP_BASE_WORD] = (size_of::<Self>() as u32) << 16;
         Self(words)
     }
 
-    /// Gives a kind of trap a stack that ends at `top`.
+    /// Gives a kind of trap the stack that ends at `top`.
     pub(super) fn set_trap_stack(&mut self, number: usize, top: usize) {
         let word = TRAP_STACKS_WORD + 2 * (number - 1);
         self.0[word] = top as u32;
@@ -72,18 +72,19 @@ impl TaskState {
     }
 }
 
-/// The segments of a hart; each has its own because a task-state segment is one processor's.
+/// The segments of a hart. Each hart has its own, because a task-state segment belongs to one
+/// processor.
 #[repr(C, align(16))]
 pub struct Segments([u64; ENTRIES]);
 
 impl Segments {
-    /// Returns all but the task-state segment.
+    /// Returns all segments but the task-state segment.
     pub(super) const fn new() -> Self {
         Self([0, CODE, DATA, DATA | FOR_USERS, CODE | FOR_USERS, 0, 0])
     }
 }
 
-/// What `lgdt` and `lidt` take.
+/// The operand of `lgdt` and `lidt`.
 #[repr(C, packed)]
 struct Pointer {
     limit: u16,
@@ -137,7 +138,7 @@ struct Gate {
     high: u64,
 }
 
-/// How many gates there are.
+/// The number of gates.
 const GATES: usize = 256;
 /// Present, interrupt gate: interrupts are off in the handler.
 const INTERRUPT_GATE: u64 = 0x8e << 40;

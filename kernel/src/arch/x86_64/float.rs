@@ -1,13 +1,15 @@
-//! The floating-point state of a thread, kept lazily but never left behind.
+//! The floating-point state of a thread, loaded lazily but never left in the registers for another
+//! program.
 //!
-//! The kernel uses no floating point, so the registers hold a program's values, or the initial
-//! ones. Until a thread's first floating-point instruction CR0.TS is set and the instruction traps;
-//! from then on its state is saved whenever it gives the hart up and loaded before it runs.
+//! The kernel uses no floating point, so the registers hold the values of one program, or the
+//! initial values. CR0.TS is set until a thread's first floating-point instruction, which traps.
+//! From then on the thread's state is saved whenever it gives the hart up, and loaded before it
+//! runs.
 //!
-//! TS alone would not keep a program from the values of another one: a processor may speculate past
-//! the trap with what the registers hold (lazy FP, CVE-2018-3665). So a thread that has no state
-//! never runs with somebody else's in the registers: they are set to the initial values before,
-//! which costs something only after a thread that had a state.
+//! TS alone would not hide the values of another program, because a processor may speculate past
+//! the trap with the contents of the registers (lazy FP, CVE-2018-3665). Before a thread without a
+//! state runs, the registers are therefore set to the initial values. That costs something only
+//! after a thread that had a state.
 
 use core::arch::asm;
 
@@ -20,7 +22,7 @@ const ALL: u32 = 0b111;
 /// The legacy region, the header and the upper halves of the AVX registers (Intel SDM volume 1,
 /// section 13.4).
 const SIZE: usize = 512 + 64 + 256;
-/// Where the control words are in the legacy region, and what they are initially: every exception
+/// The offsets of the control words in the legacy region, and their initial values: every exception
 /// masked.
 const CONTROL: usize = 0;
 const INITIAL_CONTROL: u16 = 0x037f;
@@ -38,7 +40,7 @@ pub struct FloatState {
 /// The initial state.
 static INITIAL: FloatState = FloatState::new();
 
-/// Whether the registers of a hart hold the values of some thread.
+/// Whether the registers of a hart hold the values of a thread.
 static OCCUPIED: [AtomicBool; HARTS_MAX] = [const { AtomicBool::new(true) }; HARTS_MAX];
 
 impl Default for FloatState {
@@ -48,7 +50,7 @@ impl Default for FloatState {
 }
 
 impl FloatState {
-    /// Of a thread that has not used floating point.
+    /// Returns the state of a thread that has not used floating point.
     pub const fn new() -> Self {
         let mut area = [0; SIZE];
         let (control, sse) = (
@@ -62,13 +64,13 @@ impl FloatState {
         Self { area, used: false }
     }
 
-    /// The thread that runs here uses floating point from now on. Interrupts are off.
+    /// Enables floating point for the thread that runs here. Interrupts are off.
     pub fn enable(&mut self) {
         self.used = true;
         self.restore();
     }
 
-    /// Keeps what the thread that runs here has changed. Interrupts are off.
+    /// Saves the changes of the thread that runs here. Interrupts are off.
     pub fn save(&mut self) {
         if !self.used {
             return;
@@ -85,7 +87,7 @@ impl FloatState {
         }
     }
 
-    /// Makes this the state of the hart. Interrupts are off.
+    /// Loads this state into the hart. Interrupts are off.
     pub fn restore(&self) {
         let occupied = &OCCUPIED[hart()];
         if self.used {
@@ -115,7 +117,7 @@ impl FloatState {
     }
 }
 
-/// Returns whether floating-point instructions trap here.
+/// Returns whether floating-point instructions trap on this hart.
 pub fn is_off() -> bool {
     use x86_64::registers::control::{Cr0, Cr0Flags};
     Cr0::read().contains(Cr0Flags::TASK_SWITCHED)

@@ -1,14 +1,13 @@
 //! The kernel's own page tables: the upper half that every root shares.
 //!
-//! Built once, before there is a memory system, from frames that follow the kernel's image. The
-//! direct map uses the largest pages that fit. In the image, text is executable and read-only,
-//! read-only data is just that, everything else is not executable (W^X); the image's frames have
-//! the same rights in the direct map but for execution. All of it is global. RAM and the devices'
-//! registers below 4 GiB are mapped; the firmware's memory is not.
+//! The tables are built once, before there is a memory system, from frames that follow the kernel's
+//! image. The direct map uses the largest pages that fit. In the image, text is executable and
+//! read-only, read-only data is only readable, and everything else is not executable (W^X). The
+//! image's frames have these permissions in the direct map too, except execution. All entries are
+//! global. RAM and the devices' registers below 4 GiB are mapped; the firmware's memory is not.
 //!
-//! The tables of the stack region are complete from the beginning, so that making a stack never
-//! needs a table, and entries there are the only ones that ever change. Entry format: Intel SDM
-//! volume 3, section 4.5.
+//! The tables of the stack region are complete from the beginning, so making a stack never needs a
+//! table. Only entries of that region ever change. Entry format: Intel SDM volume 3, section 4.5.
 
 use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
@@ -48,10 +47,10 @@ const DEVICE: u64 = DATA | WRITE_THROUGH | UNCACHED;
 const TABLE: u64 = PRESENT | WRITE | ACCESSED;
 const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
 
-/// The size of what an entry at each level maps.
+/// The size of a page at each level.
 const PAGE_SIZES: [usize; 4] = [PAGE_SIZE, PAGE_SIZE << 9, PAGE_SIZE << 18, PAGE_SIZE << 27];
 const GIGABYTE: usize = PAGE_SIZES[2];
-/// Where the registers of devices end.
+/// The end of the registers of devices.
 const DEVICES_END: usize = 4 << 30;
 
 /// CR3 with the kernel's own root and identifier 0. Read by harts that start.
@@ -61,7 +60,7 @@ pub(super) static KERNEL_ROOT: AtomicU64 = AtomicU64::new(0);
 pub const STACK_SLOT_SIZE: usize = 32 << 10;
 /// Frames of a stack.
 pub const STACK_FRAMES: usize = STACK_SLOT_SIZE / 2 / PAGE_SIZE;
-/// Where the first slot begins.
+/// The start of the first slot.
 pub const STACKS: usize = STACK_REGION;
 const SLOT_ENTRIES: usize = STACK_SLOT_SIZE / PAGE_SIZE;
 const SLOTS_PER_TABLE: usize = ENTRIES / SLOT_ENTRIES;
@@ -74,8 +73,8 @@ const fn index(address: usize, level: usize) -> usize {
     address / PAGE_SIZES[level] % ENTRIES
 }
 
-/// Frames after the kernel's image, handed out before there is a memory system and never given
-/// back.
+/// The frames after the kernel's image. They are handed out before there is a memory system, and
+/// never freed.
 pub struct EarlyFrames {
     next: FrameNo,
     end: FrameNo,
@@ -91,7 +90,7 @@ impl EarlyFrames {
         }
     }
 
-    /// Returns the next `count` frames, zeroed, as memory; refuses to go on without them.
+    /// Returns the next `count` frames, zeroed. Refuses to boot if there are too few.
     pub fn take(&mut self, count: usize) -> *mut u8 {
         let first = self.next;
         self.next = FrameNo(first.0 + count as u64);
@@ -118,7 +117,7 @@ impl EarlyFrames {
     }
 }
 
-/// Builds the tables and translates with them from now on. Returns the root.
+/// Builds the tables and loads them. Returns the root.
 pub fn build(board: &Board, frames: &mut EarlyFrames) -> FrameNo {
     let root = new_table(frames);
     map_image(root, frames);
@@ -276,7 +275,7 @@ fn set(table: *mut Table, index: usize, word: u64) {
     unsafe { (&mut (*table).0)[index] = word };
 }
 
-/// Translates with this value of CR3 from now on.
+/// Loads this value into CR3.
 #[inline]
 pub(super) fn load(root: u64) {
     // SAFETY: every root has the kernel's half, so the code and the stack that run stay mapped. Not
@@ -284,7 +283,7 @@ pub(super) fn load(root: u64) {
     unsafe { core::arch::asm!("mov cr3, {}", in(reg) root, options(nostack)) };
 }
 
-/// Returns how many stacks there is room for.
+/// Returns the number of stacks for which there is room.
 pub fn stack_slots() -> usize {
     STACK_SLOTS.load(Ordering::Acquire)
 }
@@ -304,7 +303,7 @@ fn stack_entry(slot: usize, page: usize) -> &'static AtomicU64 {
     unsafe { &*entries.add(slot * SLOT_ENTRIES + guard + page) }
 }
 
-/// Maps a stack. A hart must [`forget_stacks`] before it uses it for the first time.
+/// Maps a stack. A hart must call [`forget_stacks`] before it uses the stack for the first time.
 pub fn map_stack(slot: usize, frames: &[FrameNo; STACK_FRAMES]) {
     for (page, frame) in frames.iter().enumerate() {
         stack_entry(slot, page).store(frame.address().0 | DATA, Ordering::Release);
@@ -318,8 +317,8 @@ pub fn unmap_stack(slot: usize) {
     }
 }
 
-/// Makes this hart forget what was mapped in the stack region.
+/// Flushes this hart's translations of the stack region.
 pub fn forget_stacks() {
-    // The translations are global, so a fence of one identifier would leave them.
+    // The translations are global, so a fence of one identifier would not flush them.
     fence::local(Fence::All);
 }

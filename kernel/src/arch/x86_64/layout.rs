@@ -1,4 +1,4 @@
-//! Where things are in the kernel's half of the address space.
+//! The layout of the kernel's half of the address space.
 //!
 //! ```text
 //! 0x0000_0000_0000_0000  programs, up to 2^47
@@ -10,24 +10,24 @@
 use mm::addr::{FrameNo, PhysAddr, VirtAddr};
 use mm::pt::{Format, X86_64};
 
-/// Where physical address 0 is mapped.
+/// The address at which physical address 0 is mapped.
 pub const DIRECT_MAP: usize = 0xffff_8000_0000_0000;
-/// How much physical memory the direct map has room for, in bytes.
+/// The size of the physical memory that the direct map can hold, in bytes.
 pub const DIRECT_MAP_SIZE: usize = 1 << 46;
-/// Where the kernel stacks begin. They have one entry of a table of the third level, 1 GiB.
+/// The start of the kernel stacks. They have one entry of a table of the third level, 1 GiB.
 pub const STACK_REGION: usize = 0xffff_ff00_0000_0000;
 /// Where physical address 0 would be in the mapping of the image. The linker script repeats it.
 pub const IMAGE_BASE: usize = 0xffff_ffff_8000_0000;
-/// Programs live below this address.
+/// The end of programs' addresses.
 pub const USER_END: VirtAddr = X86_64::USER_TOP;
 
-/// Returns where the kernel reaches a physical address that is RAM or a device's registers.
+/// Returns the kernel's address for a physical address of RAM or of a device's registers.
 pub fn to_virtual(address: PhysAddr) -> *mut u8 {
     (address.0 as usize + DIRECT_MAP) as *mut u8
 }
 
-/// Returns the physical address of something in the direct map or in the image; `None` for the rest
-/// (a kernel stack).
+/// Returns the physical address of an address in the direct map or in the image, or `None` for any
+/// other (a kernel stack).
 pub fn to_physical(pointer: *const u8) -> Option<PhysAddr> {
     let address = pointer as usize;
     if let Some(offset) = address.checked_sub(IMAGE_BASE) {
@@ -37,8 +37,7 @@ pub fn to_physical(pointer: *const u8) -> Option<PhysAddr> {
     (offset < DIRECT_MAP_SIZE).then_some(PhysAddr(offset as u64))
 }
 
-/// Returns whether an address has the form that the processor demands: the top bits all equal bit
-/// 47.
+/// Returns whether the processor accepts an address: the bits above bit 47 must all equal bit 47.
 pub const fn is_canonical(address: u64) -> bool {
     (address as i64) << 16 >> 16 == address as i64
 }

@@ -1,4 +1,4 @@
-//! The machine under the memory system.
+//! The machine, as the memory system needs it.
 
 use core::sync::atomic::Ordering;
 
@@ -11,19 +11,19 @@ use super::layout::to_virtual;
 use super::{copy, fence, hart, kernel_space};
 use crate::process;
 
-/// How many identifiers CR3 has room for.
+/// The number of identifiers for which CR3 has room.
 const IDENTIFIERS: usize = 1 << 12;
-/// The bit of a value for CR3 that has the processor keep what it knows of the identifier.
+/// The bit of a value for CR3 that makes the processor keep the translations of the identifier.
 const KEEP: u64 = 1 << 63;
 
-/// This machine. It has no state that is not in the hardware.
+/// This machine. All its state is in the hardware.
 #[derive(Debug)]
 pub struct Machine {
     asids: usize,
 }
 
 impl Machine {
-    /// Asks the hardware what it can do. The kernel's own tables are in force.
+    /// Asks the hardware for its properties. The kernel's own tables are loaded.
     pub fn new() -> Self {
         Self {
             asids: if has(Features::PCID) { IDENTIFIERS } else { 1 },
@@ -58,7 +58,7 @@ unsafe impl mm::Machine for Machine {
 
     #[inline]
     unsafe fn copy_frame(&self, from: FrameNo, to: FrameNo) {
-        // SAFETY: the caller has `to` to itself and nobody writes `from`; two frames do not
+        // SAFETY: the caller has `to` to itself and no code writes `from`; two frames do not
         // overlap.
         unsafe { copy::copy_frame(self.frame_address(to), self.frame_address(from)) }
     }
@@ -76,8 +76,8 @@ unsafe impl mm::Machine for Machine {
         fence::instructions(harts);
     }
 
-    /// Without identifiers, a new root has the processor forget all but global translations. With
-    /// them it forgets nothing: `mm` says when an identifier's translations are stale.
+    /// Without identifiers, loading a root flushes all but global translations. With them it
+    /// flushes nothing, because `mm` decides when an identifier's translations are stale.
     #[inline]
     fn load_root(&self, root: Option<Root>) {
         let kernel = kernel_space::KERNEL_ROOT.load(Ordering::Relaxed);

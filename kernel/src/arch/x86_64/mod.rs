@@ -1,7 +1,7 @@
 //! x86_64: a PC with ACPI, local and I/O APIC, PCI, booted by PVH.
 //!
 //! Section numbers in this folder refer to the Intel Software Developer's Manual (SDM, 325462-083)
-//! unless they say otherwise. What differs from the other folder stands in `docs/architectures.md`.
+//! unless they say otherwise. `docs/architectures.md` lists the differences from the other folder.
 
 mod apic;
 mod backtrace;

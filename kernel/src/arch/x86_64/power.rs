@@ -22,7 +22,7 @@ static REGISTER_B: AtomicU32 = AtomicU32::new(0);
 pub struct Switch {
     /// The ports of the control registers PM1a and PM1b; 0 for none.
     pub ports: [u16; 2],
-    /// What goes into them.
+    /// The values that switch the board off.
     pub state: SoftOff,
 }
 

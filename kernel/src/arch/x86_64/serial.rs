@@ -1,4 +1,4 @@
-//! Where the serial line's registers are: at the ports that every PC has for its first one.
+//! Access to the registers of the serial line, which are at the usual ports of a PC's first one.
 
 use x86_64::instructions::port::Port;
 

@@ -1,13 +1,14 @@
-//! Traps: from programs into the kernel and back, and from the kernel into itself.
+//! Traps: from programs into the kernel and back, and inside the kernel.
 //!
-//! There are three ways in, and all save the same registers in the same order ([`UserRegisters`]):
+//! There are three ways in. All save one set of registers in one order ([`UserRegisters`]):
 //!
-//! - *gates* (exceptions and interrupts): the processor has pushed where it was; if that was a
-//!   program, on the stack that the task-state segment names, the top of the thread's kernel stack;
-//! - *gates with a stack of their own* (double fault, NMI, machine check, debug): these may strike
-//!   between an entry and its `swapgs`, so what was interrupted says nothing about whose `gs` is in
-//!   force; its base does, since the kernel's is the only one in the upper half. A debug trap of a
-//!   program goes on as if it had come by an ordinary gate;
+//! - *gates* (exceptions and interrupts). The processor pushes the interrupted address first: on
+//!   the current stack if the kernel was interrupted, and for a program on the stack that the
+//!   task-state segment names, the top of the thread's kernel stack;
+//! - *gates with a stack of their own* (double fault, NMI, machine check, debug). These can occur
+//!   between an entry and its `swapgs`, so the interrupted code does not tell whose `gs` is loaded.
+//!   Its base does, because only the kernel's is in the upper half. A debug trap of a program
+//!   continues as if it had come by an ordinary gate;
 //! - *`syscall`*, which changes neither the stack nor `gs`, and masks the flags named in
 //!   [`MASKED_FLAGS`].
 //!
@@ -45,7 +46,7 @@ const MASKED_FLAGS: RFlags = RFlags::INTERRUPT_FLAG
     .union(RFlags::IOPL_LOW)
     .union(RFlags::IOPL_HIGH);
 
-/// Bytes between two entries of gates.
+/// The distance between the entries of two gates, in bytes.
 const SPACING: usize = 16;
 
 /// The entries of all gates: each pushes its number, and 0 where the processor has pushed no error
@@ -114,7 +115,7 @@ macro_rules! restore_registers {
     };
 }
 
-/// Where an ordinary gate leads. `push 2; popfq` sets every flag to 0.
+/// The target of an ordinary gate. `push 2; popfq` sets every flag to 0.
 #[unsafe(naked)]
 unsafe extern "C" fn entry() {
     naked_asm!(
@@ -145,7 +146,7 @@ unsafe extern "C" fn entry() {
     )
 }
 
-/// Where a gate with a stack of its own leads.
+/// The target of a gate with a stack of its own.
 #[unsafe(naked)]
 unsafe extern "C" fn distrustful_entry() {
     naked_asm!(
@@ -201,7 +202,7 @@ unsafe extern "C" fn distrustful_entry() {
     )
 }
 
-/// Where `syscall` leads, with the return address in `rcx` and the flags in `r11`.
+/// The target of `syscall`, with the return address in `rcx` and the flags in `r11`.
 #[unsafe(naked)]
 unsafe extern "C" fn syscall_entry() {
     naked_asm!(
@@ -231,8 +232,8 @@ unsafe extern "C" fn syscall_entry() {
     )
 }
 
-/// The way back, with the program's registers at `rdi` and interrupts off. What came by `syscall`
-/// goes back by `sysret`, which is the faster one and loses `rcx` and `r11`.
+/// Returns to a program whose registers are at `rdi`, with interrupts off. A program that came by
+/// `syscall` goes back by `sysret`, which is faster and loses `rcx` and `r11`.
 #[unsafe(naked)]
 unsafe extern "C" fn return_to_user(registers: *mut UserRegisters) -> ! {
     naked_asm!(
@@ -288,8 +289,8 @@ pub(super) fn install() {
     LStar::write(x86_64::VirtAddr::new(syscall_entry as *const () as u64));
     SFMask::write(MASKED_FLAGS);
     const STAR: u32 = 0xc000_0081;
-    /// `syscall` takes the kernel's code segment and the one behind it; `sysret` the second and the
-    /// first behind what is named here.
+    /// `syscall` takes the kernel's code segment and the next one. `sysret` takes the second and
+    /// the first segment behind the one named here.
     const SELECTORS: u64 = (KERNEL_DATA as u64 | 3) << 48 | (KERNEL_CODE as u64) << 32;
     // SAFETY: the segments are where `descriptors` has put them.
     unsafe { x86_64::registers::model_specific::Msr::new(STAR).write(SELECTORS) };
@@ -307,7 +308,7 @@ pub unsafe fn enter_user(registers: *mut UserRegisters) -> ! {
     unsafe { return_to_user(registers) }
 }
 
-/// A trap from a program. On return the program goes on with `registers`.
+/// Handles a trap from a program. The program continues with `registers`.
 extern "C" fn user_trap(registers: &mut UserRegisters) {
     match registers.vector {
         BY_SYSCALL | interrupts::SYSTEM_CALL => {
@@ -334,11 +335,11 @@ fn leave_kernel(registers: &mut UserRegisters) {
 }
 
 fn user_exception(registers: &mut UserRegisters, vector: usize) {
-    // First of all: a fault of the kernel's own would overwrite it.
+    // First of all, because a fault of the kernel's own would overwrite it.
     let address = Cr2::read_raw();
     match vector {
         exception::NO_FLOAT if float::is_off() && process::float_wanted() => return,
-        // Not the program's doing.
+        // The program has not caused these.
         exception::NON_MASKABLE | exception::MACHINE_CHECK | exception::DOUBLE_FAULT => {
             panic!("{}", exception::name(vector))
         }
@@ -359,7 +360,7 @@ fn user_exception(registers: &mut UserRegisters, vector: usize) {
     disable_interrupts();
 }
 
-/// A trap in the kernel: an interrupt, a fault in a user copy, or a bug.
+/// Handles a trap in the kernel: an interrupt, a fault in a user copy, or a bug.
 extern "C" fn kernel_trap(frame: &mut UserRegisters) {
     let vector = frame.vector as usize;
     if frame.vector >= interrupts::FIRST {

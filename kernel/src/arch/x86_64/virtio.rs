@@ -1,9 +1,9 @@
-//! Where virtio devices are plugged in: the first PCI bus.
+//! Virtio devices on the first PCI bus.
 //!
 //! A device's interrupt is a store to a hart's local controller (MSI-X: PCI 3.0, section 6.8.2), so
-//! no wire has to be traced through the firmware's byte code. `virtio-drivers` reaches the device;
-//! what it leaves out is to say which interrupt a queue has, which [`VirtioTransport`] adds when
-//! the queue is made (VIRTIO 1.2, section 4.1.5.1.2).
+//! no wire has to be traced through the firmware's byte code. `virtio-drivers` accesses the device,
+//! but does not set the interrupt of a queue. [`VirtioTransport`] does so when the queue is made
+//! (VIRTIO 1.2, section 4.1.5.1.2).
 
 use core::ptr::NonNull;
 
@@ -30,17 +30,17 @@ const QUEUE_SELECT: usize = 22;
 const QUEUE_VECTOR: usize = 26;
 /// In the control word of MSI-X.
 const MSI_X_ENABLE: u32 = 1 << 31;
-/// Where stores interrupt harts; the number of the hart goes into bits 12 to 19.
+/// The address at which stores interrupt harts. The number of the hart goes into bits 12 to 19.
 const INTERRUPTS: u32 = 0xfee0_0000;
 
-/// How a virtio device is reached.
+/// The access to a virtio device.
 pub struct VirtioTransport {
     pci: PciTransport,
     /// The common configuration.
     common: NonNull<u8>,
 }
 
-// SAFETY: registers of a device, for which any hart will do.
+// SAFETY: registers of a device, which any hart may access.
 unsafe impl Send for VirtioTransport {}
 
 /// The first bus: its root, and the configuration space again for what the root does not offer.
@@ -49,10 +49,10 @@ struct Bus {
     words: MmioCam<'static>,
 }
 
-/// Hands every device that is plugged in to `visit`, with the number of its interrupt.
+/// Calls `visit` with every virtio device and the number of its interrupt.
 pub fn for_each_virtio_device(board: &Board, mut visit: impl FnMut(VirtioTransport, u32)) {
-    // SAFETY: the configuration space, which the direct map reaches, and nobody else uses. Only the
-    // boot hart gets here, so the views do not disturb each other.
+    // SAFETY: the configuration space, which the direct map reaches, and no other code uses it.
+    // Only the boot hart gets here, so the views do not disturb each other.
     let view = || unsafe { MmioCam::new(to_virtual(PhysAddr(board.platform.pci)), Cam::Ecam) };
     let mut bus = Bus {
         root: PciRoot::new(view()),
@@ -80,7 +80,7 @@ impl Bus {
         Some(VirtioTransport { pci, common })
     }
 
-    /// Returns where a part of a device's registers is that a capability describes.
+    /// Returns the address of the registers that a capability describes.
     fn registers(&mut self, function: DeviceFunction, bar: u8, offset: u32) -> Option<NonNull<u8>> {
         /// Registers of devices are mapped below this address.
         const REACHABLE: u64 = 4 << 30;
@@ -136,7 +136,7 @@ impl Transport for VirtioTransport {
         self.pci.queue_set(queue, size, descriptors, driver, device);
     }
 
-    /// Nothing is to be ended: a store has no level.
+    /// Does nothing: a store has no level that must be cleared.
     fn ack_interrupt(&mut self) -> InterruptStatus {
         InterruptStatus::QUEUE_INTERRUPT
     }
