@@ -126,7 +126,7 @@ fn a_killed_waiter_leaves_the_line() {
 /// How often the thread in [`nobody_overtakes`] comes back.
 const ROUNDS: usize = 3;
 
-/// One thread comes back again and again, another comes once: whoever stands in line is not
+/// One thread comes back again and again, another comes once. A thread in line must not be
 /// overtaken by one that comes later.
 fn nobody_overtakes<L: Send + Sync + 'static>(
     lock: fn() -> L,
@@ -197,9 +197,9 @@ fn a_gate_lets_those_close_who_came_before() {
     );
 }
 
-/// What a thread inside finds is never what the one that closed the gate has half done, and is lost
-/// by neither. Finds a close that does not wait, a last one inside or an opening that wakes nobody,
-/// and (loom) any step of the gate made relaxed.
+/// A thread inside never sees a half-done change of the thread that closed the gate, and no change
+/// is lost. Finds a close that does not wait, a last thread inside or an opening that wakes no
+/// thread, and (loom) any step of the gate made relaxed.
 #[test]
 fn a_closed_gate_excludes() {
     explore(|| {

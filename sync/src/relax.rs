@@ -41,7 +41,8 @@ mod tests {
 
     use crate::LeafLock;
 
-    /// A holder of a lock waits for somebody who waits for that lock: only the server gets it out.
+    /// The holder of a lock waits for a thread that spins for that lock, so only the server
+    /// resolves the wait.
     #[test]
     fn who_spins_serves() {
         static ASKED: AtomicBool = AtomicBool::new(false);

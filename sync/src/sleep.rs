@@ -15,7 +15,7 @@
 //! The state tells the fast paths whether a thread stands in line. Everything else happens under
 //! the lock of the line:
 //!
-//! | state | held | somebody in line |
+//! | state | held | thread in line |
 //! |---|---|---|
 //! | `FREE` | no | no |
 //! | `TAKEN` | yes | no |

@@ -1,5 +1,5 @@
-//! The interrupt flag of the hart one runs on: one file per architecture, with the same functions,
-//! and one for the host, where a test thread has no interrupts.
+//! The interrupt flag of this hart. One file for each architecture has one set of functions;
+//! another serves the host, where a test thread has no interrupts.
 
 #[cfg(not(target_os = "none"))]
 mod host;

@@ -1,15 +1,19 @@
 //! From the firmware to Rust: the first instructions of the boot hart and of the others.
 //!
-//! A hart arrives in supervisor mode with translation off, the firmware's number of the hart in
-//! `a0` and, if it is the first, the device tree in `a1` (the Linux boot protocol that OpenSBI
-//! follows). The others arrive when `hart_start` asks for them (SBI specification, section 9.1).
-//! All arrive at the one entry and find out there who they are, because a hart may take the
-//! firmware's first address for the one it was asked to start at: OpenSBI 1.1 marks a hart as
-//! started before it notes where, and a hart that is only then about to wait goes on with the old
-//! note. It runs at the physical address of code that is linked for a virtual one, so until
+//! A hart arrives in supervisor mode with translation off, with the firmware's number of the hart
+//! in `a0` and, if it is the first, the device tree in `a1` (the Linux boot protocol, which OpenSBI
+//! follows). The other harts arrive when `hart_start` asks for them (SBI specification, section
+//! 9.1).
+//!
+//! All harts arrive at one entry, which finds out whether the hart is the first. The reason is that
+//! a hart may start at the firmware's first address instead of the one requested: OpenSBI 1.1 marks
+//! a hart as started before it stores the address, and a hart that begins to wait just then
+//! continues with the old address.
+//!
+//! The entry runs at the physical address of code that is linked for a virtual one, so until
 //! translation is on only pc-relative addresses are used. Switching translation on faults at the
-//! next instruction, whose address is no longer mapped; the trap vector has been pointed at its
-//! virtual address beforehand. So no table ever has an identity mapping.
+//! next instruction, whose address is no longer mapped. The trap vector has been set to the virtual
+//! address of that instruction beforehand, so no table ever needs an identity mapping.
 
 use core::arch::global_asm;
 use core::mem::offset_of;

@@ -1,4 +1,4 @@
-//! What a device tree says about a RISC-V board.
+//! The reader of the device tree of a RISC-V board.
 //!
 //! Property names and encodings: Devicetree Specification 0.4, and the bindings that the compatible
 //! strings name.
@@ -17,24 +17,24 @@ const SUPERVISOR_EXTERNAL: u32 = 9;
 /// A device's registers and its number at the interrupt controller (0 if it has none).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Device {
-    /// Where the registers are.
+    /// The addresses of the registers.
     pub registers: Region,
     /// The interrupt.
     pub interrupt: u32,
 }
 
-/// What only the RISC-V part of the kernel knows of its board.
+/// The data about a board that only the RISC-V part of the kernel needs.
 #[derive(Debug)]
 pub struct Platform {
     /// The platform-level interrupt controller.
     pub plic: Region,
-    /// The context of the hart that boots at that controller.
+    /// The context of the boot hart at that controller.
     pub context: u32,
     /// The serial line (16550).
     pub uart: Device,
     /// The device that ends the emulator.
     pub power: Option<Device>,
-    /// The virtio slots, whether something is plugged in or not, in the order of the tree.
+    /// The virtio slots in the order of the tree, with or without a device.
     pub virtio: List<Device, 16>,
 }
 
@@ -50,10 +50,10 @@ const fn missing(what: &'static str) -> BoardError {
 }
 
 impl Board<Platform> {
-    /// Reads the tree. `boot_hart` is the firmware's number of the hart that runs already.
+    /// Reads the tree. `boot_hart` is the firmware's number of the hart that runs.
     pub fn read(tree: Fdt<'_>, boot_hart: u64) -> Result<Self, BoardError> {
         let mut ram = List::new();
-        // A list of one has room.
+        // An empty list has room for one.
         let _ = ram.push(main_memory(tree)?);
         let uart = find(tree, &["ns16550a"]).ok_or(missing("serial line (ns16550a)"))?;
         const PLIC: &[&str] = &["sifive,plic-1.0.0", "riscv,plic0"];
@@ -66,13 +66,13 @@ impl Board<Platform> {
         let context = harts.iter().next().map_or(0, |hart| hart.context);
         let mut numbers = List::new();
         for hart in harts.iter() {
-            // As many as there are harts.
+            // The list has as many elements as there can be harts.
             let _ = numbers.push(hart.id);
         }
         let mut virtio = List::default();
         for_each_device(tree, |node| {
             if node.is_compatible("virtio,mmio") {
-                // More slots than the list has are left unused.
+                // Slots beyond the length of the list are not used.
                 let _ = device(node).map(|slot| virtio.push(slot));
             }
         });
@@ -115,7 +115,7 @@ fn read_harts(
         let (true, Some(id), Some(context)) = (usable, id, context) else {
             continue;
         };
-        // The harts beyond the maximum stay asleep, but a place is kept for the one that runs.
+        // The harts beyond the maximum stay asleep, but the list keeps room for the boot hart.
         let boots = id == boot_hart;
         let kept = usize::from(boot_index.is_none());
         if boots {
@@ -163,7 +163,7 @@ fn device(node: FdtNode<'_>) -> Option<Device> {
     })
 }
 
-/// Visits the devices: the children of the root and of its buses.
+/// Calls `visit` with each device: the children of the root and of its buses.
 fn for_each_device<'a>(tree: Fdt<'a>, mut visit: impl FnMut(FdtNode<'a>)) {
     for node in tree.root().children() {
         visit(node);

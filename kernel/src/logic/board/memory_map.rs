@@ -1,7 +1,7 @@
-//! From a firmware's map of physical memory to the ranges of RAM that the kernel uses.
+//! Conversion of a firmware's map of physical memory to the ranges of RAM that the kernel uses.
 //!
 //! A map (PVH start info, in the encoding of BIOS E820: ACPI 6.5, section 15) lists ranges in any
-//! order, not aligned to anything. RAM below 1 MiB is left alone: the firmware keeps data there,
+//! order and without alignment. RAM below 1 MiB is not used, because the firmware keeps data there,
 //! and the harts start there.
 
 use abi::PAGE_SIZE;
@@ -11,7 +11,7 @@ use crate::list::List;
 
 /// The number of a range that is RAM.
 const RAM: u32 = 1;
-/// Where the memory that the kernel uses begins.
+/// The start of the memory that the kernel uses.
 const FIRST: u64 = 1 << 20;
 
 /// One range of the map.
@@ -19,15 +19,15 @@ const FIRST: u64 = 1 << 20;
 pub struct Range {
     /// The first byte.
     pub start: u64,
-    /// How many bytes.
+    /// The size in bytes.
     pub size: u64,
-    /// What is there: 1 is RAM.
+    /// The kind of memory: 1 is RAM.
     pub kind: u32,
 }
 
-/// Returns the whole pages of RAM from 1 MiB up to `limit`; the range with the byte at `image`
-/// comes first. Ranges that touch become one. Those that find no place are left unused, the
-/// smallest first.
+/// Returns the whole pages of RAM from 1 MiB up to `limit`. The range with the byte at `image`
+/// comes first. Adjacent ranges are joined. If there are too many, the smallest ranges are left
+/// unused.
 pub fn ram(map: impl Iterator<Item = Range>, image: u64, limit: u64) -> List<Region, RAM_MAX> {
     const PAGE: u64 = PAGE_SIZE as u64;
     let mut ranges = [Region { start: 0, size: 0 }; RAM_MAX + 1];
@@ -58,7 +58,8 @@ pub fn ram(map: impl Iterator<Item = Range>, image: u64, limit: u64) -> List<Reg
     ram
 }
 
-/// Adds a range to those there are, largest first. The last place is left empty.
+/// Inserts a range into the list, which is ordered by size, largest first. The last element is left
+/// empty.
 fn insert(ranges: &mut [Region; RAM_MAX + 1], mut new: Region) {
     for range in ranges.iter_mut().filter(|range| range.size != 0) {
         if range.start <= new.end() && new.start <= range.end() {

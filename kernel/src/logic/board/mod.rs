@@ -1,9 +1,9 @@
-//! What the kernel is told about the board it runs on: memory, harts, clock, command line.
+//! The description of the board: memory, harts, clock, command line.
 //!
-//! Everything is copied out of what the boot loader hands over, because that memory is given to the
-//! programs later. [`Board`] has what every architecture has; `platform` is the rest, which only
-//! the architecture's own code looks at. Neighbours: [`device_tree`] reads the description of a
-//! RISC-V board, [`memory_map`] and [`sleep`] the parts of a PC's that need no machine.
+//! All of it is copied out of the boot loader's data, because that memory is given to programs
+//! later. [`Board`] has the data that every architecture needs; `platform` is the rest, for the
+//! architecture's own code. Neighbours: [`device_tree`] reads the description of a RISC-V board;
+//! [`memory_map`] and [`sleep`] are the parts of a PC's description that need no machine.
 
 use core::fmt;
 
@@ -13,11 +13,11 @@ pub mod device_tree;
 pub mod memory_map;
 pub mod sleep;
 
-/// Most harts that are used; a board with more runs on this many.
+/// The most harts that are used. On a board with more, the rest stays asleep.
 pub const HARTS_MAX: usize = 8;
-/// Most ranges of RAM that are used.
+/// The most ranges of RAM that are used.
 pub const RAM_MAX: usize = 4;
-/// Most bytes of a command line.
+/// The most bytes of a command line.
 pub const COMMAND_LINE_MAX: usize = 1024;
 
 /// Physical memory, in bytes.
@@ -25,12 +25,12 @@ pub const COMMAND_LINE_MAX: usize = 1024;
 pub struct Region {
     /// The first byte.
     pub start: u64,
-    /// How many bytes.
+    /// The size in bytes.
     pub size: u64,
 }
 
 impl Region {
-    /// One past the last byte.
+    /// Returns the address one past the last byte.
     pub const fn end(self) -> u64 {
         self.start + self.size
     }
@@ -39,26 +39,26 @@ impl Region {
 /// The board.
 #[derive(Debug)]
 pub struct Board<P> {
-    /// The main memory; the range that has the kernel's image is the first.
+    /// The main memory. The range with the kernel's image is the first.
     pub ram: List<Region, RAM_MAX>,
-    /// The firmware's numbers of the harts, the one that boots first.
+    /// The firmware's numbers of the harts, beginning with the boot hart.
     pub harts: List<u64, HARTS_MAX>,
     /// Increments of the clock per second.
     pub timebase: u64,
-    /// What the boot loader wants the kernel to know.
+    /// The kernel's command line.
     pub command_line: CommandLine,
-    /// What only the architecture knows.
+    /// The data that only the architecture needs.
     pub platform: P,
 }
 
 impl<P> Board<P> {
-    /// Returns how much memory there is, in bytes.
+    /// Returns the size of the memory in bytes.
     pub fn ram_size(&self) -> u64 {
         self.ram.iter().map(|range| range.size).sum()
     }
 }
 
-/// A command line, copied.
+/// A copy of a command line.
 #[derive(Debug)]
 pub struct CommandLine {
     bytes: [u8; COMMAND_LINE_MAX],
@@ -85,7 +85,7 @@ impl CommandLine {
     }
 }
 
-/// Where a board is described.
+/// The place where a board is described.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// A device tree, as QEMU's `virt` has it.
@@ -96,10 +96,10 @@ pub enum Source {
     Processor,
 }
 
-/// Why the kernel cannot run on a board.
+/// The reason why the kernel cannot run on a board.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BoardError {
-    /// The description lacks something, or has it in a form that is of no use.
+    /// The description lacks something, or has it in an unusable form.
     Missing(Source, &'static str),
     /// The command line has more bytes than [`COMMAND_LINE_MAX`].
     CommandLineTooLong(usize),

@@ -1,9 +1,9 @@
-//! How a PC is switched off: the numbers that ACPI's soft-off state has in the firmware's byte
-//! code.
+//! The numbers that switch a PC off: ACPI's soft-off state, found in the firmware's byte code.
 //!
-//! The state is the object `\_S5` of the DSDT, a package of small integers of which the first two
-//! go into the power-management registers (ACPI 6.5, section 7.4.2.6; encoding: section 20.2). To
-//! find it, nothing needs to be executed: the name is declared once, with a constant behind it.
+//! The state is the object `\_S5` of the DSDT, a package of small integers. The first two are
+//! written to the power-management registers (ACPI 6.5, section 7.4.2.6; encoding: section 20.2).
+//! Nothing needs to be executed to find it, because the name is declared once, with a constant
+//! behind it.
 
 /// The sleep types of soft off for the two control registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
