@@ -22,8 +22,9 @@ use super::super::Thread;
 use super::place::{ScheduleKey, State};
 use super::queue::Queue;
 
-/// The number of hash chains.
-const CHAINS: usize = 64;
+/// The number of hash chains. Threads in line for one lock wait for a word of their own each, so
+/// there may be as many lines as threads.
+const CHAINS: usize = 1024;
 
 /// The waiting threads.
 pub struct Waiting {
