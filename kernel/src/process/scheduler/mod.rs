@@ -132,8 +132,8 @@ fn switch_away(
 
 /// Releases the lock under which the loop switched to a new thread. A new thread calls it first.
 pub fn arrive() {
-    // SAFETY: `run_thread` holds the lock across the switch that brought us here and touches neither
-    // it nor the value before this thread switches back, with the lock held again.
+    // SAFETY: `run_thread` holds the lock across the switch that brought us here and touches
+    // neither it nor the value before this thread switches back, with the lock held again.
     drop(unsafe { SCHEDULE.adopt() });
 }
 
