@@ -58,6 +58,15 @@ impl Arch {
         }
     }
 
+    /// Returns what cargo is told besides. A file of the xv6 format ends at 268 KiB, and the largest
+    /// program has more code than that on x86_64 unless it is built to be small.
+    pub const fn profile(self) -> &'static [&'static str] {
+        match self {
+            Self::Riscv64 => &[],
+            Self::X86_64 => &["--config", "profile.release.package.user.opt-level='s'"],
+        }
+    }
+
     /// Returns its emulator.
     pub const fn emulator(self) -> &'static Emulator {
         match self {

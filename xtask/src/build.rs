@@ -32,10 +32,11 @@ const KERNEL: &str = "kernel";
 /// Builds what changed.
 pub fn guests(workspace: &Workspace, toolchain: &Toolchain) -> Result<Guests> {
     let packages = ["build", "--release", "-p", KERNEL, "-p", "user"];
-    let (mut kernels, mut programs): (Vec<_>, Vec<_>) =
-        build(toolchain.cargo(workspace, &packages), "guests")?
-            .into_iter()
-            .partition(|path| path.file_name().is_some_and(|name| name == KERNEL));
+    let mut cargo = toolchain.cargo(workspace, &packages);
+    cargo.args(toolchain.arch().profile());
+    let (mut kernels, mut programs): (Vec<_>, Vec<_>) = build(cargo, "guests")?
+        .into_iter()
+        .partition(|path| path.file_name().is_some_and(|name| name == KERNEL));
     programs.sort();
     let kernel = kernels.pop().context("cargo built no kernel")?;
     Ok(Guests {
