@@ -58,8 +58,8 @@ impl Arch {
         }
     }
 
-    /// Returns what cargo is told besides. A file of the xv6 format ends at 268 KiB, and the largest
-    /// program has more code than that on x86_64 unless it is built to be small.
+    /// Returns what cargo is told besides. A file of the xv6 format ends at 268 KiB, and the
+    /// largest program has more code than that on x86_64 unless it is built to be small.
     pub const fn profile(self) -> &'static [&'static str] {
         match self {
             Self::Riscv64 => &[],
