@@ -14,7 +14,7 @@ use super::{Held, Whose};
 use crate::bounds::{Bounds, HARTS, Mistake, is_active};
 use crate::state::{Entry, Link, State};
 
-/// What the table is wanted for.
+/// Why a process needs the shared table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Goal {
     /// To walk through it, together with all who share it.
@@ -40,7 +40,7 @@ pub enum UnshareStep {
     Unlock(u8),
     /// Take the old table out of the link.
     Break(u8),
-    /// Have a hart forget the space: the new table, the old one.
+    /// Have a hart forget the whole space. The fields are the hart, the new table and the old one.
     Flush(u8, u8, u8),
     /// Put the new table into the link: the new one, the old one.
     Make(u8, u8),
