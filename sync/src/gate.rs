@@ -10,13 +10,12 @@
 //! the threads inside, and for one turn of each closer before it in line.
 
 use core::marker::PhantomData;
-use core::pin::pin;
 
 use crate::atomic::{AtomicU32, Ordering, constant};
 use crate::held::Held;
 use crate::leaf::LeafLock;
 use crate::level::{FIRST_SPIN, Level};
-use crate::line::{Call, Line, Turn, Waiter};
+use crate::line::{Call, Line, Request, Turn, Waiter};
 use crate::wait::Interruptible;
 
 /// The bit of a closed gate. The bits below the two flags count the threads inside.
@@ -24,29 +23,20 @@ const CLOSED: u32 = 1 << 31;
 /// Set while a thread stands in line. Changed only under the lock of the line.
 const WAITED_FOR: u32 = 1 << 30;
 
-/// The request of a thread in line.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Wish {
-    Pass,
-    Close,
-}
-
-impl Wish {
-    /// Returns the state after the request is granted, or `None` if it cannot be granted yet.
-    /// Ignores the line.
-    fn granted(self, state: u32) -> Option<u32> {
-        match self {
-            Self::Pass if state & CLOSED == 0 => Some(state + 1),
-            Self::Close if state & !WAITED_FOR == 0 => Some(state | CLOSED),
-            Self::Pass | Self::Close => None,
-        }
+/// Returns the state after the request is granted, or `None` if it cannot be granted yet. Threads
+/// that pass share the gate, and one that closes it is alone. Ignores the line.
+fn granted(request: Request, state: u32) -> Option<u32> {
+    match request {
+        Request::Share if state & CLOSED == 0 => Some(state + 1),
+        Request::Alone if state & !WAITED_FOR == 0 => Some(state | CLOSED),
+        Request::Share | Request::Alone => None,
     }
 }
 
 /// A gate of level `L`. Passing and closing both count as holding a sleep lock of that level.
 pub struct Gate<L: Level> {
     state: AtomicU32,
-    line: LeafLock<Line<Wish>>,
+    line: LeafLock<Line>,
     _level: PhantomData<fn(L)>,
 }
 
@@ -72,7 +62,7 @@ impl<L: Level> Gate<L> {
     /// Enters the gate. Waits in line if the gate is closed or the line is not empty. A kill does
     /// not end the wait.
     pub fn pass<'a, H: Level>(&'a self, held: &'a mut Held<H>) -> Passage<'a, L> {
-        self.wait_for(Wish::Pass, held);
+        self.wait_for(Request::Share, held);
         Passage {
             gate: self,
             held: Held::claim(),
@@ -81,7 +71,7 @@ impl<L: Level> Gate<L> {
 
     /// Closes the gate. Waits in line until no thread is inside.
     pub fn close<'a, H: Level>(&'a self, held: &'a mut Held<H>) -> Closed<'a, L> {
-        self.wait_for(Wish::Close, held);
+        self.wait_for(Request::Alone, held);
         Closed {
             gate: self,
             held: Held::claim(),
@@ -95,9 +85,9 @@ impl<L: Level> Gate<L> {
     }
 
     /// Grants the request if the line is empty and the state permits it. Returns whether it did.
-    fn try_at_once(&self, wish: Wish) -> bool {
+    fn try_at_once(&self, request: Request) -> bool {
         let fits = |state| match state & WAITED_FOR {
-            0 => wish.granted(state),
+            0 => granted(request, state),
             _ => None,
         };
         let changed = self
@@ -106,27 +96,27 @@ impl<L: Level> Gate<L> {
         changed.is_ok()
     }
 
-    fn wait_for<H: Level>(&self, wish: Wish, held: &mut Held<H>) {
+    fn wait_for<H: Level>(&self, request: Request, held: &mut Held<H>) {
         const { assert!(H::RANK < L::RANK, "locks are taken in the wrong order") }
         let _ = held;
-        if !self.try_at_once(wish) {
-            self.stand_in_line(wish);
+        if !self.try_at_once(request) {
+            self.stand_in_line(request);
         }
     }
 
     #[cold]
-    fn stand_in_line(&self, wish: Wish) {
-        let waiter = pin!(Waiter::new(wish));
-        let waiter = waiter.as_ref();
-        self.line.with(|line| {
-            self.state.fetch_or(WAITED_FOR, Ordering::Relaxed);
-            // SAFETY: the waiter is new, and this function returns only when it was granted, which
-            // removes it from the line.
-            unsafe { line.push(waiter) };
+    fn stand_in_line(&self, request: Request) {
+        Waiter::lend(request, |waiter| {
+            self.line.with(|line| {
+                self.state.fetch_or(WAITED_FOR, Ordering::Relaxed);
+                // SAFETY: a thread stands in one line at a time. The loan ends only when the waiter
+                // was granted, which removes it from the line.
+                unsafe { line.push(waiter) };
+            });
+            // The state may have changed before the thread stood in line.
+            self.advance();
+            while waiter.sleep(Interruptible::No) != Turn::Granted {}
         });
-        // The state may have changed before the thread stood in line.
-        self.advance();
-        while waiter.sleep(Interruptible::No) != Turn::Granted {}
     }
 
     /// Grants the requests at the front of the line that can be granted, and wakes their threads.
@@ -136,14 +126,14 @@ impl<L: Level> Gate<L> {
         }
     }
 
-    fn grant_first(&self, line: &mut Line<Wish>) -> Option<Call> {
-        let wish = line.first()?.kind;
+    fn grant_first(&self, line: &mut Line) -> Option<Call> {
+        let request = line.first()?.request();
         // While the line is not empty, the state changes only under the lock of the line, except
         // when a thread leaves the gate.
         let changed = self
             .state
             .fetch_update(Ordering::Acquire, Ordering::Relaxed, |state| {
-                wish.granted(state)
+                granted(request, state)
             });
         changed.ok()?;
         let call = line.grant_first();

@@ -52,6 +52,7 @@ pub use interrupts::InterruptsOff;
 pub use keyed::{Key, Keyed};
 pub use leaf::LeafLock;
 pub use level::Level;
+pub use line::Waiter;
 pub use relax::{Server, relax, serve_while_spinning};
 pub use sleep::{Interrupted, PATIENCE, SleepGuard, SleepLock};
 pub use spin::{SpinGuard, SpinLock};

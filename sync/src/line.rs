@@ -1,16 +1,19 @@
 //! Lines: threads that wait for their turn, in the order in which they came.
 //!
-//! A waiting thread stands in line with a [`Waiter`] on its own stack, so standing in line never
-//! fails for lack of memory. The thread that ends the wait writes its answer into the waiter under
-//! the lock of the line, and wakes by the waiter's address afterwards.
+//! A thread stands in line with its [`Waiter`], of which it has one for its whole life, so standing
+//! in line never fails for lack of memory. The thread that ends the wait writes its answer into the
+//! waiter under the lock of the line, and wakes by the waiter's address afterwards.
+//!
+//! **A waiter is not on its thread's stack** where the translations of stacks differ from hart to
+//! hart: a hart that did not flush since the slot of the stack was last given to another thread
+//! would write the answer into a frame that is somebody else's by now. The scheduler knows, so it
+//! lends the waiter ([`crate::Scheduler::lend_waiter`]).
 //!
 //! Invariants: a waiter is in at most one line, and leaves it under the lock of that line before
 //! its thread continues, so every pointer in a line is valid under that lock. Neighbours:
 //! [`crate::sleep`] and [`crate::gate`] each keep a [`Line`].
 
 use core::cell::Cell;
-use core::marker::PhantomPinned;
-use core::pin::Pin;
 use core::ptr;
 
 use crate::atomic::{AtomicU32, Ordering};
@@ -23,6 +26,15 @@ const CALLED: u32 = 1;
 /// The thread has what it waited for, and has left the line.
 const GRANTED: u32 = 2;
 
+/// What a thread in line waits for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Request {
+    /// To be inside together with others that share.
+    Share,
+    /// To be inside alone.
+    Alone,
+}
+
 /// How a wait in line ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Turn {
@@ -34,32 +46,64 @@ pub(crate) enum Turn {
     Interrupted,
 }
 
-/// A thread in line.
-pub(crate) struct Waiter<K> {
-    /// The request of the thread.
-    pub(crate) kind: K,
-    /// The time of its arrival, in milliseconds.
-    pub(crate) since: u64,
+/// A thread's place in a line.
+pub struct Waiter {
+    request: Cell<Request>,
+    /// The time of the thread's arrival, in milliseconds.
+    since: Cell<u64>,
     answer: AtomicU32,
-    next: Cell<*const Waiter<K>>,
-    _stays: PhantomPinned,
+    next: Cell<*const Waiter>,
 }
 
-impl<K> Waiter<K> {
-    /// Returns a waiter for a thread that arrives now.
-    pub(crate) fn new(kind: K) -> Self {
+// SAFETY: while the waiter is in a line, its cells are reached only under the lock of the line;
+// otherwise only the waiter's own thread reaches them (`Waiter::lend`).
+unsafe impl Sync for Waiter {}
+
+// SAFETY: the pointer is null unless the waiter is in a line, and then the waiter does not move.
+unsafe impl Send for Waiter {}
+
+impl Default for Waiter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Waiter {
+    /// Returns a waiter that is in no line.
+    pub fn new() -> Self {
         Self {
-            kind,
-            since: wait::milliseconds(),
+            request: Cell::new(Request::Alone),
+            since: Cell::new(0),
             answer: AtomicU32::new(WAITING),
             next: Cell::new(ptr::null()),
-            _stays: PhantomPinned,
         }
+    }
+
+    /// Runs `body` with the waiter of the calling thread, which begins to wait for `request`.
+    pub(crate) fn lend<R>(request: Request, body: impl FnOnce(&Self) -> R) -> R {
+        let since = wait::milliseconds();
+        wait::lend_waiter(|waiter| {
+            waiter.request.set(request);
+            waiter.since.set(since);
+            waiter.answer.store(WAITING, Ordering::Relaxed);
+            body(waiter)
+        })
+    }
+
+    /// Returns what the thread waits for. Called under the lock of the line.
+    pub(crate) fn request(&self) -> Request {
+        self.request.get()
+    }
+
+    /// Returns the time of the thread's arrival, in milliseconds. Called under the lock of the
+    /// line.
+    pub(crate) fn since(&self) -> u64 {
+        self.since.get()
     }
 
     /// Sleeps until another thread calls this one or grants its request. Called by the waiter's own
     /// thread.
-    pub(crate) fn sleep(self: Pin<&Self>, how: Interruptible) -> Turn {
+    pub(crate) fn sleep(&self, how: Interruptible) -> Turn {
         loop {
             match self.answer.load(Ordering::Acquire) {
                 GRANTED => return Turn::Granted,
@@ -103,17 +147,16 @@ impl Call {
 }
 
 /// A line of waiting threads. It belongs inside a [`crate::LeafLock`].
-pub(crate) struct Line<K> {
-    first: *const Waiter<K>,
-    last: *const Waiter<K>,
+pub(crate) struct Line {
+    first: *const Waiter,
+    last: *const Waiter,
 }
 
 // SAFETY: the pointers lead to waiters that do not move until they have left the line under its
-// lock. The fields reached through them are an atomic, and a `Cell` and values that are accessed
-// only under that lock.
-unsafe impl<K: Send> Send for Line<K> {}
+// lock.
+unsafe impl Send for Line {}
 
-impl<K> Line<K> {
+impl Line {
     /// Returns an empty line.
     pub(crate) const fn new() -> Self {
         Self {
@@ -128,7 +171,7 @@ impl<K> Line<K> {
     }
 
     /// Returns the thread that has waited longest.
-    pub(crate) fn first(&self) -> Option<&Waiter<K>> {
+    pub(crate) fn first(&self) -> Option<&Waiter> {
         // SAFETY: a waiter in the line is valid under its lock, for which `self` stands (module
         // invariant).
         unsafe { self.first.as_ref() }
@@ -137,10 +180,10 @@ impl<K> Line<K> {
     /// Appends a thread.
     ///
     /// # Safety
-    /// The waiter is in no line. Before it is dropped, its thread removes it ([`Line::remove`]) or
+    /// The waiter is in no line. Before its loan ends, its thread removes it ([`Line::remove`]) or
     /// finds it granted.
-    pub(crate) unsafe fn push(&mut self, waiter: Pin<&Waiter<K>>) {
-        let waiter = ptr::from_ref(waiter.get_ref());
+    pub(crate) unsafe fn push(&mut self, waiter: &Waiter) {
+        let waiter = ptr::from_ref(waiter);
         // SAFETY: as in `first`.
         match unsafe { self.last.as_ref() } {
             Some(last) => last.next.set(waiter),
@@ -150,9 +193,8 @@ impl<K> Line<K> {
     }
 
     /// Removes a thread that is in the line.
-    pub(crate) fn remove(&mut self, waiter: Pin<&Waiter<K>>) {
-        let waiter = waiter.get_ref();
-        let mut before: *const Waiter<K> = ptr::null();
+    pub(crate) fn remove(&mut self, waiter: &Waiter) {
+        let mut before: *const Waiter = ptr::null();
         let mut at = self.first;
         while !ptr::eq(at, waiter) {
             before = at;

@@ -25,13 +25,12 @@
 use core::cell::UnsafeCell;
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
-use core::pin::{Pin, pin};
 
 use crate::atomic::{AtomicU32, Ordering, constant};
 use crate::held::Held;
 use crate::leaf::LeafLock;
 use crate::level::{FIRST_SPIN, Level};
-use crate::line::{Call, Line, Turn, Waiter};
+use crate::line::{Call, Line, Request, Turn, Waiter};
 use crate::wait::{self, Interruptible};
 
 const FREE: u32 = 0;
@@ -49,7 +48,7 @@ pub struct Interrupted;
 /// A lock of level `L` around a `T` whose waiters sleep.
 pub struct SleepLock<L: Level, T> {
     state: AtomicU32,
-    line: LeafLock<Line<()>>,
+    line: LeafLock<Line>,
     _level: PhantomData<fn(L)>,
     value: UnsafeCell<T>,
 }
@@ -119,8 +118,10 @@ impl<L: Level, T> SleepLock<L, T> {
 
     #[cold]
     fn lock_contended(&self, how: Interruptible) -> Result<(), Interrupted> {
-        let waiter = pin!(Waiter::new(()));
-        let waiter = waiter.as_ref();
+        Waiter::lend(Request::Alone, |waiter| self.wait_in_line(waiter, how))
+    }
+
+    fn wait_in_line(&self, waiter: &Waiter, how: Interruptible) -> Result<(), Interrupted> {
         if self.line.with(|line| self.take_or_queue(line, waiter)) {
             return Ok(());
         }
@@ -138,7 +139,7 @@ impl<L: Level, T> SleepLock<L, T> {
 
     /// Takes the lock if it is free, or else appends the thread to the line. Returns whether it has
     /// the lock.
-    fn take_or_queue(&self, line: &mut Line<()>, waiter: Pin<&Waiter<()>>) -> bool {
+    fn take_or_queue(&self, line: &mut Line, waiter: &Waiter) -> bool {
         loop {
             match self.state.load(Ordering::Relaxed) {
                 FREE if self.take(FREE, TAKEN).is_ok() => return true,
@@ -152,15 +153,15 @@ impl<L: Level, T> SleepLock<L, T> {
                 _ => {}
             }
         }
-        // SAFETY: the waiter is new. `lock_contended` returns only when the waiter was granted, or
-        // was removed from the line.
+        // SAFETY: a thread stands in one line at a time. `wait_in_line` returns only when the waiter
+        // was granted, or was removed from the line.
         unsafe { line.push(waiter) };
         false
     }
 
     /// Takes the lock if it is free, for a thread in line that was called. Returns whether it has
     /// the lock.
-    fn take_or_stay(&self, line: &mut Line<()>, waiter: Pin<&Waiter<()>>) -> bool {
+    fn take_or_stay(&self, line: &mut Line, waiter: &Waiter) -> bool {
         if waiter.is_granted() {
             return true;
         }
@@ -174,14 +175,14 @@ impl<L: Level, T> SleepLock<L, T> {
 
     /// Removes a thread from the line. Sets the state to `alone` if the line is then empty, and to
     /// `others` otherwise.
-    fn leave(&self, line: &mut Line<()>, waiter: Pin<&Waiter<()>>, alone: u32, others: u32) {
+    fn leave(&self, line: &mut Line, waiter: &Waiter, alone: u32, others: u32) {
         line.remove(waiter);
         let state = if line.is_empty() { alone } else { others };
         self.state.store(state, Ordering::Release);
     }
 
     /// Ends a wait without the lock, unless the lock has just been handed over.
-    fn give_up(&self, waiter: Pin<&Waiter<()>>) -> Result<(), Interrupted> {
+    fn give_up(&self, waiter: &Waiter) -> Result<(), Interrupted> {
         let mut call = None;
         let has_lock = self.line.with(|line| {
             if waiter.is_granted() {
@@ -210,7 +211,7 @@ impl<L: Level, T> SleepLock<L, T> {
                 self.state.store(FREE, Ordering::Release);
                 return None;
             };
-            if now.saturating_sub(first.since) <= PATIENCE {
+            if now.saturating_sub(first.since()) <= PATIENCE {
                 self.state.store(OPEN, Ordering::Release);
                 return line.call_first();
             }

@@ -11,6 +11,7 @@ use core::sync::atomic::AtomicPtr;
 use crate::atomic::{AtomicU32, Ordering, constant};
 use crate::held::Held;
 use crate::level::Level;
+use crate::line::Waiter;
 use crate::relax::relax;
 
 /// Whether a kill ends a wait.
@@ -46,6 +47,9 @@ pub trait Scheduler: Sync {
     fn wake_all(&self, word: *const AtomicU32);
     /// Returns the time since some fixed moment, in milliseconds.
     fn milliseconds(&self) -> u64;
+    /// Calls `body` once with the waiter of the calling thread. Other harts write to it, so it lies
+    /// where all harts find the same memory.
+    fn lend_waiter(&self, body: &mut dyn FnMut(&Waiter));
 }
 
 // Of `core` in every build: a static needs a constant, and no checker runs before this is set.
@@ -84,6 +88,16 @@ fn wake_all(word: *const AtomicU32) {
     if let Some(scheduler) = scheduler() {
         scheduler.wake_all(word);
     }
+}
+
+/// Returns the result of `body`, which is called with the waiter of the calling thread.
+pub(crate) fn lend_waiter<R>(body: impl FnOnce(&Waiter) -> R) -> R {
+    let Some(scheduler) = scheduler() else {
+        return body(&Waiter::new());
+    };
+    let (mut body, mut result) = (Some(body), None);
+    scheduler.lend_waiter(&mut |waiter| result = body.take().map(|body| body(waiter)));
+    result.unwrap_or_else(|| unreachable!("a scheduler that lends no waiter"))
 }
 
 /// Returns the time since some fixed moment, in milliseconds, or 0 without a scheduler.

@@ -10,7 +10,7 @@ use core::ops::Deref;
 use core::ptr::NonNull;
 
 use mm::NoMemory;
-use sync::{Counted, Keyed};
+use sync::{Counted, Keyed, Waiter};
 
 use super::scheduler::{self, Place, ScheduleKey};
 use super::{Context, FailNth, Process};
@@ -25,6 +25,9 @@ pub struct Thread {
     pub stack: KernelStack,
     /// The allocation of this thread that is to fail.
     pub fail_nth: FailNth,
+    /// Its place in the line of a lock. Not on the stack, which only the hart that runs the thread
+    /// may touch ([`crate::stack`]).
+    pub(super) waiter: Waiter,
     pub(super) place: Keyed<ScheduleKey, Place>,
 }
 
@@ -49,6 +52,7 @@ impl Thread {
             place: Keyed::new(Place::new(context, float, space)),
             stack,
             fail_nth: FailNth::never(),
+            waiter: Waiter::new(),
         })?)
     }
 }

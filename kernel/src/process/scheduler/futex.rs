@@ -1,7 +1,7 @@
 //! Waiting for a word to change, and ending waits.
 
 use sync::atomic::{AtomicU32, Ordering};
-use sync::{Counted, Held, Interruptible, Level, Wake, level};
+use sync::{Counted, Held, Interruptible, Level, Waiter, Wake, level};
 
 use super::super::{Thread, current};
 use super::place::{HartMask, Schedule};
@@ -41,6 +41,14 @@ impl sync::Scheduler for Futex {
 
     fn milliseconds(&self) -> u64 {
         time::milliseconds()
+    }
+
+    fn lend_waiter(&self, body: &mut dyn FnMut(&Waiter)) {
+        match current() {
+            Some(thread) => body(&thread.waiter),
+            // Without a thread nothing sleeps, and no other hart's wait has begun.
+            None => body(&Waiter::new()),
+        }
     }
 
     fn wake_one(&self, word: *const AtomicU32) {
