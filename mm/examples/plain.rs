@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use mm::abi::{ForkMode, MemCounter, PAGE_SIZE};
 use mm::addr::{FrameNo, FrameRange, PageNo, PageRange, VirtAddr};
 use mm::machine::{Fence, HartSet, Root};
-use mm::pt::{Entry, Format, Permissions, Sv39, UserPage};
+use mm::pt::{Entry, Format, Permissions, Pte, Sv39, UserPage};
 use mm::space::copy::{CopyFailure, copy_in, copy_out};
 use mm::space::{AddressSpace, Promise, Resolution, Wait};
 use mm::{Layout, Machine, Memory, Reclaimed};
@@ -64,13 +64,13 @@ unsafe impl Machine for Plain {
         self.root.set(root);
     }
     fn read_user(&self, from: VirtAddr, to: &mut [u8]) -> usize {
-        self.transfer(from, to.len(), Sv39::READABLE, |at, done, count| {
+        self.transfer(from, to.len(), Pte::is_readable, |at, done, count| {
             // SAFETY: `at` lies in a frame that the program may read, `count` bytes before its end.
             unsafe { at.copy_to_nonoverlapping(to[done..].as_mut_ptr(), count) }
         })
     }
     fn write_user(&self, to: VirtAddr, from: &[u8]) -> usize {
-        self.transfer(to, from.len(), Sv39::WRITABLE, |at, done, count| {
+        self.transfer(to, from.len(), Pte::is_writable, |at, done, count| {
             // SAFETY: `at` lies in a frame that the program may write, `count` bytes before its
             // end.
             unsafe { at.copy_from_nonoverlapping(from[done..].as_ptr(), count) }
@@ -82,16 +82,17 @@ unsafe impl Machine for Plain {
 }
 
 impl Plain {
-    /// Walks the tables as hardware does. Returns the frame of a page whose entry has these bits.
-    fn translate(&self, page: UserPage, bits: u64) -> Option<FrameNo> {
+    /// Walks the tables as hardware does. Returns the frame of a page whose entry permits the
+    /// access.
+    fn translate(&self, page: UserPage, permits: fn(Pte<Sv39>) -> bool) -> Option<FrameNo> {
         let mut table = self.root.get()?.table;
         for level in (0..Sv39::LEVELS).rev() {
             let words = self.frame_address(table).cast::<u64>();
             // SAFETY: an index lies within a table, and a table is aligned.
-            let word = unsafe { *words.add(Sv39::index(page, level)) };
-            match Sv39::decode(word, level) {
+            let pte = Pte::from_word(unsafe { *words.add(Sv39::index(page, level)) });
+            match pte.decode(level) {
                 Entry::Table(lower) => table = lower,
-                Entry::Page(frame) if word & bits == bits => return Some(frame),
+                Entry::Page(frame) if permits(pte) => return Some(frame),
                 _ => return None,
             }
         }
@@ -103,14 +104,14 @@ impl Plain {
         &self,
         from: VirtAddr,
         length: usize,
-        bits: u64,
+        permits: fn(Pte<Sv39>) -> bool,
         mut step: impl FnMut(*mut u8, usize, usize),
     ) -> usize {
         let mut done = 0;
         while done < length {
             let at = VirtAddr(from.0 + done as u64);
             let frame =
-                UserPage::new::<Sv39>(at.page()).and_then(|page| self.translate(page, bits));
+                UserPage::new::<Sv39>(at.page()).and_then(|page| self.translate(page, permits));
             let Some(frame) = frame else { break };
             let offset = at.0 as usize % PAGE_SIZE;
             let count = (PAGE_SIZE - offset).min(length - done);

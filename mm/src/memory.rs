@@ -210,7 +210,7 @@ impl<M: Machine> Memory<M> {
     }
 
     /// Returns an empty page table.
-    pub(crate) fn allocate_table(&self, reservation: &mut Reservation<'_>) -> Table<'_> {
+    pub(crate) fn allocate_table(&self, reservation: &mut Reservation<'_>) -> Table<'_, M::Format> {
         let mut frame = self.allocate(Kind::Table, reservation);
         frame.zero();
         self.table(frame.into_reference())

@@ -13,7 +13,7 @@ use sync::atomic::AtomicWord;
 use crate::addr::FrameNo;
 use crate::frame::OwnedFrame;
 use crate::machine::Machine;
-use crate::pt::ENTRIES;
+use crate::pt::{AtomicPte, ENTRIES};
 
 /// Returns the bytes of an owned frame.
 pub(crate) fn owned_bytes<'a, M: Machine>(
@@ -121,11 +121,14 @@ pub(crate) fn write_shared<M: Machine>(machine: &M, frame: FrameNo, offset: usiz
     }
 }
 
-/// Returns the words of a page table.
+/// Returns the entries of a page table.
 #[inline]
-pub(crate) fn table_words<M: Machine>(machine: &M, frame: FrameNo) -> &[AtomicWord; ENTRIES] {
+pub(crate) fn table_entries<M: Machine>(
+    machine: &M,
+    frame: FrameNo,
+) -> &[AtomicPte<M::Format>; ENTRIES] {
     // SAFETY: valid by Machine's contract; tables are only ever reached as atomic words, by us and
-    // by the hardware.
+    // by the hardware, and an AtomicPte has the layout of one.
     unsafe { &*machine.frame_address(frame).cast() }
 }
 

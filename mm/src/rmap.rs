@@ -22,7 +22,7 @@ use crate::addr::FrameNo;
 use crate::list::{Linked, Links, List};
 use crate::machine::{Asid, Machine};
 use crate::memory::Memory;
-use crate::pt::{Entry, Format, Table, UserPage, Walk};
+use crate::pt::{Entry, Format, Pte, Table, UserPage, Walk};
 use crate::space::{Stale, Users};
 
 /// An address space as others see it: its root, and the harts that must be told when an entry
@@ -121,27 +121,27 @@ impl Families {
 }
 
 /// The leaf table of a member in which a page has its entry.
-pub(crate) struct Leaf<'a, 'm> {
+pub(crate) struct Leaf<'a, 'm, F: Format> {
     member: &'a Member,
-    table: Table<'m>,
+    table: Table<'m, F>,
 }
 
-impl Leaf<'_, '_> {
+impl<F: Format> Leaf<'_, '_, F> {
     /// Returns the entry of a page of this table, if it maps the frame.
-    pub(crate) fn mapping<F: Format>(&self, page: UserPage, frame: FrameNo) -> Option<u64> {
-        let word = self.table.get(F::index(page, 0));
-        (F::decode(word, 0) == Entry::Page(frame)).then_some(word)
+    pub(crate) fn mapping(&self, page: UserPage, frame: FrameNo) -> Option<Pte<F>> {
+        let pte = self.table.get(F::index(page, 0));
+        (pte.decode(0) == Entry::Page(frame)).then_some(pte)
     }
 
     /// Replaces the entry of a page if it is still `old`. Returns whether it did.
-    pub(crate) fn replace<F: Format>(&self, page: UserPage, old: u64, new: u64) -> bool {
+    pub(crate) fn replace(&self, page: UserPage, old: Pte<F>, new: Pte<F>) -> bool {
         self.table.replace(F::index(page, 0), old, new)
     }
 
     /// Replaces the entry of a page by one that permits less, if it is still `old`. Returns whether
     /// it did. [`Memory::flush_families`] must follow.
-    pub(crate) fn tighten<F: Format>(&self, page: UserPage, old: u64, new: u64) -> bool {
-        let replaced = self.replace::<F>(page, old, new);
+    pub(crate) fn tighten(&self, page: UserPage, old: Pte<F>, new: Pte<F>) -> bool {
+        let replaced = self.replace(page, old, new);
         if replaced {
             self.member.tightened.fetch_add(1, Ordering::Relaxed);
         }
@@ -149,32 +149,27 @@ impl Leaf<'_, '_> {
     }
 }
 
-impl Leaf<'_, '_> {
+impl<F: Format> Leaf<'_, '_, F> {
     /// Removes the right to write from the entry of a page, as long as it maps the frame. Bits that
     /// the hardware sets meanwhile are kept. [`Memory::flush_families`] must follow.
-    pub(crate) fn protect<F: Format>(&self, page: UserPage, frame: FrameNo) {
-        self.change::<F>(page, frame, |word| word & !F::WRITABLE);
+    pub(crate) fn protect(&self, page: UserPage, frame: FrameNo) {
+        self.change(page, frame, Pte::read_only);
     }
 
     /// Replaces the entry of a page by that of an evicted page, if it maps the frame. Returns
     /// whether it did; the entry's reference to the frame is the caller's then.
     /// [`Memory::flush_families`] must follow.
-    pub(crate) fn remove<F: Format>(&self, page: UserPage, frame: FrameNo) -> bool {
-        self.change::<F>(page, frame, |_| F::EVICTED)
+    pub(crate) fn remove(&self, page: UserPage, frame: FrameNo) -> bool {
+        self.change(page, frame, |_| Pte::EVICTED)
     }
 
-    fn change<F: Format>(
-        &self,
-        page: UserPage,
-        frame: FrameNo,
-        change: impl Fn(u64) -> u64,
-    ) -> bool {
-        while let Some(word) = self.mapping::<F>(page, frame) {
-            let new = change(word);
-            if new == word {
+    fn change(&self, page: UserPage, frame: FrameNo, change: impl Fn(Pte<F>) -> Pte<F>) -> bool {
+        while let Some(pte) = self.mapping(page, frame) {
+            let new = change(pte);
+            if new == pte {
                 break;
             }
-            if self.tighten::<F>(page, word, new) {
+            if self.tighten(page, pte, new) {
                 return true;
             }
         }
@@ -195,7 +190,7 @@ impl<M: Machine> Memory<M> {
         &self,
         family: u32,
         page: UserPage,
-        mut visit: impl FnMut(&Leaf<'_, '_>),
+        mut visit: impl FnMut(&Leaf<'_, '_, M::Format>),
     ) {
         self.families.for_each(family, |member| {
             member.entries.with(|()| {

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use fastrand::Rng;
 use mm::addr::{FrameNo, PageNo, VirtAddr};
 use mm::machine::Root;
-use mm::pt::{ENTRIES, Entry, Format};
+use mm::pt::{ENTRIES, Entry, Format, Pte};
 use mm::space::Access;
 
 use crate::isa::Isa;
@@ -79,26 +79,26 @@ fn walk<I: Isa>(
         let index = (page.0 >> (9 * level)) as usize & (ENTRIES - 1);
         let in_memory = &ram.words(table)[index];
         let remembered = tlb.recall(root.asid, level, first, rng);
-        let mut word = match remembered {
-            Some(word) if tlb.is_stubborn() || rng.u32(0..4) != 0 => word,
-            _ => in_memory.load(Ordering::Acquire),
+        let mut pte = match remembered {
+            Some(word) if tlb.is_stubborn() || rng.u32(0..4) != 0 => Pte::from_word(word),
+            _ => Pte::<I>::from_word(in_memory.load(Ordering::Acquire)),
         };
         if I::NOTES_USE && level == 0 {
-            word = note_use::<I>(in_memory, word, touch);
+            pte = note_use(in_memory, pte, touch);
         }
-        if I::REMEMBERS_ABSENCE || is_present::<I>(word, level) {
+        if I::REMEMBERS_ABSENCE || is_present(pte, level) {
             let entry = Remembered {
                 asid: root.asid,
                 level,
                 page: first,
-                word,
+                word: pte.word(),
             };
             tlb.remember(entry, rng);
         }
-        match I::decode(word, level) {
+        match pte.decode(level) {
             Entry::Empty | Entry::Evicted | Entry::Swapped(_) => return None,
             Entry::Table(lower) => table = lower,
-            Entry::Page(frame) => return permits::<I>(word, touch).then_some(frame),
+            Entry::Page(frame) => return permits(pte, touch).then_some(frame),
         }
     }
     None
@@ -106,39 +106,39 @@ fn walk<I: Isa>(
 
 /// Returns whether hardware that keeps only present entries may keep this one. A page without
 /// permissions is not present.
-fn is_present<F: Format>(word: u64, level: usize) -> bool {
-    match F::decode(word, level) {
+fn is_present<F: Format>(pte: Pte<F>, level: usize) -> bool {
+    match pte.decode(level) {
         Entry::Table(_) => true,
-        Entry::Page(_) => word & F::READABLE != 0,
+        Entry::Page(_) => pte.is_readable(),
         Entry::Empty | Entry::Evicted | Entry::Swapped(_) => false,
     }
 }
 
 /// Sets the accessed and dirty bits that the access needs in the entry in memory. Returns the entry
 /// then. If the TLB's copy lacks a bit, the hardware reads the entry again, and so notices changes.
-fn note_use<F: Format>(in_memory: &AtomicU64, word: u64, touch: Touch) -> u64 {
-    let mut word = word;
+fn note_use<F: Format>(in_memory: &AtomicU64, pte: Pte<F>, touch: Touch) -> Pte<F> {
+    let mut pte = pte;
     loop {
-        let bits = match touch {
-            Touch::Store => F::ACCESSED | F::DIRTY,
-            Touch::Load | Touch::Fetch => F::ACCESSED,
+        let used = match touch {
+            Touch::Store => pte.dirty(),
+            Touch::Load | Touch::Fetch => pte.accessed(),
         };
-        if !is_present::<F>(word, 0) || !permits::<F>(word, touch) || word & bits == bits {
-            return word;
+        if !is_present(pte, 0) || !permits(pte, touch) || used == pte {
+            return pte;
         }
         let order = Ordering::AcqRel;
-        match in_memory.compare_exchange(word, word | bits, order, Ordering::Acquire) {
-            Ok(_) => return word | bits,
-            Err(now) => word = now,
+        match in_memory.compare_exchange(pte.word(), used.word(), order, Ordering::Acquire) {
+            Ok(_) => return used,
+            Err(now) => pte = Pte::from_word(now),
         }
     }
 }
 
-fn permits<F: Format>(word: u64, touch: Touch) -> bool {
+fn permits<F: Format>(pte: Pte<F>, touch: Touch) -> bool {
     match touch {
-        Touch::Load => word & F::READABLE != 0,
-        Touch::Store => word & F::WRITABLE != 0,
-        Touch::Fetch => F::executable(word),
+        Touch::Load => pte.is_readable(),
+        Touch::Store => pte.is_writable(),
+        Touch::Fetch => pte.is_executable(),
     }
 }
 
@@ -156,13 +156,13 @@ mod tests {
         for table in 0..3 {
             ram.fill(frame(table), 0);
         }
-        let data = Sv39::page(frame(3), Permissions::READ | Permissions::WRITE);
-        for (table, word) in [Sv39::table(frame(1)), Sv39::table(frame(2)), data]
+        let data = Pte::<Sv39>::page(frame(3), Permissions::READ | Permissions::WRITE);
+        for (table, pte) in [Pte::table(frame(1)), Pte::table(frame(2)), data]
             .into_iter()
             .enumerate()
         {
             ram.word(frame(table as u64), 0)
-                .store(word, Ordering::Relaxed);
+                .store(pte.word(), Ordering::Relaxed);
         }
         let root = Root {
             table: frame(0),

@@ -29,7 +29,7 @@ use crate::addr::{FrameNo, PageNo, PageRange};
 use crate::frame::{Cached, FrameRecord, Kind};
 use crate::machine::Machine;
 use crate::memory::Memory;
-use crate::pt::{ENTRIES, Entry, Format, Table, UserRange};
+use crate::pt::{ENTRIES, Entry, Format, Pte, Table, UserRange};
 use crate::space::AddressSpace;
 
 /// An audit in progress.
@@ -108,7 +108,7 @@ impl<M: Machine> Audit<'_, M> {
     fn table(
         &self,
         space: &AddressSpace<'_, M>,
-        table: Table<'_>,
+        table: Table<'_, M::Format>,
         level: usize,
         base: u64,
         entries: usize,
@@ -118,11 +118,11 @@ impl<M: Machine> Audit<'_, M> {
         let mut live = 0;
         for index in 0..entries {
             let page = PageNo(base + index as u64 * span);
-            let word = table.get(index);
-            match M::Format::decode(word, level) {
+            let pte = table.get(index);
+            match pte.decode(level) {
                 Entry::Empty => continue,
                 Entry::Page(frame) => {
-                    self.page(space, page, frame, word)?;
+                    self.page(space, page, frame, pte)?;
                     counted.pages += 1;
                 }
                 Entry::Evicted => {
@@ -160,22 +160,22 @@ impl<M: Machine> Audit<'_, M> {
         space: &AddressSpace<'_, M>,
         page: PageNo,
         frame: FrameNo,
-        word: u64,
+        pte: Pte<M::Format>,
     ) -> Result<(), Finding> {
         self.note(frame);
         in_area(space, page)?;
         let record = self.memory.frames.record(frame);
         // Waiters do not look at the contents.
         let references = record.count() - record.waiters();
-        let may_write = word & M::Format::MAY_WRITE != 0;
-        let shared = word & M::Format::SHARED != 0;
+        let may_write = pte.may_become_writable();
+        let shared = pte.is_shared();
         let may_be_shared = match record.kind() {
             Kind::File if !shared => return Err(Finding::Foreign { page, frame }),
             Kind::File => self.may_write_file(space, page, frame)?,
             _ => shared && (record.slot().is_none() || record.cached() == Cached::Dirty),
         };
         let alone = references == 1 || may_be_shared;
-        if word & M::Format::WRITABLE != 0 && !(alone && may_write) {
+        if pte.is_writable() && !(alone && may_write) {
             return Err(Finding::Writable {
                 page,
                 frame,
@@ -218,9 +218,9 @@ impl<M: Machine> Audit<'_, M> {
         promised
     }
 
-    fn object_table(&self, table: Table<'_>, level: usize) {
+    fn object_table(&self, table: Table<'_, M::Format>, level: usize) {
         for index in 0..ENTRIES {
-            match M::Format::decode(table.get(index), level) {
+            match table.get(index).decode(level) {
                 Entry::Table(frame) => {
                     self.note(frame);
                     self.object_table(self.memory.table(frame), level - 1);
@@ -350,7 +350,7 @@ impl<M: Machine> AddressSpace<'_, M> {
     pub fn page_of(&self, frame: FrameNo) -> Option<PageNo> {
         let mut found = None;
         self.for_each_leaf(UserRange::all::<M::Format>(), |table, index, page| {
-            if M::Format::decode(table.get(index), 0) == Entry::Page(frame) {
+            if table.get(index).decode(0) == Entry::Page(frame) {
                 found = Some(*page);
             }
         });

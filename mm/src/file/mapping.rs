@@ -10,7 +10,7 @@ use crate::commit::NoMemory;
 use crate::list::{Linked, Links, List};
 use crate::machine::Machine;
 use crate::memory::Memory;
-use crate::pt::{UserPage, UserRange};
+use crate::pt::{Pte, UserPage, UserRange};
 use crate::rmap::Leaf;
 
 /// A file mapping: what one call of `mmap` or `exec` has mapped, and what is left of it in the
@@ -145,21 +145,21 @@ impl<M: Machine> Memory<M> {
         running
     }
 
-    /// Visits every entry that maps a page of a file to a frame, with its page and its word. The
+    /// Visits every entry that maps a page of a file to a frame, with its page and its pte. The
     /// visitor runs under locks.
     pub(crate) fn for_each_file_mapping(
         &self,
         page: FilePage,
         frame: FrameNo,
-        mut visit: impl FnMut(&Leaf<'_, '_>, UserPage, u64),
+        mut visit: impl FnMut(&Leaf<'_, '_, M::Format>, UserPage, Pte<M::Format>),
     ) {
         self.files.mappings.for_each(page.file, |mapping| {
             let Some(at) = mapping.page_of(page.index) else {
                 return;
             };
             self.for_each_leaf(mapping.family, at, |leaf| {
-                if let Some(word) = leaf.mapping::<M::Format>(at, frame) {
-                    visit(leaf, at, word);
+                if let Some(pte) = leaf.mapping(at, frame) {
+                    visit(leaf, at, pte);
                 }
             });
         });

@@ -32,8 +32,8 @@
 //!   entry another;
 //! - a frame that has left the cache ([`Cached::Gone`](crate::frame::Cached)) is never found again,
 //!   and no new entry maps it;
-//! - an entry for such a page carries [`Format::SHARED`](crate::pt::Format), and may be writable
-//!   only in a shared mapping while the page is dirty.
+//! - an entry for such a page says that it is shared ([`Pte::is_shared`](crate::pt::Pte)), and may
+//!   be writable only in a shared mapping while the page is dirty.
 //!
 //! Locks: a chain's lock is a leaf. Of the lists of mappings: see [`crate::list`]; a family's list
 //! is taken inside.

@@ -159,7 +159,7 @@ impl<M: Machine> Memory<M> {
     pub fn write_back(&self, page: FilePage) -> Option<WriteBack<'_, M>> {
         let frame = self.begin_file_write(page, Cached::Writing)?;
         self.for_each_file_mapping(page, frame, |leaf, at, _| {
-            leaf.protect::<M::Format>(at, frame);
+            leaf.protect(at, frame);
         });
         self.flush_file(page.file);
         Some(WriteBack {
@@ -176,7 +176,7 @@ impl<M: Machine> Memory<M> {
         let frame = self.begin_file_write(page, Cached::Leaving)?;
         let mut entries = 0;
         self.for_each_file_mapping(page, frame, |leaf, at, _| {
-            entries += u32::from(leaf.remove::<M::Format>(at, frame));
+            entries += u32::from(leaf.remove(at, frame));
         });
         self.flush_file(page.file);
         for _ in 0..entries {
@@ -229,7 +229,7 @@ impl<M: Machine> Memory<M> {
             };
             let mut entries = 0;
             self.for_each_file_mapping(page, frame, |leaf, at, _| {
-                entries += u32::from(leaf.remove::<M::Format>(at, frame));
+                entries += u32::from(leaf.remove(at, frame));
             });
             // Without an entry, too: whoever evicts the page may not have told the harts yet.
             self.flush_file(file);

@@ -1,4 +1,8 @@
 //! What an architecture says about its entries.
+//!
+//! A format speaks of words, as the hardware does. The rest of the crate uses [`Pte`](super::Pte).
+
+use core::fmt::Debug;
 
 use bitflags::bitflags;
 
@@ -41,7 +45,7 @@ pub enum Entry {
 /// Invariant of every page entry this crate makes: [`Format::WRITABLE`] only together with
 /// [`Format::MAY_WRITE`]. The first is what the hardware obeys; the second is the copy-on-write
 /// mark, a software bit that tells a page which may become writable from one that never may (text).
-pub trait Format: 'static {
+pub trait Format: Copy + Eq + Debug + 'static {
     /// How many levels a walk has.
     const LEVELS: usize;
     /// The end of a program's addresses, page-aligned, and below what the entry
@@ -67,9 +71,6 @@ pub trait Format: 'static {
     const ACCESSED: u64;
     /// The bit that says a page was written; likewise.
     const DIRTY: u64;
-    /// What the entry of a page has when a write to it has been resolved, so that the hardware
-    /// traps for none of it.
-    const WRITTEN: u64 = Self::WRITABLE | Self::ACCESSED | Self::DIRTY;
 
     /// Returns an entry for a page, accessed already and, if nobody may do anything with it, not
     /// valid; with `MAY_WRITE` where the permissions have it, without `WRITABLE`.

@@ -7,6 +7,7 @@ use crate::addr::{FrameNo, SlotNo, VirtAddr};
 /// page. An entry that is not valid is empty, or has one of: bit 5, a page in its frame that nobody
 /// may touch, which has no rights (with R=W=X=0 it would be a pointer); bit 6, a swapped page; bit
 /// 7, a shared page that was evicted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Sv39 {}
 
 const VALID: u64 = 1;

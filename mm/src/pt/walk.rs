@@ -2,10 +2,11 @@
 //!
 //! Invariant: `live` in a table's frame record is the number of its entries that are not empty.
 
-use sync::atomic::{AtomicWord, Ordering};
+use sync::atomic::Ordering;
 
 use super::ENTRIES;
 use super::format::{Entry, Format};
+use super::pte::{AtomicPte, Pte};
 use super::user::UserPage;
 use crate::addr::FrameNo;
 use crate::commit::Reservation;
@@ -16,27 +17,27 @@ use crate::phys;
 
 /// A page table.
 #[derive(Clone, Copy)]
-pub(crate) struct Table<'m> {
+pub(crate) struct Table<'m, F: Format> {
     frame: FrameNo,
-    words: &'m [AtomicWord; ENTRIES],
+    entries: &'m [AtomicPte<F>; ENTRIES],
     record: &'m FrameRecord,
 }
 
-impl<'m> Table<'m> {
+impl<'m, F: Format> Table<'m, F> {
     /// Returns the frame that the table is in.
     pub(crate) fn frame(self) -> FrameNo {
         self.frame
     }
 
-    /// Returns the word at an index.
+    /// Returns the entry at an index.
     #[inline]
-    pub(crate) fn get(self, index: usize) -> u64 {
-        self.words[index].load(Ordering::Acquire)
+    pub(crate) fn get(self, index: usize) -> Pte<F> {
+        self.entries[index].load(Ordering::Acquire)
     }
 
-    /// Returns all words.
-    pub(crate) fn words(self) -> &'m [AtomicWord; ENTRIES] {
-        self.words
+    /// Returns all entries.
+    pub(crate) fn entries(self) -> &'m [AtomicPte<F>; ENTRIES] {
+        self.entries
     }
 
     /// Returns how many entries are not empty.
@@ -48,19 +49,18 @@ impl<'m> Table<'m> {
     /// Fills an empty entry. The store releases: hardware that finds the entry finds what it points
     /// to.
     #[inline]
-    pub(crate) fn fill(self, index: usize, word: u64) {
-        debug_assert_eq!(
-            self.get(index),
-            0,
+    pub(crate) fn fill(self, index: usize, pte: Pte<F>) {
+        debug_assert!(
+            self.get(index).is_empty(),
             "an entry is emptied before it is filled"
         );
-        self.words[index].store(word, Ordering::Release);
+        self.entries[index].store(pte, Ordering::Release);
         self.record
             .live
             .store(self.live() as u16 + 1, Ordering::Relaxed);
     }
 
-    /// Counts entries that the caller has filled through [`Table::words`]; all were empty.
+    /// Counts entries that the caller has filled through [`Table::entries`]; all were empty.
     pub(crate) fn note_filled(self, entries: usize) {
         self.record
             .live
@@ -70,32 +70,31 @@ impl<'m> Table<'m> {
     /// Empties an entry. Returns what it held, with the bits that the hardware set. The translation
     /// may live on in TLBs.
     #[inline]
-    pub(crate) fn take(self, index: usize) -> u64 {
-        let word = self.words[index].swap(0, Ordering::AcqRel);
-        if word != 0 {
+    pub(crate) fn take(self, index: usize) -> Pte<F> {
+        let taken = self.entries[index].swap(Pte::EMPTY, Ordering::AcqRel);
+        if !taken.is_empty() {
             self.record
                 .live
                 .store(self.live() as u16 - 1, Ordering::Relaxed);
         }
-        word
+        taken
     }
 
     /// Replaces a live entry by another one, if it is still `old`. Returns whether it did.
     #[inline]
-    pub(crate) fn replace(self, index: usize, old: u64, new: u64) -> bool {
-        debug_assert!(old != 0 && new != 0, "a live entry stays live");
-        self.words[index]
-            .compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed)
-            .is_ok()
+    pub(crate) fn replace(self, index: usize, old: Pte<F>, new: Pte<F>) -> bool {
+        debug_assert!(
+            !old.is_empty() && !new.is_empty(),
+            "a live entry stays live"
+        );
+        self.entries[index].replace(old, new)
     }
 
     /// Empties an entry, if it is still `old`. Returns whether it did. The translation may live on
     /// in TLBs.
     #[inline]
-    pub(crate) fn take_if(self, index: usize, old: u64) -> bool {
-        let taken = self.words[index]
-            .compare_exchange(old, 0, Ordering::AcqRel, Ordering::Relaxed)
-            .is_ok();
+    pub(crate) fn take_if(self, index: usize, old: Pte<F>) -> bool {
+        let taken = self.entries[index].replace(old, Pte::EMPTY);
         if taken {
             self.record
                 .live
@@ -106,19 +105,19 @@ impl<'m> Table<'m> {
 }
 
 /// Where a walk ended.
-pub(crate) enum Walk<'m> {
+pub(crate) enum Walk<'m, F: Format> {
     /// At the leaf table, at this index.
-    Leaf(Table<'m>, usize),
+    Leaf(Table<'m, F>, usize),
     /// At an empty entry of `table`, which is of `level` (above 0).
     Missing {
         /// The lowest table on the way to the page.
-        table: Table<'m>,
+        table: Table<'m, F>,
         /// The level of that table.
         level: usize,
     },
 }
 
-impl Walk<'_> {
+impl<F: Format> Walk<'_, F> {
     /// Returns how many tables are missing on the way to the page.
     pub(crate) fn missing(&self) -> u64 {
         match self {
@@ -131,26 +130,31 @@ impl Walk<'_> {
 impl<M: Machine> Memory<M> {
     /// Returns the table in a frame.
     #[inline]
-    pub(crate) fn table(&self, frame: FrameNo) -> Table<'_> {
+    pub(crate) fn table(&self, frame: FrameNo) -> Table<'_, M::Format> {
         Table {
             frame,
-            words: phys::table_words(&self.machine, frame),
+            entries: phys::table_entries(&self.machine, frame),
             record: self.frames.record(frame),
         }
     }
 
     /// Walks from a root towards a page of the user half.
     #[inline]
-    pub(crate) fn walk(&self, root: FrameNo, page: UserPage) -> Walk<'_> {
+    pub(crate) fn walk(&self, root: FrameNo, page: UserPage) -> Walk<'_, M::Format> {
         self.walk_to(root, page, 0)
     }
 
     /// Walks from a root to the table of level `lowest`, which the answer calls the leaf.
     #[inline]
-    pub(crate) fn walk_to(&self, root: FrameNo, page: UserPage, lowest: usize) -> Walk<'_> {
+    pub(crate) fn walk_to(
+        &self,
+        root: FrameNo,
+        page: UserPage,
+        lowest: usize,
+    ) -> Walk<'_, M::Format> {
         let mut table = self.table(root);
         for level in (lowest + 1..M::Format::LEVELS).rev() {
-            match M::Format::decode(table.get(M::Format::index(page, level)), level) {
+            match table.get(M::Format::index(page, level)).decode(level) {
                 Entry::Table(frame) => table = self.table(frame),
                 _ => return Walk::Missing { table, level },
             }
@@ -162,17 +166,14 @@ impl<M: Machine> Memory<M> {
     /// one reserved frame. Returns the leaf table.
     pub(crate) fn extend<'m>(
         &'m self,
-        mut table: Table<'m>,
+        mut table: Table<'m, M::Format>,
         level: usize,
         page: UserPage,
         reservation: &mut Reservation<'_>,
-    ) -> Table<'m> {
+    ) -> Table<'m, M::Format> {
         for level in (1..=level).rev() {
             let lower = self.allocate_table(reservation);
-            table.fill(
-                M::Format::index(page, level),
-                M::Format::table(lower.frame()),
-            );
+            table.fill(M::Format::index(page, level), Pte::table(lower.frame()));
             table = lower;
         }
         table

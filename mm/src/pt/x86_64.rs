@@ -17,6 +17,7 @@ use crate::addr::{FrameNo, SlotNo, VirtAddr};
 /// The format has no bit for reading: a page that may be executed may be read
 /// ([`Format::READ_IMPLIED_BY`]). The bit USER stands for "there is something that a program may
 /// do".
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum X86_64 {}
 
 const PRESENT: u64 = 1;

@@ -8,7 +8,7 @@ use crate::file::FilePage;
 use crate::frame::Cached;
 use crate::machine::Machine;
 use crate::memory::Memory;
-use crate::pt::Format;
+use crate::pt::Pte;
 
 /// A page that no entry maps any more. Stale translations may reach it until they are flushed.
 struct Unmapped {
@@ -71,12 +71,12 @@ impl<M: Machine> Memory<M> {
         let mut entries = 0;
         let mut used = record.is_used();
         record.set_used(false);
-        self.for_each_file_mapping(page, frame, |leaf, at, word| {
+        self.for_each_file_mapping(page, frame, |leaf, at, pte| {
             entries += 1;
-            if word & M::Format::ACCESSED != 0 {
+            if pte.is_accessed() {
                 used = true;
                 // If the entry changes meanwhile, the page is in use.
-                let _ = leaf.replace::<M::Format>(at, word, word & !M::Format::ACCESSED);
+                let _ = leaf.replace(at, pte, pte.not_accessed());
             }
         });
         // The two others are the caller's reference and the cache's.
@@ -91,9 +91,9 @@ impl<M: Machine> Memory<M> {
             return None;
         }
         let mut references = 1;
-        self.for_each_file_mapping(page, frame, |leaf, at, word| {
-            let evicted = M::Format::EVICTED;
-            references += u32::from(leaf.tighten::<M::Format>(at, word, evicted));
+        self.for_each_file_mapping(page, frame, |leaf, at, pte| {
+            let evicted = Pte::EVICTED;
+            references += u32::from(leaf.tighten(at, pte, evicted));
         });
         Some(Unmapped {
             frame,

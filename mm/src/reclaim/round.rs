@@ -10,7 +10,7 @@ use super::{ROUND, Spare};
 use crate::addr::{FrameNo, SlotNo};
 use crate::machine::Machine;
 use crate::memory::Memory;
-use crate::pt::{ENTRIES, Format, UserPage};
+use crate::pt::{ENTRIES, Pte, UserPage};
 use crate::rmap::Leaf;
 use crate::swap::{PutBack, SwapOuts};
 
@@ -74,12 +74,12 @@ impl<M: Machine> Memory<M> {
     pub(super) fn keep_unused(&self, round: &mut Candidates, from: usize, spare: Spare) {
         let looked_at = &mut round[from..];
         sort(looked_at);
-        self.for_each_entry(looked_at, |leaf, page, word| {
+        self.for_each_entry(looked_at, |leaf, page, pte| {
             page.entries += 1;
-            if word & M::Format::ACCESSED != 0 {
+            if pte.is_accessed() {
                 page.used = true;
                 // If the entry changes meanwhile, the page is in use.
-                let _ = leaf.replace::<M::Format>(page.page, word, word & !M::Format::ACCESSED);
+                let _ = leaf.replace(page.page, pte, pte.not_accessed());
             }
         });
         let slots = self.slots.free() != 0;
@@ -114,18 +114,18 @@ impl<M: Machine> Memory<M> {
             page.entries = 0;
             slot.is_some()
         });
-        self.for_each_entry(round, |leaf, page, word| {
-            if word & M::Format::SHARED != 0 {
+        self.for_each_entry(round, |leaf, page, pte| {
+            if pte.is_shared() {
                 // The shared object also has an entry for this page; that entry gets the slot.
-                let new = M::Format::EVICTED;
-                page.entries += u32::from(leaf.tighten::<M::Format>(page.page, word, new));
+                let new = Pte::EVICTED;
+                page.entries += u32::from(leaf.tighten(page.page, pte, new));
                 return;
             }
             // The reference to the slot must exist before the entry that holds it.
             let slot = self.slots.record(page.slot);
             slot.add_reference();
-            let new = M::Format::swapped(word, page.slot);
-            if leaf.tighten::<M::Format>(page.page, word, new) {
+            let new = pte.swapped(page.slot);
+            if leaf.tighten(page.page, pte, new) {
                 page.entries += 1;
             } else {
                 slot.drop_one_of_many();
@@ -138,15 +138,15 @@ impl<M: Machine> Memory<M> {
     fn for_each_entry(
         &self,
         pages: &mut [Candidate],
-        mut visit: impl FnMut(&Leaf<'_, '_>, &mut Candidate, u64),
+        mut visit: impl FnMut(&Leaf<'_, '_, M::Format>, &mut Candidate, Pte<M::Format>),
     ) {
         let table = |page: &Candidate| (page.family, page.page.0 / ENTRIES as u64);
         for of_one_table in pages.chunk_by_mut(|one, next| table(one) == table(next)) {
             for run in of_one_table.chunks_mut(RUN) {
                 self.for_each_leaf(run[0].family, run[0].page, |leaf| {
                     for page in &mut *run {
-                        if let Some(word) = leaf.mapping::<M::Format>(page.page, page.frame) {
-                            visit(leaf, page, word);
+                        if let Some(pte) = leaf.mapping(page.page, page.frame) {
+                            visit(leaf, page, pte);
                         }
                     }
                 });

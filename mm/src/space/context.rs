@@ -55,7 +55,7 @@ impl<'m, M: Machine> Context<'m, M> {
         })?;
         let kernel = memory.table(memory.kernel_root);
         for index in M::Format::KERNEL_ROOT..ENTRIES {
-            root.words()[index].store(kernel.get(index), Ordering::Relaxed);
+            root.entries()[index].store(kernel.get(index), Ordering::Relaxed);
         }
         Ok(Self { memory, member })
     }

@@ -18,7 +18,7 @@ use crate::addr::{FrameNo, PageNo, VirtAddr};
 use crate::commit::{NoMemory, Reservation};
 use crate::frame::Kind;
 use crate::machine::Machine;
-use crate::pt::{Entry, Format, Table, UserPage, Walk};
+use crate::pt::{Entry, Format, Pte, Table, UserPage, Walk};
 use crate::tlb::{Broken, Scope};
 
 /// The outcome of one attempt to resolve a fault.
@@ -37,13 +37,13 @@ pub(super) enum Attempt<'m, M: Machine> {
     Lost,
 }
 
-/// A leaf entry, and its word when it was read.
+/// A leaf entry, as it was when it was read.
 #[derive(Clone, Copy)]
-pub(super) struct Leaf<'m> {
-    pub(super) table: Table<'m>,
+pub(super) struct Leaf<'m, F: Format> {
+    pub(super) table: Table<'m, F>,
     pub(super) index: usize,
     pub(super) page: UserPage,
-    pub(super) word: u64,
+    pub(super) pte: Pte<F>,
 }
 
 impl<'m, M: Machine> AddressSpace<'m, M> {
@@ -92,17 +92,17 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             }
             return self.fill_on_fault(page, area, access);
         };
-        let word = table.get(index);
+        let pte = table.get(index);
         let leaf = Leaf {
             table,
             index,
             page,
-            word,
+            pte,
         };
-        match M::Format::decode(word, 0) {
+        match pte.decode(0) {
             Entry::Page(frame) => {
-                if let Some(bits) = permitting_bits::<M::Format>(word, access) {
-                    return Ok(self.note_use(leaf, bits));
+                if let Some(used) = used_for(pte, access) {
+                    return Ok(self.note_use(leaf, used));
                 }
                 match &area.backing {
                     Backing::Object(_) => Ok(self.write_shared(leaf, frame)),
@@ -121,10 +121,10 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
 
     /// Answers a fault on an entry that allows the access. Either the hardware traps to have the
     /// accessed or dirty bit set, or a TLB was stale.
-    fn note_use(&mut self, leaf: Leaf<'m>, bits: u64) -> Attempt<'m, M> {
-        let told = leaf.word | bits;
-        if told != leaf.word {
-            if !leaf.table.replace(leaf.index, leaf.word, told) {
+    /// `used` is the entry with the bits of the access set.
+    fn note_use(&mut self, leaf: Leaf<'m, M::Format>, used: Pte<M::Format>) -> Attempt<'m, M> {
+        if used != leaf.pte {
+            if !leaf.table.replace(leaf.index, leaf.pte, used) {
                 return Attempt::Again;
             }
             self.context.loosen(Scope::Page(leaf.page.address()));
@@ -141,22 +141,22 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     /// Resolves a write to a private page that is present and not writable.
     fn resolve_write(
         &mut self,
-        leaf: Leaf<'m>,
+        leaf: Leaf<'m, M::Format>,
         frame: FrameNo,
         area: &Area,
     ) -> Result<Attempt<'m, M>, NoMemory> {
         debug_assert!(
-            leaf.word & M::Format::MAY_WRITE != 0,
+            leaf.pte.may_become_writable(),
             "a page of a writable area carries the mark"
         );
-        if leaf.word & M::Format::SHARED != 0 || !self.is_last_owner(frame) {
+        if leaf.pte.is_shared() || !self.is_last_owner(frame) {
             return self.copy_page(leaf, frame, area);
         }
         // Reuse: no other thread can take a reference meanwhile. To take one it would need one, and
         // the only reference is this entry, which `&mut self` keeps from others. Eviction, which
         // needs none, would change the entry.
-        let written = leaf.word | M::Format::WRITTEN;
-        if !leaf.table.replace(leaf.index, leaf.word, written) {
+        let written = leaf.pte.written();
+        if !leaf.table.replace(leaf.index, leaf.pte, written) {
             return Ok(Attempt::Again);
         }
         self.context.loosen(Scope::Page(leaf.page.address()));
@@ -175,12 +175,12 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     /// either fails before it changes anything or completes.
     fn copy_page(
         &mut self,
-        leaf: Leaf<'m>,
+        leaf: Leaf<'m, M::Format>,
         shared: FrameNo,
         area: &Area,
     ) -> Result<Attempt<'m, M>, NoMemory> {
         let memory = self.memory;
-        let reservation = if leaf.word & M::Format::SHARED != 0 {
+        let reservation = if leaf.pte.is_shared() {
             self.reservation_for_copy(area)
         } else {
             memory.reserve_for_page(1)
@@ -197,17 +197,17 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         let here = Scope::Page(leaf.page.address());
         // Break and flush before the copy: another thread must not read the old frame once the new
         // one is written (R3).
-        if !leaf.table.take_if(leaf.index, leaf.word) {
+        if !leaf.table.take_if(leaf.index, leaf.pte) {
             return Ok(Attempt::Again);
         }
-        let old = Broken::new(leaf.word, here)
+        let old = Broken::new(leaf.pte, here)
             .flush(&self.context)
             .into_inner();
         let mut copy = memory.allocate(Kind::Anonymous, &mut reservation);
         copy.copy_from(shared);
         let copy = self.own(*leaf.page, copy.into_reference());
-        let new = M::Format::with_frame(old & !M::Format::SHARED, copy);
-        if M::Format::executable(new) {
+        let new = old.owning(copy);
+        if new.is_executable() {
             self.context.code_changed();
         }
         leaf.table.fill(leaf.index, new);
@@ -252,11 +252,11 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         let mut frame = memory.allocate(Kind::Anonymous, &mut reservation);
         frame.zero();
         let number = self.own(*page, frame.into_reference());
-        let word = M::Format::with_frame(M::Format::page(number, area.permissions), number);
-        if M::Format::executable(word) {
+        let pte = Pte::own_page(number, area.permissions);
+        if pte.is_executable() {
             self.context.code_changed();
         }
-        table.fill(M::Format::index(page, 0), word);
+        table.fill(M::Format::index(page, 0), pte);
         self.pages += 1;
         Ok(number)
     }
@@ -277,26 +277,25 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     }
 }
 
-/// Returns the accessed and dirty bits that the access sets, or `None` if the entry forbids the
-/// access.
-fn permitting_bits<F: Format>(word: u64, access: Access) -> Option<u64> {
+/// Returns the entry with the accessed and dirty bits that the access sets, or `None` if the entry
+/// forbids the access.
+fn used_for<F: Format>(pte: Pte<F>, access: Access) -> Option<Pte<F>> {
     match access {
-        Access::Write => (word & F::WRITABLE != 0).then_some(F::ACCESSED | F::DIRTY),
-        Access::Read | Access::Execute => Some(F::ACCESSED),
+        Access::Write => pte.is_writable().then(|| pte.dirty()),
+        Access::Read | Access::Execute => Some(pte.accessed()),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pt::Sv39;
+    use crate::pt::{Permissions, Sv39};
 
     #[test]
     fn a_permitted_access_sets_the_bits_that_hardware_may_trap_for() {
-        let (word, used) = (Sv39::READABLE | Sv39::WRITABLE, Sv39::ACCESSED);
-        let bits = |word, access| permitting_bits::<Sv39>(word, access);
-        assert_eq!(bits(word, Access::Read), Some(used));
-        assert_eq!(bits(word, Access::Write), Some(used | Sv39::DIRTY));
-        assert_eq!(bits(Sv39::READABLE, Access::Write), None);
+        let data = Pte::<Sv39>::own_page(FrameNo(5), Permissions::WRITE).not_accessed();
+        assert_eq!(used_for(data, Access::Read), Some(data.accessed()));
+        assert_eq!(used_for(data, Access::Write), Some(data.dirty()));
+        assert_eq!(used_for(data.read_only(), Access::Write), None);
     }
 }

@@ -22,7 +22,7 @@ use crate::commit::{Claim, NoMemory};
 use crate::file::{Dirtied, FileMap, FileRead, Lookup, Mapped};
 use crate::frame::{Cached, Kind};
 use crate::machine::Machine;
-use crate::pt::{Entry, Format, Permissions, UserPage, UserRange, Walk};
+use crate::pt::{Entry, Permissions, Pte, UserPage, UserRange, Walk};
 use crate::swap::PageWait;
 use crate::tlb::{Batch, Broken, Referent, Scope};
 
@@ -108,8 +108,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             memory.drop_reference(frame);
             return copied.map(|()| Attempt::Resolved);
         }
-        let word = M::Format::page(frame, area.permissions) | M::Format::SHARED;
-        if !self.fill_entry(page, frame, word) {
+        let pte = Pte::shared_page(frame, area.permissions);
+        if !self.fill_entry(page, frame, pte) {
             memory.drop_reference(frame);
             return Ok(Attempt::Again);
         }
@@ -120,18 +120,18 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         })
     }
 
-    /// Fills an entry that is empty or evicted with `word`, if the page is still in the file.
+    /// Fills an entry that is empty or evicted with `pte`, if the page is still in the file.
     /// Returns whether it did.
-    fn fill_entry(&mut self, page: UserPage, frame: FrameNo, word: u64) -> bool {
+    fn fill_entry(&mut self, page: UserPage, frame: FrameNo, pte: Pte<M::Format>) -> bool {
         let context = self.context.clone();
-        if M::Format::executable(word) {
+        if pte.is_executable() {
             context.code_changed();
         }
         context.member().entries.with(|()| {
             let cached = self.memory.frames.record(frame).cached();
             let there = !matches!(cached, Cached::Gone | Cached::Leaving);
             if there {
-                self.put_shared_entry(page, word);
+                self.put_shared_entry(page, pte);
             }
             there
         })
@@ -148,7 +148,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         let memory = self.memory;
         let mut reservation = self.reservation_for_copy(area)?;
         if let Walk::Leaf(table, index) = self.walk(page)
-            && table.get(index) != 0
+            && !table.get(index).is_empty()
         {
             // The page may have been evicted a moment ago and not be flushed yet. The copy is in
             // another frame, so it must be flushed first (R3).
@@ -158,21 +158,25 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         let mut copy = memory.allocate(Kind::Anonymous, &mut reservation);
         copy.copy_from(frame);
         let copy = self.own(*page, copy.into_reference());
-        let word = M::Format::with_frame(M::Format::page(copy, area.permissions), copy);
-        self.fill_shared_entry(page, word);
+        let pte = Pte::own_page(copy, area.permissions);
+        self.fill_shared_entry(page, pte);
         self.note_fault(ProcCounter::CopyFaults, MemCounter::CopyFaults);
         Ok(())
     }
 
     /// Resolves a write to a page in a shared mapping of a file that is present and not writable.
-    pub(super) fn write_file(&mut self, leaf: Leaf<'m>, frame: FrameNo) -> Attempt<'m, M> {
+    pub(super) fn write_file(
+        &mut self,
+        leaf: Leaf<'m, M::Format>,
+        frame: FrameNo,
+    ) -> Attempt<'m, M> {
         let memory = self.memory;
-        let written = leaf.word | M::Format::WRITTEN;
+        let written = leaf.pte.written();
         // Under the lock, an earlier write-back is noticed here, and a later one finds the entry.
         let (dirtied, replaced) = self.context.member().entries.with(|()| {
             let dirtied = memory.dirty_file_page(frame);
             let replaced = matches!(dirtied, Dirtied::Now)
-                && leaf.table.replace(leaf.index, leaf.word, written);
+                && leaf.table.replace(leaf.index, leaf.pte, written);
             (dirtied, replaced)
         });
         match dirtied {
@@ -194,14 +198,14 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         let context = self.context.clone();
         let mut batch = Batch::new(&context);
         self.for_each_leaf(pages, |table, index, page| {
-            let word = table.get(index);
-            let Entry::Page(frame) = M::Format::decode(word, 0) else {
+            let pte = table.get(index);
+            let Entry::Page(frame) = pte.decode(0) else {
                 return;
             };
             let record = self.memory.frames.record(frame);
             let gone = record.kind() == Kind::File && record.cached() == Cached::Gone;
             // If the entry has changed, the truncation has removed it already.
-            if gone && table.replace(index, word, M::Format::EVICTED) {
+            if gone && table.replace(index, pte, Pte::EVICTED) {
                 batch.push(Referent::Frame(frame), Scope::Page(page.address()));
             }
         });

@@ -20,7 +20,7 @@ use crate::commit::{Claim, NoMemory, Reservation};
 use crate::frame::Kind;
 use crate::machine::Machine;
 use crate::memory::Memory;
-use crate::pt::{ENTRIES, Entry, Format, Table, UserRange};
+use crate::pt::{ENTRIES, Entry, Format, Pte, Table, UserRange};
 use crate::rmap::Member;
 use crate::tlb::{Broken, Scope};
 
@@ -106,8 +106,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
 
 /// Returns the child's entry for a page of an object or a file, without the write permission: a
 /// write-back must find every writable entry, and cannot find the child's yet.
-fn of_shared<F: Format>(word: u64) -> u64 {
-    word & !F::WRITABLE
+fn of_shared<F: Format>(pte: Pte<F>) -> Pte<F> {
+    pte.read_only()
 }
 
 impl<M: Machine> Fork<'_, '_, M> {
@@ -115,13 +115,13 @@ impl<M: Machine> Fork<'_, '_, M> {
     /// begins at `base`.
     fn upper(
         &mut self,
-        from: Table<'_>,
-        to: Table<'_>,
+        from: Table<'_, M::Format>,
+        to: Table<'_, M::Format>,
         level: usize,
         entries: usize,
         base: PageNo,
     ) {
-        let lower = |index| match M::Format::decode(from.get(index), level) {
+        let lower = |index| match from.get(index).decode(level) {
             Entry::Table(lower) => Some((index, lower)),
             _ => None,
         };
@@ -146,19 +146,19 @@ impl<M: Machine> Fork<'_, '_, M> {
                 self.entries += source.live() as u64;
             }
             // The child's table must be complete before its upper entry points to it.
-            to.fill(index, M::Format::table(target.frame()));
+            to.fill(index, Pte::table(target.frame()));
         }
     }
 
     /// Copies the entries of a leaf table and shares the pages.
-    fn share_pages(&mut self, from: Table<'_>, to: Table<'_>) {
+    fn share_pages(&mut self, from: Table<'_, M::Format>, to: Table<'_, M::Format>) {
         let mut left = from.live();
-        for (source, target) in from.words().iter().zip(to.words()) {
+        for (source, target) in from.entries().iter().zip(to.entries()) {
             if left == 0 {
                 break;
             }
-            let word = source.load(Ordering::Relaxed);
-            match M::Format::decode(word, 0) {
+            let pte = source.load(Ordering::Relaxed);
+            match pte.decode(0) {
                 // The reference is taken before the child's entry exists, and while the parent's
                 // entry keeps the frame alive.
                 Entry::Page(frame) => self.memory.frames.record(frame).add_reference(),
@@ -167,17 +167,16 @@ impl<M: Machine> Fork<'_, '_, M> {
                 Entry::Empty | Entry::Table(_) => continue,
             }
             left -= 1;
-            if word & M::Format::SHARED != 0 {
-                target.store(of_shared::<M::Format>(word), Ordering::Relaxed);
+            if pte.is_shared() {
+                target.store(of_shared(pte), Ordering::Relaxed);
                 continue;
             }
-            if word & M::Format::WRITABLE != 0 {
-                // Atomic, because the hardware may set the dirty bit at this moment.
-                source.fetch_and(!M::Format::WRITABLE, Ordering::Relaxed);
+            if pte.is_writable() {
+                source.make_read_only(Ordering::Relaxed);
                 self.tightened = true;
             }
             // No other thread can see the child's table yet.
-            target.store(word & !M::Format::WRITABLE, Ordering::Relaxed);
+            target.store(pte.read_only(), Ordering::Relaxed);
         }
     }
 
@@ -187,24 +186,24 @@ impl<M: Machine> Fork<'_, '_, M> {
     }
 
     /// Copies the pages of a leaf table that begins at `base`, and shares those in swap.
-    fn copy_pages(&mut self, from: Table<'_>, to: Table<'_>, base: PageNo) {
-        for (index, target) in to.words().iter().enumerate() {
-            let (word, entry) = self.parent.entries.with(|()| {
-                let word = from.get(index);
-                let entry = M::Format::decode(word, 0);
+    fn copy_pages(&mut self, from: Table<'_, M::Format>, to: Table<'_, M::Format>, base: PageNo) {
+        for (index, target) in to.entries().iter().enumerate() {
+            let (pte, entry) = self.parent.entries.with(|()| {
+                let pte = from.get(index);
+                let entry = pte.decode(0);
                 if let Entry::Page(frame) = entry {
                     // The reference keeps the frame if the page is evicted while it is copied.
                     self.memory.frames.record(frame).add_reference();
                 }
-                (word, entry)
+                (pte, entry)
             });
             let copy = match entry {
-                Entry::Page(_) if word & M::Format::SHARED != 0 => of_shared::<M::Format>(word),
-                Entry::Page(frame) => self.copy_page(word, frame, base.plus(index as u64)),
-                Entry::Evicted => word,
+                Entry::Page(_) if pte.is_shared() => of_shared(pte),
+                Entry::Page(frame) => self.copy_page(pte, frame, base.plus(index as u64)),
+                Entry::Evicted => pte,
                 Entry::Swapped(slot) => {
                     self.share_slot(slot);
-                    word
+                    pte
                 }
                 Entry::Empty | Entry::Table(_) => continue,
             };
@@ -213,12 +212,12 @@ impl<M: Machine> Fork<'_, '_, M> {
     }
 
     /// Copies a page and drops the reference to it. Returns the entry for the copy.
-    fn copy_page(&mut self, word: u64, frame: FrameNo, page: PageNo) -> u64 {
+    fn copy_page(&mut self, pte: Pte<M::Format>, frame: FrameNo, page: PageNo) -> Pte<M::Format> {
         let mut copy = self.memory.allocate(Kind::Anonymous, &mut self.reservation);
         copy.copy_from(frame);
         self.memory.drop_reference(frame);
         let copy = copy.into_reference();
         self.memory.frames.record(copy).set_owner(self.family, page);
-        M::Format::with_frame(word, copy)
+        pte.owning(copy)
     }
 }

@@ -41,7 +41,7 @@ impl<M: Machine> AddressSpace<'_, M> {
             let (Some(table), Some(page)) = (leaf, pages.page(pages.start)) else {
                 continue;
             };
-            let Some(unused) = evicted_if_idle::<M::Format>(table) else {
+            let Some(unused) = evicted_if_idle(table) else {
                 continue;
             };
             let upper = self.memory.walk_to(context.root(), page, 1);
@@ -135,14 +135,14 @@ impl Area {
 
 /// If a leaf table is idle, returns how many of its entries stand for evicted pages; otherwise
 /// `None`.
-fn evicted_if_idle<F: Format>(table: Table<'_>) -> Option<u64> {
+fn evicted_if_idle<F: Format>(table: Table<'_, F>) -> Option<u64> {
     let mut evicted = 0;
-    let mut words = table
-        .words()
+    let mut entries = table
+        .entries()
         .iter()
-        .map(|word| word.load(Ordering::Acquire));
+        .map(|pte| pte.load(Ordering::Acquire).decode(0));
     let idle = table.live() == 0
-        || words.all(|word| match F::decode(word, 0) {
+        || entries.all(|entry| match entry {
             Entry::Empty => true,
             Entry::Evicted => {
                 evicted += 1;

@@ -144,7 +144,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         self.heap_break = address;
     }
 
-    fn walk(&self, page: UserPage) -> Walk<'m> {
+    fn walk(&self, page: UserPage) -> Walk<'m, M::Format> {
         self.memory.walk(self.context.root(), page)
     }
 

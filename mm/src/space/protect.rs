@@ -9,7 +9,7 @@ use super::area::Area;
 use super::{AddressSpace, MapError};
 use crate::addr::PageRange;
 use crate::machine::Machine;
-use crate::pt::{Entry, Format, Permissions, UserRange};
+use crate::pt::{Entry, Permissions, UserRange};
 use crate::tlb::{Broken, Scope};
 
 impl<M: Machine> AddressSpace<'_, M> {
@@ -50,13 +50,13 @@ impl<M: Machine> AddressSpace<'_, M> {
     fn protect_piece(&self, pages: UserRange, permissions: Permissions) {
         self.for_each_leaf(pages, |table, index, _| {
             loop {
-                let word = table.get(index);
-                if M::Format::decode(word, 0) == Entry::Empty {
+                let pte = table.get(index);
+                if pte.decode(0) == Entry::Empty {
                     break;
                 }
                 // Eviction and the hardware change entries too, so the replacement may have to be
                 // repeated.
-                if table.replace(index, word, M::Format::with_permissions(word, permissions)) {
+                if table.replace(index, pte, pte.with_permissions(permissions)) {
                     break;
                 }
             }

@@ -9,9 +9,9 @@
 //!
 //! Invariants: an object has all its tables from the start, and so has each space that maps it. The
 //! object, not an area, keeps the places of all its pages. Its entries are filled, emptied and
-//! brought back under [`Member::entries`]. In a space, entries of shared pages carry
-//! [`Format::SHARED`], and only those may be writable while the frame has other references (R2). A
-//! frame in the swap cache is marked dirty there before an entry becomes writable.
+//! brought back under [`Member::entries`]. In a space, entries of shared pages say so
+//! ([`Pte::is_shared`]), and only those may be writable while the frame has other references (R2).
+//! A frame in the swap cache is marked dirty there before an entry becomes writable.
 //!
 //! Releasing the last area that maps an object ends the object ([`AddressSpace::release`]).
 
@@ -30,7 +30,7 @@ use crate::commit::{Claim, NoMemory};
 use crate::frame::Kind;
 use crate::machine::Machine;
 use crate::memory::Memory;
-use crate::pt::{ENTRIES, Entry, Format, Permissions, Table, UserPage, UserRange, Walk};
+use crate::pt::{ENTRIES, Entry, Format, Permissions, Pte, Table, UserPage, UserRange, Walk};
 use crate::reclaim::Patience;
 use crate::rmap::Member;
 use crate::swap::{Lookup, PageWait, READ_AHEAD, SwapIn};
@@ -122,7 +122,7 @@ impl<M: Machine> Memory<M> {
     }
 
     /// Returns the entry of a page in an object, whose tables all exist.
-    fn object_entry(&self, object: &Shared, page: UserPage) -> (Table<'_>, usize) {
+    fn object_entry(&self, object: &Shared, page: UserPage) -> (Table<'_, M::Format>, usize) {
         match self.walk(object.root(), page) {
             Walk::Leaf(table, index) => (table, index),
             Walk::Missing { .. } => unreachable!("an object has all its tables"),
@@ -134,7 +134,7 @@ impl<M: Machine> Memory<M> {
         object
             .member
             .entries
-            .with(|()| match M::Format::decode(table.get(index), 0) {
+            .with(|()| match table.get(index).decode(0) {
                 Entry::Page(frame) => {
                     self.frames.record(frame).add_reference();
                     Had::Frame(frame)
@@ -163,10 +163,10 @@ impl<M: Machine> Memory<M> {
         record.set_owner(object.member.family, *page);
         let (table, index) = self.object_entry(object, page);
         let filled = object.member.entries.with(|()| {
-            let empty = table.get(index) == 0;
+            let empty = table.get(index).is_empty();
             if empty {
                 record.add_reference();
-                table.fill(index, M::Format::page(frame, Permissions::READ));
+                table.fill(index, Pte::page(frame, Permissions::READ));
                 object.touched.fetch_add(1, Ordering::Relaxed);
             }
             empty
@@ -186,11 +186,11 @@ impl<M: Machine> Memory<M> {
         let record = self.frames.record(frame);
         record.set_owner(object.member.family, *page);
         let back = object.member.entries.with(|()| {
-            let word = table.get(index);
-            let there = M::Format::decode(word, 0) == Entry::Swapped(slot);
+            let pte = table.get(index);
+            let there = pte.decode(0) == Entry::Swapped(slot);
             if there {
                 record.add_reference();
-                let replaced = table.replace(index, word, M::Format::swapped_in(word, frame));
+                let replaced = table.replace(index, pte, pte.swapped_in(frame));
                 debug_assert!(replaced, "only under the lock does a slot leave an object");
             }
             there
@@ -269,8 +269,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             },
             Had::Slot(slot) => return self.bring_shared_back(page, object, slot),
         };
-        let word = M::Format::page(frame, permissions) | M::Format::SHARED;
-        self.fill_shared_entry(page, word);
+        let pte = Pte::shared_page(frame, permissions);
+        self.fill_shared_entry(page, pte);
         Ok(match access {
             Access::Write => Attempt::Again,
             Access::Read | Access::Execute => Attempt::Resolved,
@@ -279,24 +279,24 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
 
     /// Fills the entry of a page of an object or a file, which is empty or evicted, and fences if
     /// the page holds code.
-    pub(super) fn fill_shared_entry(&mut self, page: UserPage, word: u64) {
-        if M::Format::executable(word) {
+    pub(super) fn fill_shared_entry(&mut self, page: UserPage, pte: Pte<M::Format>) {
+        if pte.is_executable() {
             self.context.code_changed();
         }
-        self.put_shared_entry(page, word);
+        self.put_shared_entry(page, pte);
     }
 
     /// Fills the entry as [`AddressSpace::fill_shared_entry`] does, without a fence.
-    pub(super) fn put_shared_entry(&mut self, page: UserPage, word: u64) {
+    pub(super) fn put_shared_entry(&mut self, page: UserPage, pte: Pte<M::Format>) {
         let Walk::Leaf(table, index) = self.walk(page) else {
             unreachable!("an area whose pages are not its own has all its tables");
         };
         let before = table.get(index);
-        if before == 0 {
-            table.fill(index, word);
+        if before.is_empty() {
+            table.fill(index, pte);
             self.pages += 1;
         } else {
-            let replaced = table.replace(index, before, word);
+            let replaced = table.replace(index, before, pte);
             debug_assert!(replaced, "only its owner brings a page back");
         }
     }
@@ -328,12 +328,16 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     }
 
     /// Resolves a write to a shared page that is present and not writable.
-    pub(super) fn write_shared(&mut self, leaf: Leaf<'m>, frame: FrameNo) -> Attempt<'m, M> {
+    pub(super) fn write_shared(
+        &mut self,
+        leaf: Leaf<'m, M::Format>,
+        frame: FrameNo,
+    ) -> Attempt<'m, M> {
         if let Some(wait) = self.memory.dirty_in_cache(frame) {
             return Attempt::Wait(Wait::Page(wait));
         }
-        let written = leaf.word | M::Format::WRITTEN;
-        if !leaf.table.replace(leaf.index, leaf.word, written) {
+        let written = leaf.pte.written();
+        if !leaf.table.replace(leaf.index, leaf.pte, written) {
             return Attempt::Again;
         }
         self.context.loosen(Scope::Page(leaf.page.address()));

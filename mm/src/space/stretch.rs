@@ -15,11 +15,11 @@ use crate::pt::{ENTRIES, Format, Table, UserPage, UserRange, Walk};
 use super::AddressSpace;
 
 /// A run of pages that have one leaf table or lack one table.
-pub(crate) struct Stretch<'m> {
+pub(crate) struct Stretch<'m, F: Format> {
     /// The pages; there is at least one.
     pub(super) pages: UserRange,
     /// Their leaf table, if it exists.
-    pub(super) leaf: Option<Table<'m>>,
+    pub(super) leaf: Option<Table<'m, F>>,
     /// The level of the entry that points to that table, or is missing.
     level: usize,
 }
@@ -32,9 +32,9 @@ pub(crate) struct Stretches<'m, M: Machine> {
 }
 
 impl<'m, M: Machine> Iterator for Stretches<'m, M> {
-    type Item = Stretch<'m>;
+    type Item = Stretch<'m, M::Format>;
 
-    fn next(&mut self) -> Option<Stretch<'m>> {
+    fn next(&mut self) -> Option<Stretch<'m, M::Format>> {
         let page = self.left.page(self.left.start)?;
         let (leaf, level) = match self.memory.walk(self.root, page) {
             Walk::Leaf(table, _) => (Some(table), 1),
@@ -61,7 +61,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     pub(crate) fn for_each_leaf(
         &self,
         pages: UserRange,
-        mut visit: impl FnMut(Table<'m>, usize, UserPage),
+        mut visit: impl FnMut(Table<'m, M::Format>, usize, UserPage),
     ) {
         for Stretch { pages, leaf, .. } in self.stretches(pages) {
             let Some(table) = leaf else { continue };

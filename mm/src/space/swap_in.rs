@@ -13,7 +13,7 @@ use super::{Access, AddressSpace, Wait};
 use crate::addr::{PageNo, SlotNo};
 use crate::commit::NoMemory;
 use crate::machine::Machine;
-use crate::pt::{ENTRIES, Entry, Format};
+use crate::pt::{ENTRIES, Entry};
 use crate::swap::{Lookup, PageWait, READ_AHEAD, READ_AHEAD_MOST, SwapIn};
 
 /// The state of reading ahead for one process.
@@ -57,7 +57,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     /// cached.
     pub(super) fn swap_in(
         &mut self,
-        leaf: Leaf<'m>,
+        leaf: Leaf<'m, M::Format>,
         slot: SlotNo,
         access: Access,
     ) -> Result<Attempt<'m, M>, NoMemory> {
@@ -76,11 +76,11 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         };
         // Other entries may hold the slot too, so the new entry is not writable. A write is
         // resolved next.
-        let word = M::Format::swapped_in(leaf.word, self.own(*leaf.page, frame));
-        if M::Format::executable(word) {
+        let pte = leaf.pte.swapped_in(self.own(*leaf.page, frame));
+        if pte.is_executable() {
             self.context.code_changed();
         }
-        let replaced = leaf.table.replace(leaf.index, leaf.word, word);
+        let replaced = leaf.table.replace(leaf.index, leaf.pte, pte);
         debug_assert!(replaced, "only its owner takes a page out of swap");
         memory.drop_slot(slot);
         memory.give_up_slot_if_short(frame);
@@ -94,25 +94,25 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
 
     /// Maps those of the `window` pages that follow this one whose slots are in the swap cache.
     /// They must be in this leaf table.
-    fn map_ahead(&mut self, leaf: Leaf<'m>, window: usize) {
+    fn map_ahead(&mut self, leaf: Leaf<'m, M::Format>, window: usize) {
         let end = (leaf.index + window).min(ENTRIES);
         let mut executable = false;
         self.ahead.next = leaf.page.plus(1);
         for index in leaf.index + 1..end {
-            let word = leaf.table.get(index);
+            let pte = leaf.table.get(index);
             let page = leaf.page.plus((index - leaf.index) as u64);
-            let Entry::Swapped(slot) = M::Format::decode(word, 0) else {
+            let Entry::Swapped(slot) = pte.decode(0) else {
                 continue;
             };
-            let code = M::Format::executable(word);
+            let code = pte.is_executable();
             if code && !executable {
                 // Before a hart can fetch instructions from it.
                 executable = true;
                 self.context.code_changed();
             }
             let mapped = self.memory.use_cached(slot, |frame| {
-                let new = M::Format::swapped_in(word, self.own(page, frame));
-                let replaced = leaf.table.replace(index, word, new & !M::Format::ACCESSED);
+                let new = pte.swapped_in(self.own(page, frame));
+                let replaced = leaf.table.replace(index, pte, new.not_accessed());
                 debug_assert!(replaced, "only its owner takes a page out of swap");
             });
             if mapped {

@@ -72,10 +72,10 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         let mut batch = Batch::new(&context);
         let (mut touched, mut own) = (0, 0);
         self.for_each_leaf(piece.pages, |table, index, page| {
-            let word = table.take(index);
-            let entry = M::Format::decode(word, 0);
+            let pte = table.take(index);
+            let entry = pte.decode(0);
             touched += u64::from(entry != Entry::Empty);
-            own += u64::from(is_own::<M::Format>(word));
+            own += u64::from(is_own(pte));
             let referent = match entry {
                 Entry::Page(frame) | Entry::Table(frame) => Referent::Frame(frame),
                 // The slot's page was evicted a moment ago, and may not have been flushed yet.
@@ -115,7 +115,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     /// Frees the unneeded tables below a table of `level` (above 0) that begins at page `base`.
     fn free_tables_below(
         &mut self,
-        table: Table<'m>,
+        table: Table<'m, M::Format>,
         level: usize,
         base: u64,
         pages: UserRange,
@@ -126,7 +126,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         let end = pages.end.0.min(base + span * ENTRIES as u64);
         for page in (start / span..end.div_ceil(span)).map(|n| n * span) {
             let index = ((page - base) / span) as usize;
-            let Entry::Table(lower) = M::Format::decode(table.get(index), level) else {
+            let Entry::Table(lower) = table.get(index).decode(level) else {
                 continue;
             };
             if level > 1 {
@@ -185,12 +185,12 @@ impl<M: Machine> Drop for AddressSpace<'_, M> {
 
 impl<M: Machine> Memory<M> {
     /// Frees everything below a table of `level`. No hart may use the tree.
-    pub(super) fn free_below(&self, table: Table<'_>, level: usize, entries: usize) {
+    pub(super) fn free_below(&self, table: Table<'_, M::Format>, level: usize, entries: usize) {
         for index in 0..entries {
             if table.live() == 0 {
                 break;
             }
-            let frame = match M::Format::decode(table.take(index), level) {
+            let frame = match table.take(index).decode(level) {
                 Entry::Empty | Entry::Evicted => continue,
                 Entry::Swapped(slot) => {
                     self.drop_slot(slot);

@@ -9,7 +9,7 @@ use crate::addr::{FrameNo, PageNo, PageRange};
 use crate::file::FilePage;
 use crate::machine::Machine;
 use crate::memory::Memory;
-use crate::pt::{Entry, Format, UserPage, UserRange, Walk};
+use crate::pt::{Entry, Format, Pte, UserPage, UserRange, Walk};
 
 /// A count of the pages of a space, complete or in progress.
 pub struct PageCounts {
@@ -49,7 +49,7 @@ impl<M: Machine> AddressSpace<'_, M> {
     /// Returns the frame of a page, if it is present.
     pub(super) fn page_frame(&self, page: UserPage) -> Option<FrameNo> {
         match self.walk(page) {
-            Walk::Leaf(table, index) => match M::Format::decode(table.get(index), 0) {
+            Walk::Leaf(table, index) => match table.get(index).decode(0) {
                 Entry::Page(frame) => Some(frame),
                 _ => None,
             },
@@ -57,7 +57,7 @@ impl<M: Machine> AddressSpace<'_, M> {
         }
     }
 
-    /// Returns the `pageinfo` word of a page: 0 if it was never touched or is not in the user half.
+    /// Returns the `pageinfo` pte of a page: 0 if it was never touched or is not in the user half.
     pub fn page_info(&self, page: PageNo) -> PageInfo {
         let mut info = [PageInfo(0)];
         if let Some(page) = UserPage::new::<M::Format>(page) {
@@ -74,11 +74,11 @@ impl<M: Machine> AddressSpace<'_, M> {
         });
     }
 
-    fn info_of(&self, word: u64) -> PageInfo {
-        PageInfo(match M::Format::decode(word, 0) {
+    fn info_of(&self, pte: Pte<M::Format>) -> PageInfo {
+        PageInfo(match pte.decode(0) {
             Entry::Page(frame) => {
-                let sole = self.memory.mappers(frame, word) == 1;
-                let shared = word & M::Format::SHARED != 0;
+                let sole = self.memory.mappers(frame, pte) == 1;
+                let shared = pte.is_shared();
                 PageInfo::PRESENT
                     | if sole { PageInfo::EXCLUSIVE } else { 0 }
                     | if shared { PageInfo::FILE_OR_SHARED } else { 0 }
@@ -126,11 +126,11 @@ impl<M: Machine> AddressSpace<'_, M> {
         true
     }
 
-    fn count_page(&self, word: u64, counts: &mut PageCounts) {
-        match M::Format::decode(word, 0) {
+    fn count_page(&self, pte: Pte<M::Format>, counts: &mut PageCounts) {
+        match pte.decode(0) {
             Entry::Page(frame) => {
-                counts.private += u64::from(word & M::Format::SHARED == 0);
-                let sharers = u64::from(self.memory.mappers(frame, word));
+                counts.private += u64::from(!pte.is_shared());
+                let sharers = u64::from(self.memory.mappers(frame, pte));
                 *if sharers == 1 {
                     &mut counts.unique
                 } else {
@@ -216,29 +216,29 @@ impl<M: Machine> AddressSpace<'_, M> {
     pub(super) fn own_pages(&self, pages: UserRange) -> u64 {
         let mut own = 0;
         self.for_each_leaf(pages, |table, index, _| {
-            own += u64::from(is_own::<M::Format>(table.get(index)));
+            own += u64::from(is_own(table.get(index)));
         });
         own
     }
 }
 
 /// Returns whether an entry stands for a private page, in a frame or in swap.
-pub(super) fn is_own<F: Format>(word: u64) -> bool {
-    match F::decode(word, 0) {
-        Entry::Page(_) => word & F::SHARED == 0,
+pub(super) fn is_own<F: Format>(pte: Pte<F>) -> bool {
+    match pte.decode(0) {
+        Entry::Page(_) => !pte.is_shared(),
         Entry::Swapped(_) => true,
         Entry::Empty | Entry::Evicted | Entry::Table(_) => false,
     }
 }
 
 impl<M: Machine> Memory<M> {
-    /// Returns how many entries map the frame of a page. `word` is one of them. The number is too
+    /// Returns how many entries map the frame of a page. `pte` is one of them. The number is too
     /// large while the page is transferred or evicted.
-    fn mappers(&self, frame: FrameNo, word: u64) -> u32 {
+    fn mappers(&self, frame: FrameNo, pte: Pte<M::Format>) -> u32 {
         let record = self.frames.record(frame);
         // The swap cache does not map the frame. Nor does the object or the page cache that a
         // shared page belongs to.
-        let others = u32::from(record.slot().is_some()) + u32::from(word & M::Format::SHARED != 0);
+        let others = u32::from(record.slot().is_some()) + u32::from(pte.is_shared());
         record.count().saturating_sub(others)
     }
 }

@@ -16,7 +16,7 @@ use super::files::Files;
 use crate::addr::{FrameNo, PageNo, VirtAddr};
 use crate::machine::{Asid, Fence, HartSet, Machine, Root};
 use crate::phys;
-use crate::pt::{ENTRIES, Entry, Format, Sv39};
+use crate::pt::{ENTRIES, Entry, Format, Pte, Sv39};
 
 /// Where the pretended RAM begins.
 pub const BASE: u64 = 0x8_0000;
@@ -67,7 +67,7 @@ pub fn looks() -> u64 {
 #[derive(Default)]
 struct Hart {
     root: Option<Root>,
-    tlb: HashMap<(u16, PageNo), u64>,
+    tlb: HashMap<(u16, PageNo), Pte<Sv39>>,
     instruction_fences: u64,
     last_fence: Option<Fence>,
 }
@@ -162,26 +162,36 @@ unsafe impl Machine for FakeMachine {
     }
 
     fn read_user(&self, from: VirtAddr, to: &mut [u8]) -> usize {
-        self.transfer(from, to.len(), Sv39::READABLE, |frame, offset, done, n| {
-            // SAFETY: the translation allows it. Threads of one test do not touch a byte at the
-            // same time, but with shuttle, which runs one thread of the host.
-            unsafe {
-                to[done..]
-                    .as_mut_ptr()
-                    .copy_from_nonoverlapping(self.frame_address(frame).add(offset), n)
-            }
-        })
+        self.transfer(
+            from,
+            to.len(),
+            Pte::is_readable,
+            |frame, offset, done, n| {
+                // SAFETY: the translation allows it. Threads of one test do not touch a byte at the
+                // same time, but with shuttle, which runs one thread of the host.
+                unsafe {
+                    to[done..]
+                        .as_mut_ptr()
+                        .copy_from_nonoverlapping(self.frame_address(frame).add(offset), n)
+                }
+            },
+        )
     }
 
     fn write_user(&self, to: VirtAddr, from: &[u8]) -> usize {
-        self.transfer(to, from.len(), Sv39::WRITABLE, |frame, offset, done, n| {
-            // SAFETY: as above.
-            unsafe {
-                self.frame_address(frame)
-                    .add(offset)
-                    .copy_from_nonoverlapping(from[done..].as_ptr(), n)
-            }
-        })
+        self.transfer(
+            to,
+            from.len(),
+            Pte::is_writable,
+            |frame, offset, done, n| {
+                // SAFETY: as above.
+                unsafe {
+                    self.frame_address(frame)
+                        .add(offset)
+                        .copy_from_nonoverlapping(from[done..].as_ptr(), n)
+                }
+            },
+        )
     }
 
     fn refuses_allocation(&self) -> bool {
@@ -228,7 +238,7 @@ impl FakeMachine {
         &self,
         base: VirtAddr,
         length: usize,
-        right: u64,
+        permits: fn(Pte<Sv39>) -> bool,
         mut step: impl FnMut(FrameNo, usize, usize, usize),
     ) -> usize {
         let mut done = 0;
@@ -237,7 +247,7 @@ impl FakeMachine {
             let n = (PAGE_SIZE - address.offset()).min(length - done);
             // From the translation to the access, which are one instruction.
             let mut hart = self.own();
-            let Some(frame) = self.translate(&mut hart, address, right) else {
+            let Some(frame) = self.translate(&mut hart, address, permits) else {
                 break;
             };
             step(frame, address.offset(), done, n);
@@ -246,37 +256,42 @@ impl FakeMachine {
         done
     }
 
-    /// Returns the frame of an address by the TLB, else by a walk that fills it. Returns a fault
-    /// leaves the TLB as it is.
-    fn translate(&self, hart: &mut Hart, address: VirtAddr, right: u64) -> Option<FrameNo> {
+    /// Returns the frame of an address, by the TLB or by a walk that fills it. Returns `None` for a
+    /// fault, which leaves the TLB as it is.
+    fn translate(
+        &self,
+        hart: &mut Hart,
+        address: VirtAddr,
+        permits: fn(Pte<Sv39>) -> bool,
+    ) -> Option<FrameNo> {
         if address.0 >= 1 << 38 {
             return None;
         }
         let root = hart.root?;
         let page = address.page();
-        let word = match hart.tlb.get(&(root.asid.0, page)) {
-            Some(&word) => word,
+        let pte = match hart.tlb.get(&(root.asid.0, page)) {
+            Some(&pte) => pte,
             None => {
-                let word = self.walk(root.table, page)?;
-                hart.tlb.insert((root.asid.0, page), word);
-                word
+                let pte = self.walk(root.table, page)?;
+                hart.tlb.insert((root.asid.0, page), pte);
+                pte
             }
         };
-        match Sv39::decode(word, 0) {
-            Entry::Page(frame) if word & right != 0 => Some(frame),
+        match pte.decode(0) {
+            Entry::Page(frame) if permits(pte) => Some(frame),
             _ => None,
         }
     }
 
-    fn walk(&self, root: FrameNo, page: PageNo) -> Option<u64> {
+    fn walk(&self, root: FrameNo, page: PageNo) -> Option<Pte<Sv39>> {
         let mut table = root;
         for level in (0..Sv39::LEVELS).rev() {
             let index = (page.0 >> (9 * level)) as usize & (ENTRIES - 1);
-            let word = phys::table_words(self, table)[index].load(Ordering::Acquire);
-            match Sv39::decode(word, level) {
+            let pte = phys::table_entries(self, table)[index].load(Ordering::Acquire);
+            match pte.decode(level) {
                 Entry::Empty | Entry::Evicted | Entry::Swapped(_) => return None,
                 Entry::Table(lower) => table = lower,
-                Entry::Page(_) => return Some(word),
+                Entry::Page(_) => return Some(pte),
             }
         }
         None

@@ -17,7 +17,7 @@ use crate::addr::{FrameNo, FrameRange, FrameRanges, PageNo, PageRange, VirtAddr}
 use crate::frame::FrameRecord;
 use crate::machine::Machine;
 use crate::memory::{Layout, Memory};
-use crate::pt::{Format, Sv39, Table, UserPage, UserRange};
+use crate::pt::{Format, Pte, Sv39, Table, UserPage, UserRange};
 use crate::reclaim::{NoFrame, Reclaimed, Retry, Round};
 use crate::space::copy::{self, CopyError, CopyFailure};
 use crate::space::{Access, AddressSpace, Ending, MapError, Resolution, Wait};
@@ -155,9 +155,10 @@ fn run(
 }
 
 /// Gives hardware the right to write by an entry, whoever shares the page.
-pub(crate) fn let_write(table: Table<'_>, index: usize) {
-    let word = table.get(index);
-    assert!(table.replace(index, word, word | Sv39::WRITABLE));
+pub(crate) fn let_write(table: Table<'_, Sv39>, index: usize) {
+    let pte = table.get(index);
+    let writable = Pte::from_word(pte.word() | Sv39::WRITABLE);
+    assert!(table.replace(index, pte, writable));
 }
 
 /// Resolves a fault in a space.

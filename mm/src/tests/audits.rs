@@ -4,13 +4,13 @@ use super::*;
 use crate::addr::{FrameNo, VirtAddr};
 use crate::audit::Finding;
 use crate::commit::Claim;
-use crate::pt::{Format, Sv39, Table, Walk};
+use crate::pt::{Pte, Sv39, Table, Walk};
 use crate::space::Ending;
 use crate::testing::{let_write, memory, user_page, write};
 
 /// A parent and a child that share a page; what the audit says after `damage`.
 fn audit_after(
-    damage: impl FnOnce(&'static Memory<FakeMachine>, &mut Space, FrameNo, Table<'static>),
+    damage: impl FnOnce(&'static Memory<FakeMachine>, &mut Space, FrameNo, Table<'static, Sv39>),
 ) -> Option<Finding> {
     let memory = memory(100);
     let mut parent = space(memory, 4);
@@ -66,7 +66,7 @@ fn a_page_that_is_the_kernels() {
         let buffer = memory.frame_for_kernel(crate::Need::Passing).unwrap();
         table.take(1);
         memory.drop_reference(frame);
-        table.fill(1, Sv39::page(buffer.into_reference(), data()));
+        table.fill(1, Pte::page(buffer.into_reference(), data()));
     });
     assert!(
         matches!(
@@ -182,8 +182,8 @@ fn entries_and_tables_are_told_by_the_pages_they_are_for() {
         let Walk::Leaf(table, index) = memory.walk(space.context().root(), user_page(FAR)) else {
             panic!("mapped")
         };
-        let word = table.get(index);
-        table.fill(index + 200, word);
+        let pte = table.get(index);
+        table.fill(index + 200, pte);
     });
     assert_eq!(
         finding,
@@ -286,7 +286,7 @@ fn a_finding_says_where_and_what() {
 
 #[test]
 fn an_entry_outside_every_area() {
-    let finding = audit_after(|_, _, frame, table| table.fill(300, Sv39::page(frame, data())));
+    let finding = audit_after(|_, _, frame, table| table.fill(300, Pte::page(frame, data())));
     assert_eq!(finding, Some(Finding::Stray { page: PageNo(300) }));
 }
 

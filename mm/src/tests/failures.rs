@@ -11,7 +11,7 @@ use super::*;
 use crate::addr::VirtAddr;
 use crate::commit::{Need, NoMemory};
 use crate::machine::Machine;
-use crate::pt::Walk;
+use crate::pt::{Pte, Sv39, Walk};
 use crate::space::copy::CopyFailure;
 use crate::space::{Access, MapError};
 use crate::testing::{
@@ -42,7 +42,7 @@ struct SpaceSeen {
     promises: u64,
     tables: u64,
     /// Which of the pages are in an area, what their entries say, and their bytes.
-    pages: Vec<(bool, Option<u64>, Vec<u8>)>,
+    pages: Vec<(bool, Option<Pte<Sv39>>, Vec<u8>)>,
 }
 
 impl World {
@@ -116,11 +116,11 @@ impl World {
                     let there = machine.read_user(PageNo(page).address(), &mut bytes);
                     space.context().leave();
                     bytes.truncate(there);
-                    let word = match self.memory.walk(space.context().root(), user_page(page)) {
+                    let pte = match self.memory.walk(space.context().root(), user_page(page)) {
                         Walk::Leaf(table, index) => Some(table.get(index)),
                         Walk::Missing { .. } => None,
                     };
-                    (space.has_area_in(PageRange::one(PageNo(page))), word, bytes)
+                    (space.has_area_in(PageRange::one(PageNo(page))), pte, bytes)
                 })
                 .collect(),
         }

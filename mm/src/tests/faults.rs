@@ -6,7 +6,7 @@ use abi::{MemCounter, PageInfo, ProcCounter};
 use super::files::{FILE, make_file, mapping};
 use super::*;
 use crate::addr::VirtAddr;
-use crate::pt::{Format, Sv39, Walk};
+use crate::pt::{Pte, Walk};
 use crate::space::copy::{self, CopyFailure};
 use crate::space::{Access, MapError, Resolution};
 use crate::testing::{
@@ -109,7 +109,6 @@ fn a_stale_translation_is_cured() {
 #[test]
 fn a_resolved_write_leaves_nothing_that_hardware_traps_for() {
     let memory = memory_with_swap(100, 50);
-    let used = Sv39::WRITABLE | Sv39::ACCESSED | Sv39::DIRTY;
     let mut fresh = space(memory, 1);
     let mut reused = space(memory, 1);
     write(&mut reused, 0, b"x").unwrap();
@@ -128,7 +127,7 @@ fn a_resolved_write_leaves_nothing_that_hardware_traps_for() {
         let Walk::Leaf(table, index) = memory.walk(space.context().root(), user_page(0)) else {
             panic!("mapped")
         };
-        assert_eq!(table.get(index) & used, used);
+        assert_eq!(table.get(index), table.get(index).written());
     }
 }
 
@@ -163,12 +162,12 @@ fn a_fault_that_was_needed_is_none_of_those_without_end() {
         write(space, 0, b"x").unwrap();
         // The right to write, and what the hardware may trap for to have it noted that the page is
         // used.
-        for lost in [Sv39::WRITABLE, Sv39::ACCESSED] {
+        for lose in [Pte::read_only, Pte::not_accessed] {
             let Walk::Leaf(table, index) = memory.walk(space.context().root(), user_page(0)) else {
                 panic!("mapped")
             };
-            let word = table.get(index);
-            assert!(table.replace(index, word, word & !lost));
+            let pte = table.get(index);
+            assert!(table.replace(index, pte, lose(pte)));
             let answers = (0..1000)
                 .take_while(|_| space.resolve(VirtAddr(0), Access::Write) == Resolution::Done)
                 .count();

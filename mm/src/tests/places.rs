@@ -5,7 +5,7 @@ use super::files::{FILE, empty_cache, make_file, mapping, page_of, whole};
 use super::*;
 use crate::addr::VirtAddr;
 use crate::file::{FileMap, FileNo};
-use crate::pt::{Format, Sv39, Walk};
+use crate::pt::Walk;
 use crate::space::copy::CopyFailure;
 use crate::space::{Access, Resolution};
 use crate::testing::{
@@ -154,6 +154,5 @@ fn a_write_to_a_page_of_a_file_leaves_nothing_that_hardware_traps_for() {
     let Walk::Leaf(table, index) = memory.walk(space.context().root(), user_page(0)) else {
         panic!("mapped")
     };
-    let used = Sv39::WRITABLE | Sv39::ACCESSED | Sv39::DIRTY;
-    assert_eq!(table.get(index) & used, used);
+    assert_eq!(table.get(index), table.get(index).written());
 }

@@ -4,14 +4,14 @@ use super::*;
 use crate::addr::{FrameNo, VirtAddr};
 use crate::audit::Finding;
 use crate::file::{FileMap, FilePage};
-use crate::pt::{Format, Sv39, Table, Walk};
+use crate::pt::{Format, Pte, Sv39, Table, Walk};
 use crate::testing::ended;
 use crate::testing::{WRITE, audit, let_write, memory, read, user_page, write};
 
 /// Two spaces that map a file shared and privately and have read its first page. Returns what the
 /// audit says after `damage`.
 fn audit_after(
-    damage: impl FnOnce(&'static Memory<FakeMachine>, FrameNo, [Table<'static>; 2]),
+    damage: impl FnOnce(&'static Memory<FakeMachine>, FrameNo, [Table<'static, Sv39>; 2]),
 ) -> Option<Finding> {
     let memory = memory(100);
     make_file(memory, FILE, 2);
@@ -61,10 +61,10 @@ fn a_page_that_can_be_written_and_is_not_dirty() {
 
 #[test]
 fn a_page_where_another_should_be() {
-    let swap = |table: Table<'_>| {
-        let words = [0, 1].map(|index| table.take(index));
-        table.fill(0, words[1]);
-        table.fill(1, words[0]);
+    let swap = |table: Table<'_, Sv39>| {
+        let entries = [0, 1].map(|index| table.take(index));
+        table.fill(0, entries[1]);
+        table.fill(1, entries[0]);
     };
     let finding = audit_after(|_, _, [_, private]| swap(private));
     assert!(
@@ -72,8 +72,8 @@ fn a_page_where_another_should_be() {
         "{finding:?}"
     );
     let as_its_own = audit_after(|_, _, [_, private]| {
-        let word = private.take(0);
-        private.fill(0, word & !Sv39::SHARED);
+        let pte = private.take(0);
+        private.fill(0, Pte::from_word(pte.word() & !Sv39::SHARED));
     });
     assert!(
         matches!(as_its_own, Some(Finding::Foreign { .. })),
@@ -144,12 +144,12 @@ fn a_page_that_is_mapped_where_no_file_is() {
     let Walk::Leaf(table, _) = memory.walk(space.context().root(), user_page(0)) else {
         panic!("mapped")
     };
-    let word = table.take(0);
+    let pte = table.take(0);
     ended(|ending| space.map_file(pages(0, 1), data(), elsewhere, Some(ending))).unwrap();
     let Walk::Leaf(table, _) = memory.walk(space.context().root(), user_page(0)) else {
         panic!("mapped")
     };
-    table.fill(0, word);
+    table.fill(0, pte);
     let finding = memory.audit([&space]).err();
     std::mem::forget(space);
     assert!(
