@@ -153,8 +153,8 @@ impl<L: Level, T> SleepLock<L, T> {
                 _ => {}
             }
         }
-        // SAFETY: a thread stands in one line at a time. `wait_in_line` returns only when the waiter
-        // was granted, or was removed from the line.
+        // SAFETY: a thread stands in one line at a time. `wait_in_line` returns only when the
+        // waiter was granted, or was removed from the line.
         unsafe { line.push(waiter) };
         false
     }
