@@ -7,7 +7,7 @@ use std::{env, fs, process};
 
 use emu::adversity::Adversity;
 use emu::sanitize::Watch;
-use emu::{Boot, Config, Machine, Stop};
+use emu::{Boot, Config, Machine, Rules, Stop};
 
 /// No run takes more steps.
 const STEPS: u64 = 30_000_000;
@@ -17,9 +17,11 @@ fn replay(kernel: &[u8], harts: usize, seed: u64) -> Result<String, String> {
     let config = Config {
         harts,
         memory: 16 << 20,
-        seed,
-        adversity: Adversity::ALL,
-        watch: Watch::ALL,
+        rules: Rules {
+            seed,
+            adversity: Adversity::ALL,
+            watch: Watch::ALL,
+        },
         ..Config::default()
     };
     let boot = Boot {

@@ -94,7 +94,7 @@ const TABLE_QUIET: u16 = 64;
 
 impl Board {
     /// A board with this much zeroed memory.
-    pub fn new(ram: Ram, harts: usize, adversity: Adversity, seed: u64) -> Self {
+    pub fn new(ram: Ram, harts: usize) -> Self {
         Self {
             ram,
             slots: [const { None }; VIRTIO_SLOTS],
@@ -104,17 +104,17 @@ impl Board {
                 uart: Uart::default(),
                 steps: 0,
                 skipped: 0,
-                rng: Rng::new(seed),
+                rng: Rng::new(0),
                 notes: Notes::default(),
                 quiet_tables: [0; 64],
                 ending: None,
                 sanitizer: Sanitizer::default(),
             },
-            adversity,
-            keeps_translations: adversity.translations,
+            adversity: Adversity::NONE,
+            keeps_translations: false,
             tick: 10,
             harts: harts.clamp(1, HARTS_MAX),
-            keeps_code: adversity.fetches,
+            keeps_code: false,
             firmware: false,
             symbols: Symbols::default(),
         }
@@ -122,7 +122,13 @@ impl Board {
 
     /// The clock.
     pub fn time(&self) -> u64 {
-        self.state.steps / self.tick + self.state.skipped
+        (self.state.steps / self.tick).wrapping_add(self.state.skipped)
+    }
+
+    /// The clock in instructions, as devices count: pauses included.
+    fn now(&self) -> u64 {
+        let skipped = self.state.skipped.wrapping_mul(self.tick);
+        self.state.steps.wrapping_add(skipped)
     }
 
     /// The serial line tells the controller whether it interrupts.
@@ -213,7 +219,7 @@ impl Board {
                     return Ok(());
                 };
                 if device.write(offset, value) {
-                    let now = self.state.steps;
+                    let now = self.now();
                     let mut rng = self.state.rng.clone();
                     let late = self.adversity.devices.then_some(&mut rng);
                     device.notified(&Memory(self), now, late);
@@ -230,7 +236,7 @@ impl Board {
 
     /// Lets devices answer what is due.
     pub fn advance_devices(&mut self) {
-        let now = self.state.steps + self.state.skipped * self.tick;
+        let now = self.now();
         for number in 0..VIRTIO_SLOTS {
             let due = self.slots[number].as_ref().and_then(Virtio::due);
             if due.is_none_or(|due| due > now) {

@@ -37,7 +37,7 @@ mod snapshot;
 mod store_buffer;
 pub mod symbols;
 
-pub use machine::{Boot, Config, Disk, Machine, Start, Stop, Turn, Typed};
+pub use machine::{Boot, Config, Disk, Machine, Rules, Start, Stop, Turn, Typed};
 pub use snapshot::Snapshot;
 
 /// Most harts of a machine.

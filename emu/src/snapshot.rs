@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use crate::board::{self, State};
 use crate::device::virtio::Registers;
 use crate::hart::Hart;
-use crate::machine::{Machine, Schedule, Stop};
+use crate::machine::{Machine, Rules, Schedule, Stop};
 use crate::ram::Image;
 
 /// A machine at a step. It fits only the machine it was taken from, or one booted alike.
@@ -18,6 +18,7 @@ pub struct Snapshot {
     flags: Vec<u8>,
     disks: Vec<Option<Image>>,
     registers: Vec<Option<Registers>>,
+    rules: Rules,
     state: State,
     harts: Vec<Hart>,
     schedule: Schedule,
@@ -40,10 +41,11 @@ impl Machine {
             disks: board
                 .slots
                 .iter_mut()
-                .map(|slot| slot.as_mut().map(|device| device.disk.image()))
+                .map(|slot| slot.as_mut().map(|device| device.disk.sectors.image()))
                 .collect(),
             registers: board::registers(board),
-            state: board.state.clone(),
+            rules: self.rules(),
+            state: self.board.state.clone(),
             harts: self.harts.clone(),
             schedule: self.schedule.clone(),
         }
@@ -58,10 +60,11 @@ impl Machine {
         let saved = snapshot.disks.iter().zip(&snapshot.registers);
         for (slot, (image, registers)) in self.board.slots.iter_mut().zip(saved) {
             if let (Some(device), Some(image), Some(registers)) = (slot, image, registers) {
-                device.disk.restore(image);
+                device.disk.sectors.restore(image);
                 device.registers = registers.clone();
             }
         }
+        self.follow(&snapshot.rules);
         self.board.state = snapshot.state.clone();
         self.harts.clone_from(&snapshot.harts);
         for hart in &mut self.harts {

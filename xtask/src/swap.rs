@@ -16,7 +16,7 @@ use crate::qemu::{REPORT_ERRORS, quoted};
 use crate::workspace::Workspace;
 
 /// How the kernel recognises it.
-const SERIAL: &str = "cowslip-swap";
+pub const SERIAL: &str = "cowslip-swap";
 
 /// What the emulator calls it, without and with faults.
 pub const NODES: [&str; 2] = ["swap", "faulty-swap"];

@@ -1,5 +1,6 @@
 //! What a virtio block device does with a request (Virtual I/O Device 1.2, section 5.2.6).
 
+use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -19,8 +20,19 @@ const HEADER: usize = 16;
 /// More bytes than this in one request are refused.
 const REQUEST_MAX: u64 = 64 << 20;
 
+/// Bytes of a serial number (section 5.2.6, `VIRTIO_BLK_T_GET_ID`).
+const SERIAL: usize = 20;
+
+/// A disk: its contents and the name it answers with.
+pub struct Medium {
+    /// The contents.
+    pub sectors: Ram,
+    /// The serial number, at most 20 bytes of it.
+    pub serial: String,
+}
+
 /// Performs a request; returns how many bytes of guest memory it wrote.
-pub fn perform(disk: &mut Ram, memory: &mut impl Dma, pieces: &[Piece]) -> u32 {
+pub fn perform(disk: &mut Medium, memory: &mut impl Dma, pieces: &[Piece]) -> u32 {
     let Some((status_at, pieces)) = split_status(pieces) else {
         return 0;
     };
@@ -68,7 +80,7 @@ fn scatter(memory: &mut impl Dma, pieces: &[Piece], bytes: &[u8]) {
 }
 
 fn serve(
-    disk: &mut Ram,
+    disk: &mut Medium,
     memory: &mut impl Dma,
     header: &[u8; HEADER],
     data: &[u8],
@@ -84,25 +96,25 @@ fn serve(
         .map(|piece| piece.length as usize)
         .sum();
     match kind {
-        READ => match disk.offset(at, wanted) {
+        READ => match disk.sectors.offset(at, wanted) {
             Some(offset) => {
-                let bytes = disk.bytes()[offset..offset + wanted].to_vec();
+                let bytes = disk.sectors.bytes()[offset..offset + wanted].to_vec();
                 scatter(memory, pieces, &bytes);
                 (OK, wanted as u32)
             }
             None => (FAILED, 0),
         },
-        WRITE => match disk.offset(at, data.len()) {
+        WRITE => match disk.sectors.offset(at, data.len()) {
             Some(offset) => {
-                disk.write_bytes(offset, data, |_, _| {});
+                disk.sectors.write_bytes(offset, data, |_, _| {});
                 (OK, 0)
             }
             None => (FAILED, 0),
         },
         FLUSH => (OK, 0),
         IDENTIFY => {
-            let mut name = vec![0; wanted.min(20)];
-            let known = b"cowslip-emu";
+            let mut name = vec![0; wanted.min(SERIAL)];
+            let known = disk.serial.as_bytes();
             let count = known.len().min(name.len());
             name[..count].copy_from_slice(&known[..count]);
             scatter(memory, pieces, &name);
@@ -132,9 +144,31 @@ mod tests {
         ]
     }
 
+    fn disk() -> Medium {
+        Medium {
+            sectors: Ram::new(0, 4096),
+            serial: "a serial number that is too long".into(),
+        }
+    }
+
+    #[test]
+    fn a_disk_says_its_serial_number() {
+        let mut memory = Flat(vec![0; 4096]);
+        let pieces = request(&mut memory, IDENTIFY, 0);
+        let pieces: Vec<Piece> = pieces
+            .into_iter()
+            .map(|piece| Piece {
+                writable: piece.address != 0,
+                ..piece
+            })
+            .collect();
+        assert_eq!(perform(&mut disk(), &mut memory, &pieces), 21);
+        assert_eq!(&memory.0[0x200..0x215], b"a serial number that\0");
+    }
+
     #[test]
     fn what_was_written_is_read_back() {
-        let mut disk = Ram::new(0, 4096);
+        let mut disk = disk();
         let mut memory = Flat(vec![0; 4096]);
         memory.0[0x200] = 0xab;
         let pieces = request(&mut memory, WRITE, 3);
@@ -147,7 +181,7 @@ mod tests {
 
     #[test]
     fn requests_past_the_end_and_unknown_ones_fail() {
-        let mut disk = Ram::new(0, 4096);
+        let mut disk = disk();
         let mut memory = Flat(vec![0; 4096]);
         for (kind, sector, status) in [
             (READ, 8, FAILED),

@@ -6,7 +6,7 @@
 
 use alloc::vec::Vec;
 
-use super::block::{self, SECTOR};
+use super::block::{self, Medium, SECTOR};
 use super::queue::{Dma, Piece, Queue};
 use crate::ram::Ram;
 use crate::rng::Rng;
@@ -15,8 +15,10 @@ const MAGIC: u64 = 0x7472_6976;
 const VENDOR: u64 = 0x554d_4551;
 const BLOCK: u64 = 2;
 const QUEUE_MAX: u64 = 1024;
-/// `VIRTIO_BLK_F_FLUSH` and `VIRTIO_F_VERSION_1`.
-const FEATURES: u64 = 1 << 9 | 1 << 32;
+/// `VIRTIO_BLK_F_SEG_MAX`, `VIRTIO_BLK_F_FLUSH` and `VIRTIO_F_VERSION_1`.
+const FEATURES: u64 = 1 << 2 | 1 << 9 | 1 << 32;
+/// Most pieces of data in a request.
+const SEGMENTS_MAX: u64 = 126;
 /// Instructions that a request takes without adversity.
 const DELAY: u64 = 2000;
 
@@ -48,14 +50,14 @@ pub struct Virtio {
     /// The registers.
     pub registers: Registers,
     /// The disk's contents.
-    pub disk: Ram,
+    pub disk: Medium,
 }
 
 impl Virtio {
     /// A block device.
-    pub fn new(contents: &[u8], legacy: bool) -> Self {
-        let mut disk = Ram::new(0, contents.len().next_multiple_of(SECTOR as usize));
-        disk.write_bytes(0, contents, |_, _| {});
+    pub fn new(contents: &[u8], serial: &str, legacy: bool) -> Self {
+        let mut sectors = Ram::new(0, contents.len().next_multiple_of(SECTOR as usize));
+        sectors.write_bytes(0, contents, |_, _| {});
         Self {
             legacy,
             registers: Registers {
@@ -70,7 +72,10 @@ impl Virtio {
                 queue: Queue::default(),
                 requests: Vec::new(),
             },
-            disk,
+            disk: Medium {
+                sectors,
+                serial: serial.into(),
+            },
         }
     }
 
@@ -111,13 +116,14 @@ impl Virtio {
         }
     }
 
-    /// Capacity in sectors, then the limits, of which there are none.
+    /// Capacity in sectors, then the limits: segments in a request, and no other.
     fn configuration(&self, offset: u64, size: usize) -> u64 {
-        let capacity = self.disk.len() as u64 / SECTOR;
-        if offset >= 8 {
+        let capacity = self.disk.sectors.len() as u64 / SECTOR;
+        let words = [capacity, SEGMENTS_MAX << 32];
+        let Some(word) = words.get((offset / 8) as usize) else {
             return 0;
-        }
-        let part = capacity >> (8 * offset);
+        };
+        let part = word >> (8 * (offset % 8));
         if size >= 8 {
             part
         } else {
@@ -225,11 +231,12 @@ mod tests {
 
     #[test]
     fn a_modern_driver_is_answered() {
-        let mut device = Virtio::new(&[7; 1024], false);
+        let mut device = Virtio::new(&[7; 1024], "", false);
         assert_eq!(
             (device.read(0, 4), device.read(4, 4), device.read(0x100, 8)),
             (MAGIC, 2, 2)
         );
+        assert_eq!(device.read(0x10c, 4), SEGMENTS_MAX);
         let mut memory = Flat(alloc::vec![0; 0x10000]);
         offer(&mut memory, 0x1000, 0x2000);
         for (offset, value) in [
@@ -246,7 +253,7 @@ mod tests {
 
     #[test]
     fn a_legacy_driver_is_answered() {
-        let mut device = Virtio::new(&[7; 1024], true);
+        let mut device = Virtio::new(&[7; 1024], "", true);
         assert_eq!(device.read(4, 4), 1);
         let mut memory = Flat(alloc::vec![0; 0x10000]);
         offer(&mut memory, 0x1000, 0x1000 + 8 * 16);

@@ -10,7 +10,6 @@ use crate::board::Board;
 use crate::hart::trap::{Trap, cause};
 use crate::hart::{Hart, Mode, Place};
 use crate::ram::{PAGE, TEXT};
-use crate::symbols::Symbols;
 
 /// A fault this close to the stack pointer is the stack's.
 const STACK_REACH: u64 = 1024;
@@ -24,12 +23,12 @@ pub struct Areas {
 
 impl Board {
     /// Learns where the kernel's text is.
-    pub(crate) fn watch_kernel(&mut self, symbols: &Symbols) {
+    pub(crate) fn watch_kernel(&mut self) {
         if !self.state.sanitizer.watch.kernel {
             return;
         }
         let mut areas = Areas::default();
-        for &(start, end) in symbols.code() {
+        for &(start, end) in self.symbols.code() {
             // A kernel that is linked for virtual addresses is not where its symbols say.
             let Some(offset) = self.ram.offset(start, (end - start) as usize) else {
                 continue;
@@ -46,6 +45,9 @@ impl Board {
 
     /// The kernel stored to a page of its own text.
     pub(crate) fn text_stored(&mut self, hart: &Hart, offset: usize, place: Place) {
+        if !self.state.sanitizer.watch.kernel {
+            return;
+        }
         let address = self.ram.base() + offset as u64;
         let report = Report {
             kind: Kind::TextWrite,

@@ -16,7 +16,6 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use crate::board::Board;
-use crate::symbols::Symbols;
 use race::Races;
 pub use report::{Kind, Report, Scene};
 use stuck::Locks;
@@ -92,13 +91,13 @@ impl Sanitizer {
 }
 
 impl Board {
-    /// Turns watchers on.
-    pub(crate) fn watch(&mut self, watch: Watch, symbols: &Symbols) {
-        self.keeps_translations = self.adversity.translations || watch.translations;
-        self.keeps_code = self.adversity.fetches || watch.kernel;
-        let sanitizer = &mut self.state.sanitizer;
-        sanitizer.watch = watch;
-        sanitizer.races = watch.races.then(|| Races::new(symbols));
-        self.watch_kernel(symbols);
+    /// Turns these watchers on, and the others off.
+    pub(crate) fn watch(&mut self, watch: Watch) {
+        self.state.sanitizer = Sanitizer {
+            watch,
+            races: watch.races.then(|| Races::new(&self.symbols)),
+            ..Sanitizer::default()
+        };
+        self.watch_kernel();
     }
 }

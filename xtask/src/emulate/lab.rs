@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use emu::adversity::Adversity;
 use emu::sanitize::Watch;
-use emu::{Boot, Config, Machine, Stop};
+use emu::{Boot, Config, Machine, Rules, Stop};
 
 use super::reports::Printer;
 use crate::arch::Arch;
@@ -150,9 +150,11 @@ fn run(kernel: &[u8], seed: u64, piece: u64) -> Result<(Machine, Stop)> {
     let config = Config {
         harts: HARTS,
         memory: 16 << 20,
-        seed,
-        adversity: Adversity::ALL,
-        watch: Watch::ALL,
+        rules: Rules {
+            seed,
+            adversity: Adversity::ALL,
+            watch: Watch::ALL,
+        },
         ..Config::default()
     };
     let boot = Boot {

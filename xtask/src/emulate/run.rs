@@ -87,26 +87,14 @@ fn ended(stop: Stop) -> Ended {
 /// Types a line at the shell's first prompt and ends at the second. Findings do not end the run;
 /// they are printed after it.
 pub fn typed(machine: &mut Machine, line: &str, limit: u64, screen: &mut Screen) -> Ended {
-    let mut waited = prompt(machine, 0, limit, screen);
+    let mut waited = session::wait_prompt(machine, 0, limit, |machine| screen.show(machine));
     if waited == Waited::Prompt {
-        let from = machine.console().len();
-        machine.type_bytes(format!("{line}\n").as_bytes());
-        waited = prompt(machine, from, limit, screen);
+        (_, waited) = session::run_line(machine, line, limit, |machine| screen.show(machine));
     }
     match waited {
         Waited::Prompt => Ended::Code(0),
         Waited::Limit => Ended::Limit,
         Waited::Stopped(stop) => ended(stop),
-    }
-}
-
-/// Waits for a prompt past any number of findings.
-fn prompt(machine: &mut Machine, from: usize, limit: u64, screen: &mut Screen) -> Waited {
-    loop {
-        match session::wait_prompt(machine, from, limit, |machine| screen.show(machine)) {
-            Waited::Stopped(Stop::Reported) => {}
-            waited => return waited,
-        }
     }
 }
 

@@ -39,7 +39,7 @@ pub fn search(
                 "\nxtask: the smallest run that shows it: --seed {seed} --smp {} --adversity {} \
                  --limit {}",
                 config.harts,
-                names(config.adversity),
+                names(config.rules.adversity),
                 failure.step.div_ceil(1_000_000)
             );
             return Ok(EXIT_FOUND);
@@ -115,8 +115,8 @@ fn shrink(
     }
     for name in Adversity::NAMES {
         let mut tamer = config.clone();
-        tamer.adversity.set(name, false);
-        if tamer.adversity == config.adversity {
+        tamer.rules.adversity.set(name, false);
+        if tamer.rules.adversity == config.rules.adversity {
             continue;
         }
         let mut tries = vec![tamer];

@@ -6,13 +6,14 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, anyhow, bail};
 use emu::adversity::Adversity;
 use emu::sanitize::Watch;
-use emu::{Boot, Config, Disk, Machine, Start};
+use emu::{Boot, Config, Disk, Machine, Rules, Start};
 
 use crate::arch::Arch;
 use crate::build;
 use crate::cli::EmuArguments;
 use crate::image::{self, Geometry};
 use crate::setup::Toolchain;
+use crate::swap;
 use crate::workspace::Workspace;
 
 /// A range of seeds, the end not among them.
@@ -93,10 +94,12 @@ impl Subject {
         let mut disks = vec![Disk {
             slot: DISK_SLOT,
             contents: &self.image,
+            serial: "cowslip-files",
         }];
         disks.extend(self.swap.as_ref().map(|contents| Disk {
             slot: SWAP_SLOT,
             contents,
+            serial: swap::SERIAL,
         }));
         Machine::boot(
             config,
@@ -114,19 +117,23 @@ impl Subject {
         let mut config = Config {
             harts: arguments.smp.into(),
             memory: usize::try_from(arguments.mem.bytes())?,
-            seed: seed.unwrap_or(0),
-            adversity: adversity(arguments, seed.is_some())?,
-            watch: watch(&arguments.sanitize)?,
+            rules: Rules {
+                seed: seed.unwrap_or(0),
+                adversity: adversity(arguments, seed.is_some())?,
+                watch: watch(&arguments.sanitize)?,
+            },
             legacy: arguments.legacy,
             sv48: arguments.sv48,
         };
-        if config.adversity.fetches && arguments.adversity.is_none() && !self.fences_instructions()
+        if config.rules.adversity.fetches
+            && arguments.adversity.is_none()
+            && !self.fences_instructions()
         {
             eprintln!(
                 "xtask: the kernel has no fence.i, so instructions are fetched as stored \
                  (--adversity fetch insists)"
             );
-            config.adversity.fetches = false;
+            config.rules.adversity.fetches = false;
         }
         Ok(config)
     }

@@ -1,0 +1,5 @@
+//! The machine as a whole, on kernels of a few instructions.
+
+mod going_back;
+mod sessions;
+mod tiny;

@@ -1,0 +1,147 @@
+//! Kernels of a few instructions, put together by hand, for tests of the machine as a whole.
+
+/// Registers.
+pub const ZERO: u32 = 0;
+pub const T0: u32 = 5;
+pub const T1: u32 = 6;
+pub const T2: u32 = 7;
+pub const T3: u32 = 28;
+
+/// `addi rd, rs, value`.
+pub fn addi(rd: u32, rs: u32, value: i32) -> u32 {
+    (value as u32) << 20 | rs << 15 | rd << 7 | 0x13
+}
+
+/// `andi rd, rs, value`.
+pub fn andi(rd: u32, rs: u32, value: i32) -> u32 {
+    addi(rd, rs, value) | 7 << 12
+}
+
+/// `lui rd, value`.
+pub fn lui(rd: u32, value: u32) -> u32 {
+    value << 12 | rd << 7 | 0x37
+}
+
+/// `auipc rd, 0`.
+pub fn here(rd: u32) -> u32 {
+    rd << 7 | 0x17
+}
+
+fn load(width: u32, rd: u32, at: u32, offset: i32) -> u32 {
+    (offset as u32) << 20 | at << 15 | width << 12 | rd << 7 | 0x03
+}
+
+/// `lbu rd, offset(at)`.
+pub fn lbu(rd: u32, at: u32, offset: i32) -> u32 {
+    load(4, rd, at, offset)
+}
+
+/// `lw rd, offset(at)`.
+pub fn lw(rd: u32, at: u32, offset: i32) -> u32 {
+    load(2, rd, at, offset)
+}
+
+fn store(width: u32, rs: u32, at: u32, offset: i32) -> u32 {
+    let offset = offset as u32;
+    (offset >> 5 & 0x7f) << 25 | rs << 20 | at << 15 | width << 12 | (offset & 31) << 7 | 0x23
+}
+
+/// `sb rs, offset(at)`.
+pub fn sb(rs: u32, at: u32, offset: i32) -> u32 {
+    store(0, rs, at, offset)
+}
+
+/// `sw rs, offset(at)`.
+pub fn sw(rs: u32, at: u32, offset: i32) -> u32 {
+    store(2, rs, at, offset)
+}
+
+fn branch(condition: u32, a: u32, b: u32, by: i32) -> u32 {
+    let by = (4 * by) as u32;
+    (by >> 12 & 1) << 31
+        | (by >> 5 & 0x3f) << 25
+        | b << 20
+        | a << 15
+        | condition << 12
+        | (by >> 1 & 15) << 8
+        | (by >> 11 & 1) << 7
+        | 0x63
+}
+
+/// `beq a, b`, over so many instructions.
+pub fn beq(a: u32, b: u32, by: i32) -> u32 {
+    branch(0, a, b, by)
+}
+
+/// `bne a, b`, over so many instructions.
+pub fn bne(a: u32, b: u32, by: i32) -> u32 {
+    branch(1, a, b, by)
+}
+
+/// `amoadd.w rd, rs, (at)`.
+pub fn amoadd(rd: u32, at: u32, rs: u32) -> u32 {
+    rs << 20 | at << 15 | 2 << 12 | rd << 7 | 0x2f
+}
+
+/// An ELF file with these instructions at 0x80000000, where it begins.
+pub fn kernel(words: &[u32]) -> Vec<u8> {
+    const HEADERS: u64 = 64 + 56;
+    const BASE: u64 = 0x8000_0000;
+    let length = 4 * words.len() as u64;
+    let mut file = vec![0x7f, b'E', b'L', b'F', 2, 1, 1];
+    file.resize(16, 0);
+    file.extend(2u16.to_le_bytes());
+    file.extend(243u16.to_le_bytes());
+    file.extend(1u32.to_le_bytes());
+    for word in [BASE, 64, 0] {
+        file.extend(word.to_le_bytes());
+    }
+    file.extend(0u32.to_le_bytes());
+    for half in [64u16, 56, 1, 0, 0, 0] {
+        file.extend(half.to_le_bytes());
+    }
+    // One segment to load: readable, writable, executable.
+    file.extend(1u32.to_le_bytes());
+    file.extend(7u32.to_le_bytes());
+    for word in [HEADERS, BASE, BASE, length, length, 0x1000] {
+        file.extend(word.to_le_bytes());
+    }
+    file.extend(words.iter().flat_map(|word| word.to_le_bytes()));
+    file
+}
+
+/// Every hart adds to one word, with an atomic instruction and without.
+pub fn counters() -> Vec<u8> {
+    kernel(&[
+        here(T0),
+        addi(T0, T0, 0x400),
+        addi(T1, ZERO, 1),
+        // The loop.
+        lw(T2, T0, 8),
+        addi(T2, T2, 1),
+        sw(T2, T0, 8),
+        amoadd(T3, T0, T1),
+        beq(ZERO, ZERO, -4),
+    ])
+}
+
+/// A shell that says every line again.
+pub fn shell() -> Vec<u8> {
+    let letter = |letter: u8| addi(T1, ZERO, letter.into());
+    kernel(&[
+        lui(T0, 0x10000),
+        letter(b'$'),
+        sb(T1, T0, 0),
+        letter(b' '),
+        sb(T1, T0, 0),
+        // Wait for a byte.
+        lbu(T1, T0, 5),
+        andi(T1, T1, 1),
+        beq(T1, ZERO, -2),
+        lbu(T1, T0, 0),
+        sb(T1, T0, 0),
+        addi(T2, ZERO, b'\n'.into()),
+        bne(T1, T2, -6),
+        beq(ZERO, ZERO, -11),
+    ])
+}
