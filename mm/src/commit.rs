@@ -17,7 +17,9 @@
 //! and a reserved frame is always found: allocation itself cannot fail. An operation that needs
 //! several frames reserves all of them first and then cannot stop half-way (R5). A promise (an
 //! eager break, a program's image and stack) is places that an area keeps. So what is promised is
-//! there when it is touched (R7), and what was not promised (copies, lazy pages) runs out first.
+//! there when it is touched (R7), and what was not promised (copies, lazy pages) runs out first. A
+//! promise leaves some places for that: a program that asks until it is refused has still to copy
+//! its stack, which it shares with its parent.
 //! Without swap a place is a frame, and a promise always finds one. With swap, or pages of files in
 //! memory, it may have to evict one first ([`NoMemory::Frames`]).
 //!
@@ -88,9 +90,11 @@ impl From<Need> for Claim {
 pub(crate) enum Claim {
     /// The kernel, for an operation that is already under way. It may take the last place.
     Kernel,
-    /// A program that wants a promise or touches what was not promised. It leaves the kernel's
-    /// reserve.
+    /// A program that touches what was not promised, or that a kernel object is made for. It leaves
+    /// the kernel's reserve.
     Program,
+    /// A program that wants a promise. It leaves places for copies too.
+    Promise,
     /// A fork. It leaves head-room too, so that a fork bomb starves itself and not the shell.
     Fork,
 }
@@ -100,6 +104,7 @@ pub(crate) struct Budget {
     places: AtomicU64,
     frames: AtomicU64,
     reserve: u64,
+    for_copies: u64,
     headroom: u64,
     /// How many pages can be evicted: one for each free slot, and those of the page cache.
     slots_left: AtomicU64,
@@ -113,14 +118,15 @@ pub(crate) struct Budget {
 
 impl Budget {
     /// Returns a budget of `frames` and as many places, and of a place for each of `slots`. 1/64 of
-    /// the frames (at least 16) are the kernel's reserve, and 1/32 more (at least 64) are out of
-    /// reach of forks.
+    /// the frames (at least 16) are the kernel's reserve; promises leave half as many more, and forks
+    /// 1/32 of the frames more (at least 64).
     pub(crate) fn new(frames: u64, slots: u64) -> Self {
         let reserve = (frames / 64).max(16);
         Self {
             places: AtomicU64::new(frames + slots),
             frames: AtomicU64::new(frames),
             reserve,
+            for_copies: reserve / 2,
             headroom: reserve + (frames / 32).max(64),
             slots_left: AtomicU64::new(slots),
             cached: AtomicU64::new(0),
@@ -133,9 +139,14 @@ impl Budget {
         }
     }
 
-    /// Returns how many places programs can never be promised.
+    /// Returns how many places programs cannot take.
     pub(crate) fn reserve(&self) -> u64 {
         self.reserve
+    }
+
+    /// Returns how many places programs can never be promised.
+    pub(crate) fn never_promised(&self) -> u64 {
+        self.reserve + self.for_copies
     }
 
     /// Returns the watermark that user pages must leave: the reserve, capped by the pages that can
@@ -168,7 +179,7 @@ impl Budget {
     pub(crate) fn take(&self, count: u64, claim: Claim) -> Result<Reservation<'_>, NoMemory> {
         let most = match claim {
             Claim::Kernel => u64::MAX,
-            Claim::Program => self.fixed_most,
+            Claim::Program | Claim::Promise => self.fixed_most,
             Claim::Fork => self.fixed_most - self.fixed_most / 4,
         };
         if self.fixed.load(Ordering::Relaxed) >= most {
@@ -212,6 +223,7 @@ impl Budget {
         let floor = match claim {
             Claim::Kernel => 0,
             Claim::Program => self.reserve,
+            Claim::Promise => self.never_promised(),
             Claim::Fork => self.headroom,
         };
         take(&self.places, count, floor).ok_or(NoMemory::Places)
@@ -332,6 +344,7 @@ mod tests {
         };
         assert_eq!(most(Claim::Kernel), 1000);
         assert_eq!(most(Claim::Program), 984);
+        assert_eq!(most(Claim::Promise), 984 - 8);
         assert_eq!(most(Claim::Fork), 984 - 64);
         assert_eq!(
             (budget.frames(), budget.places()),

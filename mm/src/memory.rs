@@ -132,7 +132,7 @@ impl<M: Machine> Memory<M> {
                 self.total.saturating_sub(in_use(&kernel) + in_use(&pages))
             }
             MemCounter::Committed => self.stats.promised() + in_use(&kernel),
-            MemCounter::CommitLimit => self.total + self.slots.len() - self.budget.reserve(),
+            MemCounter::CommitLimit => self.total + self.slots.len() - self.budget.never_promised(),
             MemCounter::SwapSlots => self.slots.len(),
             MemCounter::FreeSlots => self.slots.free(),
             _ => self.stats.get(counter),

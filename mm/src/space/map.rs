@@ -134,7 +134,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         tables: impl FnOnce(&Self) -> u64,
     ) -> Result<Reservation<'m>, NoMemory> {
         let memory = self.memory;
-        memory.budget.take_places(pages.len(), Claim::Program)?;
+        memory.budget.take_places(pages.len(), Claim::Promise)?;
         let reservation = memory.reserve_frames(tables(self), Claim::Program);
         reservation.inspect_err(|_| memory.budget.add_places(pages.len()))
     }

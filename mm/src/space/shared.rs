@@ -74,7 +74,7 @@ impl<M: Machine> Memory<M> {
     /// Returns a new object for these pages of a family. The pages read as zeros and have no frames
     /// yet.
     pub(super) fn share(&self, family: u32, pages: UserRange) -> Result<Counted<Shared>, NoMemory> {
-        self.budget.take_places(pages.len(), Claim::Program)?;
+        self.budget.take_places(pages.len(), Claim::Promise)?;
         let object = self.build_object(family, pages);
         let object = object.inspect_err(|_| self.budget.add_places(pages.len()))?;
         let promised = pages.len() as i64;

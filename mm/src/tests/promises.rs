@@ -26,6 +26,21 @@ fn what_is_promised_is_there_although_lazy_pages_ate_the_rest() {
 }
 
 #[test]
+fn a_program_that_was_promised_all_there_is_can_still_copy_its_stack() {
+    let memory = memory(400);
+    let mut parent = AddressSpace::new(memory).unwrap();
+    parent.grow(PAGE, Promise::Charged).unwrap();
+    write(&mut parent, 0, b"stack").unwrap();
+    let mut child = parent.fork(COW).unwrap();
+    let all = (1..400)
+        .rev()
+        .find(|&pages| child.grow(pages * PAGE, Promise::Charged).is_ok());
+    assert!(all.is_some_and(|pages| pages > 300), "{all:?}");
+    write(&mut child, 0, b"child").unwrap();
+    assert_eq!(read(&mut parent, 0, 5), Ok(b"stack".to_vec()));
+}
+
+#[test]
 fn the_kernel_has_a_reserve_for_the_call_it_serves() {
     let memory = memory(400);
     let mut greedy = space(memory, 400);

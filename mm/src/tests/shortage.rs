@@ -118,6 +118,13 @@ fn take_all_places(memory: &'static Memory<FakeMachine>) -> Space {
     {
         length -= 1;
     }
+    // Promises leave some, which pages that were not promised may take.
+    let unpromised = pages(300, 400);
+    greedy.map(unpromised, data(), Promise::Lazy).unwrap();
+    let mut page = 300;
+    while greedy.resolve(VirtAddr(page * PAGE), Access::Write) == Resolution::Done {
+        page += 1;
+    }
     greedy
 }
 

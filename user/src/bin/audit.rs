@@ -1,7 +1,9 @@
 //! `audit [TIMES]`: has the kernel recount its memory while it runs, and prints what it says.
 //!
-//! If it is to do so several times, it lets other programs run for a tick in between. The status is
-//! 0 if nothing is wrong, 1 as soon as something is, and 2 if this kernel cannot audit itself.
+//! If it is to do so several times, it lets other programs run for a tick in between. It is used
+//! while others take all memory, so if the device cannot be opened, it tries again for a while. The
+//! status is 0 if nothing is wrong, 1 as soon as something is, and 2 if this kernel cannot audit
+//! itself.
 
 #![no_std]
 #![no_main]
@@ -12,6 +14,19 @@ use user::memory::Audit;
 use user::{Args, eprintln, println, process};
 
 user::main!(run);
+
+/// The number of tries to audit, a tick apart.
+const TRIES: usize = 100;
+
+fn audit_patiently() -> Option<Audit> {
+    (0..TRIES).find_map(|_| {
+        let audit = Audit::now();
+        if audit.is_err() {
+            process::sleep(1).ok()?;
+        }
+        audit.ok()
+    })
+}
 
 fn run(mut args: Args) -> i32 {
     let times = match args
@@ -26,9 +41,9 @@ fn run(mut args: Args) -> i32 {
         }
     };
     for time in 1..=times {
-        let Ok(audit) = Audit::now() else {
+        let Some(audit) = audit_patiently() else {
             eprintln!(
-                "audit: this kernel has no audit device (/dev/audit, major {})",
+                "audit: this kernel has no audit device (/dev/audit, major {}), or no memory for it",
                 abi::AUDIT_MAJOR
             );
             return 2;

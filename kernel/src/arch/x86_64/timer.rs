@@ -38,17 +38,51 @@ pub(super) fn measure(reference: u16) -> u64 {
     // SAFETY: the port of the power-management timer, by ACPI's tables; reading changes nothing.
     let mut read = || unsafe { port.read() } & REFERENCE_MASK;
     apic::start_counting();
-    let (first, clock, timer) = (read(), now(), apic::counted());
-    let mut passed = 0;
-    while passed < MEASURED {
-        passed = read().wrapping_sub(first) & REFERENCE_MASK;
-    }
-    let (clock, timer) = (now() - clock, apic::counted() - timer);
+    let begin = Sample::take(&mut read);
+    while read().wrapping_sub(begin.reference) & REFERENCE_MASK < MEASURED {}
+    let end = Sample::take(&mut read);
+    let passed = end.reference.wrapping_sub(begin.reference) & REFERENCE_MASK;
+    let (clock, timer) = (end.clock - begin.clock, end.timer - begin.timer);
     let frequency = |count: u64| count * REFERENCE_FREQUENCY / u64::from(passed);
     TIMER_FREQUENCY.store(frequency(timer.into()).max(1), Ordering::Relaxed);
     let frequency = frequency(clock).max(1);
     CLOCK_FREQUENCY.store(frequency, Ordering::Relaxed);
     frequency
+}
+
+/// The three counters at about one moment.
+struct Sample {
+    reference: u32,
+    clock: u64,
+    timer: u32,
+}
+
+impl Sample {
+    /// Reads the counters. A host may stop the machine between two of the reads, so of several
+    /// tries the one counts that took the shortest time.
+    fn take(read: &mut impl FnMut() -> u32) -> Self {
+        const TRIES: usize = 8;
+        let mut shortest = u64::MAX;
+        let mut best = Self {
+            reference: 0,
+            clock: 0,
+            timer: 0,
+        };
+        for _ in 0..TRIES {
+            let clock = now();
+            let (reference, timer) = (read(), apic::counted());
+            let took = now() - clock;
+            if took < shortest {
+                shortest = took;
+                best = Self {
+                    reference,
+                    clock,
+                    timer,
+                };
+            }
+        }
+        best
+    }
 }
 
 /// Starts the alarms of this hart.

@@ -2,7 +2,7 @@
 //!
 //! Figures are instructions under `-icount` on one hart.
 
-use abi::{OpenFlags, TIME_HZ};
+use abi::OpenFlags;
 use core::ffi::CStr;
 use user::file::Fd;
 use user::memory::{Audit, ProcessCounters, Promise};
@@ -11,7 +11,7 @@ use user::region::Region;
 use user::{Failed, Result, arch};
 
 use super::large::{large, large_child};
-use super::{INSTRUCTIONS_PER_TICK, report};
+use super::report;
 
 /// Waits of each kind.
 const WAITS: usize = 10;
@@ -38,26 +38,25 @@ pub fn measure() -> Result<()> {
     Ok(())
 }
 
-/// What `work` takes, in instructions.
-fn time_of(work: impl FnOnce() -> Result<()>) -> Result<u64> {
-    let begin = arch::time();
-    work()?;
-    Ok((arch::time() - begin) * INSTRUCTIONS_PER_TICK)
+/// Returns how many instructions run in `time` of the clock, of which each takes a nanosecond.
+fn instructions(time: u64) -> Result<u64> {
+    Ok(time * 1_000_000_000 / arch::time_frequency()?)
 }
 
 /// The longest time for which this process is not run while one with much memory is killed.
 fn wait_for_turn() -> Result<u64> {
+    let tenth_of_a_second = arch::time_frequency()? / 10;
     let pid = large_child()?;
     process::kill(pid)?;
     let begin = arch::time();
     let (mut last, mut longest) = (begin, 0);
-    while last - begin < TIME_HZ / 10 {
+    while last - begin < tenth_of_a_second {
         let now = arch::time();
         longest = longest.max(now - last);
         last = now;
     }
     process::wait_for(pid)?;
-    Ok(longest * INSTRUCTIONS_PER_TICK)
+    instructions(longest)
 }
 
 /// The longest time that `work` takes, done once per tick, beside a process that does `hog`, which
@@ -75,11 +74,13 @@ fn worst(hog: fn(Pid) -> Result<()>, mut work: impl FnMut() -> Result<()>) -> Re
     let mut longest = 0;
     for _ in 0..WAITS {
         process::sleep(1)?;
-        longest = longest.max(time_of(&mut work)?);
+        let begin = arch::time();
+        work()?;
+        longest = longest.max(arch::time() - begin);
     }
     process::kill(pid)?;
     match process::wait_for(pid)? {
-        process::KILLED => Ok(longest),
+        process::KILLED => instructions(longest),
         _ => Err(Failed),
     }
 }

@@ -13,13 +13,6 @@ use crate::arch::Arch;
 const LEAST: &str = "qemu64";
 /// All there is.
 const MOST: &str = "max";
-/// What does not always end in time on a busy host, see "Not done yet" in `docs/architectures.md`.
-const NOT_YET: [&str; 4] = [
-    "guest audit: beside a mill: 8 harts",
-    "guest grind: 4 harts",
-    "guest mmaptest: 4 harts, with swap",
-    "guest swaptest: 4 harts",
-];
 
 /// Returns the tests.
 pub fn cases() -> Vec<Case> {
@@ -35,10 +28,7 @@ pub fn cases() -> Vec<Case> {
         foreign::cases(),
         trouble::cases(),
     ];
-    let chosen = shared
-        .into_iter()
-        .flatten()
-        .filter(|case| case.smp != 2 && !NOT_YET.contains(&case.name.as_str()));
+    let chosen = shared.into_iter().flatten().filter(|case| case.smp != 2);
     let mut cases: Vec<_> = chosen.chain(own()).collect();
     for (case, model) in cases.iter_mut().zip([LEAST, MOST].into_iter().cycle()) {
         case.cpu.get_or_insert(model);

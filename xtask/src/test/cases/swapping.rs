@@ -6,8 +6,7 @@ use crate::launch::AUDIT;
 
 /// Returns the tests.
 pub fn cases() -> Vec<Case> {
-    // Not with 4 harts: it sometimes stands still (README, "Not done yet").
-    let mut cases: Vec<_> = [1, 2]
+    let mut cases: Vec<_> = [1, 2, 4]
         .into_iter()
         .map(|harts| {
             Case::line(format!("swaptest: {harts} harts"), "swaptest")
