@@ -29,11 +29,13 @@ pub(super) fn enable_sources() {
     apic::initialize();
 }
 
-/// Switches interrupts on for this hart.
+/// Switches interrupts on for this hart. A pending interrupt is taken before the call returns: the
+/// processor takes none until the instruction after `sti` has ended (SDM volume 2, "STI"), and a
+/// caller might switch them off with just that one.
 #[inline]
 pub fn enable_interrupts() {
     // SAFETY: the gates are in place. Not `nomem`: accesses must not move across.
-    unsafe { asm!("sti", options(nostack)) };
+    unsafe { asm!("sti", "nop", options(nostack)) };
 }
 
 /// Switches interrupts off for this hart.
