@@ -1,5 +1,7 @@
-//! An emulator that has to be unpacked, on machines where that is not easy. The packages and the
-//! programs of the system are fakes.
+//! Emulators that have to be unpacked, on machines where that is not easy.
+//!
+//! Invariant: everything that the set-up asks the system for is a fake, for every architecture, so
+//! that no test depends on what the machine has installed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,8 +12,9 @@ use anyhow::{Result, ensure};
 
 use super::Test;
 use super::fakes::Fakes;
+use crate::arch::Arch;
 use crate::process::{Finished, run_bounded};
-use crate::workspace::Workspace;
+use crate::workspace::{TARGET_VARIABLES, Workspace};
 
 /// The tests.
 pub const TESTS: [Test; 5] = [
@@ -36,8 +39,8 @@ pub const TESTS: [Test; 5] = [
 
 const LIMIT: Duration = Duration::from_secs(120);
 
-const EMULATOR: &str = "qemu-system-riscv64";
 const VERSION: &str = "QEMU emulator version 10.0.2 (fake)";
+const DEBUGGER: &str = "gdb-multiarch";
 const NOT_THERE: &str = "exit 127";
 
 /// An emulator that looks for its data where `-L` says and, as Debian 13's, in a fixed folder.
@@ -55,14 +58,26 @@ struct Odd {
 }
 
 impl Odd {
-    /// Without an emulator. Returns the one that can be unpacked is this script.
+    /// Returns a machine without an emulator. Those that can be unpacked are this script.
     fn new(workspace: &Workspace, emulator: &str) -> Result<Self> {
         let fakes = Fakes::new(workspace)?;
         let cache = fakes.file("it's a cache");
-        fakes.add(EMULATOR, NOT_THERE)?;
-        for program in ["riscv64-linux-gnu-gcc", "gdb-multiarch"] {
-            fakes.add(program, "echo 'fake 1.0'")?;
+        for arch in Arch::ALL {
+            fakes.add(arch.emulator().program, NOT_THERE)?;
+            fakes.add(arch.c_compiler().0, "echo 'fake 1.0'")?;
         }
+        fakes.add(DEBUGGER, "echo 'fake 1.0'")?;
+        // A compiler that has every target.
+        let library = fakes.file("library");
+        fs::create_dir(&library)?;
+        fs::write(library.join("libcore-fake.rlib"), "")?;
+        fakes.add(
+            "rustc",
+            &format!(
+                "case \"$*\" in *target-libdir*) echo '{}' ;; *) echo 'rustc 1.88.0 (fake)' ;; esac",
+                library.display()
+            ),
+        )?;
         fakes.add("the-emulator", emulator)?;
         // The lists are there, or else the person's own are named.
         let lists = fakes.file("lists").display().to_string();
@@ -90,15 +105,16 @@ esac; done
                 log = fakes.file("log").display(),
             ),
         )?;
-        let firmware = "opensbi-riscv64-generic-fw_dynamic.bin";
-        fakes.add(
-            "dpkg-deb",
-            &format!(
-                r#"mkdir -p "$3/usr/bin" "$3/usr/share/qemu" && : >"$3/usr/share/qemu/{firmware}" &&
-cp '{}' "$3/usr/bin/{EMULATOR}""#,
-                fakes.file("the-emulator").display()
-            ),
-        )?;
+        let mut unpack = r#"mkdir -p "$3/usr/bin" "$3/usr/share/qemu""#.to_owned();
+        for emulator in Arch::ALL.map(Arch::emulator) {
+            unpack += &format!(
+                r#" && : >"$3/usr/share/qemu/{}" && cp '{}' "$3/usr/bin/{}""#,
+                emulator.firmware,
+                fakes.file("the-emulator").display(),
+                emulator.program,
+            );
+        }
+        fakes.add("dpkg-deb", &unpack)?;
         fs::write(fakes.file("lists"), "")?;
         Ok(Self { fakes, cache })
     }
@@ -113,18 +129,22 @@ cp '{}' "$3/usr/bin/{EMULATOR}""#,
             command.env(name, value.unwrap_or_default());
         }
         command.env("XDG_CACHE_HOME", &self.cache);
+        // What a set-up remembers of its failures is not for the real one.
+        command.env(TARGET_VARIABLES[0], self.fakes.file("target"));
         run_bounded(&mut command, LIMIT)
     }
 
-    fn unpacked(&self) -> PathBuf {
-        self.cache.join("cowslip/emulator").join(EMULATOR)
+    /// Returns where the emulators are unpacked.
+    fn unpacked(&self) -> [PathBuf; Arch::ALL.len()] {
+        Arch::ALL.map(|arch| self.cache.join("cowslip").join(arch.emulator().folder))
     }
 }
 
 fn is_set_up(finished: &Finished) -> Result<()> {
+    let found = finished.output.matches(VERSION).count();
     ensure!(
-        finished.success() && finished.output.contains(VERSION),
-        "it did not find the emulator:\n{}{}",
+        finished.success() && found == Arch::ALL.len(),
+        "it found {found} emulators:\n{}{}",
         finished.output,
         finished.errors
     );
@@ -162,23 +182,34 @@ fn dead(workspace: &Workspace) -> Result<()> {
     )?;
     says(
         &finished,
-        "sudo apt-get install -y qemu-system-riscv opensbi",
+        &install_command(|arch| {
+            let emulator = arch.emulator();
+            vec![emulator.packages[0], emulator.firmware_package]
+        }),
     )?;
-    ensure!(!exists(&odd.unpacked()), "a dead emulator was kept");
+    for folder in odd.unpacked() {
+        ensure!(!exists(&folder), "a dead emulator was kept");
+    }
     Ok(())
 }
 
 fn replaced(workspace: &Workspace) -> Result<()> {
     let odd = Odd::new(workspace, GOOD)?;
     is_set_up(&odd.setup()?)?;
-    let program = odd
-        .unpacked()
-        .with_file_name("system/usr/bin")
-        .join(EMULATOR);
-    fs::write(program, format!("#!/bin/sh\n{DEAD}\n"))?;
+    for (arch, folder) in Arch::ALL.into_iter().zip(odd.unpacked()) {
+        let program = folder.join("system/usr/bin").join(arch.emulator().program);
+        fs::write(program, format!("#!/bin/sh\n{DEAD}\n"))?;
+    }
     let finished = odd.setup()?;
     is_set_up(&finished)?;
-    says(&finished, "is of no use and is replaced: it does not start")
+    let said = "is of no use and is replaced: it does not start";
+    let times = finished.errors.matches(said).count();
+    ensure!(
+        times == Arch::ALL.len(),
+        "{times} were replaced:\n{}",
+        finished.errors
+    );
+    Ok(())
 }
 
 fn no_lists(workspace: &Workspace) -> Result<()> {
@@ -196,13 +227,21 @@ fn no_lists(workspace: &Workspace) -> Result<()> {
 
 fn all_at_once(workspace: &Workspace) -> Result<()> {
     let odd = Odd::new(workspace, DEAD)?;
-    for program in ["riscv64-linux-gnu-gcc", "gdb-multiarch"] {
+    for program in Arch::ALL.map(|arch| arch.c_compiler().0) {
         odd.fakes.add(program, NOT_THERE)?;
     }
+    odd.fakes.add(DEBUGGER, NOT_THERE)?;
     let finished = odd.setup()?;
     says(
         &finished,
-        "\n    sudo apt-get install -y qemu-system-riscv opensbi gcc-riscv64-linux-gnu\n",
+        &install_command(|arch| {
+            let emulator = arch.emulator();
+            vec![
+                emulator.packages[0],
+                emulator.firmware_package,
+                arch.c_compiler().1,
+            ]
+        }),
     )?;
     ensure!(
         finished.output.contains("debugger: none"),
@@ -210,6 +249,13 @@ fn all_at_once(workspace: &Workspace) -> Result<()> {
         finished.output
     );
     Ok(())
+}
+
+/// Returns the one line that installs these packages of every architecture.
+fn install_command(packages: fn(Arch) -> Vec<&'static str>) -> String {
+    let packages = Arch::ALL.into_iter().flat_map(packages);
+    let packages = packages.collect::<Vec<_>>().join(" ");
+    format!("\n    sudo apt-get install -y {packages}\n")
 }
 
 fn exists(path: &Path) -> bool {
