@@ -95,8 +95,17 @@ impl Toolchain {
         }
     }
 
-    /// Returns a cargo command for the guest target. Its arguments, up to any `--`, are complete.
+    /// Returns a cargo command for the guests of the workspace. Its arguments, up to any `--`, are
+    /// complete.
     pub fn cargo(&self, workspace: &Workspace, subcommand: &[&str]) -> Command {
+        let mut command = self.plain_cargo(workspace, subcommand);
+        command.args(["--features", GUEST_FEATURE]);
+        command
+    }
+
+    /// Returns a cargo command for the guest target and packages that are no guests: cargo refuses
+    /// the guests' feature where no package has it.
+    pub fn plain_cargo(&self, workspace: &Workspace, subcommand: &[&str]) -> Command {
         let flags = COMMON_FLAGS.iter().chain(self.arch.flags());
         let mut flags: Vec<String> = flags.map(|&flag| flag.to_owned()).collect();
         let mut command = match &self.route {
@@ -113,7 +122,6 @@ impl Toolchain {
         command
             .current_dir(workspace.root())
             .args(subcommand)
-            .args(["--features", GUEST_FEATURE])
             .args(["--target", self.arch.target(), "--target-dir"])
             .arg(&self.folder)
             .env("CARGO_ENCODED_RUSTFLAGS", flags.join(FLAG_SEPARATOR));

@@ -51,7 +51,7 @@ impl Filter<'_> {
     /// Whether a test of the host may be among them. Building those takes a while, and none has a
     /// word in its name that ends like these.
     fn may_admit_host_tests(&self) -> bool {
-        let others = ["guest ", "command ", "emu "];
+        let others = ["guest ", "command ", "emu ", "outside: "];
         self.0
             .is_none_or(|part| !others.iter().any(|other| part.starts_with(other)))
     }

@@ -40,7 +40,7 @@ pub fn run(workspace: &Workspace, toolchain: &Toolchain, filter: &Filter, report
         ),
         (
             "outside: a crate on mm, for a bare machine",
-            toolchain.apart("outside").cargo(workspace, &build),
+            toolchain.apart("outside").plain_cargo(workspace, &build),
             |_| true,
         ),
         (
