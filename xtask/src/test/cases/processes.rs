@@ -5,6 +5,10 @@ use super::super::case::{Case, End};
 /// What the status of a killed program, -1, is told as.
 const KILLED: u8 = abi::EXIT_STATUS_MAX;
 
+/// Runs `ps` beside a process in the background that sleeps and has a zombie for a child (state 4),
+/// not before it does.
+const PS: &str = "c-zombie & c-asleep c-zombie 4 ps";
+
 /// Returns the tests.
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -39,16 +43,17 @@ pub fn cases() -> Vec<Case> {
             .shows(r"^Mem:( +[1-9][0-9]*){4}$")
             .shows(r"^Swap: +262144 +0 +262144 +0$")
             .shows(r"^Promised: +[1-9][0-9]* +[1-9][0-9]* +[1-9][0-9]* +0$"),
-        Case::line("ps finds all processes", "sleep 50 & ps")
+        Case::line("ps finds all processes", PS)
             .shows(r"^ +pid +parent +state +size +rss +pss +uss +swap +faults +name$")
-            // Init, the shell, what it left in the background, and itself.
-            .shows(r"(\n +[0-9]+ +[0-9]+ +\w+( +[0-9]+){4} +0 +[0-9]+ \w+){4}$")
+            // Init, the shell, its copy for what is in the background, that, and `ps` below its
+            // parent.
+            .shows(r"(\n +[0-9]+ +[0-9]+ +\w+( +[0-9]+){4} +0 +[0-9]+ [-\w]+){7}$")
             .shows(r"^ +1 +0 sleep .* init$")
             .shows(r"^ +2 +1 sleep .* sh$")
-            .shows(r"^ +[0-9]+ +[0-9]+ sleep .* sleep$")
-            .shows(r"^ +[0-9]+ +2 running .* ps$"),
-        Case::line("ps finds a zombie", "c-zombie & sleep 2; ps")
-            .shows(r"^ +[0-9]+ +[0-9]+ zombie +0( +0){5} c-zombie$"),
+            .shows(r"^ +[0-9]+ +[0-9]+ sleep .* c-zombie$")
+            .shows(r"^ +[0-9]+ +2 .* c-asleep$")
+            .shows(r"^ +[0-9]+ +[0-9]+ running .* ps$"),
+        Case::line("ps finds a zombie", PS).shows(r"^ +[0-9]+ +[0-9]+ zombie +0( +0){5} c-zombie$"),
         Case::line("vmstat counts by interval", "vmstat 1 2")
             .shows(r"^ +free +cache +si +so +zero +copy +reuse +file$")
             // Since boot, and a second that was idle but for its own code's first touch.
