@@ -118,8 +118,8 @@ pub(crate) struct Budget {
 
 impl Budget {
     /// Returns a budget of `frames` and as many places, and of a place for each of `slots`. 1/64 of
-    /// the frames (at least 16) are the kernel's reserve; promises leave half as many more, and forks
-    /// 1/32 of the frames more (at least 64).
+    /// the frames (at least 16) are the kernel's reserve; promises leave half as many more, and
+    /// forks 1/32 of the frames more (at least 64).
     pub(crate) fn new(frames: u64, slots: u64) -> Self {
         let reserve = (frames / 64).max(16);
         Self {
