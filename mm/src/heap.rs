@@ -3,9 +3,8 @@
 //! Sizes are powers of two from 16 bytes to half a page; a larger request gets whole frames. Free
 //! objects are linked through their own first words. A slab is freed together with its last object.
 //!
-//! Invariants: a slab is on the list of its class exactly when it has a free object; `live` in its
-//! frame record counts the objects in use; an object's offset is a multiple of its size, which
-//! aligns it.
+//! Invariants: a slab is on the list of its class exactly when it has a free object; its frame
+//! record counts the objects in use; an object's offset is a multiple of its size, which aligns it.
 //!
 //! Addresses are physical here. The kernel's allocator turns them into pointers.
 
@@ -139,15 +138,13 @@ impl<M: Machine> Memory<M> {
     /// Takes an object of the first slab. There is one.
     fn take_object(&self, list: &mut Class, class: usize) -> PhysAddr {
         let slab = self.frames.frame(list.partial);
-        let record = self.frames.record(slab);
-        let object = record.first_free.load(Ordering::Relaxed);
+        let record = self.frames.record(slab).slab();
+        let object = record.first_free();
         let offset = usize::from(object) * (SMALLEST << class);
         let next =
             phys::free_object_word(&self.machine, slab, offset).load(Ordering::Relaxed) as u16;
-        record.first_free.store(next, Ordering::Relaxed);
-        record
-            .live
-            .store(record.live.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        record.set_first_free(next);
+        record.set_live(record.live() + 1);
         if next == FULL {
             self.unlink(list, slab);
         }
@@ -157,16 +154,14 @@ impl<M: Machine> Memory<M> {
     fn free_small(&self, class: usize, address: PhysAddr) {
         let slab = address.frame();
         let offset = address.0 as usize % PAGE_SIZE;
-        let record = self.frames.record(slab);
+        let record = self.frames.record(slab).slab();
         let empty = self.heap.classes[class].with(|list| {
-            let next = record.first_free.load(Ordering::Relaxed);
+            let next = record.first_free();
             phys::free_object_word(&self.machine, slab, offset)
                 .store(u64::from(next), Ordering::Relaxed);
-            record
-                .first_free
-                .store((offset / (SMALLEST << class)) as u16, Ordering::Relaxed);
-            let live = record.live.load(Ordering::Relaxed) - 1;
-            record.live.store(live, Ordering::Relaxed);
+            record.set_first_free((offset / (SMALLEST << class)) as u16);
+            let live = record.live() - 1;
+            record.set_live(live);
             if next == FULL {
                 self.link(list, slab);
             }
@@ -193,40 +188,30 @@ impl<M: Machine> Memory<M> {
             phys::free_object_word(&self.machine, slab, object * size)
                 .store(u64::from(next), Ordering::Relaxed);
         }
-        self.frames
-            .record(slab)
-            .first_free
-            .store(0, Ordering::Relaxed);
+        self.frames.record(slab).slab().set_first_free(0);
     }
 
     fn link(&self, list: &mut Class, slab: FrameNo) {
-        let record = self.frames.record(slab);
+        let record = self.frames.record(slab).slab();
         let index = self.frames.index(slab);
-        record.next.store(list.partial, Ordering::Relaxed);
-        record.previous.store(NONE, Ordering::Relaxed);
+        record.set_next(list.partial);
+        record.set_previous(NONE);
         if list.partial != NONE {
-            self.frames
-                .at(list.partial)
-                .previous
-                .store(index, Ordering::Relaxed);
+            self.frames.at(list.partial).slab().set_previous(index);
         }
         list.partial = index;
     }
 
     fn unlink(&self, list: &mut Class, slab: FrameNo) {
-        let record = self.frames.record(slab);
-        let next = record.next.load(Ordering::Relaxed);
-        let previous = record.previous.load(Ordering::Relaxed);
+        let record = self.frames.record(slab).slab();
+        let (next, previous) = (record.next(), record.previous());
         if next != NONE {
-            self.frames
-                .at(next)
-                .previous
-                .store(previous, Ordering::Relaxed);
+            self.frames.at(next).slab().set_previous(previous);
         }
         if previous == NONE {
             list.partial = next;
         } else {
-            self.frames.at(previous).next.store(next, Ordering::Relaxed);
+            self.frames.at(previous).slab().set_next(next);
         }
     }
 }

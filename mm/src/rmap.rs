@@ -18,21 +18,31 @@ use arrayvec::ArrayVec;
 use sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use sync::{Counted, LeafLock};
 
-use crate::addr::FrameNo;
+use crate::addr::{FrameNo, PageNo};
 use crate::list::{Linked, Links, List};
 use crate::machine::{Asid, Machine};
 use crate::memory::Memory;
 use crate::pt::{Entry, Format, Pte, Table, UserPage, Walk};
 use crate::space::{Stale, Users};
 
+/// The number of a family. Numbers are used again after 2^32 families; a walk then looks at some
+/// spaces in vain.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct FamilyNo(pub(crate) u32);
+
+/// A page of private memory, which all members of its family have at the same address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct FamilyPage {
+    pub(crate) family: FamilyNo,
+    pub(crate) page: PageNo,
+}
+
 /// An address space as others see it: its root, and the harts that must be told when an entry
 /// changes.
 pub(crate) struct Member {
     pub(crate) root: FrameNo,
     pub(crate) asid: Asid,
-    /// The number of its family. Numbers are used again after 2^32 families; a walk then looks at
-    /// some spaces in vain.
-    pub(crate) family: u32,
+    pub(crate) family: FamilyNo,
     pub(crate) active: Users,
     pub(crate) stale: Stale,
     pub(crate) code_stale: Stale,
@@ -54,7 +64,7 @@ impl Linked for Member {
 
 impl Member {
     /// Returns a member that is in no list yet.
-    pub(crate) fn new(root: FrameNo, asid: Asid, family: u32) -> Self {
+    pub(crate) fn new(root: FrameNo, asid: Asid, family: FamilyNo) -> Self {
         Self {
             root,
             asid,
@@ -93,12 +103,12 @@ impl Families {
     }
 
     /// Returns the number of a new family.
-    pub(crate) fn found(&self) -> u32 {
-        self.last.fetch_add(1, Ordering::Relaxed)
+    pub(crate) fn found(&self) -> FamilyNo {
+        FamilyNo(self.last.fetch_add(1, Ordering::Relaxed))
     }
 
-    fn list(&self, family: u32) -> &List<Member> {
-        &self.lists[family as usize % LISTS]
+    fn list(&self, family: FamilyNo) -> &List<Member> {
+        &self.lists[family.0 as usize % LISTS]
     }
 
     /// Adds a member to its family: others find it from now on.
@@ -111,7 +121,7 @@ impl Families {
         self.list(member.family).leave(member);
     }
 
-    fn for_each(&self, family: u32, mut visit: impl FnMut(&Counted<Member>)) {
+    fn for_each(&self, family: FamilyNo, mut visit: impl FnMut(&Counted<Member>)) {
         self.list(family).for_each(|member| {
             if member.family == family {
                 visit(member);
@@ -188,7 +198,7 @@ impl<M: Machine> Memory<M> {
     /// under the locks of the list and of the member.
     pub(crate) fn for_each_leaf(
         &self,
-        family: u32,
+        family: FamilyNo,
         page: UserPage,
         mut visit: impl FnMut(&Leaf<'_, '_, M::Format>),
     ) {
@@ -204,7 +214,7 @@ impl<M: Machine> Memory<M> {
     /// Marks every space of the family for the next flush, because owners do not record the entries
     /// they change: an owner may have unmapped or protected a page a moment ago, and not fenced
     /// yet.
-    pub(crate) fn note_family(&self, family: u32) {
+    pub(crate) fn note_family(&self, family: FamilyNo) {
         self.families.for_each(family, |member| {
             member.tightened.fetch_add(1, Ordering::Relaxed);
         });
@@ -215,7 +225,7 @@ impl<M: Machine> Memory<M> {
     ///
     /// When this returns, every hart has forgotten what the caller has tightened. Another thread's
     /// fence may have done it: a member is passed over only after such a fence has returned.
-    pub(crate) fn flush_families(&self, families: impl Iterator<Item = u32>) {
+    pub(crate) fn flush_families(&self, families: impl Iterator<Item = FamilyNo>) {
         let mut tightened = Tightened::new();
         for family in families {
             while !self.gather_tightened(family, &mut tightened) {
@@ -226,7 +236,7 @@ impl<M: Machine> Memory<M> {
     }
 
     /// Adds the members of a family that must be flushed. Returns whether there was room for all.
-    fn gather_tightened(&self, family: u32, gathered: &mut Tightened) -> bool {
+    fn gather_tightened(&self, family: FamilyNo, gathered: &mut Tightened) -> bool {
         let mut fits = true;
         self.families.for_each(family, |member| {
             let tightened = member.tightened.load(Ordering::Relaxed);

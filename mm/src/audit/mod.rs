@@ -195,7 +195,7 @@ impl<M: Machine> Audit<'_, M> {
     ) -> Result<bool, Finding> {
         let record = self.memory.frames.record(frame);
         match space.file_page_at(page) {
-            Some((file_page, shared)) if file_page == record.file_page() => {
+            Some((file_page, shared)) if file_page == record.file().page() => {
                 let dirty = matches!(record.cached(), Cached::Dirty | Cached::Gone);
                 Ok(shared && dirty)
             }

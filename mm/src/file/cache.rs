@@ -7,9 +7,9 @@ use abi::MemCounter;
 use sync::LeafLock;
 use sync::atomic::{AtomicU64, Ordering};
 
+use super::FilePage;
 use super::mapping::Mappings;
-use super::{FileNo, FilePage};
-use crate::addr::{FrameNo, PageNo};
+use crate::addr::FrameNo;
 use crate::commit::NoMemory;
 use crate::frame::{Cached, FrameRecord, Kind};
 use crate::machine::Machine;
@@ -77,17 +77,6 @@ pub(crate) enum Lookup {
     Missing,
 }
 
-impl FrameRecord {
-    /// Returns the page of a file that the frame holds, or held.
-    pub(crate) fn file_page(&self) -> FilePage {
-        let (file, index) = self.owner();
-        FilePage {
-            file: FileNo(file),
-            index: index.0 as u32,
-        }
-    }
-}
-
 impl<M: Machine> Memory<M> {
     /// Returns the index of the record that heads the chain of a page.
     fn head_of(&self, page: FilePage) -> u32 {
@@ -116,7 +105,7 @@ impl<M: Machine> Memory<M> {
     ) -> Option<R> {
         self.locked_chain(page, |head| {
             self.chain(head)
-                .find(|(_, record)| record.file_page() == page)
+                .find(|(_, record)| record.file().page() == page)
                 .map(|(frame, record)| body(frame, record))
         })
     }
@@ -127,7 +116,7 @@ impl<M: Machine> Memory<M> {
         core::iter::from_fn(move || {
             let index = next.checked_sub(1)?;
             let record = self.frames.at(index);
-            next = record.chained().load(Ordering::Relaxed);
+            next = record.file().next_in_chain().load(Ordering::Relaxed);
             Some((self.frames.frame(index), record))
         })
     }
@@ -154,7 +143,7 @@ impl<M: Machine> Memory<M> {
             return None;
         }
         // The frame may become something else until it is found in a chain.
-        let page = record.file_page();
+        let page = record.file().page();
         let pinned = self.with_cached(page, |found, record| {
             let at_rest = matches!(record.cached(), Cached::Clean | Cached::Dirty);
             let pinned = found == frame && at_rest;
@@ -177,15 +166,17 @@ impl<M: Machine> Memory<M> {
         let mut reservation = self.budget.take_without_place(floor)?;
         let frame = self.allocate(Kind::File, &mut reservation).into_reference();
         let record = self.frames.record(frame);
-        record.set_owner(page.file.0, PageNo(page.index.into()));
+        record.file().set_page(page);
         record.set_cached(Cached::Reading);
-        record.set_used(true);
+        record.file().set_used(true);
         let cached = self.locked_chain(page, |head| {
-            let missing = self.chain(head).all(|(_, other)| other.file_page() != page);
+            let missing = self
+                .chain(head)
+                .all(|(_, other)| other.file().page() != page);
             if missing {
                 let anchor = &self.frames.at(head).anchor;
                 let next = anchor.load(Ordering::Relaxed);
-                record.chained().store(next, Ordering::Relaxed);
+                record.file().next_in_chain().store(next, Ordering::Relaxed);
                 anchor.store(self.frames.index(frame) + 1, Ordering::Relaxed);
                 record.add_reference();
             }
@@ -209,19 +200,22 @@ impl<M: Machine> Memory<M> {
             };
             let record = self.frames.at(index);
             if next == own {
-                link.store(record.chained().load(Ordering::Relaxed), Ordering::Relaxed);
-                record.chained().store(0, Ordering::Relaxed);
+                link.store(
+                    record.file().next_in_chain().load(Ordering::Relaxed),
+                    Ordering::Relaxed,
+                );
+                record.file().next_in_chain().store(0, Ordering::Relaxed);
                 record.set_cached(Cached::Gone);
                 return;
             }
-            link = record.chained();
+            link = record.file().next_in_chain();
         }
     }
 
     /// Ends the read of a frame. If the read failed, the frame leaves the cache.
     pub(super) fn end_file_read(&self, frame: FrameNo, well: bool) {
         let record = self.frames.record(frame);
-        self.locked_chain(record.file_page(), |head| {
+        self.locked_chain(record.file().page(), |head| {
             if well {
                 record.set_cached(Cached::Clean);
             } else {
@@ -240,7 +234,7 @@ impl<M: Machine> Memory<M> {
     /// try again.
     pub(super) fn end_file_write(&self, frame: FrameNo, well: bool) -> u64 {
         let record = self.frames.record(frame);
-        let left = self.locked_chain(record.file_page(), |head| {
+        let left = self.locked_chain(record.file().page(), |head| {
             // The write's reference, the cache's and the waiters'. Others are those of readers, or
             // of entries that the write did not see because their space is not published yet.
             let unmapped = record.count() == 2 + record.waiters();
@@ -277,7 +271,7 @@ impl<M: Machine> Memory<M> {
         let freed = self.locked_chain(page, |head| {
             let (frame, _) = self
                 .chain(head)
-                .find(|(_, record)| record.file_page() == page && sole(record))?;
+                .find(|(_, record)| record.file().page() == page && sole(record))?;
             self.unchain(head, frame);
             Some(frame)
         });
@@ -294,7 +288,7 @@ impl<M: Machine> Memory<M> {
     pub(super) fn uncache_file_page(&self, page: FilePage) -> Option<FrameNo> {
         self.locked_chain(page, |head| {
             let (frame, _) = self.chain(head).find(|(_, record)| {
-                record.file_page() == page && record.cached() != Cached::Reading
+                record.file().page() == page && record.cached() != Cached::Reading
             })?;
             self.unchain(head, frame);
             Some(frame)
@@ -317,7 +311,7 @@ impl<M: Machine> Memory<M> {
     /// Makes a mapped page dirty, before an entry gets the right to write it.
     pub(crate) fn dirty_file_page(&self, frame: FrameNo) -> Dirtied {
         let record = self.frames.record(frame);
-        self.locked_chain(record.file_page(), |_| match record.cached() {
+        self.locked_chain(record.file().page(), |_| match record.cached() {
             Cached::Clean | Cached::Dirty => {
                 record.set_cached(Cached::Dirty);
                 Dirtied::Now
@@ -335,21 +329,21 @@ impl<M: Machine> Memory<M> {
     /// Ends a wait for a page of a file.
     pub(crate) fn stop_waiting_for_file(&self, frame: FrameNo) {
         let record = self.frames.record(frame);
-        self.locked_chain(record.file_page(), |_| record.change_waiters(-1));
+        self.locked_chain(record.file().page(), |_| record.change_waiters(-1));
     }
 
     /// Makes the thread that reads a page one of its waiters.
     pub(super) fn wait_for_file_too(&self, frame: FrameNo) {
         let record = self.frames.record(frame);
         record.add_reference();
-        self.locked_chain(record.file_page(), |_| record.change_waiters(1));
+        self.locked_chain(record.file().page(), |_| record.change_waiters(1));
     }
 
     /// Visits every cached frame, while nothing else runs.
     pub(crate) fn for_each_cached_page(&self, mut visit: impl FnMut(FrameNo)) {
         for head in 0..self.frames.len() as u32 {
             for (frame, record) in self.chain(head) {
-                debug_assert_eq!(self.head_of(record.file_page()), head);
+                debug_assert_eq!(self.head_of(record.file().page()), head);
                 visit(frame);
             }
         }
@@ -371,6 +365,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::file::FileNo;
     use crate::testing::memory;
 
     #[test]

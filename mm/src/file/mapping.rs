@@ -11,13 +11,13 @@ use crate::list::{Linked, Links, List};
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::pt::{Pte, UserPage, UserRange};
-use crate::rmap::Leaf;
+use crate::rmap::{FamilyNo, Leaf};
 
 /// A file mapping: what one call of `mmap` or `exec` has mapped, and what is left of it in the
 /// whole family.
 pub(super) struct Mapping {
     map: FileMap,
-    family: u32,
+    family: FamilyNo,
     pages: UserRange,
     /// In the list of its file, and then in that of the departed.
     links: LeafLock<Links<Self>>,
@@ -102,7 +102,7 @@ impl<M: Machine> Memory<M> {
     /// Notes that a file is mapped at these pages of a family. Returns the first handle.
     pub(crate) fn note_mapping(
         &self,
-        family: u32,
+        family: FamilyNo,
         pages: UserRange,
         map: FileMap,
     ) -> Result<Counted<Mapped>, NoMemory> {
@@ -145,8 +145,8 @@ impl<M: Machine> Memory<M> {
         running
     }
 
-    /// Visits every entry that maps a page of a file to a frame, with its page and its pte. The
-    /// visitor runs under locks.
+    /// Visits every entry that maps a page of a file to a frame, with its page. The visitor runs
+    /// under locks.
     pub(crate) fn for_each_file_mapping(
         &self,
         page: FilePage,
@@ -191,7 +191,7 @@ impl<M: Machine> Memory<M> {
 
 /// Inserts a number into an ascending list without duplicates. If there is no room, the largest
 /// falls out.
-fn insert(sorted: &mut [Option<u32>], mut number: u32) {
+fn insert<T: Copy + Ord>(sorted: &mut [Option<T>], mut number: T) {
     for place in sorted {
         match *place {
             Some(there) if there < number => {}

@@ -133,7 +133,7 @@ impl<M: Machine> Memory<M> {
     pub fn cached_page(&self, page: FilePage) -> Option<PinnedPage<'_, M>> {
         match self.look_up_file(page) {
             Lookup::Here(frame) => {
-                self.frames.record(frame).set_used(true);
+                self.frames.record(frame).file().set_used(true);
                 Some(PinnedPage {
                     memory: self,
                     frame,
@@ -195,7 +195,7 @@ impl<M: Machine> Memory<M> {
             let dirty = record.kind() == Kind::File && record.cached() == Cached::Dirty;
             // If it is another page by now, so be it: whoever is told of a page asks whether it is
             // dirty.
-            dirty.then(|| (record.file_page(), index + 1))
+            dirty.then(|| (record.file().page(), index + 1))
         })
     }
 

@@ -9,10 +9,9 @@
 //! another is taken. Every allocation was reserved, so somewhere there is a frame: an allocation
 //! that finds every list empty has raced with one that moved frames, and looks again.
 
-use sync::atomic::Ordering;
 use sync::{LeafLock, relax};
 
-use super::record::FrameTable;
+use super::table::FrameTable;
 use crate::addr::{FrameNo, FrameRange, FrameRanges};
 use crate::machine::HARTS_MAX;
 
@@ -41,7 +40,7 @@ impl Stack {
     };
 
     fn push(&mut self, table: &FrameTable, index: u32) {
-        table.at(index).next.store(self.head, Ordering::Relaxed);
+        table.at(index).free().set_next(self.head);
         self.head = index;
         self.length += 1;
     }
@@ -51,7 +50,7 @@ impl Stack {
             return None;
         }
         let index = self.head;
-        self.head = table.at(index).next.load(Ordering::Relaxed);
+        self.head = table.at(index).free().next();
         self.length -= 1;
         Some(index)
     }
@@ -62,7 +61,7 @@ impl Stack {
         let mut index = self.head;
         for _ in 0..self.length {
             visit(table.frame(index));
-            index = table.at(index).next.load(Ordering::Relaxed);
+            index = table.at(index).free().next();
         }
     }
 }
@@ -112,7 +111,7 @@ impl Magazines {
 
 /// What all harts share.
 struct Common {
-    /// Full batches, the head of each linked to the next by `previous`.
+    /// Full batches, the head of each linked to that of the next.
     batches: u32,
     /// Frames that were never used.
     unused: FrameRanges,
@@ -181,10 +180,7 @@ impl Allocator {
         let surplus = self.harts[hart].0.with(|stacks| stacks.push(table, index));
         if let Some(batch) = surplus {
             self.common.with(|common| {
-                table
-                    .at(batch.head)
-                    .previous
-                    .store(common.batches, Ordering::Relaxed);
+                table.at(batch.head).free().set_next_batch(common.batches);
                 common.batches = batch.head;
             });
         }
@@ -206,7 +202,7 @@ impl Allocator {
                 length: BATCH,
             }
             .for_each(table, &mut visit);
-            head = table.at(head).previous.load(Ordering::Relaxed);
+            head = table.at(head).free().next_batch();
         }
         for range in unused {
             (range.start.0..range.end.0)
@@ -226,7 +222,7 @@ impl Common {
     fn take_batch(&mut self, table: &FrameTable) -> Option<Stack> {
         if self.batches != NONE {
             let head = self.batches;
-            self.batches = table.at(head).previous.load(Ordering::Relaxed);
+            self.batches = table.at(head).free().next_batch();
             return Some(Stack {
                 head,
                 length: BATCH,

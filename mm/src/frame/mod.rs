@@ -13,7 +13,11 @@
 pub(crate) mod allocator;
 mod owned;
 mod record;
+mod table;
+mod views;
 
 pub use owned::OwnedFrame;
 pub use record::FrameRecord;
-pub(crate) use record::{Cached, FrameTable, Kind};
+pub(crate) use record::{Cached, Kind};
+pub(crate) use table::FrameTable;
+pub(crate) use views::TableRecord;

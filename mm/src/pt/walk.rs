@@ -1,6 +1,6 @@
 //! The walk from a root to the entry of a page, and the tables on the way.
 //!
-//! Invariant: `live` in a table's frame record is the number of its entries that are not empty.
+//! Invariant: [`TableRecord::live`] is the number of its entries that are not empty.
 
 use sync::atomic::Ordering;
 
@@ -10,7 +10,7 @@ use super::pte::{AtomicPte, Pte};
 use super::user::UserPage;
 use crate::addr::FrameNo;
 use crate::commit::Reservation;
-use crate::frame::FrameRecord;
+use crate::frame::TableRecord;
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::phys;
@@ -20,7 +20,7 @@ use crate::phys;
 pub(crate) struct Table<'m, F: Format> {
     frame: FrameNo,
     entries: &'m [AtomicPte<F>; ENTRIES],
-    record: &'m FrameRecord,
+    record: TableRecord<'m>,
 }
 
 impl<'m, F: Format> Table<'m, F> {
@@ -43,7 +43,7 @@ impl<'m, F: Format> Table<'m, F> {
     /// Returns how many entries are not empty.
     #[inline]
     pub(crate) fn live(self) -> usize {
-        usize::from(self.record.live.load(Ordering::Relaxed))
+        self.record.live()
     }
 
     /// Fills an empty entry. The store releases: hardware that finds the entry finds what it points
@@ -55,16 +55,12 @@ impl<'m, F: Format> Table<'m, F> {
             "an entry is emptied before it is filled"
         );
         self.entries[index].store(pte, Ordering::Release);
-        self.record
-            .live
-            .store(self.live() as u16 + 1, Ordering::Relaxed);
+        self.record.set_live(self.live() + 1);
     }
 
     /// Counts entries that the caller has filled through [`Table::entries`]; all were empty.
     pub(crate) fn note_filled(self, entries: usize) {
-        self.record
-            .live
-            .store((self.live() + entries) as u16, Ordering::Relaxed);
+        self.record.set_live(self.live() + entries);
     }
 
     /// Empties an entry. Returns what it held, with the bits that the hardware set. The translation
@@ -73,9 +69,7 @@ impl<'m, F: Format> Table<'m, F> {
     pub(crate) fn take(self, index: usize) -> Pte<F> {
         let taken = self.entries[index].swap(Pte::EMPTY, Ordering::AcqRel);
         if !taken.is_empty() {
-            self.record
-                .live
-                .store(self.live() as u16 - 1, Ordering::Relaxed);
+            self.record.set_live(self.live() - 1);
         }
         taken
     }
@@ -96,9 +90,7 @@ impl<'m, F: Format> Table<'m, F> {
     pub(crate) fn take_if(self, index: usize, old: Pte<F>) -> bool {
         let taken = self.entries[index].replace(old, Pte::EMPTY);
         if taken {
-            self.record
-                .live
-                .store(self.live() as u16 - 1, Ordering::Relaxed);
+            self.record.set_live(self.live() - 1);
         }
         taken
     }
@@ -134,7 +126,7 @@ impl<M: Machine> Memory<M> {
         Table {
             frame,
             entries: phys::table_entries(&self.machine, frame),
-            record: self.frames.record(frame),
+            record: self.frames.record(frame).table(),
         }
     }
 

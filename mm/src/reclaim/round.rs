@@ -11,7 +11,7 @@ use crate::addr::{FrameNo, SlotNo};
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::pt::{ENTRIES, Pte, UserPage};
-use crate::rmap::Leaf;
+use crate::rmap::{FamilyNo, FamilyPage, Leaf};
 use crate::swap::{PutBack, SwapOuts};
 
 /// The most pages that are examined under one hold of the locks of the reverse map.
@@ -20,7 +20,7 @@ const RUN: usize = 32;
 /// A page that is considered for eviction, and then evicted.
 pub(super) struct Candidate {
     frame: FrameNo,
-    family: u32,
+    family: FamilyNo,
     page: UserPage,
     /// The slot it is assigned; meaningless before it is isolated.
     slot: SlotNo,
@@ -28,6 +28,15 @@ pub(super) struct Candidate {
     /// did, which is how many references are to be dropped.
     entries: u32,
     used: bool,
+}
+
+impl Candidate {
+    fn of_family(&self) -> FamilyPage {
+        FamilyPage {
+            family: self.family,
+            page: *self.page,
+        }
+    }
 }
 
 /// The pages of a round. For each isolated page, the round holds a reference to its frame and one
@@ -55,7 +64,7 @@ impl<M: Machine> Memory<M> {
     /// lock the answer may be out of date at once; [`Memory::isolate`] checks again.
     pub(super) fn candidate(&self, frame: FrameNo) -> Option<Candidate> {
         let record = self.frames.record(frame);
-        let (family, page) = record.owner();
+        let FamilyPage { family, page } = record.private().page();
         // For a page of a file the owner may be any number, so the page number is checked.
         let page = UserPage::new::<M::Format>(page)?;
         record.is_page_at_rest().then_some(Candidate {
@@ -109,7 +118,7 @@ impl<M: Machine> Memory<M> {
         // Pages that a later step of the hand found are not in order yet.
         sort(round);
         round.retain(|page| {
-            let slot = self.isolate(page.frame, (page.family, *page.page), page.entries);
+            let slot = self.isolate(page.frame, page.of_family(), page.entries);
             page.slot = slot.unwrap_or(page.slot);
             page.entries = 0;
             slot.is_some()

@@ -27,7 +27,7 @@ use crate::commit::{Claim, NoMemory};
 use crate::machine::{Fence, HartSet, Machine, Root};
 use crate::memory::Memory;
 use crate::pt::{ENTRIES, Format};
-use crate::rmap::Member;
+use crate::rmap::{FamilyNo, Member};
 use crate::tlb::Scope;
 
 /// The root of an address space and the harts that use it. Owns the root table.
@@ -41,7 +41,7 @@ impl<'m, M: Machine> Context<'m, M> {
     pub(crate) fn new(
         memory: &'m Memory<M>,
         claim: Claim,
-        family: Option<u32>,
+        family: Option<FamilyNo>,
     ) -> Result<Self, NoMemory> {
         let mut reservation = memory.reserve_frames(1, claim)?;
         memory.may_allocate()?;

@@ -19,6 +19,7 @@ use crate::commit::{NoMemory, Reservation};
 use crate::frame::Kind;
 use crate::machine::Machine;
 use crate::pt::{Entry, Format, Pte, Table, UserPage, Walk};
+use crate::rmap::FamilyPage;
 use crate::tlb::{Broken, Scope};
 
 /// The outcome of one attempt to resolve a fault.
@@ -272,7 +273,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     /// Records that `frame` is a page of this family. Returns the frame.
     pub(super) fn own(&self, page: PageNo, frame: FrameNo) -> FrameNo {
         let family = self.context.member().family;
-        self.memory.frames.record(frame).set_owner(family, page);
+        let record = self.memory.frames.record(frame);
+        record.private().set_page(FamilyPage { family, page });
         frame
     }
 }

@@ -21,14 +21,14 @@ use crate::frame::Kind;
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::pt::{ENTRIES, Entry, Format, Pte, Table, UserRange};
-use crate::rmap::Member;
+use crate::rmap::{FamilyNo, FamilyPage, Member};
 use crate::tlb::{Broken, Scope};
 
 /// A fork in progress.
 struct Fork<'f, 'm, M: Machine> {
     memory: &'m Memory<M>,
     parent: &'f Member,
-    family: u32,
+    family: FamilyNo,
     reservation: Reservation<'f>,
     mode: ForkMode,
     /// The number of page entries copied.
@@ -217,7 +217,9 @@ impl<M: Machine> Fork<'_, '_, M> {
         copy.copy_from(frame);
         self.memory.drop_reference(frame);
         let copy = copy.into_reference();
-        self.memory.frames.record(copy).set_owner(self.family, page);
+        let family = self.family;
+        let record = self.memory.frames.record(copy);
+        record.private().set_page(FamilyPage { family, page });
         pte.owning(copy)
     }
 }

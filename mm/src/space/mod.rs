@@ -57,6 +57,7 @@ use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::pt::{Format, Permissions, UserPage, Walk};
 use crate::reclaim::Patience;
+use crate::rmap::FamilyNo;
 
 /// Whether the pages of an area are paid for before they are touched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +101,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     fn in_family(
         memory: &'m Memory<M>,
         claim: Claim,
-        family: Option<u32>,
+        family: Option<FamilyNo>,
     ) -> Result<Self, NoMemory> {
         let context = Context::new(memory, claim, family)?;
         memory.may_allocate()?;

@@ -32,7 +32,7 @@ use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::pt::{ENTRIES, Entry, Format, Permissions, Pte, Table, UserPage, UserRange, Walk};
 use crate::reclaim::Patience;
-use crate::rmap::Member;
+use crate::rmap::{FamilyNo, FamilyPage, Member};
 use crate::swap::{Lookup, PageWait, READ_AHEAD, SwapIn};
 use crate::tlb::Scope;
 
@@ -57,6 +57,13 @@ impl Shared {
         self.member.root
     }
 
+    fn page_of(&self, page: UserPage) -> FamilyPage {
+        FamilyPage {
+            family: self.member.family,
+            page: *page,
+        }
+    }
+
     /// Returns how many places it keeps for pages that were never touched.
     pub(crate) fn unkept_promises(&self) -> u64 {
         self.pages.len() - self.touched.load(Ordering::Relaxed)
@@ -73,7 +80,11 @@ enum Had {
 impl<M: Machine> Memory<M> {
     /// Returns a new object for these pages of a family. The pages read as zeros and have no frames
     /// yet.
-    pub(super) fn share(&self, family: u32, pages: UserRange) -> Result<Counted<Shared>, NoMemory> {
+    pub(super) fn share(
+        &self,
+        family: FamilyNo,
+        pages: UserRange,
+    ) -> Result<Counted<Shared>, NoMemory> {
         self.budget.take_places(pages.len(), Claim::Promise)?;
         let object = self.build_object(family, pages);
         let object = object.inspect_err(|_| self.budget.add_places(pages.len()))?;
@@ -83,7 +94,11 @@ impl<M: Machine> Memory<M> {
         Ok(object)
     }
 
-    fn build_object(&self, family: u32, pages: UserRange) -> Result<Counted<Shared>, NoMemory> {
+    fn build_object(
+        &self,
+        family: FamilyNo,
+        pages: UserRange,
+    ) -> Result<Counted<Shared>, NoMemory> {
         let mut reservation = self.reserve_frames(1 + most_tables::<M>(pages), Claim::Program)?;
         self.may_allocate()?;
         let root = self.allocate_table(&mut reservation);
@@ -160,7 +175,7 @@ impl<M: Machine> Memory<M> {
         frame.zero();
         let frame = frame.into_reference();
         let record = self.frames.record(frame);
-        record.set_owner(object.member.family, *page);
+        record.private().set_page(object.page_of(page));
         let (table, index) = self.object_entry(object, page);
         let filled = object.member.entries.with(|()| {
             let empty = table.get(index).is_empty();
@@ -184,7 +199,7 @@ impl<M: Machine> Memory<M> {
     fn bring_back(&self, object: &Shared, page: UserPage, slot: SlotNo, frame: FrameNo) -> bool {
         let (table, index) = self.object_entry(object, page);
         let record = self.frames.record(frame);
-        record.set_owner(object.member.family, *page);
+        record.private().set_page(object.page_of(page));
         let back = object.member.entries.with(|()| {
             let pte = table.get(index);
             let there = pte.decode(0) == Entry::Swapped(slot);

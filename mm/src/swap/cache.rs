@@ -96,7 +96,7 @@ impl<M: Machine> Memory<M> {
     /// Separates a frame from its slot. Drops the cache's reference to the slot; the cache's
     /// reference to the frame becomes the caller's. Returns whether the slot is free now.
     fn detach(&self, free: &mut Free, slot: SlotNo, frame: FrameNo) -> bool {
-        self.frames.record(frame).set_slot(None);
+        self.frames.record(frame).private().set_slot(None);
         self.slots.record(slot).set_frame(None);
         self.drop_slot_reference(free, slot) == 0
     }
@@ -135,7 +135,7 @@ impl<M: Machine> Memory<M> {
 
     pub(super) fn attach(&self, slot: SlotNo, frame: FrameNo, cached: Cached) {
         let record = self.frames.record(frame);
-        record.set_slot(Some(slot));
+        record.private().set_slot(Some(slot));
         record.set_cached(cached);
         let index = self.frames.index(frame);
         self.slots.record(slot).set_frame(Some(index));

@@ -10,10 +10,11 @@
 use abi::MemCounter;
 
 use super::PageWait;
-use crate::addr::{FrameNo, PageNo, SlotNo};
+use crate::addr::{FrameNo, SlotNo};
 use crate::frame::Cached;
 use crate::machine::Machine;
 use crate::memory::Memory;
+use crate::rmap::FamilyPage;
 use crate::space::Wait;
 
 /// What has become of an isolated page.
@@ -27,7 +28,7 @@ pub(crate) enum PutBack {
 }
 
 impl<M: Machine> Memory<M> {
-    /// Isolates a page for eviction, if it still belongs to `owner`, no transfer is under way, and
+    /// Isolates a page for eviction, if it is still `page`, no transfer is under way, and
     /// exactly `entries` table entries refer to it and nothing else does. Returns its slot: the one
     /// that it has in the cache, or a new one. Returns `None` if the page does not qualify or no
     /// slot is free.
@@ -35,18 +36,13 @@ impl<M: Machine> Memory<M> {
     /// Until [`Memory::put_back`] the evictor counts as a waiter. An owner that finds too many
     /// references to its frame can so tell that the page is only being evicted: see
     /// [`Memory::wait_for_eviction`].
-    pub(crate) fn isolate(
-        &self,
-        frame: FrameNo,
-        owner: (u32, PageNo),
-        entries: u32,
-    ) -> Option<SlotNo> {
+    pub(crate) fn isolate(&self, frame: FrameNo, page: FamilyPage, entries: u32) -> Option<SlotNo> {
         let record = self.frames.record(frame);
         let isolated = self.slots.locked(|free| {
             let cached = record.slot();
             let is_same = |references| {
                 record.is_page_at_rest()
-                    && record.owner() == owner
+                    && record.private().page() == page
                     && record.count() == entries + u32::from(cached.is_some()) + references
             };
             let room = cached.is_some() || free.count() != 0;
@@ -145,22 +141,28 @@ impl<M: Machine> Memory<M> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::addr::PageNo;
     use crate::commit::Claim;
     use crate::frame::Kind;
     use crate::reclaim::Patience;
+    use crate::rmap::FamilyNo;
     use crate::swap::{SwapIn, SwapOuts};
     use crate::testing::{FakeMachine, audit, free_frames, memory_with_swap};
 
-    const OWNER: (u32, PageNo) = (1, PageNo(2));
+    const PAGE: FamilyPage = page_of(1, 2);
+
+    const fn page_of(family: u32, page: u64) -> FamilyPage {
+        FamilyPage {
+            family: FamilyNo(family),
+            page: PageNo(page),
+        }
+    }
 
     /// Returns a page with one reference.
     fn page(memory: &'static Memory<FakeMachine>) -> FrameNo {
         let mut reservation = memory.reserve_frames(1, Claim::Program).unwrap();
         let frame = memory.allocate(Kind::Anonymous, &mut reservation);
-        memory
-            .frames
-            .record(frame.frame())
-            .set_owner(OWNER.0, OWNER.1);
+        memory.frames.record(frame.frame()).private().set_page(PAGE);
         frame.into_reference()
     }
 
@@ -169,29 +171,24 @@ mod tests {
         let memory = memory_with_swap(100, 1);
         let frame = page(memory);
         let other = page(memory);
-        for (owner, entries) in [
-            ((3, OWNER.1), 1),
-            ((1, PageNo(3)), 1),
-            (OWNER, 0),
-            (OWNER, 2),
-        ] {
-            assert_eq!(memory.isolate(frame, owner, entries), None);
+        for (other, entries) in [(page_of(3, 2), 1), (page_of(1, 3), 1), (PAGE, 0), (PAGE, 2)] {
+            assert_eq!(memory.isolate(frame, other, entries), None);
         }
         let free = FrameNo(other.0 + 1);
         assert_eq!(
-            memory.isolate(free, memory.frames.record(free).owner(), 0),
+            memory.isolate(free, memory.frames.record(free).private().page(), 0),
             None
         );
-        let slot = memory.isolate(frame, OWNER, 1).unwrap();
-        assert_eq!(memory.isolate(other, OWNER, 1), None, "no slot is left");
+        let slot = memory.isolate(frame, PAGE, 1).unwrap();
+        assert_eq!(memory.isolate(other, PAGE, 1), None, "no slot is left");
         assert_eq!(
-            memory.isolate(frame, OWNER, 1),
+            memory.isolate(frame, PAGE, 1),
             None,
             "somebody else has isolated it"
         );
         assert!(matches!(memory.put_back(frame, slot), PutBack::Used));
         assert_eq!(
-            memory.isolate(frame, OWNER, 1),
+            memory.isolate(frame, PAGE, 1),
             Some(slot),
             "it keeps its slot"
         );
@@ -207,12 +204,12 @@ mod tests {
     fn a_page_that_is_being_written_is_not_isolated() {
         let memory = memory_with_swap(100, 10);
         let frame = page(memory);
-        let slot = memory.isolate(frame, OWNER, 1).unwrap();
+        let slot = memory.isolate(frame, PAGE, 1).unwrap();
         // An entry has become one of the slot.
         memory.slots.record(slot).add_reference();
         memory.drop_reference(frame);
         assert!(matches!(memory.put_back(frame, slot), PutBack::Write));
-        assert_eq!(memory.isolate(frame, OWNER, 1), None);
+        assert_eq!(memory.isolate(frame, PAGE, 1), None);
         assert_eq!(memory.frames.record(frame).cached(), Cached::Writing);
         let mut writes = SwapOuts::new(memory);
         assert!(writes.is_empty());
@@ -235,7 +232,7 @@ mod tests {
     fn a_page_that_is_just_being_freed_does_not_leave_the_cache() {
         let memory = memory_with_swap(100, 10);
         let frame = page(memory);
-        let slot = memory.isolate(frame, OWNER, 1).unwrap();
+        let slot = memory.isolate(frame, PAGE, 1).unwrap();
         assert!(matches!(memory.put_back(frame, slot), PutBack::Used));
         // Another hart drops the reference of the last entry, and has not come to the cache's yet.
         assert_eq!(memory.frames.record(frame).drop_reference(), 1);

@@ -71,7 +71,7 @@ fn a_clean_page_that_is_not_used_keeps_its_slot_when_they_are_short() {
     let frames = [(); 8].map(|()| {
         let frame = memory.allocate(Kind::Anonymous, &mut reservation);
         let frame = frame.into_reference();
-        let slot = memory.isolate(frame, memory.frames.record(frame).owner(), 1);
+        let slot = memory.isolate(frame, memory.frames.record(frame).private().page(), 1);
         let _ = memory.put_back(frame, slot.unwrap());
         frame
     });

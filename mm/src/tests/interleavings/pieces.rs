@@ -62,7 +62,7 @@ impl Contents {
 
 /// Returns a frame in use, with so many references.
 fn shared(references: u32) -> FrameRecord {
-    let record = FrameRecord::free();
+    let record = FrameRecord::new();
     record.begin(Kind::Anonymous);
     for _ in 1..references {
         record.add_reference();
