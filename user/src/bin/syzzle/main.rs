@@ -1,10 +1,12 @@
-//! `syzzle SEED N`: some N system calls with random arguments, by processes that fork, kill, and
-//! share files and pipes; replayable, for what each process tries depends on SEED alone.
+//! `syzzle [-b] SEED N`: some N system calls with random arguments, by processes that fork, kill,
+//! and share files and pipes. A run can be repeated, because what each process tries depends on SEED
+//! alone.
 //!
 //! Four launchers run one *episode* after another: a process that makes a hundred calls, or shares
 //! them with the children it forks. Nothing of an episode can be relied on to end: a watch
 //! kills whoever is older than two seconds. The kernel has to survive, and to give all memory back.
-//! What is tried is decided by `user::fuzz`.
+//! With `-b`, other programs run beside, so memory is not counted. What is tried is decided by
+//! `user::fuzz`.
 
 #![no_std]
 #![no_main]
@@ -31,17 +33,17 @@ const LAUNCHERS: usize = 4;
 const FOLDER: &CStr = c"/syzzle.d";
 
 fn run(args: Args) -> i32 {
-    let mut numbers = args
-        .skip(1)
-        .map(|argument| argument.to_str().ok()?.parse::<u64>().ok());
+    let mut args = args.skip(1).peekable();
+    let alone = args.next_if(|argument| *argument == c"-b").is_none();
+    let mut numbers = args.map(|argument| argument.to_str().ok()?.parse::<u64>().ok());
     let (Some(Some(seed)), Some(Some(calls)), None) =
         (numbers.next(), numbers.next(), numbers.next())
     else {
-        eprintln!("usage: syzzle SEED N");
+        eprintln!("usage: syzzle [-b] SEED N");
         return 2;
     };
     println!("syzzle: seed {seed}, {calls} calls");
-    match fuzz(seed, calls) {
+    match fuzz(seed, calls, alone) {
         Ok(killed) => {
             println!("syzzle: OK, {killed} processes had to be killed");
             0
@@ -53,10 +55,11 @@ fn run(args: Args) -> i32 {
     }
 }
 
-/// Makes the calls and looks for lost memory; how many processes did not end by themselves.
-fn fuzz(seed: u64, calls: u64) -> Outcome<u64> {
+/// Makes the calls and, if no other program runs, looks for lost memory. Returns how many processes
+/// did not end by themselves.
+fn fuzz(seed: u64, calls: u64, alone: bool) -> Outcome<u64> {
     scratch::enter(FOLDER)?;
-    let counted = SystemCounters::now().is_ok();
+    let counted = alone && SystemCounters::now().is_ok();
     let start = if counted { Some(Since::now()?) } else { None };
     let outcome = launch_all(seed, calls);
     let leak = start.map_or(Ok(()), |start| start.expect_no_leak("fuzzing"));

@@ -30,6 +30,18 @@ pub fn cases() -> Vec<Case> {
         );
     }
     cases.push(
+        Case::line(
+            "syzzle beside grind, with swap",
+            "grind -s 2 1000000 & syzzle -b 2 3000; audit",
+        )
+        .harts(4)
+        .mebibytes(48)
+        .swap(256)
+        .within(120)
+        .shows("syzzle: OK")
+        .shows("clean: [0-9]+ frames, [0-9]+ spaces$"),
+    );
+    cases.push(
         Case::line("usertests with the slow ones", "usertests")
             .harts(4)
             .within(300)
