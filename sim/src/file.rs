@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
 
-use mm::file::{FileMap, FileNo, FilePage};
+use mm::file::{FileMap, FileNo, FilePage, Sharing};
 
 use crate::model::Words;
 
@@ -130,7 +130,7 @@ impl Mapping {
     /// Returns a mapping of a file.
     pub fn new(file: Rc<File>, map: FileMap) -> Rc<Self> {
         file.running
-            .set(file.running.get() + u32::from(map.program));
+            .set(file.running.get() + u32::from(map.sharing == Sharing::Program));
         Rc::new(Self { file, map })
     }
 
@@ -144,7 +144,7 @@ impl Drop for Mapping {
     fn drop(&mut self) {
         let file = &self.file;
         file.running
-            .set(file.running.get() - u32::from(self.map.program));
+            .set(file.running.get() - u32::from(self.map.sharing == Sharing::Program));
         file.departed.set(file.departed.get() + 1);
     }
 }

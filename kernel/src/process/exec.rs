@@ -16,7 +16,7 @@ use kernel_logic::command_line::STACK_PAGES_MAX;
 use kernel_logic::elf::{BadImage, HEADER_SIZE, Header, PROGRAM_HEADER_SIZE, Segment};
 use mm::NoMemory;
 use mm::addr::{PageNo, PageRange, VirtAddr};
-use mm::file::{FileMap, FilePage};
+use mm::file::{FileMap, FilePage, Sharing};
 use mm::pt::Permissions;
 use mm::space::{MapError, Promise};
 use sync::{Held, level};
@@ -215,9 +215,7 @@ fn map_program(
             file: cached::file_of(inode),
             index: (offset / PAGE_SIZE as u64) as u32,
         },
-        shared: false,
-        writable: false,
-        program: true,
+        sharing: Sharing::Program,
     };
     system::retain(inode, held);
     let result = pager::retry(held, |_| space.map_file(pages, permissions, map, None));

@@ -3,7 +3,7 @@
 use abi::{MapFlags, PAGE_SIZE, Protection, SBRK_LAZY};
 use fs::{FsError, InodeNo};
 use mm::addr::{PageRange, VirtAddr};
-use mm::file::{FileMap, FilePage};
+use mm::file::{FileMap, FilePage, Sharing};
 use mm::pt::Permissions;
 use mm::space::{Ending, MapError, Promise};
 
@@ -60,8 +60,8 @@ pub fn mmap(
     let source = match flags.without(MapFlags::FIXED) {
         flags if flags == MapFlags::PRIVATE.with(MapFlags::ANONYMOUS) => Source::Private,
         flags if flags == MapFlags::SHARED.with(MapFlags::ANONYMOUS) => Source::Shared,
-        flags if flags == MapFlags::PRIVATE => file_source(call, fd, offset, false)?,
-        flags if flags == MapFlags::SHARED => file_source(call, fd, offset, true)?,
+        flags if flags == MapFlags::PRIVATE => file_source(call, fd, offset, |_| Sharing::Private)?,
+        flags if flags == MapFlags::SHARED => file_source(call, fd, offset, shared)?,
         _ => return Err(Failed),
     };
     let mapped = in_space(call, |space, ending| {
@@ -90,8 +90,23 @@ pub fn mmap(
     mapped
 }
 
-/// Returns the source for the file of descriptor `fd`, from byte `offset` on.
-fn file_source(call: &mut Call, fd: i32, offset: u64, shared: bool) -> Result<Source, Failed> {
+/// Returns how a file is mapped shared. `writable` says whether it was opened for writing.
+fn shared(writable: bool) -> Sharing {
+    if writable {
+        Sharing::Shared
+    } else {
+        Sharing::SharedReadOnly
+    }
+}
+
+/// Returns the source for the file of descriptor `fd`, from byte `offset` on. `sharing` is told
+/// whether the file was opened for writing.
+fn file_source(
+    call: &mut Call,
+    fd: i32,
+    offset: u64,
+    sharing: fn(bool) -> Sharing,
+) -> Result<Source, Failed> {
     let index = u32::try_from(offset / PAGE_SIZE as u64).map_err(|_| Failed)?;
     let file = super::file::handle(&mut call.caller, fd)?;
     let source = file.for_mapping(&mut call.caller.held);
@@ -102,9 +117,7 @@ fn file_source(call: &mut Call, fd: i32, offset: u64, shared: bool) -> Result<So
             file: cached::file_of(inode),
             index,
         },
-        shared,
-        writable,
-        program: false,
+        sharing: sharing(writable),
     };
     Ok(Source::File(inode, map))
 }

@@ -14,6 +14,7 @@ use crate::commit::NoMemory;
 use crate::frame::{Cached, FrameRecord, Kind};
 use crate::machine::Machine;
 use crate::memory::Memory;
+use crate::swap::TransferError;
 
 /// How many locks protect the chains. Each protects the chains whose heads it divides.
 const LOCKS: usize = 64;
@@ -168,7 +169,7 @@ impl<M: Machine> Memory<M> {
         let record = self.frames.record(frame);
         record.file().set_page(page);
         record.set_cached(Cached::Reading);
-        record.file().set_used(true);
+        record.file().note_use();
         let cached = self.locked_chain(page, |head| {
             let missing = self
                 .chain(head)
@@ -213,16 +214,16 @@ impl<M: Machine> Memory<M> {
     }
 
     /// Ends the read of a frame. If the read failed, the frame leaves the cache.
-    pub(super) fn end_file_read(&self, frame: FrameNo, well: bool) {
+    pub(super) fn end_file_read(&self, frame: FrameNo, result: Result<(), TransferError>) {
         let record = self.frames.record(frame);
         self.locked_chain(record.file().page(), |head| {
-            if well {
+            if result.is_ok() {
                 record.set_cached(Cached::Clean);
             } else {
                 self.unchain(head, frame);
             }
         });
-        if !well {
+        if result.is_err() {
             self.drop_reference(frame);
         }
     }
@@ -232,19 +233,22 @@ impl<M: Machine> Memory<M> {
     /// for it: a program that stores all the time would wait for every page that is evicted, and
     /// none would be free. Returns how many frames are free. The waiters' references go when they
     /// try again.
-    pub(super) fn end_file_write(&self, frame: FrameNo, well: bool) -> u64 {
+    pub(super) fn end_file_write(&self, frame: FrameNo, result: Result<(), TransferError>) -> u64 {
         let record = self.frames.record(frame);
         let left = self.locked_chain(record.file().page(), |head| {
             // The write's reference, the cache's and the waiters'. Others are those of readers, or
             // of entries that the write did not see because their space is not published yet.
             let unmapped = record.count() == 2 + record.waiters();
             match record.cached() {
-                Cached::Leaving if well && unmapped => {
+                Cached::Leaving if result.is_ok() && unmapped => {
                     self.unchain(head, frame);
                     return true;
                 }
                 Cached::Writing | Cached::Leaving => {
-                    record.set_cached(if well { Cached::Clean } else { Cached::Dirty });
+                    record.set_cached(match result {
+                        Ok(()) => Cached::Clean,
+                        Err(TransferError) => Cached::Dirty,
+                    });
                 }
                 _ => {}
             }

@@ -4,7 +4,7 @@ use core::fmt;
 
 use sync::{Counted, LeafLock};
 
-use super::{FileMap, FileNo, FilePage};
+use super::{FileMap, FileNo, FilePage, Sharing};
 use crate::addr::{FrameNo, PageNo};
 use crate::commit::NoMemory;
 use crate::list::{Linked, Links, List};
@@ -139,9 +139,9 @@ impl<M: Machine> Memory<M> {
     /// Returns whether some process runs the program in a file, which must then not be changed.
     pub fn is_running(&self, file: FileNo) -> bool {
         let mut running = false;
-        self.files
-            .mappings
-            .for_each(file, |mapping| running |= mapping.map.program);
+        self.files.mappings.for_each(file, |mapping| {
+            running |= mapping.map.sharing == Sharing::Program
+        });
         running
     }
 

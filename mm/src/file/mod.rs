@@ -49,6 +49,7 @@ pub(crate) use mapping::Mapped;
 pub use transfer::{FileRead, PinnedPage, WriteBack};
 
 use crate::addr::PageNo;
+use crate::pt::Permissions;
 
 /// A file, by a number that the kernel gives it (its inode).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,13 +69,35 @@ pub struct FilePage {
 pub struct FileMap {
     /// The first page.
     pub first: FilePage,
-    /// Whether what is written goes to the file, where others see it; if not, it stays the
-    /// process's own.
-    pub shared: bool,
-    /// Whether a shared mapping may ever be writable.
-    pub writable: bool,
-    /// Whether it is a program's: see [`Memory::is_running`](crate::Memory::is_running).
-    pub program: bool,
+    /// What becomes of what is written to the pages.
+    pub sharing: Sharing,
+}
+
+/// What becomes of what is written to the pages of a mapping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sharing {
+    /// It stays the process's own.
+    Private,
+    /// It stays the process's own, and the file is the program that the process runs
+    /// ([`Memory::is_running`](crate::Memory::is_running)).
+    Program,
+    /// It goes to the file, where others see it.
+    Shared,
+    /// The pages are those that others see, and can never be made writable, because the file was
+    /// not opened for writing.
+    SharedReadOnly,
+}
+
+impl Sharing {
+    /// Returns whether the pages are those that others see.
+    pub fn is_shared(self) -> bool {
+        matches!(self, Self::Shared | Self::SharedReadOnly)
+    }
+
+    /// Returns whether pages of such a mapping may have these permissions.
+    pub fn permits(self, permissions: Permissions) -> bool {
+        self != Self::SharedReadOnly || !permissions.contains(Permissions::WRITE)
+    }
 }
 
 /// Pages of one file that are mapped shared: what `msync` writes back.

@@ -57,7 +57,7 @@ impl<'m, M: Machine> FileRead<'m, M> {
     pub fn finish(self) -> PageWait<'m, M> {
         let (memory, frame) = (self.memory, self.frame);
         memory.wait_for_file_too(frame);
-        memory.end_file_read(frame, true);
+        memory.end_file_read(frame, Ok(()));
         memory.drop_reference(frame);
         core::mem::forget(self);
         PageWait::new(memory, frame)
@@ -66,7 +66,7 @@ impl<'m, M: Machine> FileRead<'m, M> {
 
 impl<M: Machine> Drop for FileRead<'_, M> {
     fn drop(&mut self) {
-        self.memory.end_file_read(self.frame, false);
+        self.memory.end_file_read(self.frame, Err(TransferError));
         self.memory.drop_reference(self.frame);
     }
 }
@@ -89,19 +89,15 @@ impl<M: Machine> WriteBack<'_, M> {
 
     /// Says how it went. Returns how many frames are free for it.
     pub fn finish(self, result: Result<(), TransferError>) -> u64 {
-        let freed = self.end(result.is_ok());
+        let freed = self.memory.end_file_write(self.frame, result);
         core::mem::forget(self);
         freed
-    }
-
-    fn end(&self, well: bool) -> u64 {
-        self.memory.end_file_write(self.frame, well)
     }
 }
 
 impl<M: Machine> Drop for WriteBack<'_, M> {
     fn drop(&mut self) {
-        self.end(false);
+        self.memory.end_file_write(self.frame, Err(TransferError));
     }
 }
 
@@ -133,7 +129,7 @@ impl<M: Machine> Memory<M> {
     pub fn cached_page(&self, page: FilePage) -> Option<PinnedPage<'_, M>> {
         match self.look_up_file(page) {
             Lookup::Here(frame) => {
-                self.frames.record(frame).file().set_used(true);
+                self.frames.record(frame).file().note_use();
                 Some(PinnedPage {
                     memory: self,
                     frame,

@@ -6,7 +6,7 @@
 //! | `second` | next batch    |              | previous slab          | page number, low  | page of the file  |
 //! | `third`  |               |              |                        | 1 + slot, or 0    | next in chain     |
 //! | `fourth` |               | live entries | objects in use         | waiters           | waiters           |
-//! | `fifth`  |               |              | first free object      |                   | read without entry|
+//! | `fifth`  |               |              | first free object      |                   | read without entry |
 //! | `sixth`  |               |              |                        | page number, high |                   |
 //!
 //! No other place of the crate reaches these fields. All accesses are relaxed: what orders them is
@@ -164,15 +164,16 @@ impl<'a> FileRecord<'a> {
         &self.0.third
     }
 
-    /// Returns whether the page was read, since the note was last cleared, by somebody who has no
-    /// entry for it.
-    pub(crate) fn is_used(self) -> bool {
-        self.0.fifth.load(Ordering::Relaxed) != 0
+    /// Notes that the page was read by somebody who has no entry for it.
+    pub(crate) fn note_use(self) {
+        self.0.fifth.store(1, Ordering::Relaxed);
     }
 
-    /// Notes whether the page was read by somebody who has no entry for it.
-    pub(crate) fn set_used(self, used: bool) {
-        self.0.fifth.store(used.into(), Ordering::Relaxed);
+    /// Returns whether such a use was noted since this was last asked.
+    pub(crate) fn take_use(self) -> bool {
+        let used = self.0.fifth.load(Ordering::Relaxed) != 0;
+        self.0.fifth.store(0, Ordering::Relaxed);
+        used
     }
 }
 

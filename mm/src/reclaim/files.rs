@@ -69,8 +69,7 @@ impl<M: Machine> Memory<M> {
     ) -> Option<Unmapped> {
         let record = self.frames.record(frame);
         let mut entries = 0;
-        let mut used = record.file().is_used();
-        record.file().set_used(false);
+        let mut used = record.file().take_use();
         self.for_each_file_mapping(page, frame, |leaf, at, pte| {
             entries += 1;
             if pte.is_accessed() {

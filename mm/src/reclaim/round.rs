@@ -91,17 +91,17 @@ impl<M: Machine> Memory<M> {
                 let _ = leaf.replace(page.page, pte, pte.not_accessed());
             }
         });
-        let slots = self.slots.free() != 0;
+        let free_slots = self.slots.free();
         let mut index = 0;
         round.retain(|page| {
             index += 1;
-            index <= from || self.can_go(page, spare, slots)
+            index <= from || self.can_go(page, spare, free_slots)
         });
     }
 
     /// Returns whether a page that was examined can be evicted. It needs a slot: its own, or a new
-    /// one if `slots` says that some are free.
-    fn can_go(&self, page: &Candidate, spare: Spare, slots: bool) -> bool {
+    /// one.
+    fn can_go(&self, page: &Candidate, spare: Spare, free_slots: u64) -> bool {
         let record = self.frames.record(page.frame);
         let cached = record.slot().is_some();
         if page.used && cached {
@@ -109,7 +109,7 @@ impl<M: Machine> Memory<M> {
         }
         let all_found = record.count() == page.entries + u32::from(cached);
         let spared = page.used && spare == Spare::Used;
-        !spared && all_found && (cached || slots)
+        !spared && all_found && (cached || free_slots != 0)
     }
 
     /// Isolates the pages and replaces their entries by slots. Removes pages from the round that

@@ -57,7 +57,9 @@ impl<M: Machine> AddressSpace<'_, M> {
     pub fn shared_file_pages(&self, pages: PageRange) -> Option<SharedPages> {
         self.areas.within(pages).find_map(|area| {
             let cut = area.pages.intersect(pages);
-            let mapped = area.file().filter(|mapped| mapped.map().shared)?;
+            let mapped = area
+                .file()
+                .filter(|mapped| mapped.map().sharing.is_shared())?;
             Some(SharedPages {
                 first: mapped.file_page(cut.start),
                 count: cut.len() as u32,

@@ -107,7 +107,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
                 }
                 match &area.backing {
                     Backing::Object(_) => Ok(self.write_shared(leaf, frame)),
-                    Backing::File(mapped) if mapped.map().shared => {
+                    Backing::File(mapped) if mapped.map().sharing.is_shared() => {
                         Ok(self.write_file(leaf, frame))
                     }
                     _ => self.resolve_write(leaf, frame, area),

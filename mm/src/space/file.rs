@@ -39,10 +39,9 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         map: FileMap,
         over: Option<&mut Ending>,
     ) -> Result<(), MapError> {
-        let forbidden = map.shared && !map.writable && permissions.contains(Permissions::WRITE);
-        let pages = self.mappable(pages, over.is_some())?;
+        let pages = self.mappable(pages, &over)?;
         let last = u64::from(map.first.index) + pages.len();
-        if pages.is_empty() || last > u32::MAX.into() || forbidden {
+        if pages.is_empty() || last > u32::MAX.into() || !map.sharing.permits(permissions) {
             return Err(MapError::BadRange);
         }
         if let Some(ending) = over {
@@ -50,7 +49,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         }
         self.areas.reserve(self.memory)?;
         let memory = self.memory;
-        let promised = !map.shared && permissions.contains(Permissions::WRITE);
+        let promised = !map.sharing.is_shared() && permissions.contains(Permissions::WRITE);
         let tables = most_tables::<M>(pages);
         let reservation = if promised {
             self.take_promise(pages, |_| tables)?
@@ -103,7 +102,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
                 return Ok(read.map_or(Attempt::Again, |read| Attempt::Wait(Wait::File(read))));
             }
         };
-        if access == Access::Write && !mapped.map().shared {
+        if access == Access::Write && !mapped.map().sharing.is_shared() {
             let copied = self.fill_with_copy(page, area, frame);
             memory.drop_reference(frame);
             return copied.map(|()| Attempt::Resolved);

@@ -43,7 +43,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         permissions: Permissions,
         promise: Promise,
     ) -> Result<(), MapError> {
-        let pages = self.mappable(pages, false)?;
+        let pages = self.free_pages(pages)?;
         if pages.is_empty() {
             return Ok(());
         }
@@ -63,7 +63,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         promise: Promise,
         ending: &mut Ending,
     ) -> Result<(), MapError> {
-        let pages = self.mappable(pages, true)?;
+        let pages = user_pages::<M>(pages)?;
         if pages.is_empty() {
             return Ok(());
         }
@@ -89,15 +89,27 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
 
     /// Returns whether nothing is mapped in the range and something could be.
     pub fn is_free(&self, pages: PageRange) -> bool {
-        self.mappable(pages, false).is_ok()
+        self.free_pages(pages).is_ok()
     }
 
-    /// Returns the pages if something can be mapped there. `over` says whether it may replace other
-    /// mappings.
-    pub(super) fn mappable(&self, pages: PageRange, over: bool) -> Result<UserRange, MapError> {
-        UserRange::new::<M::Format>(pages)
-            .filter(|_| over || !self.areas.overlaps(pages))
-            .ok_or(MapError::BadRange)
+    /// Returns the pages if something can be mapped there and nothing is.
+    fn free_pages(&self, pages: PageRange) -> Result<UserRange, MapError> {
+        if self.areas.overlaps(pages) {
+            return Err(MapError::BadRange);
+        }
+        user_pages::<M>(pages)
+    }
+
+    /// Returns the pages if something can be mapped there: with `over`, even over other mappings.
+    pub(super) fn mappable(
+        &self,
+        pages: PageRange,
+        over: &Option<&mut Ending>,
+    ) -> Result<UserRange, MapError> {
+        match over {
+            Some(_) => user_pages::<M>(pages),
+            None => self.free_pages(pages),
+        }
     }
 
     /// Moves the end of the heap up by `bytes`. Returns the old end.
@@ -188,4 +200,9 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         let memory = self.memory;
         Ok(&mut phys::unshared_bytes_mut(&memory.machine, frame, self)[address.offset()..])
     }
+}
+
+/// Returns the pages if all of them belong to programs.
+pub(super) fn user_pages<M: Machine>(pages: PageRange) -> Result<UserRange, MapError> {
+    UserRange::new::<M::Format>(pages).ok_or(MapError::BadRange)
 }

@@ -6,6 +6,7 @@
 //! before a fork does not become writable while the child shares it (mistake 4).
 
 use super::area::Area;
+use super::map::user_pages;
 use super::{AddressSpace, MapError};
 use crate::addr::PageRange;
 use crate::machine::Machine;
@@ -16,7 +17,7 @@ impl<M: Machine> AddressSpace<'_, M> {
     /// Changes the permissions of pages, all of which must be mapped. Pages without any permission
     /// keep their contents.
     pub fn protect(&mut self, pages: PageRange, permissions: Permissions) -> Result<(), MapError> {
-        let pages = self.mappable(pages, true)?;
+        let pages = user_pages::<M>(pages)?;
         if !self.areas.cover(*pages) || !self.may_protect(*pages, permissions) {
             return Err(MapError::BadRange);
         }
@@ -40,10 +41,10 @@ impl<M: Machine> AddressSpace<'_, M> {
     /// Returns `false` if a file would become writable through a mapping that must not write it.
     fn may_protect(&self, pages: PageRange, permissions: Permissions) -> bool {
         let forbids = |area: &Area| {
-            let map = area.file().map(|mapped| mapped.map());
-            map.is_some_and(|map| map.shared && !map.writable)
+            let mut file = area.file().into_iter();
+            file.any(|mapped| !mapped.map().sharing.permits(permissions))
         };
-        !permissions.contains(Permissions::WRITE) || !self.areas.within(pages).any(forbids)
+        !self.areas.within(pages).any(forbids)
     }
 
     /// Changes the entries of an area, or of a part of it.

@@ -227,7 +227,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         permissions: Permissions,
         over: Option<&mut Ending>,
     ) -> Result<(), super::MapError> {
-        let pages = self.mappable(pages, over.is_some())?;
+        let pages = self.mappable(pages, &over)?;
         if pages.is_empty() {
             return Err(super::MapError::BadRange);
         }

@@ -6,6 +6,7 @@
 //! spans, and after a fence of the whole identifier, because an upper-level entry changed (R3).
 
 use super::area::Area;
+use super::map::user_pages;
 use super::usage::is_own;
 use super::{AddressSpace, Ending, MapError, Promise};
 use crate::addr::{PageNo, PageRange, VirtAddr};
@@ -19,7 +20,7 @@ use crate::tlb::{Batch, Referent, Scope};
 impl<'m, M: Machine> AddressSpace<'m, M> {
     /// Removes all mappings of the pages.
     pub fn unmap(&mut self, pages: PageRange, ending: &mut Ending) -> Result<(), MapError> {
-        let pages = self.mappable(pages, true)?;
+        let pages = user_pages::<M>(pages)?;
         if !pages.is_empty() {
             self.part(pages, ending)?;
             self.make_room_to_remove(pages)?;

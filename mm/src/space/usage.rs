@@ -193,7 +193,7 @@ impl<M: Machine> AddressSpace<'_, M> {
     pub(crate) fn file_page_at(&self, page: PageNo) -> Option<(FilePage, bool)> {
         let area = self.areas.find(page)?;
         let mapped = area.file()?;
-        Some((mapped.file_page(page), mapped.map().shared))
+        Some((mapped.file_page(page), mapped.map().sharing.is_shared()))
     }
 
     /// Returns whether some area overlaps the range.

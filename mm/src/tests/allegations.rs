@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::addr::VirtAddr;
+use crate::file::Sharing::Shared;
 use crate::file::{FileMap, FileNo, FilePage};
 use crate::pt::{Format, Sv39};
 use crate::space::Ending;
@@ -93,9 +94,7 @@ fn a_range_with_a_foreign_page_is_refused_as_a_whole() {
     };
     let file = FileMap {
         first,
-        shared: true,
-        writable: true,
-        program: false,
+        sharing: Shared,
     };
     let bad = Err(MapError::BadRange);
     for end in foreign_addresses() {

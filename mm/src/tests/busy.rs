@@ -3,6 +3,7 @@
 use super::files::{FILE, make_file, whole};
 use super::*;
 use crate::addr::VirtAddr;
+use crate::file::Sharing::Shared;
 use crate::reclaim::{NoFrame, Retry};
 use crate::space::{Access, Resolution, Wait};
 use crate::swap::PageWait;
@@ -27,7 +28,7 @@ impl Hog {
         make_file(memory, FILE, count as usize);
         let mut space = AddressSpace::new(memory).unwrap();
         space
-            .map_file(pages(0, count), data(), whole(FILE, true), None)
+            .map_file(pages(0, count), data(), whole(FILE, Shared), None)
             .unwrap();
         space.publish();
         let mut hog = Self {

@@ -1,5 +1,6 @@
 //! What `resolve` answers.
 
+use crate::file::Sharing::Shared;
 use crate::space::Ending;
 use abi::{MemCounter, PageInfo, ProcCounter};
 
@@ -157,7 +158,7 @@ fn a_fault_that_was_needed_is_none_of_those_without_end() {
     let mut own = space(memory, 1);
     let mut shared = AddressSpace::new(memory).unwrap();
     shared.map_shared(pages(0, 1), data(), None).unwrap();
-    let mut file = mapping(memory, 1, true);
+    let mut file = mapping(memory, 1, Shared);
     for space in [&mut own, &mut shared, &mut file] {
         write(space, 0, b"x").unwrap();
         // The right to write, and what the hardware may trap for to have it noted that the page is

@@ -1,5 +1,6 @@
 //! Page tables that nothing is in.
 
+use crate::file::Sharing::{Private, Shared};
 use crate::space::Ending;
 use abi::MemCounter;
 
@@ -89,10 +90,10 @@ fn a_table_that_is_lent_is_there_whoever_took_its_frame() {
 
 #[test]
 fn pages_of_files_and_objects_are_found_again() {
-    for shared in [true, false] {
+    for sharing in [Shared, Private] {
         let memory = memory_with_swap(400, 100);
         make_file(memory, FILE, 2);
-        let mut space = mapping(memory, 2, shared);
+        let mut space = mapping(memory, 2, sharing);
         let object = pages(SPAN, SPAN + 2);
         space.map_shared(object, data(), None).unwrap();
         assert_eq!(read(&mut space, PAGE, 1).unwrap(), [2]);

@@ -4,6 +4,7 @@
 use super::files::{FILE, empty_cache, make_file, mapping, page_of, whole};
 use super::*;
 use crate::addr::VirtAddr;
+use crate::file::Sharing::Shared;
 use crate::file::{FileMap, FileNo};
 use crate::pt::Walk;
 use crate::space::copy::CopyFailure;
@@ -18,7 +19,7 @@ fn a_part_of_a_file_is_where_it_was_mapped() {
     make_file(memory, FILE, 8);
     let part = FileMap {
         first: page_of(FILE, 2),
-        ..whole(FILE, true)
+        ..whole(FILE, Shared)
     };
     let mut space = AddressSpace::new(memory).unwrap();
     space.map_file(pages(10, 13), data(), part, None).unwrap();
@@ -53,7 +54,7 @@ fn a_page_at_the_border_of_two_mappings_is_in_one_of_them() {
     for start in [0, 2] {
         let map = FileMap {
             first: page_of(FILE, start as u32),
-            ..whole(FILE, true)
+            ..whole(FILE, Shared)
         };
         space
             .map_file(pages(start, start + 2), data(), map, None)
@@ -72,7 +73,7 @@ fn places_in_files_go_up_to_the_last_number() {
     for (first, count) in [(u32::MAX - 1, 1), (1 << 20, 1 << 13)] {
         let map = FileMap {
             first: page_of(FILE, first),
-            ..whole(FILE, true)
+            ..whole(FILE, Shared)
         };
         let mapped = ended(|ending| space.map_file(pages(0, count), data(), map, Some(ending)));
         assert_eq!(mapped, Ok(()));
@@ -87,7 +88,7 @@ fn many_files_in_a_large_memory_are_told_apart() {
         make_file(memory, file, 40);
         let mut space = AddressSpace::new(memory).unwrap();
         space
-            .map_file(pages(0, 40), data(), whole(file, true), None)
+            .map_file(pages(0, 40), data(), whole(file, Shared), None)
             .unwrap();
         space.publish();
         for page in 0..40 {
@@ -128,7 +129,7 @@ fn a_write_over_several_pages_changes_each() {
 fn every_dirty_page_is_found_once() {
     let memory = memory(200);
     make_file(memory, FILE, 6);
-    let mut space = mapping(memory, 6, true);
+    let mut space = mapping(memory, 6, Shared);
     read(&mut space, 0, 6 * PAGE_SIZE).unwrap();
     for page in [1, 2, 5] {
         write(&mut space, page * PAGE, b"dirty").unwrap();
@@ -148,7 +149,7 @@ fn every_dirty_page_is_found_once() {
 fn a_write_to_a_page_of_a_file_leaves_nothing_that_hardware_traps_for() {
     let memory = memory(200);
     make_file(memory, FILE, 1);
-    let mut space = mapping(memory, 1, true);
+    let mut space = mapping(memory, 1, Shared);
     read(&mut space, 0, 1).unwrap();
     assert_eq!(space.resolve(VirtAddr(0), Access::Write), Resolution::Done);
     let Walk::Leaf(table, index) = memory.walk(space.context().root(), user_page(0)) else {

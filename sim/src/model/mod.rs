@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use mm::addr::{PageNo, PageRange, VirtAddr};
-use mm::file::FilePage;
+use mm::file::{FilePage, Sharing};
 use mm::pt::Permissions;
 use mm::space::Promise;
 
@@ -84,7 +84,7 @@ impl Model {
         let mut there = self.pages.range(pages.start..pages.end);
         let forbids = |page: &Page| {
             let map = page.view().map(View::map);
-            map.is_some_and(|map| map.shared && !map.writable)
+            map.is_some_and(|map| map.sharing == Sharing::SharedReadOnly)
         };
         self.allows(pages)
             && self.covers(pages)
@@ -94,8 +94,11 @@ impl Model {
     /// Returns the pages of files that are mapped shared in a range.
     pub fn shared_file_pages(&self, pages: PageRange) -> Vec<FilePage> {
         let there = self.pages.range(pages.start..pages.end);
-        let shared =
-            |(_, page): (_, &Page)| page.view().filter(|view| view.map().shared).map(View::page);
+        let shared = |(_, page): (_, &Page)| {
+            page.view()
+                .filter(|view| view.map().sharing.is_shared())
+                .map(View::page)
+        };
         there.filter_map(shared).collect()
     }
 
@@ -119,7 +122,8 @@ impl Model {
 
     /// Maps pages of a file.
     pub fn map_file(&mut self, pages: PageRange, permissions: Permissions, mapping: &Rc<Mapping>) {
-        let promised = !mapping.map().shared && permissions.contains(Permissions::WRITE);
+        let promised =
+            !mapping.map().sharing.is_shared() && permissions.contains(Permissions::WRITE);
         self.add(pages, permissions, promised, |distance| {
             Origin::File(View::new(mapping, distance))
         });

@@ -147,7 +147,7 @@ impl Page {
 
     /// Returns whether the page belongs to a file until the process writes to it.
     pub fn waits_for_copy(&self) -> bool {
-        matches!(&self.origin, Origin::File(view) if !view.map().shared)
+        matches!(&self.origin, Origin::File(view) if !view.map().sharing.is_shared())
     }
 
     /// Makes the page private, with these contents.

@@ -1,7 +1,7 @@
 //! Steps on files.
 
 use mm::addr::{PageNo, PageRange};
-use mm::file::{FileMap, FileNo, FilePage};
+use mm::file::{FileMap, FileNo, FilePage, Sharing};
 use mm::pt::Permissions;
 
 use super::Chances;
@@ -79,8 +79,11 @@ fn map(rng: &mut Chances) -> FileMap {
     }
     FileMap {
         first,
-        shared: rng.bool(),
-        writable: rng.u32(0..4) != 0,
-        program: rng.u32(0..8) == 0,
+        sharing: match rng.u32(0..16) {
+            0..6 => Sharing::Shared,
+            6..8 => Sharing::SharedReadOnly,
+            8..14 => Sharing::Private,
+            _ => Sharing::Program,
+        },
     }
 }

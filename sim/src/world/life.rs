@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use abi::ForkMode;
 use mm::addr::{FrameNo, PageNo, PageRange, VirtAddr};
-use mm::file::{FileMap, FilePage};
+use mm::file::{FileMap, FilePage, Sharing};
 use mm::pt::Permissions;
 use mm::space::Promise;
 
@@ -114,9 +114,7 @@ impl<'m, I: Isa> World<'m, I> {
             Some(&file) => {
                 let map = FileMap {
                     first: FilePage { file, index: 0 },
-                    shared: false,
-                    writable: false,
-                    program: true,
+                    sharing: Sharing::Program,
                 };
                 space.map_file(pages(0, 2), text, map, None).ok()?;
                 let mapping = Mapping::new(self.file(file).clone(), map);

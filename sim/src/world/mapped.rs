@@ -1,7 +1,7 @@
 //! Steps on mappings of files.
 
 use mm::addr::{PageNo, PageRange};
-use mm::file::{FileMap, FilePage, SharedPages};
+use mm::file::{FileMap, FilePage, SharedPages, Sharing};
 use mm::pt::Permissions;
 use mm::space::{Ending, MapError};
 
@@ -27,7 +27,7 @@ impl<'m, I: Isa> World<'m, I> {
             space.map_file(pages, permissions, map, over.then_some(ending))
         };
         self.ending(process, pages, body, |result, model| {
-            let forbidden = map.shared && !map.writable && permissions.contains(Permissions::WRITE);
+            let forbidden = !map.sharing.permits(permissions);
             let numbered = u64::from(map.first.index) + pages.len() <= u32::MAX.into();
             let possible = !pages.is_empty() && !forbidden && numbered && model.allows(pages);
             let fits = possible && (over || model.fits(pages));
@@ -45,9 +45,7 @@ impl<'m, I: Isa> World<'m, I> {
     pub(super) fn visit(&self, process: &Process<'m, I>, at: PageNo, first: FilePage) {
         let map = FileMap {
             first,
-            shared: true,
-            writable: true,
-            program: false,
+            sharing: Sharing::Shared,
         };
         let pages = PageRange::one(at);
         self.map_file(process, pages, Permissions::WRITE, map, true);

@@ -5,7 +5,7 @@
 //! whether a program may be told that there is no memory.
 
 use mm::addr::{PageNo, PageRange};
-use mm::file::{FileMap, FilePage};
+use mm::file::{FileMap, FilePage, Sharing};
 use mm::pt::Permissions;
 use mm::space::Access;
 
@@ -27,9 +27,7 @@ impl<'m, I: Isa> World<'m, I> {
     pub(super) fn squeeze(&self, process: &Process<'m, I>, at: PageNo, first: FilePage) {
         let map = FileMap {
             first: FilePage { index: 0, ..first },
-            shared: true,
-            writable: true,
-            program: false,
+            sharing: Sharing::Shared,
         };
         let pages = PageRange::new(at, at.plus(PAGES.into()));
         let data = Permissions::READ | Permissions::WRITE;

@@ -3,6 +3,7 @@
 use super::*;
 use crate::addr::{FrameNo, VirtAddr};
 use crate::audit::Finding;
+use crate::file::Sharing::{Private, Shared};
 use crate::file::{FileMap, FilePage};
 use crate::pt::{Format, Pte, Sv39, Table, Walk};
 use crate::testing::ended;
@@ -15,7 +16,7 @@ fn audit_after(
 ) -> Option<Finding> {
     let memory = memory(100);
     make_file(memory, FILE, 2);
-    let mut spaces = [true, false].map(|shared| mapping(memory, 2, shared));
+    let mut spaces = [Shared, Private].map(|sharing| mapping(memory, 2, sharing));
     for space in &mut spaces {
         read(space, 0, 2 * PAGE_SIZE).unwrap();
     }
@@ -110,7 +111,7 @@ fn a_reference_that_the_cache_has_lost() {
 fn nothing_is_wrong_while_pages_are_read_and_written() {
     let memory = memory(100);
     make_file(memory, FILE, 3);
-    let mut space = mapping(memory, 3, true);
+    let mut space = mapping(memory, 3, Shared);
     write(&mut space, 0, b"x").unwrap();
     let out = memory.write_back(page_of(FILE, 0)).unwrap();
     let coming = memory.read_into_cache(page_of(FILE, 1)).unwrap();
@@ -129,7 +130,7 @@ fn nothing_is_wrong_while_pages_are_read_and_written() {
 fn a_page_that_is_mapped_where_no_file_is() {
     let memory = memory(100);
     make_file(memory, FILE, 1);
-    let mut space = mapping(memory, 1, true);
+    let mut space = mapping(memory, 1, Shared);
     read(&mut space, 0, 1).unwrap();
     let other = FilePage {
         index: 5,
@@ -137,9 +138,7 @@ fn a_page_that_is_mapped_where_no_file_is() {
     };
     let elsewhere = FileMap {
         first: other,
-        shared: true,
-        writable: true,
-        program: false,
+        sharing: Shared,
     };
     let Walk::Leaf(table, _) = memory.walk(space.context().root(), user_page(0)) else {
         panic!("mapped")

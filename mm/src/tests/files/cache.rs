@@ -1,5 +1,6 @@
 //! Which pages of files are in memory, and what for.
 
+use crate::file::Sharing::{Private, Shared};
 use crate::space::Ending;
 use abi::{MemCounter, PageInfo};
 
@@ -16,8 +17,8 @@ use crate::testing::{
 fn cached_pages_are_evicted_wherever_they_are_mapped_and_come_back() {
     let memory = memory(200);
     make_file(memory, FILE, 40);
-    let mut shared = mapping(memory, 40, true);
-    let mut private = mapping(memory, 40, false);
+    let mut shared = mapping(memory, 40, Shared);
+    let mut private = mapping(memory, 40, Private);
     let mut child = private.fork(COW).unwrap();
     for index in 0..40 {
         for space in [&mut shared, &mut private, &mut child] {
@@ -47,7 +48,7 @@ fn cached_pages_are_evicted_wherever_they_are_mapped_and_come_back() {
 fn a_page_in_use_outlives_those_that_are_not() {
     let memory = memory(200);
     make_file(memory, FILE, 30);
-    let mut space = mapping(memory, 30, false);
+    let mut space = mapping(memory, 30, Private);
     for index in 0..30 {
         read(&mut space, index * PAGE, 1).unwrap();
     }
@@ -68,7 +69,7 @@ fn a_page_in_use_outlives_those_that_are_not() {
 fn what_is_promised_finds_frames_that_files_have() {
     let memory = memory(200);
     make_file(memory, FILE, 255);
-    let mut mapped = mapping(memory, 255, true);
+    let mut mapped = mapping(memory, 255, Shared);
     for index in 0..255 {
         assert_eq!(
             read(&mut mapped, index * PAGE, 1).unwrap(),
@@ -93,7 +94,7 @@ fn private_writable_pages_are_promised() {
     let memory = memory(200);
     make_file(memory, FILE, 255);
     let mut space = AddressSpace::new(memory).unwrap();
-    let map = whole(FILE, false);
+    let map = whole(FILE, Private);
     assert_eq!(
         space.map_file(pages(0, 250), data(), map, None),
         Err(MapError::NoMemory(NoMemory::Places))
@@ -165,7 +166,7 @@ fn whoever_can_do_without_the_cache_leaves_the_last_frames() {
 fn a_round_of_pages_of_a_file_is_short_and_costs_one_fence() {
     let memory = memory(300);
     make_file(memory, FILE, 80);
-    let mut space = mapping(memory, 40, true);
+    let mut space = mapping(memory, 40, Shared);
     read(&mut space, 0, 40 * PAGE_SIZE).unwrap();
     on_hart(1);
     space.context().enter();

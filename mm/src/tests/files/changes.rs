@@ -1,5 +1,6 @@
 //! Pages that are written back, evicted or cut off while others use them.
 
+use crate::file::Sharing::{Private, Shared};
 use crate::testing::ended;
 use abi::MemCounter;
 
@@ -17,7 +18,7 @@ use crate::testing::{
 fn a_write_back_takes_the_right_to_write_from_every_hart() {
     let memory = memory(200);
     make_file(memory, FILE, 1);
-    let mut space = mapping(memory, 1, true);
+    let mut space = mapping(memory, 1, Shared);
     for hart in [0, 1, 2] {
         on_hart(hart);
         write(&mut space, hart as u64, b"x").unwrap();
@@ -52,7 +53,7 @@ fn a_write_back_stops_harts_that_the_owner_of_a_space_has_not_told_yet() {
     for unmaps in [true, false] {
         let memory = memory(200);
         make_file(memory, FILE, 1);
-        let mut space = mapping(memory, 1, true);
+        let mut space = mapping(memory, 1, Shared);
         write(&mut space, 0, b"x").unwrap();
         let context = space.context().clone();
         on_hart(1);
@@ -90,7 +91,7 @@ fn a_write_back_stops_harts_that_the_owner_of_a_space_has_not_told_yet() {
 fn a_write_back_that_fails_leaves_the_page_dirty() {
     let memory = memory(200);
     make_file(memory, FILE, 1);
-    let mut space = mapping(memory, 1, true);
+    let mut space = mapping(memory, 1, Shared);
     write(&mut space, 0, b"stored").unwrap();
     memory.machine().files.set_broken(true);
     assert!(!write_back(memory, page_of(FILE, 0)));
@@ -107,8 +108,8 @@ fn a_write_back_that_fails_leaves_the_page_dirty() {
 fn what_is_cut_off_is_gone_for_all_but_those_who_have_copied_it() {
     let memory = memory(200);
     make_file(memory, FILE, 3);
-    let mut shared = mapping(memory, 3, true);
-    let mut private = mapping(memory, 3, false);
+    let mut shared = mapping(memory, 3, Shared);
+    let mut private = mapping(memory, 3, Private);
     for index in 0..3 {
         write(&mut shared, index * PAGE, b"s").unwrap();
         read(&mut private, index * PAGE, 1).unwrap();
@@ -143,7 +144,7 @@ fn what_is_cut_off_is_gone_for_all_but_those_who_have_copied_it() {
 fn a_page_that_is_being_read_or_written_can_be_cut_off() {
     let memory = memory(200);
     make_file(memory, FILE, 2);
-    let mut space = mapping(memory, 2, true);
+    let mut space = mapping(memory, 2, Shared);
     write(&mut space, 0, b"x").unwrap();
     let out = memory.write_back(page_of(FILE, 0)).unwrap();
     let coming = memory.read_into_cache(page_of(FILE, 1)).unwrap();
@@ -180,7 +181,7 @@ fn fork_during(space: &mut Space, happens: impl Fn() + 'static) -> Space {
 fn what_is_cut_off_during_a_fork_is_gone_for_the_child() {
     let memory = memory(200);
     make_file(memory, FILE, 2);
-    let mut space = mapping(memory, 2, true);
+    let mut space = mapping(memory, 2, Shared);
     read(&mut space, 0, 2 * PAGE_SIZE).unwrap();
     let mut child = fork_during(&mut space, move || truncate(memory, FILE, PAGE_SIZE));
     audit(memory, [&space, &child]);
@@ -198,7 +199,7 @@ fn what_is_cut_off_during_a_fork_is_gone_for_the_child() {
 fn what_a_child_stores_is_written_back_although_it_was_not_seen_yet() {
     let memory = memory(200);
     make_file(memory, FILE, 1);
-    let mut space = mapping(memory, 1, true);
+    let mut space = mapping(memory, 1, Shared);
     write(&mut space, 0, b"parent").unwrap();
     let mut child = fork_during(&mut space, move || {
         assert!(write_back(memory, page_of(FILE, 0)));
@@ -212,14 +213,14 @@ fn what_a_child_stores_is_written_back_although_it_was_not_seen_yet() {
 fn what_is_stored_during_its_eviction_is_not_dropped() {
     let memory = memory(200);
     make_file(memory, FILE, 1);
-    let mut space = mapping(memory, 1, false);
+    let mut space = mapping(memory, 1, Private);
     read(&mut space, 0, 1).unwrap();
     let context = space.context().clone();
     context.enter();
     let written = std::cell::Cell::new(false);
     at_fence(move || {
         if !written.replace(true) {
-            let mut other = mapping(memory, 1, true);
+            let mut other = mapping(memory, 1, Shared);
             context.leave();
             write(&mut other, 0, b"stored").unwrap();
             drop(other);
@@ -237,7 +238,7 @@ fn what_is_stored_during_its_eviction_is_not_dropped() {
 fn what_is_cut_off_during_its_eviction_is_gone_for_every_hart() {
     let memory = memory(200);
     make_file(memory, FILE, 1);
-    let mut space = mapping(memory, 1, true);
+    let mut space = mapping(memory, 1, Shared);
     read(&mut space, 0, 1).unwrap();
     let context = space.context().clone();
     on_hart(1);
@@ -271,7 +272,7 @@ fn what_is_cut_off_during_its_eviction_is_gone_for_every_hart() {
 fn a_copy_made_during_an_eviction_is_seen_by_every_hart() {
     let memory = memory(200);
     make_file(memory, FILE, 1);
-    let mut space = mapping(memory, 1, false);
+    let mut space = mapping(memory, 1, Private);
     read(&mut space, 0, 1).unwrap();
     let context = space.context().clone();
     on_hart(1);
@@ -305,7 +306,7 @@ fn a_copy_made_during_an_eviction_is_seen_by_every_hart() {
 fn a_write_back_reaches_the_last_of_many_families() {
     let memory = memory(400);
     make_file(memory, FILE, 1);
-    let mut spaces: Vec<_> = (0..35).map(|_| mapping(memory, 1, true)).collect();
+    let mut spaces: Vec<_> = (0..35).map(|_| mapping(memory, 1, Shared)).collect();
     for (number, space) in spaces.iter_mut().enumerate() {
         write(space, number as u64, b"x").unwrap();
     }

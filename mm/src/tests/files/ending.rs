@@ -4,6 +4,7 @@
 use super::*;
 use crate::addr::VirtAddr;
 use crate::file::SharedPages;
+use crate::file::Sharing::{Private, Shared};
 use crate::space::{Ending, MapError};
 use crate::testing::{audit, ended, memory, write, write_back};
 
@@ -13,15 +14,15 @@ fn inhabited(memory: &'static Memory<FakeMachine>) -> Space {
     make_file(memory, FILE, 4);
     let mut space = AddressSpace::new(memory).unwrap();
     space.grow(8 * PAGE, Promise::Charged).unwrap();
-    let mut map = |start, end, shared| {
+    let mut map = |start, end, sharing| {
         let over = |ending: &mut Ending| {
-            let map = whole(FILE, shared);
+            let map = whole(FILE, sharing);
             space.map_file(pages(start, end), data(), map, Some(ending))
         };
         ended(over).unwrap();
     };
-    map(3, 7, true);
-    map(7, 8, false);
+    map(3, 7, Shared);
+    map(7, 8, Private);
     for page in 0..8 {
         write(&mut space, page * PAGE, &[7]).unwrap();
     }
@@ -47,8 +48,8 @@ const WAYS: [Way; 6] = [
         space.map_shared(pages(0, 8), data(), Some(ending))
     }),
     ("a file over it", |space, ending| {
-        space.map_file(pages(0, 4), data(), whole(FILE, false), Some(ending))?;
-        space.map_file(pages(4, 8), data(), whole(FILE, false), Some(ending))
+        space.map_file(pages(0, 4), data(), whole(FILE, Private), Some(ending))?;
+        space.map_file(pages(4, 8), data(), whole(FILE, Private), Some(ending))
     }),
     ("exec and exit", |space, ending| space.end(ending)),
 ];

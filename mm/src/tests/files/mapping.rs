@@ -1,5 +1,6 @@
 //! What programs see of mapped files.
 
+use crate::file::Sharing::{Private, Program, Shared, SharedReadOnly};
 use crate::testing::ended;
 use abi::{MemCounter, PageInfo, ProcCounter};
 
@@ -14,7 +15,7 @@ use crate::testing::{
 fn all_who_map_a_file_have_its_frames_and_it_is_read_once() {
     let memory = memory(200);
     make_file(memory, FILE, 3);
-    let mut spaces = [true, false, false].map(|shared| mapping(memory, 3, shared));
+    let mut spaces = [Shared, Private, Private].map(|sharing| mapping(memory, 3, sharing));
     for space in &mut spaces {
         assert_eq!(read(space, 2 * PAGE, 1).unwrap(), [3]);
         assert_eq!(space.usage()[ProcCounter::FileFaults as usize], 1);
@@ -40,8 +41,8 @@ fn all_who_map_a_file_have_its_frames_and_it_is_read_once() {
 fn what_is_stored_in_a_shared_mapping_is_seen_by_all_and_reaches_the_file() {
     let memory = memory(200);
     make_file(memory, FILE, 2);
-    let [mut one, mut other] = [(); 2].map(|()| mapping(memory, 2, true));
-    let mut private = mapping(memory, 2, false);
+    let [mut one, mut other] = [(); 2].map(|()| mapping(memory, 2, Shared));
+    let mut private = mapping(memory, 2, Private);
     assert_eq!(read(&mut other, 0, 1).unwrap(), [1]);
     write(&mut one, 1, b"stored").unwrap();
     assert_eq!(read(&mut other, 0, 7).unwrap(), b"\x01stored");
@@ -71,7 +72,7 @@ fn a_private_page_is_the_files_until_it_is_written() {
     for read_first in [true, false] {
         let memory = memory(200);
         make_file(memory, FILE, 2);
-        let mut space = mapping(memory, 2, false);
+        let mut space = mapping(memory, 2, Private);
         if read_first {
             assert_eq!(read(&mut space, PAGE, 1).unwrap(), [2]);
         }
@@ -102,7 +103,7 @@ fn nothing_is_behind_the_end_of_a_file() {
     let memory = memory(200);
     make_file(memory, FILE, 1);
     write_file(memory, FILE, PAGE_SIZE, b"tail");
-    let mut space = mapping(memory, 4, true);
+    let mut space = mapping(memory, 4, Shared);
     assert_eq!(read(&mut space, PAGE, 6).unwrap(), b"tail\0\0");
     assert_eq!(read(&mut space, 2 * PAGE, 1), Err(CopyFailure::Denied));
     assert_eq!(write(&mut space, 2 * PAGE, b"x"), Err(CopyFailure::Denied));
@@ -118,7 +119,7 @@ fn nothing_is_behind_the_end_of_a_file() {
 fn a_page_that_cannot_be_read_is_asked_for_again() {
     let memory = memory(200);
     make_file(memory, FILE, 1);
-    let mut space = mapping(memory, 1, false);
+    let mut space = mapping(memory, 1, Private);
     memory.machine().files.set_broken(true);
     assert_eq!(read(&mut space, 0, 1), Err(CopyFailure::Lost));
     audit(memory, [&space]);
@@ -130,14 +131,14 @@ fn a_page_that_cannot_be_read_is_asked_for_again() {
 fn a_mapping_departs_with_its_last_area() {
     let memory = memory(200);
     make_file(memory, FILE, 6);
-    let mut space = mapping(memory, 6, true);
+    let mut space = mapping(memory, 6, Shared);
     let departed = || std::iter::from_fn(|| memory.take_departed()).count();
     ended(|ending| space.unmap(pages(1, 2), ending)).unwrap();
     space.protect(pages(3, 4), Permissions::READ).unwrap();
     let mut child = space.fork(COW).unwrap();
     ended(|ending| space.unmap(pages(0, 10), ending)).unwrap();
     assert_eq!(departed(), 0, "the child has it");
-    let private = whole(FILE, false);
+    let private = whole(FILE, Private);
     ended(|ending| child.map_file(pages(3, 4), data(), private, Some(ending))).unwrap();
     ended(|ending| child.unmap(pages(0, 3), ending)).unwrap();
     assert_eq!(departed(), 0);
@@ -146,10 +147,7 @@ fn a_mapping_departs_with_its_last_area() {
     assert_eq!(departed(), 0);
     drop(child);
     assert_eq!(departed(), 1, "the second one");
-    let program = FileMap {
-        program: true,
-        ..whole(FILE, false)
-    };
+    let program = whole(FILE, Program);
     assert!(!memory.is_running(FILE));
     space
         .map_file(pages(0, 1), Permissions::READ, program, None)
@@ -164,17 +162,18 @@ fn what_must_not_be_written_cannot_be_made_writable() {
     let memory = memory(200);
     make_file(memory, FILE, 2);
     let mut space = AddressSpace::new(memory).unwrap();
-    let read_only = |shared| FileMap {
-        writable: false,
-        ..whole(FILE, shared)
-    };
-    let map = space.map_file(pages(0, 2), data(), read_only(true), None);
+    let map = space.map_file(pages(0, 2), data(), whole(FILE, SharedReadOnly), None);
     assert_eq!(map, Err(MapError::BadRange));
     space
-        .map_file(pages(0, 2), Permissions::READ, read_only(true), None)
+        .map_file(
+            pages(0, 2),
+            Permissions::READ,
+            whole(FILE, SharedReadOnly),
+            None,
+        )
         .unwrap();
     space
-        .map_file(pages(2, 4), data(), read_only(false), None)
+        .map_file(pages(2, 4), data(), whole(FILE, Private), None)
         .unwrap();
     let refused = Err(MapError::BadRange);
     assert_eq!(space.protect(pages(1, 3), data()), refused);
@@ -184,12 +183,12 @@ fn what_must_not_be_written_cannot_be_made_writable() {
     assert_eq!(write(&mut space, 0, b"x"), Err(CopyFailure::Denied));
     audit(memory, [&space]);
     for bad in [pages(2, 2), pages(3, 5), pages(1 << 26, (1 << 26) + 1)] {
-        let map = space.map_file(bad, data(), whole(FILE, true), None);
+        let map = space.map_file(bad, data(), whole(FILE, Shared), None);
         assert_eq!(map, refused, "{bad:?}");
     }
     let far = FileMap {
         first: page_of(FILE, u32::MAX),
-        ..whole(FILE, true)
+        ..whole(FILE, Shared)
     };
     assert_eq!(space.map_file(pages(8, 10), data(), far, None), refused);
 }
@@ -198,8 +197,8 @@ fn what_must_not_be_written_cannot_be_made_writable() {
 fn msync_finds_what_is_shared() {
     let memory = memory(200);
     make_file(memory, FILE, 9);
-    let mut space = mapping(memory, 9, true);
-    let private = whole(FILE, false);
+    let mut space = mapping(memory, 9, Shared);
+    let private = whole(FILE, Private);
     ended(|ending| space.map_file(pages(2, 4), data(), private, Some(ending))).unwrap();
     space.map(pages(20, 21), data(), Promise::Lazy).unwrap();
     let mut found = vec![];
@@ -211,7 +210,7 @@ fn msync_finds_what_is_shared() {
     assert_eq!(found, [1..2, 4..7]);
     let last = FileMap {
         first: page_of(FILE, u32::MAX - 2),
-        ..whole(FILE, true)
+        ..whole(FILE, Shared)
     };
     space.map_file(pages(30, 32), data(), last, None).unwrap();
     let sync = |from, to| space.shared_file_pages(pages(from, to));
@@ -230,7 +229,7 @@ fn mapping_and_touching_fail_without_a_trace() {
         space.publish();
         let before = memory.stats();
         fail_nth(nth);
-        let result = space.map_file(pages(0, 2), data(), whole(FILE, false), None);
+        let result = space.map_file(pages(0, 2), data(), whole(FILE, Private), None);
         let done = fail_nth(0) != 0;
         assert_eq!(result.is_ok(), done);
         audit(memory, [&space]);
@@ -261,7 +260,7 @@ fn mapping_and_touching_fail_without_a_trace() {
 fn a_mapping_whose_rights_are_as_before_is_one_area_again() {
     let memory = memory(200);
     make_file(memory, FILE, 6);
-    let mut space = mapping(memory, 6, true);
+    let mut space = mapping(memory, 6, Shared);
     let first = |space: &Space| space.shared_file_pages(pages(0, 6)).unwrap().indices();
     space.protect(pages(2, 3), Permissions::READ).unwrap();
     assert_eq!(first(&space), 0..2);

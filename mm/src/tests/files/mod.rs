@@ -11,7 +11,7 @@ mod mapping;
 use abi::MemCounter;
 
 use super::*;
-use crate::file::{FileMap, FileNo, FilePage};
+use crate::file::{FileMap, FileNo, FilePage, Sharing};
 use crate::testing::{counter, make_free, write_file};
 
 pub const FILE: FileNo = FileNo(7);
@@ -20,12 +20,10 @@ pub fn page_of(file: FileNo, index: u32) -> FilePage {
     FilePage { file, index }
 }
 
-pub fn whole(file: FileNo, shared: bool) -> FileMap {
+pub fn whole(file: FileNo, sharing: Sharing) -> FileMap {
     FileMap {
         first: page_of(file, 0),
-        shared,
-        writable: true,
-        program: false,
+        sharing,
     }
 }
 
@@ -42,10 +40,10 @@ pub fn make_file(memory: &'static Memory<FakeMachine>, file: FileNo, count: usiz
 }
 
 /// Returns a published space with `count` pages of the file from address 0.
-pub fn mapping(memory: &'static Memory<FakeMachine>, count: u64, shared: bool) -> Space {
+pub fn mapping(memory: &'static Memory<FakeMachine>, count: u64, sharing: Sharing) -> Space {
     let mut space = AddressSpace::new(memory).unwrap();
     space
-        .map_file(pages(0, count), data(), whole(FILE, shared), None)
+        .map_file(pages(0, count), data(), whole(FILE, sharing), None)
         .unwrap();
     space.publish();
     space

@@ -7,6 +7,7 @@ use sync::model::{Arc, Mutex, explore};
 use super::super::files::{FILE, make_file, mapping, page_of};
 use super::super::{COW, PAGE};
 use super::process::{Process, at_once, resolve};
+use crate::file::Sharing::{Private, Shared};
 use crate::memory::Memory;
 use crate::testing::{FakeMachine, counter, make_free, truncate, with_memory, write_back};
 
@@ -31,7 +32,7 @@ fn stores_while_pages_are_written_back() {
     explore(EXECUTIONS, || {
         with_memory(100, |memory| {
             make_file(memory, FILE, 1);
-            let process = Process::new(mapping(memory, 1, true));
+            let process = Process::new(mapping(memory, 1, Shared));
             let shared = process.clone();
             at_once(0..3, move |hart| match hart {
                 2 => {
@@ -58,7 +59,7 @@ fn a_fork_while_a_page_is_written_back() {
     explore(EXECUTIONS, || {
         with_memory(100, |memory| {
             make_file(memory, FILE, 1);
-            let process = Process::new(mapping(memory, 1, true));
+            let process = Process::new(mapping(memory, 1, Shared));
             process.on(0, || process.write(0, 10).unwrap());
             let shared = process.clone();
             at_once(0..2, move |hart| match hart {
@@ -83,7 +84,7 @@ fn faults_and_forks_while_a_page_is_cut_off() {
     explore(EXECUTIONS, || {
         with_memory(100, |memory| {
             make_file(memory, FILE, 2);
-            let process = Process::new(mapping(memory, 2, true));
+            let process = Process::new(mapping(memory, 2, Shared));
             process.on(0, || process.read(PAGE).unwrap());
             let child = Arc::new(Mutex::new(None));
             let (shared, born) = (process.clone(), child.clone());
@@ -122,7 +123,8 @@ fn faults_while_pages_are_evicted() {
     explore(EXECUTIONS, || {
         with_memory(100, |memory| {
             make_file(memory, FILE, 2);
-            let processes = [true, false].map(|shared| Process::new(mapping(memory, 2, shared)));
+            let processes =
+                [Shared, Private].map(|sharing| Process::new(mapping(memory, 2, sharing)));
             let both = processes.clone();
             at_once(0..3, move |hart| match hart {
                 2 => {

@@ -1,6 +1,7 @@
 //! Mapped files.
 
 use super::*;
+use crate::file::Sharing::{Private, SharedReadOnly};
 use crate::file::{FileMap, FileNo, FilePage};
 use crate::space::MapError;
 use crate::space::copy::CopyFailure;
@@ -11,19 +12,17 @@ fn mistake_16_a_private_mapping_never_writes_its_file() {
     let memory = memory(200);
     let file = FileNo(3);
     write_file(memory, file, 0, &[1; 2 * PAGE_SIZE]);
-    let map = |shared| FileMap {
+    let map = |sharing| FileMap {
         first: FilePage { file, index: 0 },
-        shared,
-        writable: false,
-        program: false,
+        sharing,
     };
     let mut space = AddressSpace::new(memory).unwrap();
     space
-        .map_file(pages(0, 2), data(), map(false), None)
+        .map_file(pages(0, 2), data(), map(Private), None)
         .unwrap();
     let read_only = Permissions::READ;
     space
-        .map_file(pages(2, 4), read_only, map(true), None)
+        .map_file(pages(2, 4), read_only, map(SharedReadOnly), None)
         .unwrap();
     space.publish();
     // One page that was read before, one that was not.
