@@ -1,6 +1,6 @@
 //! `syzzle [-b] SEED N`: some N system calls with random arguments, by processes that fork, kill,
-//! and share files and pipes. A run can be repeated, because what each process tries depends on SEED
-//! alone.
+//! and share files and pipes. A run can be repeated, because what each process tries depends on
+//! SEED alone.
 //!
 //! Four launchers run one *episode* after another: a process that makes a hundred calls, or shares
 //! them with the children it forks. Nothing of an episode can be relied on to end: a watch
