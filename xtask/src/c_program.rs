@@ -72,7 +72,8 @@ pub fn compile(workspace: &Workspace, arch: Arch, source: &Path) -> Result<Vec<u
             .current_dir(workspace.root().join("user/c"))
             .args(FLAGS)
             .args(machine_flags(arch))
-            .args(["-I.", "-o"])
+            // The courses' sources lie in `user`, and may name its headers without the folder.
+            .args(["-I.", "-iquote", "user", "-o"])
             .arg(&program)
             .arg(&own)
             .args(LIBRARY)

@@ -72,7 +72,8 @@ impl Extra {
 /// Blocks kept while a foreign image is looked at; all of it is in memory anyway.
 const CACHE_BLOCKS: usize = 64;
 
-/// Makes our image: the programs, the README and the given files.
+/// Makes our image: the programs, the README and the given files. A given file takes the place of
+/// one of ours with its name: the first exercise of a course is a program called `sleep`.
 pub fn build(
     workspace: &Workspace,
     guests: &Guests,
@@ -80,14 +81,19 @@ pub fn build(
     geometry: Geometry,
 ) -> Result<Vec<u8>> {
     let mut image = ImageBuilder::new(geometry.blocks, geometry.inodes)?;
+    let is_replaced = |name: &str| extras.iter().any(|file| file.name == name);
     for program in &guests.programs {
         let name = program
             .file_name()
             .and_then(|name| name.to_str())
             .with_context(|| format!("{} has no usable name", program.display()))?;
-        image.add_file(name, &read(program)?)?;
+        if !is_replaced(name) {
+            image.add_file(name, &read(program)?)?;
+        }
     }
-    image.add_file("README", &read(&workspace.root().join("README.md"))?)?;
+    if !is_replaced("README") {
+        image.add_file("README", &read(&workspace.root().join("README.md"))?)?;
+    }
     for file in extras {
         image.add_file(&file.name, &file.bytes)?;
     }
@@ -175,4 +181,32 @@ fn read(path: &Path) -> Result<Vec<u8>> {
         .and_then(|mut file| file.read_to_end(&mut bytes))
         .with_context(|| format!("cannot read {}", path.display()))?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_given_file_takes_the_place_of_ours() {
+        let workspace = Workspace::open().unwrap();
+        let program = workspace.root().join("LICENSE-MIT");
+        let guests = Guests {
+            arch: Arch::Riscv64,
+            kernel: program.clone(),
+            programs: vec![program],
+        };
+        let extra = Extra {
+            name: "LICENSE-MIT".to_owned(),
+            bytes: b"theirs".to_vec(),
+        };
+        let image = build(&workspace, &guests, &[extra], Geometry::DEFAULT).unwrap();
+        let mut disk = FileSystem::mount(MemoryDisk::from_bytes(image), CACHE_BLOCKS).unwrap();
+        let inode = disk
+            .open(InodeNo::ROOT, b"LICENSE-MIT", OpenFlags::READ_ONLY)
+            .unwrap();
+        let mut bytes = [0; 16];
+        let count = disk.read_at(inode, 0, &mut bytes).unwrap();
+        assert_eq!(&bytes[..count], b"theirs");
+    }
 }

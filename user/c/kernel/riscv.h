@@ -1,4 +1,4 @@
-// Pages, under the name of the header that has them in the courses, whatever the machine is.
+// Pages and the stack pointer, under the name of the header that has them in the courses, whatever the machine is.
 #pragma once
 
 #define PGSIZE 4096
@@ -11,3 +11,14 @@
 #else
 #define MAXVA (1L << 47)
 #endif
+
+// Returns the stack pointer, which the caller has too but for its own frame.
+static inline unsigned long r_sp(void) {
+  unsigned long pointer;
+#if defined(__riscv)
+  asm volatile("mv %0, sp" : "=r"(pointer));
+#else
+  asm volatile("movq %%rsp, %0" : "=r"(pointer));
+#endif
+  return pointer;
+}

@@ -1,50 +1,94 @@
-// Memory in blocks of powers of two, with a list of free ones for each size. A block that was freed
-// serves the next request of its size; large ones are not split, nor small ones joined.
+// Memory in blocks, with one list of the free ones in the order of their addresses. A request takes
+// the first free block that is large enough, and leaves what it does not need. A block that is
+// freed is joined with free neighbours, so a program that frees all gets large blocks again.
 #include "user/user.h"
 
-enum { SMALLEST = 5, LARGEST = 30, CHUNK = 16 };
+enum { ALIGNMENT = 16, SMALLEST = 32, CHUNK = 64 * 1024, LARGEST = 1 << 30 };
 
-// In front of every block; what is behind it is aligned to 16 bytes.
-struct header {
-    struct header *next;
-    uint64 order;
+// In front of what the program uses.
+struct block {
+    uint64 size; // with this header
+    struct block *next;
 };
 
-static struct header *free_blocks[LARGEST + 1];
+static struct block *free_blocks;
 
-// Cuts new memory of at least a chunk into blocks of this order.
-static int more(uint order)
+static char *end_of(struct block *block)
 {
-    uint size = order > CHUNK ? order : CHUNK;
-    char *memory = sbrk(1 << size);
-    if (memory == SBRK_ERROR)
-        return 0;
-    for (char *block = memory; block < memory + (1L << size); block += 1L << order) {
-        struct header *header = (struct header *)block;
-        header->order = order;
-        header->next = free_blocks[order];
-        free_blocks[order] = header;
-    }
-    return 1;
+    return (char *)block + block->size;
 }
 
-void *malloc(uint bytes)
+// Joins a free block with the next one if no byte is between them.
+static void join(struct block *block)
 {
-    uint order = SMALLEST;
-    while (order <= LARGEST && bytes > (1UL << order) - sizeof(struct header))
-        order++;
-    if (order > LARGEST || (!free_blocks[order] && !more(order)))
-        return 0;
-    struct header *header = free_blocks[order];
-    free_blocks[order] = header->next;
-    return header + 1;
+    struct block *next = block->next;
+    if (next && end_of(block) == (char *)next) {
+        block->size += next->size;
+        block->next = next->next;
+    }
 }
 
 void free(void *memory)
 {
     if (!memory)
         return;
-    struct header *header = (struct header *)memory - 1;
-    header->next = free_blocks[header->order];
-    free_blocks[header->order] = header;
+    struct block *block = (struct block *)memory - 1;
+    struct block *before = 0, *after = free_blocks;
+    while (after && after < block) {
+        before = after;
+        after = after->next;
+    }
+    block->next = after;
+    if (before)
+        before->next = block;
+    else
+        free_blocks = block;
+    join(block);
+    if (before)
+        join(before);
+}
+
+// Gets a block of at least this size from the kernel. Returns whether it could.
+static int more(uint64 size)
+{
+    // The program may have moved the break to any address.
+    uint64 rest = -(uint64)sbrk(0) % ALIGNMENT;
+    uint64 wanted = size > CHUNK ? size : CHUNK;
+    char *memory = sbrk(wanted + rest);
+    if (memory == SBRK_ERROR) {
+        wanted = size;
+        memory = sbrk(wanted + rest);
+    }
+    if (memory == SBRK_ERROR)
+        return 0;
+    struct block *block = (struct block *)(memory + rest);
+    block->size = wanted;
+    free(block + 1);
+    return 1;
+}
+
+void *malloc(uint bytes)
+{
+    if (bytes > LARGEST)
+        return 0;
+    uint64 size = sizeof(struct block) + bytes;
+    size = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    for (;;) {
+        for (struct block **place = &free_blocks; *place; place = &(*place)->next) {
+            struct block *block = *place;
+            if (block->size < size)
+                continue;
+            *place = block->next;
+            if (block->size - size >= SMALLEST) {
+                struct block *rest = (struct block *)((char *)block + size);
+                rest->size = block->size - size;
+                rest->next = block->next;
+                *place = rest;
+                block->size = size;
+            }
+            return block + 1;
+        }
+        if (!more(size))
+            return 0;
+    }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::arch::Arch;
-use crate::c_program::machine_flags;
+use crate::c_program::{self, machine_flags};
 use crate::image::Extra;
 use crate::process::run_bounded;
 use crate::workspace::Workspace;
@@ -74,6 +74,25 @@ pub fn compile(workspace: &Workspace, arch: Arch) -> Result<Vec<Extra>> {
         .collect()
 }
 
+/// Compiles the programs that are written for the library in `user/c`, as `run --with` does.
+pub fn compile_with_library(workspace: &Workspace, arch: Arch) -> Result<Vec<Extra>> {
+    sources(&workspace.root().join("tests/source"))?
+        .iter()
+        .map(|source| {
+            Ok(Extra {
+                name: name_of(source),
+                bytes: c_program::compile(workspace, arch, source)?,
+            })
+        })
+        .collect()
+}
+
+/// Returns the name of the program that a source becomes.
+fn name_of(source: &Path) -> String {
+    let stem = source.file_stem().unwrap_or_default();
+    stem.to_string_lossy().into_owned()
+}
+
 /// Returns the programs in a folder.
 fn sources(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries =
@@ -87,11 +106,7 @@ fn sources(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn compile_one(workspace: &Workspace, arch: Arch, folder: &Path, source: &Path) -> Result<Extra> {
-    let name = source
-        .file_stem()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
+    let name = name_of(source);
     let text =
         fs::read_to_string(source).with_context(|| format!("cannot read {}", source.display()))?;
     let Some((_, layout)) = LAYOUTS

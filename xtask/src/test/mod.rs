@@ -118,7 +118,12 @@ fn guests(
     if cut {
         powercut::run(workspace, &guests, report)?;
     }
-    let extras = [foreign::compile(workspace, arch)?, lies::all(arch)].concat();
+    let extras = [
+        foreign::compile(workspace, arch)?,
+        foreign::compile_with_library(workspace, arch)?,
+        lies::all(arch),
+    ]
+    .concat();
     let runner = Runner::new(workspace, guests, extras);
     runner.run(cases, report);
     if measured {

@@ -1,4 +1,5 @@
-//! The C programs of `tests/c`.
+//! The C programs of `tests/c`, which bring their own library, and of `tests/source`, which are
+//! compiled against ours.
 
 use super::super::case::{Case, End};
 use crate::launch::{LAZY_SBRK, stack_pages};
@@ -28,6 +29,13 @@ pub fn cases() -> Vec<Case> {
             .option(LAZY_SBRK)
             .shows("^c-lazysbrk: OK$"),
         Case::line("foreign: the break", "c-sbrk").shows("^c-sbrk: OK$"),
+        Case::line("source: a pipeline of processes", "l-sieve")
+            .shows("^prime 2$")
+            .shows("^prime 31$"),
+        Case::line("source: strings, files and headers", "l-words argument")
+            .shows("^l-words: OK$")
+            .leaves_disk_sound(),
+        Case::line("source: the heap", "l-heap").shows("^l-heap: OK$"),
         Case::line("foreign: bad arguments", "c-bad")
             .within(120)
             .shows("^c-bad: OK$")
