@@ -1,4 +1,5 @@
-// Pages and the stack pointer, under the name of the header that has them in the courses, whatever the machine is.
+// Pages and the stack pointer, under the name of the header that has them in the courses, whatever
+// the machine is.
 #pragma once
 
 #define PGSIZE 4096
