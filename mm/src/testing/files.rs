@@ -11,6 +11,7 @@ use shuttle::sync::Mutex;
 use super::FakeMachine;
 use crate::file::{FileNo, FilePage, FileRead, WriteBack};
 use crate::memory::Memory;
+use crate::pt::Format;
 use crate::space::copy::CopyFailure;
 use crate::swap::{PageWait, TransferError};
 
@@ -54,10 +55,10 @@ impl Files {
     }
 
     /// Does what a fault asks for.
-    pub fn fetch<'m>(
+    pub fn fetch<'m, F: Format>(
         &self,
-        mut read: FileRead<'m, FakeMachine>,
-    ) -> Result<PageWait<'m, FakeMachine>, CopyFailure> {
+        mut read: FileRead<'m, FakeMachine<F>>,
+    ) -> Result<PageWait<'m, FakeMachine<F>>, CopyFailure> {
         let mut state = self.0.lock().unwrap();
         if state.broken {
             return Err(CopyFailure::Lost);
@@ -118,10 +119,10 @@ pub fn write_back(memory: &Mem, page: FilePage) -> bool {
 
 /// Writes what a write-back has begun with. Returns how many
 /// frames that made free, unless it failed.
-pub fn end_write(
-    memory: &Mem,
+pub fn end_write<F: Format>(
+    memory: &Memory<FakeMachine<F>>,
     page: FilePage,
-    write: Option<WriteBack<'_, FakeMachine>>,
+    write: Option<WriteBack<'_, FakeMachine<F>>>,
 ) -> Option<u64> {
     let mut state = memory.machine().files.0.lock().unwrap();
     let Some(write) = write else {

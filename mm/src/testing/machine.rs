@@ -64,19 +64,30 @@ pub fn looks() -> u64 {
     LOOKS.get()
 }
 
-#[derive(Default)]
-struct Hart {
+struct Hart<F: Format> {
     root: Option<Root>,
-    tlb: HashMap<(u16, PageNo), Pte<Sv39>>,
+    tlb: HashMap<(u16, PageNo), Pte<F>>,
     instruction_fences: u64,
     last_fence: Option<Fence>,
 }
 
-pub struct FakeMachine {
+impl<F: Format> Default for Hart<F> {
+    fn default() -> Self {
+        Self {
+            root: None,
+            tlb: HashMap::new(),
+            instruction_fences: 0,
+            last_fence: None,
+        }
+    }
+}
+
+/// A machine whose page tables have the format `F`.
+pub struct FakeMachine<F: Format = Sv39> {
     ram: Box<[UnsafeCell<Page>]>,
     /// A hart's lock is held while it executes one instruction, so a fence waits for that as a real
     /// one does.
-    harts: [Mutex<Hart>; HARTS],
+    harts: [Mutex<Hart<F>>; HARTS],
     /// The swap device.
     pub disk: Disk,
     /// The files.
@@ -85,15 +96,15 @@ pub struct FakeMachine {
 
 // SAFETY: the memory in `ram` is reached only through the memory system's rules, and each of
 // `harts` under its lock.
-unsafe impl Sync for FakeMachine {}
+unsafe impl<F: Format> Sync for FakeMachine<F> {}
 
 #[repr(C, align(4096))]
 struct Page([u8; PAGE_SIZE]);
 
 // SAFETY: the pages of `ram` live as long as the machine, which the memory owns, and nobody else
 // uses them.
-unsafe impl Machine for FakeMachine {
-    type Format = Sv39;
+unsafe impl<F: Format> Machine for FakeMachine<F> {
+    type Format = F;
 
     fn asids(&self) -> usize {
         // Few, where executions are short, so that they are used again.
@@ -201,14 +212,14 @@ unsafe impl Machine for FakeMachine {
     }
 }
 
-impl FakeMachine {
+impl<F: Format> FakeMachine<F> {
     /// Returns a machine with so many frames of RAM.
     pub fn new(frames: u64) -> Self {
         let mut ram: Box<[_]> = (0..frames)
             .map(|_| UnsafeCell::new(Page([0; PAGE_SIZE])))
             .collect();
         let words = ram[0].get_mut().0.chunks_exact_mut(size_of::<u64>());
-        for word in words.skip(Sv39::KERNEL_ROOT) {
+        for word in words.skip(F::KERNEL_ROOT) {
             word.copy_from_slice(&KERNEL_PAGE.to_ne_bytes());
         }
         Self {
@@ -220,7 +231,7 @@ impl FakeMachine {
     }
 
     /// This hart, with its lock.
-    fn own(&self) -> MutexGuard<'_, Hart> {
+    fn own(&self) -> MutexGuard<'_, Hart<F>> {
         self.harts[self.hart()].lock().unwrap()
     }
 
@@ -238,7 +249,7 @@ impl FakeMachine {
         &self,
         base: VirtAddr,
         length: usize,
-        permits: fn(Pte<Sv39>) -> bool,
+        permits: fn(Pte<F>) -> bool,
         mut step: impl FnMut(FrameNo, usize, usize, usize),
     ) -> usize {
         let mut done = 0;
@@ -260,11 +271,11 @@ impl FakeMachine {
     /// fault, which leaves the TLB as it is.
     fn translate(
         &self,
-        hart: &mut Hart,
+        hart: &mut Hart<F>,
         address: VirtAddr,
-        permits: fn(Pte<Sv39>) -> bool,
+        permits: fn(Pte<F>) -> bool,
     ) -> Option<FrameNo> {
-        if address.0 >= 1 << 38 {
+        if address.0 >= F::USER_TOP.0 {
             return None;
         }
         let root = hart.root?;
@@ -283,9 +294,9 @@ impl FakeMachine {
         }
     }
 
-    fn walk(&self, root: FrameNo, page: PageNo) -> Option<Pte<Sv39>> {
+    fn walk(&self, root: FrameNo, page: PageNo) -> Option<Pte<F>> {
         let mut table = root;
-        for level in (0..Sv39::LEVELS).rev() {
+        for level in (0..F::LEVELS).rev() {
             let index = (page.0 >> (9 * level)) as usize & (ENTRIES - 1);
             let pte = phys::table_entries(self, table)[index].load(Ordering::Acquire);
             match pte.decode(level) {

@@ -28,6 +28,13 @@ pub fn memory(frames: u64) -> &'static Memory<FakeMachine> {
     memory_with_swap(frames, 0)
 }
 
+/// Returns a memory of so many frames, of a machine whose page tables have the format `F`.
+pub fn memory_of<F: Format>(frames: u64) -> &'static Memory<FakeMachine<F>> {
+    let (memory, _) = build(frames, 0);
+    // SAFETY: nobody frees it.
+    unsafe { &*memory }
+}
+
 /// Does what ends mappings, as if nothing that is named before could be written back.
 pub fn ended<R>(mut body: impl FnMut(&mut Ending) -> Result<R, MapError>) -> Result<R, MapError> {
     let mut ending = Ending::new();
@@ -71,7 +78,10 @@ pub fn with_memory(frames: u64, body: impl FnOnce(&'static Memory<FakeMachine>))
 }
 
 /// Returns a memory and its frame table, in boxes. The table of slots is leaked.
-fn build(frames: u64, slots: usize) -> (*mut Memory<FakeMachine>, *mut [MaybeUninit<FrameRecord>]) {
+fn build<F: Format>(
+    frames: u64,
+    slots: usize,
+) -> (*mut Memory<FakeMachine<F>>, *mut [MaybeUninit<FrameRecord>]) {
     on_hart(0);
     // The first frame is the kernel's root.
     let all = FrameRange::new(FrameNo(BASE), FrameNo(BASE + frames + 1));
@@ -92,17 +102,17 @@ fn build(frames: u64, slots: usize) -> (*mut Memory<FakeMachine>, *mut [MaybeUni
 }
 
 /// Free frames, as `memstat` has it.
-pub fn free_frames(memory: &Memory<FakeMachine>) -> u64 {
+pub fn free_frames<F: Format>(memory: &Memory<FakeMachine<F>>) -> u64 {
     memory.stats()[MemCounter::Free as usize]
 }
 
 /// Returns a counter of `memstat`.
-pub fn counter(memory: &Memory<FakeMachine>, counter: MemCounter) -> u64 {
+pub fn counter<F: Format>(memory: &Memory<FakeMachine<F>>, counter: MemCounter) -> u64 {
     memory.stats()[counter as usize]
 }
 
 /// Copy, reuse and zero-fill faults so far.
-pub fn faults(memory: &Memory<FakeMachine>) -> (u64, u64, u64) {
+pub fn faults<F: Format>(memory: &Memory<FakeMachine<F>>) -> (u64, u64, u64) {
     (
         counter(memory, MemCounter::CopyFaults),
         counter(memory, MemCounter::ReuseFaults),
@@ -112,19 +122,26 @@ pub fn faults(memory: &Memory<FakeMachine>) -> (u64, u64, u64) {
 
 /// Audits a memory whose spaces these are.
 #[track_caller]
-pub fn audit<'s>(
-    memory: &'static Memory<FakeMachine>,
-    spaces: impl IntoIterator<Item = &'s Space>,
+pub fn audit<'s, F: Format>(
+    memory: &'static Memory<FakeMachine<F>>,
+    spaces: impl IntoIterator<Item = &'s SpaceOf<F>>,
 ) {
     if let Err(finding) = memory.audit(spaces) {
         panic!("{finding}");
     }
 }
 
-pub type Space = AddressSpace<'static, FakeMachine>;
+pub type Space = SpaceOf<Sv39>;
+
+/// A space whose page tables have the format `F`.
+pub type SpaceOf<F> = AddressSpace<'static, FakeMachine<F>>;
 
 /// Writes as the program would, faults included.
-pub fn write(space: &mut Space, address: u64, bytes: &[u8]) -> Result<(), CopyFailure> {
+pub fn write<F: Format>(
+    space: &mut SpaceOf<F>,
+    address: u64,
+    bytes: &[u8],
+) -> Result<(), CopyFailure> {
     run(space, |machine, space| {
         copy::copy_out(machine, VirtAddr(address), bytes, |at, access| {
             resolve(space, at, access)
@@ -133,7 +150,11 @@ pub fn write(space: &mut Space, address: u64, bytes: &[u8]) -> Result<(), CopyFa
 }
 
 /// Reads as the program would, faults included.
-pub fn read(space: &mut Space, address: u64, length: usize) -> Result<Vec<u8>, CopyFailure> {
+pub fn read<F: Format>(
+    space: &mut SpaceOf<F>,
+    address: u64,
+    length: usize,
+) -> Result<Vec<u8>, CopyFailure> {
     let mut bytes = vec![0; length];
     run(space, |machine, space| {
         copy::copy_in(machine, VirtAddr(address), &mut bytes, |at, access| {
@@ -143,9 +164,9 @@ pub fn read(space: &mut Space, address: u64, length: usize) -> Result<Vec<u8>, C
     Ok(bytes)
 }
 
-fn run(
-    space: &mut Space,
-    body: impl FnOnce(&FakeMachine, &mut Space) -> Result<(), CopyError>,
+fn run<F: Format>(
+    space: &mut SpaceOf<F>,
+    body: impl FnOnce(&FakeMachine<F>, &mut SpaceOf<F>) -> Result<(), CopyError>,
 ) -> Result<(), CopyFailure> {
     let context = space.context().clone();
     context.enter();
@@ -162,16 +183,20 @@ pub(crate) fn let_write(table: Table<'_, Sv39>, index: usize) {
 }
 
 /// Resolves a fault in a space.
-pub fn resolve(space: &mut Space, address: VirtAddr, access: Access) -> Result<(), CopyFailure> {
+pub fn resolve<F: Format>(
+    space: &mut SpaceOf<F>,
+    address: VirtAddr,
+    access: Access,
+) -> Result<(), CopyFailure> {
     let memory = space.context().memory();
     resolve_by(memory, || space.resolve(address, access))
 }
 
 /// Resolves a fault, with the part of the kernel: what must be read is read, and what must be
 /// evicted is written.
-pub fn resolve_by(
-    memory: &'static Memory<FakeMachine>,
-    mut resolve: impl FnMut() -> Resolution<'static, FakeMachine>,
+pub fn resolve_by<F: Format>(
+    memory: &'static Memory<FakeMachine<F>>,
+    mut resolve: impl FnMut() -> Resolution<'static, FakeMachine<F>>,
 ) -> Result<(), CopyFailure> {
     // Held until the fault has been tried again.
     let mut page = None;
@@ -201,18 +226,18 @@ pub fn resolve_by(
 }
 
 /// Makes about so many frames free. Returns how many it were.
-pub fn make_free(memory: &Memory<FakeMachine>, wanted: u64) -> u64 {
+pub fn make_free<F: Format>(memory: &Memory<FakeMachine<F>>, wanted: u64) -> u64 {
     reclaim_round(memory, wanted).freed
 }
 
 /// Does a round of reclaim, as the kernel's pager does it.
-pub fn reclaim_round(memory: &Memory<FakeMachine>, wanted: u64) -> Round {
+pub fn reclaim_round<F: Format>(memory: &Memory<FakeMachine<F>>, wanted: u64) -> Round {
     reclaim_round_amid(memory, wanted, || {})
 }
 
 /// The same, while others act: during each write to a file, when it cannot be stopped any more.
-pub fn reclaim_round_amid(
-    memory: &Memory<FakeMachine>,
+pub fn reclaim_round_amid<F: Format>(
+    memory: &Memory<FakeMachine<F>>,
     wanted: u64,
     mut others: impl FnMut(),
 ) -> Round {
@@ -256,12 +281,12 @@ pub fn begin_writes<M: Machine>(memory: &Memory<M>) -> Vec<SwapOut<'_, M>> {
 }
 
 /// Evicts pages until none is left that can be.
-pub fn evict_all(memory: &Memory<FakeMachine>) {
+pub fn evict_all<F: Format>(memory: &Memory<FakeMachine<F>>) {
     while make_free(memory, 32) != 0 {}
 }
 
 /// Reads on a hart whose TLB may be stale, without the help of `resolve`.
-pub fn peek(space: &Space, address: u64) -> Option<u8> {
+pub fn peek<F: Format>(space: &SpaceOf<F>, address: u64) -> Option<u8> {
     let mut byte = [0];
     let context = space.context();
     context.enter();

@@ -2,7 +2,7 @@
 //!
 //! A fuzzer that sees which code a program reaches finds orders of steps that chance does not.
 
-use super::model::{PLACES, Step, page, run};
+use super::model::{PLACES, Step, run};
 use super::*;
 
 /// Longer programs find nothing new, and after a hundred spurious faults in a row the kernel
@@ -13,7 +13,7 @@ const STEPS: usize = 96;
 fn step([what, who, where_, how]: [u8; 4]) -> (usize, usize, Step) {
     // Half of the time one of few, so that steps meet.
     let places = if where_ & 1 == 0 { 4 } else { PLACES };
-    let page = page(u64::from(where_ >> 1) % places);
+    let page = u64::from(where_ >> 1) % places;
     let pages = u64::from(where_ % 23) + 1;
     let promise = match how & 1 {
         0 => Promise::Lazy,

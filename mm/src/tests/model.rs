@@ -14,10 +14,11 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::addr::VirtAddr;
+use crate::pt::{Format, Sv39, X86_64};
 use crate::space::copy::CopyFailure;
 use crate::space::{Access, MapError};
 use crate::testing::{
-    Space, counter, fail_nth, free_frames, memory, on_hart, read, resolve, write,
+    SpaceOf, counter, fail_nth, free_frames, memory_of, on_hart, read, resolve, write,
 };
 
 const FRAMES: u64 = 160;
@@ -26,16 +27,17 @@ const HEAP: u64 = 24;
 /// Pages that a program can name.
 pub const PLACES: u64 = 34;
 
-/// Returns the page that a program means by a number: the heap, two pages above it, and eight
-/// around the end of a gigabyte, which take tables of every level.
-pub fn page(place: u64) -> u64 {
-    const END: u64 = 1 << 18;
+/// Returns the page that a program means by a place: the heap, two pages above it, and eight around
+/// the end of what one entry of the root spans, which take tables of every level.
+fn page_at<F: Format>(place: u64) -> u64 {
+    let end = 1 << (9 * (F::LEVELS - 1));
     match place.checked_sub(HEAP + 2) {
         None => place,
-        Some(beyond) => END - 4 + beyond,
+        Some(beyond) => end - 4 + beyond,
     }
 }
 
+/// What a process does. Pages are places, see [`page_at`].
 #[derive(Clone, Copy, Debug)]
 pub enum Step {
     Fork {
@@ -75,12 +77,26 @@ pub enum Step {
     },
 }
 
+impl Step {
+    /// Returns the step with the pages that its places stand for.
+    fn placed<F: Format>(mut self) -> Self {
+        match &mut self {
+            Self::Write { page, .. } | Self::Read { page } | Self::Execute { page } => {
+                *page = page_at::<F>(*page);
+            }
+            Self::Map { start, .. } | Self::Unmap { start, .. } => *start = page_at::<F>(*start),
+            _ => {}
+        }
+        self
+    }
+}
+
 /// A step, the number of the process that takes it, and the hart it runs on.
 pub type Program = [(usize, usize, Step)];
 
 fn step() -> impl Strategy<Value = (usize, usize, Step)> {
     let promise = prop_oneof![Just(Promise::Charged), Just(Promise::Lazy)];
-    let place = || (0..PLACES).prop_map(page);
+    let place = || 0..PLACES;
     let mapped = (place(), 1..4u64, 0..8u8, promise.clone());
     let step = prop_oneof![
         2 => Just(Step::Fork { mode: COW }),
@@ -122,20 +138,24 @@ impl Page {
         }
     }
 
-    fn readable(&self) -> bool {
-        self.permissions
-            .intersects(Permissions::READ | Permissions::WRITE)
+    fn readable<F: Format>(&self) -> bool {
+        self.permissions.intersects(readable::<F>())
     }
 }
 
+/// Returns the permissions of which each lets a program read.
+fn readable<F: Format>() -> Permissions {
+    Permissions::READ | F::READ_IMPLIED_BY
+}
+
 /// A space and what it must contain.
-struct Process {
-    space: Space,
+struct Process<F: Format> {
+    space: SpaceOf<F>,
     model: BTreeMap<u64, Page>,
 }
 
-impl Process {
-    fn new(memory: &'static Memory<FakeMachine>) -> Self {
+impl<F: Format> Process<F> {
+    fn new(memory: MemoryOf<F>) -> Self {
         fail_nth(0);
         Self {
             space: AddressSpace::new(memory).unwrap(),
@@ -144,19 +164,29 @@ impl Process {
     }
 }
 
+type MemoryOf<F> = &'static Memory<FakeMachine<F>>;
+
 thread_local! {
-    /// The memory of the last program, if it left it as it found it.
-    static MEMORY: Cell<Option<&'static Memory<FakeMachine>>> = const { Cell::new(None) };
+    /// The memories of the last program, if it left them as it found them.
+    static MEMORIES: Cell<Option<(MemoryOf<Sv39>, MemoryOf<X86_64>)>> = const { Cell::new(None) };
 }
 
-/// Runs a program.
+/// Runs a program on machines of both formats.
 pub fn run(program: &Program) {
-    let memory = MEMORY.take().unwrap_or_else(|| memory(FRAMES));
+    let memories = MEMORIES
+        .take()
+        .unwrap_or_else(|| (memory_of(FRAMES), memory_of(FRAMES)));
+    run_on(memories.0, program);
+    run_on(memories.1, program);
+    MEMORIES.set(Some(memories));
+}
+
+fn run_on<F: Format>(memory: MemoryOf<F>, program: &Program) {
     let mut processes = vec![Process::new(memory)];
     for &(who, hart, step) in program {
         on_hart(hart);
         let who = who % processes.len();
-        take(&mut processes, who, step);
+        take(&mut processes, who, step.placed::<F>());
         if processes.is_empty() {
             processes.push(Process::new(memory));
         }
@@ -164,7 +194,11 @@ pub fn run(program: &Program) {
     }
     fail_nth(0);
     for process in &mut processes {
-        for (&page, expected) in process.model.iter().filter(|(_, page)| page.readable()) {
+        for (&page, expected) in process
+            .model
+            .iter()
+            .filter(|(_, page)| page.readable::<F>())
+        {
             match read(&mut process.space, page * PAGE, 1) {
                 Ok(bytes) => assert_eq!(bytes, [expected.byte], "page {page:#x}"),
                 Err(error) => assert_eq!(
@@ -178,10 +212,9 @@ pub fn run(program: &Program) {
     drop(processes);
     assert_eq!(free_frames(memory), FRAMES);
     assert_eq!(counter(memory, MemCounter::Committed), 0);
-    MEMORY.set(Some(memory));
 }
 
-fn take(processes: &mut Vec<Process>, who: usize, step: Step) {
+fn take<F: Format>(processes: &mut Vec<Process<F>>, who: usize, step: Step) {
     let process = &mut processes[who];
     match step {
         Step::Fork { mode } => {
@@ -202,7 +235,7 @@ fn take(processes: &mut Vec<Process>, who: usize, step: Step) {
     }
 }
 
-impl Process {
+impl<F: Format> Process<F> {
     /// Takes a step that touches a page.
     fn touch(&mut self, step: Step) {
         let (page, right, outcome) = match step {
@@ -212,8 +245,7 @@ impl Process {
             }
             Step::Read { page } => {
                 let outcome = read(&mut self.space, page * PAGE, 1);
-                let readable = Permissions::READ | Permissions::WRITE;
-                (page, readable, outcome.map(|bytes| bytes[0]))
+                (page, readable::<F>(), outcome.map(|bytes| bytes[0]))
             }
             Step::Execute { page } => {
                 let outcome = resolve(&mut self.space, VirtAddr(page * PAGE), Access::Execute);
@@ -313,7 +345,7 @@ impl Process {
 }
 
 /// Every count and list is what recounting finds.
-fn account(memory: &'static Memory<FakeMachine>, processes: &[Process]) {
+fn account<F: Format>(memory: MemoryOf<F>, processes: &[Process<F>]) {
     if let Err(finding) = memory.audit(processes.iter().map(|process| &process.space)) {
         panic!("{finding}");
     }
