@@ -232,18 +232,25 @@ impl<M: Machine> Memory<M> {
     }
 
     /// Gives up a reference to a frame; the last one frees it.
-    #[inline]
+    ///
+    /// Always inlined: the end of a process does this once for each of its pages, and most of them
+    /// are shared.
+    #[inline(always)]
     pub(crate) fn drop_reference(&self, frame: FrameNo) {
         let record = self.frames.record(frame);
         match record.drop_reference() {
-            0 => {
-                // The page cache's have no place.
-                let placed = self.give_back(frame) != Kind::File;
-                self.budget.add_places(placed.into());
-            }
+            0 => self.free_unreferenced(frame),
             1 if record.slot().is_some() => self.free_if_only_cached(frame),
             _ => {}
         }
+    }
+
+    /// Frees a frame whose last reference is gone, with its place.
+    #[inline(never)]
+    fn free_unreferenced(&self, frame: FrameNo) {
+        // The page cache's have no place.
+        let placed = self.give_back(frame) != Kind::File;
+        self.budget.add_places(placed.into());
     }
 
     /// Gives up the only reference to a frame, and keeps its place.
