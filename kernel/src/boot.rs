@@ -5,53 +5,22 @@
 //! A machine that cannot run the kernel is refused with one line of output and an exit code of its
 //! own.
 
-use core::fmt;
-
 use kernel_logic::board::BoardError;
-use kernel_logic::command_line::{Options, Test};
-use sync::Held;
-use sync::level::Nothing;
+use kernel_logic::command_line::Options;
 
 use crate::arch::{self, Board, EarlyFrames, STACK_FRAMES};
 use crate::device::{self, block};
-use crate::once::Once;
+use crate::given::{self, refuse};
 use crate::{log, memory, println, process, stack, time};
 
 /// With less RAM, the kernel's tables and the shell would leave no useful memory.
 const RAM_MIN: u64 = 16 << 20;
 
-static BOARD: Once<Board> = Once::new();
-/// The options of the kernel's command line.
-static OPTIONS: Once<Options<'static>> = Once::new();
-
-/// Returns the board that the kernel runs on.
-pub fn board() -> &'static Board {
-    match BOARD.get() {
-        Some(board) => board,
-        None => unreachable!("the board is asked for before it is known"),
-    }
-}
-
-/// Returns the options of the kernel's command line.
-pub fn options() -> &'static Options<'static> {
-    match OPTIONS.get() {
-        Some(options) => options,
-        None => unreachable!("the options are asked for before they are known"),
-    }
-}
-
-/// Stops the boot. `reason` includes the cure.
-pub fn refuse(reason: fmt::Arguments<'_>) -> ! {
-    println!("cannot start: {reason}");
-    arch::power_off(abi::EXIT_NO_BOOT)
-}
-
 /// Runs on the boot hart and the boot stack. `board` is the result of reading the hardware
 /// description.
 pub fn main(board: Result<Board, BoardError>) -> ! {
     let board = board.unwrap_or_else(|error| refuse(format_args!("{error}")));
-    // SAFETY: no other hart runs, and this is the only call.
-    let board = unsafe { BOARD.set(board) };
+    let board = given::set_board(board);
     arch::use_board(board);
     arch::describe_harts(board.harts.iter());
     time::initialize(board.timebase);
@@ -92,14 +61,13 @@ fn check_size(ram: u64) {
 
 extern "C" fn on_guarded_stack() -> ! {
     arch::initialize_hart();
-    let board = board();
+    let board = given::board();
     device::initialize(board);
     process::scheduler::install();
     let options = Options::parse(board.command_line.text(), |word| {
         println!("warning: unknown word on the kernel's command line: {word}");
     });
-    // SAFETY: no other hart runs, and this is the only call.
-    let options = unsafe { OPTIONS.set(options) };
+    let options = given::set_options(options);
     if options.fine_clock {
         time::use_fine_clock();
     }
@@ -112,18 +80,4 @@ extern "C" fn on_guarded_stack() -> ! {
     arch::start_other_harts();
     arch::start_timer();
     process::scheduler::run()
-}
-
-/// Runs the test that the command line asks for: a deliberate failure, or a measurement of the swap
-/// disk. Called by the first thread.
-pub fn run_test(held: &mut Held<Nothing>) {
-    match options().test {
-        None => {}
-        Some(Test::Leak) => process::leak_space(),
-        Some(Test::Panic) => panic!("a panic was asked for on the command line"),
-        Some(Test::Overrun) => {
-            stack::overrun(0);
-        }
-        Some(Test::SwapDisk) => block::trial::run(held),
-    }
 }

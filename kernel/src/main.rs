@@ -1,6 +1,7 @@
 //! The Cowslip kernel: the binary that puts the rooms together.
 //!
-//! `arch` is the boundary to the hardware, and `boot` the order in which everything starts.
+//! `arch` is the boundary to the hardware, and `boot` the order in which everything starts. `given`
+//! has the board and the options that all others read.
 //! `memory` is the one instance of the memory system (crate `mm`), and `stack` the kernel stacks.
 //! `park` stops all harts but one; `stretch` measures how long the kernel cannot be pre-empted.
 //! `device`, `console` and `time` handle devices. `process`, `syscall`, `file` and `user_memory`
@@ -17,6 +18,7 @@ mod boot;
 mod console;
 mod device;
 mod file;
+mod given;
 mod log;
 mod memory;
 mod once;

@@ -12,7 +12,7 @@ use mm::swap::{SlotRecord, words_for};
 use mm::{FrameRecord, Memory, OwnedFrame};
 
 use crate::arch::{self, EarlyFrames, Machine};
-use crate::boot::refuse;
+use crate::given::refuse;
 use crate::once::Once;
 
 static MEMORY: Once<Memory<Machine>> = Once::new();
@@ -59,9 +59,13 @@ pub fn initialize(
         kernel_root,
         harts: arch::hart_count(),
     };
-    let memory = Memory::new(Machine::new(), layout, records, slots, free_slots);
-    // SAFETY: only the boot hart runs, and it comes here once.
-    unsafe { MEMORY.set(memory) };
+    MEMORY.set(Memory::new(
+        Machine::new(),
+        layout,
+        records,
+        slots,
+        free_slots,
+    ));
 }
 
 /// Returns memory for `count` records.

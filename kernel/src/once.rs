@@ -1,43 +1,54 @@
-//! Values that the boot hart sets once, before any other code reads them.
+//! Values that are set once during the boot and never change.
 
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicU8, Ordering};
+
+/// Nobody has begun to set the value.
+const EMPTY: u8 = 0;
+/// One thread is storing the value.
+const BEGUN: u8 = 1;
+/// The value can be read.
+const SET: u8 = 2;
 
 /// A value that is set during boot and never changes afterwards.
 pub struct Once<T> {
-    is_set: AtomicBool,
+    state: AtomicU8,
     value: UnsafeCell<MaybeUninit<T>>,
 }
 
-// SAFETY: the value is written before `is_set` is released and only read after that was acquired.
+// SAFETY: one thread writes the value, before it releases `SET`; it is read only after `SET` was
+// acquired.
 unsafe impl<T: Send + Sync> Sync for Once<T> {}
 
 impl<T> Once<T> {
     /// Returns a value that is not set yet.
     pub const fn new() -> Self {
         Self {
-            is_set: AtomicBool::new(false),
+            state: AtomicU8::new(EMPTY),
             value: UnsafeCell::new(MaybeUninit::uninit()),
         }
     }
 
     /// Sets the value.
     ///
-    /// # Safety
-    /// Called once, while no other hart runs.
-    pub unsafe fn set(&self, value: T) -> &T {
-        assert!(!self.is_set.load(Ordering::Relaxed), "set twice");
-        // SAFETY: no code reads before `is_set`, and no other code writes (the caller's promise).
+    /// # Panics
+    /// If it is set already.
+    pub fn set(&self, value: T) -> &T {
+        let order = Ordering::Relaxed;
+        let begins = self.state.compare_exchange(EMPTY, BEGUN, order, order);
+        assert!(begins.is_ok(), "set twice");
+        // SAFETY: this thread alone found `EMPTY`, so no other writes, and no code reads before
+        // `SET`.
         let value = unsafe { (*self.value.get()).write(value) };
-        self.is_set.store(true, Ordering::Release);
+        self.state.store(SET, Ordering::Release);
         value
     }
 
     /// Returns the value, if it has been set.
     #[inline]
     pub fn get(&self) -> Option<&T> {
-        self.is_set.load(Ordering::Acquire).then(|| {
+        (self.state.load(Ordering::Acquire) == SET).then(|| {
             // SAFETY: once set, the value is initialised and never written again.
             unsafe { (*self.value.get()).assume_init_ref() }
         })

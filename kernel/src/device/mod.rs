@@ -8,7 +8,7 @@ use sync::Held;
 use sync::level::Sleeping;
 
 use crate::arch::Board;
-use crate::{arch, boot, console};
+use crate::{arch, console, given};
 
 /// Enables the interrupts of the devices. Called once by the boot hart, after the disks were found.
 pub fn initialize(board: &Board) {
@@ -22,7 +22,7 @@ pub fn initialize(board: &Board) {
 pub fn interrupt(number: u32) {
     // A trap handler begins here. Interrupts are on only where no spin lock is held.
     let mut held = Held::<Sleeping>::claim();
-    if number == arch::serial_interrupt(boot::board()) {
+    if number == arch::serial_interrupt(given::board()) {
         while let Some(byte) = uart::read() {
             console::input(byte, &mut held);
         }

@@ -24,7 +24,7 @@ use sync::{Held, level};
 use super::arguments::{Arguments, Placed};
 use super::{Caller, Current, Space, mapped, pager, scheduler, standstill};
 use crate::arch::{self, UserRegisters};
-use crate::boot::options;
+use crate::given::options;
 use crate::file::{cached, system};
 use crate::memory::{USER_TOP, memory};
 

@@ -2,16 +2,19 @@
 
 use abi::ForkMode;
 use fs::InodeNo;
+use kernel_logic::command_line::Test;
 use sync::{Counted, Held, LeafLock, level};
 
 use super::arguments::Arguments;
+use super::audit::leak_space;
 use super::tree::TREE;
 use super::{Caller, Name, Process, Thread, current, exec, scheduler};
 use crate::arch::{self, FloatState, UserRegisters};
-use crate::boot::{self, refuse};
+use crate::given::{options, refuse};
 use crate::device::block;
 use crate::file::{Directory, Files, system};
 use crate::memory::memory;
+use crate::stack;
 
 /// The program of the first process.
 const INIT_PATH: &str = "/init";
@@ -52,7 +55,7 @@ extern "C" fn begin(_: usize) -> ! {
         thread,
         held: Held::claim(),
     };
-    boot::run_test(&mut caller.held);
+    run_test(&mut caller.held);
     let mut registers = UserRegisters::new();
     become_init(&mut caller, &mut registers);
     arch::disable_interrupts();
@@ -62,6 +65,20 @@ extern "C" fn begin(_: usize) -> ! {
     unsafe {
         top.write(registers);
         arch::enter_user(top)
+    }
+}
+
+/// Runs the test that the command line asks for: a deliberate failure, or a measurement of the swap
+/// disk.
+fn run_test(held: &mut Held<level::Nothing>) {
+    match options().test {
+        None => {}
+        Some(Test::Leak) => leak_space(),
+        Some(Test::Panic) => panic!("a panic was asked for on the command line"),
+        Some(Test::Overrun) => {
+            stack::overrun(0);
+        }
+        Some(Test::SwapDisk) => block::trial::run(held),
     }
 }
 

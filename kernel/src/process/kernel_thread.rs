@@ -9,7 +9,7 @@ use sync::{Counted, Held, level};
 use super::thread::Entry;
 use super::{Name, Process, Thread, scheduler};
 use crate::arch::{self, FloatState, UserRegisters};
-use crate::boot::refuse;
+use crate::given::refuse;
 use crate::file::Files;
 
 /// Makes a kernel thread, which will begin with `entry` once the scheduler runs.

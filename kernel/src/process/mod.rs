@@ -58,7 +58,7 @@ use sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
 use sync::{Keyed, SleepLock, SpinLock, WaitQueue, level};
 
 pub use arguments::{Arguments, Refused};
-pub use audit::{audit, audit_after_reaping, audit_always, leak_space};
+pub use audit::{audit, audit_after_reaping, audit_always};
 pub use caller::Caller;
 pub use exec::{ExecError, exec};
 pub use exit::exit;

@@ -8,7 +8,7 @@ use mm::pt::Permissions;
 use mm::space::{Ending, MapError, Promise};
 
 use super::{Answer, Call, Failed};
-use crate::boot::options;
+use crate::given::options;
 use crate::file::{self, cached, system};
 use crate::process::{Space, mapped, pager, standstill};
 

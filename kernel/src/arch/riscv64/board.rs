@@ -4,7 +4,7 @@ use dtoolkit::fdt::Fdt;
 use kernel_logic::board::{self, BoardError, device_tree};
 
 use super::{power, serial};
-use crate::boot::refuse;
+use crate::given::refuse;
 
 /// The board, with the data that only this architecture needs.
 pub type Board = board::Board<device_tree::Platform>;

@@ -167,7 +167,7 @@ pub fn start_other_harts() {
         let result = sbi_rt::hart_start(id, entry, 0);
         if result.is_err() {
             let error = result.error as isize;
-            crate::boot::refuse(format_args!(
+            crate::given::refuse(format_args!(
                 "the firmware does not start hart {id} (error {error}); use fewer (-smp)"
             ));
         }

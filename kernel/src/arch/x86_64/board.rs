@@ -85,7 +85,7 @@ impl AcpiHandler for Reach {
     ) -> PhysicalMapping<Self, T> {
         let end = address.saturating_add(size) as u64;
         if end > REACHABLE {
-            crate::boot::refuse(format_args!(
+            crate::given::refuse(format_args!(
                 "the firmware's tables lie above 4 GiB; boot on QEMU's `q35` machine"
             ));
         }

@@ -95,7 +95,7 @@ impl EarlyFrames {
         let first = self.next;
         self.next = FrameNo(first.0 + count as u64);
         if self.next > self.end {
-            crate::boot::refuse(format_args!(
+            crate::given::refuse(format_args!(
                 "too little memory for the kernel's tables; give more (-m)"
             ));
         }

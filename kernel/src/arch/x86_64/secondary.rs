@@ -135,7 +135,7 @@ fn start_hart(index: usize) {
         }
     }
     if !is_up(index) {
-        crate::boot::refuse(format_args!("hart {id} does not start; use fewer (-smp)"));
+        crate::given::refuse(format_args!("hart {id} does not start; use fewer (-smp)"));
     }
 }
 

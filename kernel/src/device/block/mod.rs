@@ -29,7 +29,7 @@ use sync::level::Sleeping;
 pub use disk::{Disk, disk};
 
 use crate::arch::Board;
-use crate::{arch, boot};
+use crate::{arch, given};
 use device::Device;
 use port::Port;
 
@@ -48,7 +48,7 @@ pub fn find(board: &Board) {
             return;
         };
         let mut device = opened
-            .unwrap_or_else(|error| boot::refuse(format_args!("a disk does not work: {error}")));
+            .unwrap_or_else(|error| given::refuse(format_args!("a disk does not work: {error}")));
         let is_swap = device.has_serial(SWAP_SERIAL);
         let port = if is_swap { &SWAP } else { &FILES };
         if port.interrupt_number().is_none() && (!is_swap || swap::accepts(&device)) {
@@ -56,7 +56,7 @@ pub fn find(board: &Board) {
         }
     });
     if FILES.interrupt_number().is_none() {
-        boot::refuse(format_args!(
+        given::refuse(format_args!(
             "no disk; give QEMU one: -drive file=fs.img,if=none,format=raw,id=x0 -device {},drive=x0",
             arch::DISK_DEVICE
         ));

@@ -175,7 +175,7 @@ fn measure<L: Level>(
         transfer.wait(held)?;
     }
     let elapsed = arch::now() - begin;
-    Ok(pages * boot::board().timebase / elapsed.max(1))
+    Ok(pages * given::board().timebase / elapsed.max(1))
 }
 
 /// The frames of a transfer.
