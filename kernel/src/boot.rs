@@ -7,6 +7,7 @@
 
 use kernel_logic::board::BoardError;
 use kernel_logic::command_line::Options;
+use sync::Held;
 
 use crate::arch::{self, Board, EarlyFrames, STACK_FRAMES};
 use crate::device::{self, block};
@@ -20,6 +21,7 @@ const RAM_MIN: u64 = 16 << 20;
 /// description.
 pub fn main(board: Result<Board, BoardError>) -> ! {
     let board = board.unwrap_or_else(|error| refuse(format_args!("{error}")));
+    let mut held = Held::at_start();
     let board = given::set_board(board);
     arch::use_board(board);
     arch::describe_harts(board.harts.iter());
@@ -27,14 +29,14 @@ pub fn main(board: Result<Board, BoardError>) -> ! {
     log::initialize();
     announce(board);
     check_size(board.ram_size());
-    block::find(board);
+    block::find(board, &mut held);
     let mut early = EarlyFrames::new(&board.ram);
     let root = arch::build_kernel_space(board, &mut early);
     for hart in 0..arch::hart_count() {
         let frames = core::array::from_fn::<_, STACK_FRAMES, _>(|_| early.take_frame());
         arch::set_boot_stack(hart, stack::make_permanent(frames));
     }
-    memory::initialize(&board.ram, block::swap::pages(), early, root);
+    memory::initialize(&board.ram, block::swap::pages(&mut held), early, root);
     // SAFETY: the stack has just been made for this hart.
     unsafe { arch::run_on_stack(arch::boot_stack(), on_guarded_stack) }
 }
@@ -60,6 +62,7 @@ fn check_size(ram: u64) {
 }
 
 extern "C" fn on_guarded_stack() -> ! {
+    let mut held = Held::at_start();
     arch::initialize_hart();
     let board = given::board();
     device::initialize(board);
@@ -74,9 +77,9 @@ extern "C" fn on_guarded_stack() -> ! {
     if options.audit {
         process::audit_always();
     }
-    process::start_first(options.line, options.fork);
-    process::pager::start_pager();
-    process::start_keys();
+    process::start_first(options.line, options.fork, &mut held);
+    process::pager::start_pager(&mut held);
+    process::start_keys(&mut held);
     arch::start_other_harts();
     arch::start_timer();
     process::scheduler::run()

@@ -51,7 +51,7 @@ pub fn input(byte: u8, held: &mut Held<Sleeping>) {
         Event::Interrupt => {
             // A shell that is reading has no program in the foreground. An empty line makes it show
             // its prompt again.
-            if !process::ask_for_interrupt() {
+            if !process::ask_for_interrupt(held) {
                 LINE.lock(held).end_empty();
                 READABLE.wake_all();
             }

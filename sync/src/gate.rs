@@ -65,7 +65,7 @@ impl<L: Level> Gate<L> {
         self.wait_for(Request::Share, held);
         Passage {
             gate: self,
-            held: Held::claim(),
+            held: Held::of_guard(),
         }
     }
 
@@ -74,7 +74,7 @@ impl<L: Level> Gate<L> {
         self.wait_for(Request::Alone, held);
         Closed {
             gate: self,
-            held: Held::claim(),
+            held: Held::of_guard(),
         }
     }
 
@@ -189,12 +189,12 @@ impl<L: Level> Drop for Closed<'_, L> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::level::{Nothing, Standstill};
+    use crate::level::Standstill;
 
     #[test]
     fn many_pass_at_once() {
         let gate: Gate<Standstill> = Gate::new();
-        let (mut one, mut other) = (Held::<Nothing>::claim(), Held::<Nothing>::claim());
+        let (mut one, mut other) = (Held::at_start(), Held::at_start());
         let first = gate.pass(&mut one);
         let second = gate.pass(&mut other);
         drop((first, second));
@@ -209,7 +209,7 @@ mod tests {
             for thread in 0..4 {
                 let (gate, inside) = (&gate, &inside);
                 scope.spawn(move || {
-                    let mut held = Held::<Nothing>::claim();
+                    let mut held = Held::at_start();
                     for _ in 0..2000 {
                         if thread < 2 {
                             let _closed = gate.close(&mut held);

@@ -4,7 +4,7 @@
 //! inside at once lose an update, and so does, with loom, one whose lock does not order memory.
 
 use crate::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use crate::level::{Files, Nothing, Processes};
+use crate::level::{Files, Processes};
 use crate::model::{self, Arc, Time, thread};
 use crate::{Counted, Gate, Held, Interruptible, LeafLock, SleepLock, SpinLock, WaitQueue};
 
@@ -65,7 +65,7 @@ fn leaf_locks_exclude() {
 #[test]
 fn spin_locks_exclude() {
     excludes(SpinLock::<Processes, _>::new, |lock, body| {
-        body(&lock.lock(&mut Held::<Nothing>::claim()))
+        body(&lock.lock(&mut Held::at_start()))
     });
 }
 
@@ -74,7 +74,7 @@ fn spin_locks_exclude() {
 #[test]
 fn sleep_locks_exclude_and_wake() {
     excludes(SleepLock::<Files, _>::new, |lock, body| {
-        body(&lock.lock(&mut Held::<Nothing>::claim()))
+        body(&lock.lock(&mut Held::at_start()))
     });
 }
 
@@ -83,7 +83,7 @@ fn sleep_locks_exclude_and_wake() {
 #[test]
 fn sleep_locks_exclude_when_they_are_handed_over() {
     excludes_while(Time::Flies, SleepLock::<Files, _>::new, |lock, body| {
-        body(&lock.lock(&mut Held::<Nothing>::claim()))
+        body(&lock.lock(&mut Held::at_start()))
     });
 }
 
@@ -100,7 +100,7 @@ fn a_killed_waiter_leaves_the_line() {
                 .map(|number| {
                     let lock = lock.clone();
                     thread::spawn(move || {
-                        let mut held = Held::<Nothing>::claim();
+                        let mut held = Held::at_start();
                         if number % 2 == 0 {
                             add_one(&lock.lock(&mut held));
                         } else if let Ok(guard) = lock.lock_unless_killed(&mut held) {
@@ -109,13 +109,11 @@ fn a_killed_waiter_leaves_the_line() {
                     })
                 })
                 .collect();
-            add_one(&lock.lock(&mut Held::<Nothing>::claim()));
+            add_one(&lock.lock(&mut Held::at_start()));
             for thread in threads {
                 thread.join().unwrap();
             }
-            let count = lock
-                .lock(&mut Held::<Nothing>::claim())
-                .load(Ordering::Relaxed);
+            let count = lock.lock(&mut Held::at_start()).load(Ordering::Relaxed);
             // This thread, and the others with even numbers.
             let least = THREADS.div_ceil(2) as u32;
             assert!((least..=THREADS as u32).contains(&count));
@@ -158,9 +156,9 @@ fn a_sleep_lock_is_handed_over() {
     nobody_overtakes(
         || SleepLock::<Files, _>::new(()),
         SleepLock::is_waited_for,
-        |lock| drop(lock.lock(&mut Held::<Nothing>::claim())),
+        |lock| drop(lock.lock(&mut Held::at_start())),
         |lock, served| {
-            let mut held = Held::<Nothing>::claim();
+            let mut held = Held::at_start();
             let _guard = lock.lock(&mut held);
             served();
         },
@@ -173,9 +171,9 @@ fn a_gate_lets_those_pass_who_came_before() {
     nobody_overtakes(
         Gate::<Files>::new,
         Gate::is_waited_for,
-        |gate| drop(gate.close(&mut Held::<Nothing>::claim())),
+        |gate| drop(gate.close(&mut Held::at_start())),
         |gate, served| {
-            let mut held = Held::<Nothing>::claim();
+            let mut held = Held::at_start();
             let _inside = gate.pass(&mut held);
             served();
         },
@@ -188,9 +186,9 @@ fn a_gate_lets_those_close_who_came_before() {
     nobody_overtakes(
         Gate::<Files>::new,
         Gate::is_waited_for,
-        |gate| drop(gate.pass(&mut Held::<Nothing>::claim())),
+        |gate| drop(gate.pass(&mut Held::at_start())),
         |gate, served| {
-            let mut held = Held::<Nothing>::claim();
+            let mut held = Held::at_start();
             let _alone = gate.close(&mut held);
             served();
         },
@@ -211,7 +209,7 @@ fn a_closed_gate_excludes() {
                 let shared = shared.clone();
                 thread::spawn(move || {
                     let (gate, changes, half_done) = &*shared;
-                    let mut held = Held::<Nothing>::claim();
+                    let mut held = Held::at_start();
                     if number % 2 == 0 {
                         let _alone = gate.close(&mut held);
                         half_done.store(true, Ordering::Relaxed);
@@ -244,7 +242,7 @@ fn no_wake_up_is_lost() {
                 let shared = shared.clone();
                 thread::spawn(move || {
                     let (queue, happened) = &*shared;
-                    let mut held = Held::<Nothing>::claim();
+                    let mut held = Held::at_start();
                     loop {
                         let ticket = queue.ticket();
                         if happened.load(Ordering::Relaxed) {

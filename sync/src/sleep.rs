@@ -105,7 +105,7 @@ impl<L: Level, T> SleepLock<L, T> {
         const { assert!(H::RANK < L::RANK, "locks are taken in the wrong order") }
         SleepGuard {
             lock: self,
-            held: Held::claim(),
+            held: Held::of_guard(),
             _this_thread: PhantomData,
         }
     }
@@ -250,7 +250,7 @@ impl<L: Level, T> SleepLock<L, T> {
     pub unsafe fn adopt(&self) -> SleepGuard<'_, L, T> {
         SleepGuard {
             lock: self,
-            held: Held::claim(),
+            held: Held::of_guard(),
             _this_thread: PhantomData,
         }
     }
@@ -320,12 +320,12 @@ impl<L: Level, T> Drop for SleepGuard<'_, L, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::level::{Files, Nothing};
+    use crate::level::Files;
 
     #[test]
     fn a_leaked_lock_is_released_by_a_new_guard() {
         let lock: SleepLock<Files, u32> = SleepLock::new(1);
-        let mut held = Held::<Nothing>::claim();
+        let mut held = Held::at_start();
         lock.lock(&mut held).leak();
         assert_eq!(lock.state.load(Ordering::Relaxed), TAKEN);
         // SAFETY: taken by this thread and leaked; the reference ends with the statement.
@@ -341,7 +341,7 @@ mod tests {
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
-                    let mut held = Held::<Nothing>::claim();
+                    let mut held = Held::at_start();
                     for _ in 0..10_000 {
                         *counter.lock(&mut held) += 1;
                     }

@@ -42,7 +42,7 @@ impl<L: Level, T> SpinLock<L, T> {
         self.raw.lock();
         SpinGuard {
             lock: self,
-            held: Held::claim(),
+            held: Held::of_guard(),
             _interrupts: interrupts,
         }
     }
@@ -57,7 +57,7 @@ impl<L: Level, T> SpinLock<L, T> {
     pub unsafe fn adopt(&self) -> SpinGuard<'_, L, T> {
         SpinGuard {
             lock: self,
-            held: Held::claim(),
+            held: Held::of_guard(),
             _interrupts: InterruptsOff::new(),
         }
     }
@@ -114,13 +114,13 @@ impl<L: Level, T> Drop for SpinGuard<'_, L, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::level::{Nothing, Processes, Waiters};
+    use crate::level::{Processes, Waiters};
 
     #[test]
     fn locks_nest_in_order() {
         let outer: SpinLock<Processes, u32> = SpinLock::new(1);
         let inner: SpinLock<Waiters, u32> = SpinLock::new(2);
-        let mut held = Held::<Nothing>::claim();
+        let mut held = Held::at_start();
         let mut first = outer.lock(&mut held);
         let (one, held) = first.parts();
         let second = inner.lock(held);
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn an_adopted_lock_is_released() {
         let lock: SpinLock<Processes, u32> = SpinLock::new(1);
-        let mut held = Held::<Nothing>::claim();
+        let mut held = Held::at_start();
         core::mem::forget(lock.lock(&mut held));
         // SAFETY: held by this thread, and the guard that took it is forgotten.
         drop(unsafe { lock.adopt() });

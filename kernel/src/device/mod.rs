@@ -5,7 +5,6 @@ pub mod dma;
 pub mod uart;
 
 use sync::Held;
-use sync::level::Sleeping;
 
 use crate::arch::Board;
 use crate::{arch, console, given};
@@ -20,8 +19,7 @@ pub fn initialize(board: &Board) {
 
 /// Serves a device interrupt. Interrupts are off.
 pub fn interrupt(number: u32) {
-    // A trap handler begins here. Interrupts are on only where no spin lock is held.
-    let mut held = Held::<Sleeping>::claim();
+    let mut held = Held::in_interrupt();
     if number == arch::serial_interrupt(given::board()) {
         while let Some(byte) = uart::read() {
             console::input(byte, &mut held);

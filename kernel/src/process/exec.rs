@@ -24,8 +24,8 @@ use sync::{Held, level};
 use super::arguments::{Arguments, Placed};
 use super::{Caller, Current, Space, mapped, pager, scheduler, standstill};
 use crate::arch::{self, UserRegisters};
-use crate::given::options;
 use crate::file::{cached, system};
+use crate::given::options;
 use crate::memory::{USER_TOP, memory};
 
 /// The unmapped pages between image and stack. Programs of the xv6 courses access the page two

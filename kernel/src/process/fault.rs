@@ -18,19 +18,10 @@ use crate::println;
 /// The status that the parent of a killed process gets.
 const KILLED: i32 = FAILURE as i32;
 
-/// Returns the thread that trapped from user mode. The trap begins a thread of execution, so no
-/// lock is held.
-fn trapped() -> Caller {
-    Caller {
-        thread: current().expect("a program trapped where no thread runs"),
-        held: Held::claim(),
-    }
-}
-
 /// Resolves a page fault of a program at `address`, or kills the program.
 #[inline(never)]
 pub fn user_fault(registers: &UserRegisters, address: VirtAddr, access: Access) {
-    let Caller { thread, mut held } = trapped();
+    let Caller { thread, mut held } = Caller::at_start();
     let resolve = |space: &mut Space| space.resolve(address, access);
     match resolve_fault(&thread, &mut held, resolve) {
         Ok(()) => {}
@@ -121,7 +112,7 @@ fn resolve_with_waits(
 
 /// Kills a program for an exception that is no page fault.
 pub fn user_exception(registers: &UserRegisters, cause: &str, detail: u64) {
-    let thread = trapped().thread;
+    let thread = Caller::at_start().thread;
     kill_with_reason(
         &thread,
         format_args!("{cause} ({detail:#x}), pc {:#x}", registers.pc()),
@@ -154,17 +145,15 @@ fn kill_with_reason(thread: &Current, why: core::fmt::Arguments) {
 
 /// Handles a program's first use of floating point. Returns whether the program may use it.
 pub fn float_wanted() -> bool {
-    let Caller { thread, mut held } = trapped();
+    let Caller { thread, mut held } = Caller::at_start();
     scheduler::enable_float(&thread, &mut held);
     true
 }
 
-/// Gives the hart to another ready thread, at the end of a slice. Interrupts were on before the
-/// trap.
+/// Gives the hart to another ready thread, at the end of a slice. Called by the timer's interrupt.
 pub fn end_slice() {
     if let Some(thread) = current() {
-        // Interrupts were on, so no spin lock is held.
-        scheduler::yield_now(&thread, &mut Held::claim());
+        scheduler::yield_now(&thread, &mut Held::in_interrupt());
     }
 }
 
@@ -172,7 +161,7 @@ pub fn end_slice() {
 /// so.
 #[inline]
 pub fn before_user(_: &UserRegisters) {
-    let mut caller = trapped();
+    let mut caller = Caller::at_start();
     if caller.process().is_killed() {
         // Freeing a large memory takes long, so other threads must be able to run meanwhile.
         arch::enable_interrupts();

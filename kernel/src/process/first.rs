@@ -8,11 +8,11 @@ use sync::{Counted, Held, LeafLock, level};
 use super::arguments::Arguments;
 use super::audit::leak_space;
 use super::tree::TREE;
-use super::{Caller, Name, Process, Thread, current, exec, scheduler};
+use super::{Caller, Name, Process, Thread, exec, scheduler};
 use crate::arch::{self, FloatState, UserRegisters};
-use crate::given::{options, refuse};
 use crate::device::block;
 use crate::file::{Directory, Files, system};
+use crate::given::{options, refuse};
 use crate::memory::memory;
 use crate::stack;
 
@@ -24,10 +24,8 @@ static LINE: LeafLock<Option<&'static str>> = LeafLock::new(None);
 
 /// Makes process 1, which runs once the scheduler does. If `line` is given, init runs that command
 /// instead of an interactive shell.
-pub fn start_first(line: Option<&'static str>, mode: ForkMode) {
+pub fn start_first(line: Option<&'static str>, mode: ForkMode, held: &mut Held<level::Nothing>) {
     LINE.with(|slot| *slot = line);
-    // The boot is a thread of execution of its own, and holds no lock.
-    let mut held = Held::<level::Nothing>::claim();
     let name = Name::of_path(INIT_PATH.as_bytes());
     let started = Counted::try_new(Process::new(name, mode, None, Files::new()))
         .map_err(Into::into)
@@ -35,8 +33,8 @@ pub fn start_first(line: Option<&'static str>, mode: ForkMode) {
             let registers = UserRegisters::new();
             let thread =
                 Thread::try_new(process.clone(), begin, &registers, FloatState::new(), None)?;
-            TREE.lock(&mut held).add(&process, thread.clone(), None);
-            scheduler::start(thread, &mut held);
+            TREE.lock(held).add(&process, thread.clone(), None);
+            scheduler::start(thread, held);
             Ok::<_, mm::NoMemory>(())
         });
     if started.is_err() {
@@ -50,11 +48,8 @@ pub fn start_first(line: Option<&'static str>, mode: ForkMode) {
 extern "C" fn begin(_: usize) -> ! {
     scheduler::arrive();
     arch::enable_interrupts();
-    let thread = current().expect("a thread is running");
-    let mut caller = Caller {
-        thread,
-        held: Held::claim(),
-    };
+    let mut caller = Caller::at_start();
+    let thread = caller.thread;
     run_test(&mut caller.held);
     let mut registers = UserRegisters::new();
     become_init(&mut caller, &mut registers);
@@ -83,7 +78,7 @@ fn run_test(held: &mut Held<level::Nothing>) {
 }
 
 fn become_init(caller: &mut Caller, registers: &mut UserRegisters) {
-    if let Err(error) = system::mount(block::disk(), &mut caller.held) {
+    if let Err(error) = system::mount(block::disk(&mut caller.held), &mut caller.held) {
         refuse(format_args!("{error}"));
     }
     // The file system's cache was the last large object.

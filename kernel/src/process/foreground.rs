@@ -134,10 +134,8 @@ pub fn reads_console(process: &Process, held: &mut Held<level::Nothing>) {
 }
 
 /// Requests that the job in the foreground be killed. Returns whether it has any processes.
-pub(super) fn interrupt() -> bool {
-    // Interrupts are off while a spin lock is held, so the interrupted code holds none.
-    let mut held = Held::<level::Sleeping>::claim();
-    let mut tree = TREE.lock(&mut held);
+pub(super) fn interrupt(held: &mut Held<level::Sleeping>) -> bool {
+    let mut tree = TREE.lock(held);
     let next = tree.next_pid();
     tree.foreground.interrupt(next)
 }

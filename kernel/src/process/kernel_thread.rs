@@ -9,13 +9,11 @@ use sync::{Counted, Held, level};
 use super::thread::Entry;
 use super::{Name, Process, Thread, scheduler};
 use crate::arch::{self, FloatState, UserRegisters};
-use crate::given::refuse;
 use crate::file::Files;
+use crate::given::refuse;
 
 /// Makes a kernel thread, which will begin with `entry` once the scheduler runs.
-pub(super) fn make(name: &str, entry: Entry) {
-    // The boot is a thread of execution of its own, and holds no lock.
-    let mut held = Held::<level::Nothing>::claim();
+pub(super) fn make(name: &str, entry: Entry, held: &mut Held<level::Nothing>) {
     let process = Process::new(
         Name::of_path(name.as_bytes()),
         ForkMode::CopyOnWrite,
@@ -29,7 +27,7 @@ pub(super) fn make(name: &str, entry: Entry) {
             Thread::try_new(process, entry, &registers, FloatState::new(), None)
         });
     match thread {
-        Ok(thread) => scheduler::start(thread, &mut held),
+        Ok(thread) => scheduler::start(thread, held),
         Err(_) => refuse(format_args!(
             "there is no memory for the kernel's threads; give the machine more"
         )),
@@ -40,5 +38,5 @@ pub(super) fn make(name: &str, entry: Entry) {
 pub(super) fn arrive() -> Held<level::Nothing> {
     scheduler::arrive();
     arch::enable_interrupts();
-    Held::claim()
+    Held::at_start()
 }

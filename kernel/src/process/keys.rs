@@ -5,7 +5,8 @@
 //! A key that is pressed again before that is served once.
 
 use sync::atomic::{AtomicBool, Ordering};
-use sync::{Interruptible, WaitQueue};
+use sync::level::{Nothing, Sleeping};
+use sync::{Held, Interruptible, WaitQueue};
 
 use super::{foreground, kernel_thread, table};
 
@@ -20,16 +21,16 @@ pub fn ask_for_table() {
 }
 
 /// Ctrl-C: requests that the job in the foreground be killed. Returns whether it has any processes.
-/// Called from the console's interrupt, with no lock of the console held.
-pub fn ask_for_interrupt() -> bool {
-    let any = foreground::interrupt();
+/// Called from the console's interrupt.
+pub fn ask_for_interrupt(held: &mut Held<Sleeping>) -> bool {
+    let any = foreground::interrupt(held);
     ASKED.wake_all();
     any
 }
 
 /// Makes the thread that serves the keys. It runs once the scheduler does.
-pub fn start_keys() {
-    kernel_thread::make("keys", run);
+pub fn start_keys(held: &mut Held<Nothing>) {
+    kernel_thread::make("keys", run, held);
 }
 
 extern "C" fn run(_: usize) -> ! {

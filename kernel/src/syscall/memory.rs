@@ -8,8 +8,8 @@ use mm::pt::Permissions;
 use mm::space::{Ending, MapError, Promise};
 
 use super::{Answer, Call, Failed};
-use crate::given::options;
 use crate::file::{self, cached, system};
+use crate::given::options;
 use crate::process::{Space, mapped, pager, standstill};
 
 /// Moves the end of the heap. Only `SBRK_LAZY` makes the new pages lazy, unless the kernel option

@@ -19,12 +19,11 @@ mod process;
 use core::ops::Range;
 
 use abi::{FAILURE, Syscall, for_each_syscall};
-use sync::Held;
 
 pub use failed::Failed;
 
 use crate::arch::UserRegisters;
-use crate::process::{Caller, current};
+use crate::process::Caller;
 use file::{close, dup, fstat, open, pipe, read, write};
 use measure::{memstat, pageinfo, procstat};
 use memory::{mmap, mprotect, msync, munmap, sbrk};
@@ -75,14 +74,7 @@ impl Argument for i32 {
 
 /// Runs the system call in `registers` and stores its result there.
 pub fn syscall(registers: &mut UserRegisters) {
-    let Some(thread) = current() else {
-        unreachable!("a system call where no thread runs");
-    };
-    // The trap from user mode begins a thread of execution, so no lock is held.
-    let caller = Caller {
-        thread,
-        held: Held::claim(),
-    };
+    let caller = Caller::at_start();
     let number = Syscall::from_number(registers.syscall_number());
     let mut call = Call { caller, registers };
     let answer = match number {

@@ -26,8 +26,8 @@ pub struct Disk {
 }
 
 /// Returns the file system's disk, which [`super::find`] has found.
-pub fn disk() -> Disk {
-    let disk = FILES.describe(|device| Disk {
+pub fn disk(held: &mut Held<level::Nothing>) -> Disk {
+    let disk = FILES.describe(held.as_if(), |device| Disk {
         blocks: u32::try_from(device.sectors() / SECTORS_PER_BLOCK).unwrap_or(u32::MAX),
         can_flush: device.can_flush(),
     });
@@ -43,8 +43,9 @@ enum Data<'a> {
 
 /// Makes one request of at most a page, and waits for its end.
 fn request(sector: u64, data: Data<'_>) -> Result<(), DeviceError> {
-    // The file system is the only user, and its lock is the innermost sleep lock held.
-    let mut held = Held::<level::Files>::claim();
+    // The file system is the only user of `BlockDevice`, and calls it under its own lock, above
+    // which it takes none.
+    let mut held = Held::<level::Files>::by_contract();
     let held = held.as_if();
     let claim = FILES.claim(held);
     let page = &PAGES[claim.place()];

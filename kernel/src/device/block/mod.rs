@@ -24,7 +24,7 @@ pub mod swap;
 pub mod trial;
 
 use sync::Held;
-use sync::level::Sleeping;
+use sync::level::{Nothing, Sleeping};
 
 pub use disk::{Disk, disk};
 
@@ -42,7 +42,7 @@ static SWAP: Port = Port::new();
 /// Finds the disks. That happens before memory can be allocated, because the memory system must
 /// know the size of swap. Refuses to boot without a disk for the file system. Called once by the
 /// boot hart.
-pub fn find(board: &Board) {
+pub fn find(board: &Board, held: &mut Held<Nothing>) {
     arch::for_each_virtio_device(board, |transport, interrupt| {
         let Some(opened) = Device::open(transport) else {
             return;
@@ -52,7 +52,7 @@ pub fn find(board: &Board) {
         let is_swap = device.has_serial(SWAP_SERIAL);
         let port = if is_swap { &SWAP } else { &FILES };
         if port.interrupt_number().is_none() && (!is_swap || swap::accepts(&device)) {
-            port.open(device, interrupt);
+            port.open(device, interrupt, held.as_if());
         }
     });
     if FILES.interrupt_number().is_none() {

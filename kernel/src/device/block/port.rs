@@ -64,9 +64,9 @@ impl Port {
     }
 
     /// Connects a device.
-    pub fn open(&self, device: Device, interrupt: u32) {
+    pub fn open(&self, device: Device, interrupt: u32, held: &mut Held<Sleeping>) {
         const NOTHING: Order = Order::without_data(Operation::Flush, 0);
-        *self.driver.lock(&mut Held::<Sleeping>::claim()) = Some(Driver {
+        *self.driver.lock(held) = Some(Driver {
             device,
             places: [Place::Free; PLACES],
             orders: [NOTHING; PLACES],
@@ -80,9 +80,12 @@ impl Port {
     }
 
     /// Runs `body` on the device, if there is one.
-    pub fn describe<R>(&self, body: impl FnOnce(&Device) -> R) -> Option<R> {
-        let mut held = Held::<Sleeping>::claim();
-        let driver = self.driver.lock(&mut held);
+    pub fn describe<R>(
+        &self,
+        held: &mut Held<Sleeping>,
+        body: impl FnOnce(&Device) -> R,
+    ) -> Option<R> {
+        let driver = self.driver.lock(held);
         driver.as_ref().map(|driver| body(&driver.device))
     }
 
@@ -194,8 +197,8 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        // The claimant waits for a disk, so it holds no spin lock.
-        let mut held = Held::<Sleeping>::claim();
+        // A claim belongs to a thread that waits for a disk, which must hold no spin lock.
+        let mut held = Held::<Sleeping>::by_contract();
         self.port
             .with(&mut held, |driver| driver.places[self.place] = Place::Free);
         self.port.progress.wake_all();
@@ -222,7 +225,7 @@ impl Pending {
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        // The token is claimed as for a claim. A caller that needs the answer has called `wait`.
-        let _ = self.wait(&mut Held::claim());
+        // As for a claim. A caller that needs the answer has called `wait`.
+        let _ = self.wait(&mut Held::by_contract());
     }
 }

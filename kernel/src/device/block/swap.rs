@@ -78,8 +78,8 @@ pub(super) fn accepts(device: &Device) -> bool {
 
 /// Returns the number of slots, 0 without a swap disk. It is known once the disks were found,
 /// before memory can be allocated.
-pub fn pages() -> u64 {
-    let sectors = SWAP.describe(Device::sectors).unwrap_or(0);
+pub fn pages<L: Level>(held: &mut Held<L>) -> u64 {
+    let sectors = SWAP.describe(held.as_if(), Device::sectors).unwrap_or(0);
     (sectors / SECTORS_PER_PAGE).min(PAGES_MAX)
 }
 
@@ -125,7 +125,7 @@ impl Room {
         frames: &[FrameNo],
         held: &mut Held<L>,
     ) -> Result<Transfer, TransferError> {
-        let plan = Plan::new(direction, first, frames)?;
+        let plan = Plan::new(direction, first, frames, held)?;
         // SAFETY: the caller's promise.
         Ok(unsafe { plan.start(self.0, held.as_if()) })
     }
@@ -138,7 +138,12 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(direction: Direction, first: u64, frames: &[FrameNo]) -> Result<Self, TransferError> {
+    fn new<L: Level>(
+        direction: Direction,
+        first: u64,
+        frames: &[FrameNo],
+        held: &mut Held<L>,
+    ) -> Result<Self, TransferError> {
         let count = frames.len();
         assert!((1..=TRANSFER_PAGES).contains(&count), "{count} frames");
         let failure = TransferError {
@@ -147,7 +152,7 @@ impl Plan {
             pages: count,
         };
         let end = first.checked_add(count as u64);
-        if end.is_none_or(|end| end > pages()) {
+        if end.is_none_or(|end| end > pages(held)) {
             return Err(failure);
         }
         let operation = match direction {

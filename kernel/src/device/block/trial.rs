@@ -18,7 +18,7 @@ use sync::{Held, Level};
 
 use super::swap::{self, Direction, Room, TRANSFER_PAGES, Transfer, TransferError};
 use crate::memory::{Frame, memory};
-use crate::{arch, boot, println};
+use crate::{arch, given, println};
 
 const WORDS: usize = PAGE_SIZE / size_of::<u64>();
 /// The most transfers that run while the disk is measured.
@@ -49,7 +49,7 @@ impl From<TransferError> for Failure {
 
 /// Runs the trial and prints its results.
 pub fn run<L: Level>(held: &mut Held<L>) {
-    let pages = swap::pages();
+    let pages = swap::pages(held);
     if pages == 0 {
         println!("swapdisk: there is no swap disk");
         return;

@@ -264,8 +264,8 @@ fn fetch(
 }
 
 /// Makes the pager's thread. It runs once the scheduler does.
-pub fn start_pager() {
-    kernel_thread::make("pager", run);
+pub fn start_pager(held: &mut Held<level::Nothing>) {
+    kernel_thread::make("pager", run, held);
 }
 
 /// The pager's thread.

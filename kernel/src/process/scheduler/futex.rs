@@ -24,8 +24,8 @@ impl sync::Scheduler for Futex {
             return Wake::Woken;
         };
         let is_killed = || how == Interruptible::Yes && thread.process.is_killed();
-        // The caller of `wait` holds no spin lock, as the trait demands.
-        let mut held = Held::<level::Sleeping>::claim();
+        // The trait forbids to wait while a spin lock is held.
+        let mut held = Held::<level::Sleeping>::by_contract();
         let mut schedule = SCHEDULE.lock(&mut held);
         if !is_killed() && word.load(Ordering::SeqCst) == expected {
             let word = core::ptr::from_ref(word).addr();
@@ -62,8 +62,8 @@ impl sync::Scheduler for Futex {
 
 /// Wakes threads by `how`, and rouses the harts that are to run them.
 fn wake(how: impl FnOnce(&mut Schedule) -> HartMask) {
-    // The caller may hold locks up to this level; the trait has no token that would prove it.
-    let mut held = Held::<level::Waiters>::claim();
+    // The trait forbids to wake while a lock above this level is held.
+    let mut held = Held::<level::Waiters>::by_contract();
     let harts = how(&mut SCHEDULE.lock(&mut held));
     rouse(harts);
 }

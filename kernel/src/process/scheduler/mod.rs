@@ -66,11 +66,12 @@ pub(super) fn running() -> Option<NonNull<Thread>> {
 
 /// Runs ready threads on this hart for ever. Called once on each hart, on the stack it booted on.
 pub fn run() -> ! {
-    // The loop is a thread of execution of its own. It begins here, without a lock.
-    let mut held = Held::<level::Sleeping>::claim();
+    // The loop is a thread of execution of its own.
+    let mut start = Held::at_start();
+    let held = start.as_if::<level::Sleeping>();
     loop {
         let interrupts = InterruptsOff::new();
-        let mut schedule = SCHEDULE.lock(&mut held);
+        let mut schedule = SCHEDULE.lock(held);
         schedule.set_busy(arch::hart());
         if schedule.has_woken() {
             let idle = schedule.admit_woken();
@@ -87,7 +88,7 @@ pub fn run() -> ! {
                 let ended = run_thread(thread, schedule);
                 drop(interrupts);
                 if let Some(thread) = ended {
-                    exit::reap_thread(thread, &mut held);
+                    exit::reap_thread(thread, held);
                 }
             }
             None => {
