@@ -1,6 +1,7 @@
 //! The devices, and the dispatch of their interrupts.
 
 pub mod block;
+#[expect(unsafe_code, reason = "memory that devices read and write")]
 pub mod dma;
 pub mod uart;
 

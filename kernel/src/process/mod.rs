@@ -36,8 +36,10 @@ mod exec;
 mod exit;
 mod fail_nth;
 mod fault;
+#[expect(unsafe_code, reason = "the change to user mode")]
 mod first;
 mod foreground;
+#[expect(unsafe_code, reason = "the change to user mode")]
 mod fork;
 mod kernel_thread;
 mod keys;
@@ -45,10 +47,17 @@ mod kill;
 pub mod mapped;
 mod name;
 pub mod pager;
+#[expect(
+    unsafe_code,
+    reason = "the switch between stacks; the key of the schedule"
+)]
 pub mod scheduler;
+#[expect(unsafe_code, reason = "locks whose guards are given up meanwhile")]
 pub mod standstill;
 mod table;
+#[expect(unsafe_code, reason = "the thread that runs here, without a count")]
 mod thread;
+#[expect(unsafe_code, reason = "the key of the tree")]
 mod tree;
 mod wait;
 

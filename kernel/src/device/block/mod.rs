@@ -16,11 +16,17 @@
 //! a page of the driver); [`swap`] is the interface for the memory system (whole frames, in place);
 //! [`trial`] measures the swap disk.
 
+#[expect(unsafe_code, reason = "a queue whose buffers the device uses")]
 mod device;
+#[expect(unsafe_code, reason = "the pages that the file system's disk fills")]
 mod disk;
+#[expect(unsafe_code, reason = "the buffers of an order, as slices")]
 mod order;
+#[expect(unsafe_code, reason = "orders that are kept until they are answered")]
 mod port;
+#[expect(unsafe_code, reason = "frames that belong to the device meanwhile")]
 pub mod swap;
+#[expect(unsafe_code, reason = "frames that belong to the device meanwhile")]
 pub mod trial;
 
 use sync::Held;

@@ -10,6 +10,7 @@
 //! meets a half-evicted page. A token of `mm` outlives its transfer. Neighbours: [`super::fault`]
 //! calls [`wait`]; [`transfer`] uses [`crate::device::block::swap`], the disk.
 
+#[expect(unsafe_code, reason = "frames that belong to the device meanwhile")]
 mod transfer;
 
 use mm::space::Wait;
