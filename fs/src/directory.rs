@@ -12,9 +12,10 @@ use zerocopy::{transmute_mut, transmute_ref};
 
 use crate::device::BlockDevice;
 use crate::error::FsError;
-use crate::inode::{Inode, InodeNo};
+use crate::inode::Inode;
 use crate::layout::{Block, DirEntry, ENTRIES_PER_BLOCK, ENTRY_SIZE, MAX_FILE_SIZE};
 use crate::log::Content;
+use crate::number::InodeNo;
 use crate::volume::Volume;
 
 const PER_BLOCK: usize = ENTRIES_PER_BLOCK as usize;

@@ -143,6 +143,8 @@ pub enum MountError {
     LogTooSmall {
         /// Blocks of the log, its header included.
         blocks: u32,
+        /// Blocks that it must have.
+        needed: u32,
     },
     /// The log's header cannot have been written by a commit.
     BadLog {
@@ -181,10 +183,9 @@ impl fmt::Display for MountError {
                 "the superblock says {needed} blocks but the disk has {present}: the image is cut off"
             ),
             Self::Layout { what } => write!(f, "impossible superblock: {what}"),
-            Self::LogTooSmall { blocks } => write!(
+            Self::LogTooSmall { blocks, needed } => write!(
                 f,
-                "the log has {blocks} blocks, at least {} are needed",
-                crate::layout::MIN_LOG_BLOCKS
+                "the log has {blocks} blocks, at least {needed} are needed"
             ),
             Self::BadLog { what, found } => write!(f, "impossible log header: {what} ({found})"),
             Self::NoRoot => write!(f, "inode 1, the root, is not a directory"),

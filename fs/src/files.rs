@@ -7,8 +7,9 @@ use abi::{FileKind, PAGE_SIZE};
 use crate::device::BlockDevice;
 use crate::error::FsError;
 use crate::filesystem::FileSystem;
-use crate::inode::{Inode, InodeNo};
+use crate::inode::Inode;
 use crate::layout::MAX_FILE_SIZE;
+use crate::number::InodeNo;
 use crate::truncate::Progress;
 use crate::volume::Volume;
 

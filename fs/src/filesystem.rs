@@ -11,7 +11,8 @@ use abi::{FileKind, Stat};
 
 use crate::device::BlockDevice;
 use crate::error::{FsError, MountError};
-use crate::inode::{Inode, InodeNo};
+use crate::inode::Inode;
+use crate::number::InodeNo;
 use crate::references::References;
 use crate::truncate::Progress;
 use crate::volume::Volume;

@@ -5,60 +5,14 @@
 //! when it was read. Neighbours: `map`, `directory` and everything above use [`Inode`]; `volume`
 //! is below.
 
-use core::fmt;
-
 use abi::FileKind;
 use zerocopy::{transmute_mut, transmute_ref};
 
 use crate::device::BlockDevice;
-use crate::error::{FsError, Place};
+use crate::error::FsError;
 use crate::layout::{DiskInode, ENTRY_SIZE, INODES_PER_BLOCK, MAX_FILE_SIZE, MAX_LINKS};
+use crate::number::InodeNo;
 use crate::volume::Volume;
-
-/// The number of an inode that the file system has handed out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct InodeNo(u16);
-
-impl InodeNo {
-    /// The root directory.
-    pub const ROOT: Self = Self(1);
-
-    /// Returns the inode with a number that has been checked against the disk's.
-    pub(crate) const fn new(number: u16) -> Self {
-        Self(number)
-    }
-
-    /// Returns the number, as in `Stat::inode`.
-    pub const fn number(self) -> u32 {
-        self.0 as u32
-    }
-
-    /// Returns the inode with a number that [`InodeNo::number`] said.
-    ///
-    /// # Panics
-    ///
-    /// If no inode can have it.
-    pub const fn from_number(number: u32) -> Self {
-        assert!(number <= u16::MAX as u32, "inode numbers have 16 bits");
-        Self(number as u16)
-    }
-
-    /// Returns the number as directory entries hold it.
-    pub(crate) const fn in_entry(self) -> u16 {
-        self.0
-    }
-
-    /// Returns where to look for what is wrong with it.
-    pub(crate) const fn place(self) -> Place {
-        Place::Inode(self.number())
-    }
-}
-
-impl fmt::Display for InodeNo {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 type InodeBlock = [DiskInode; INODES_PER_BLOCK as usize];
 
@@ -175,7 +129,7 @@ impl<D: BlockDevice> Volume<D> {
     pub(crate) fn find_free_inode(&mut self, kind: FileKind) -> Result<Inode, FsError> {
         let end = self.geometry().inode_end;
         for number in (self.next_inode..end).chain(1..self.next_inode) {
-            let number = InodeNo(number as u16);
+            let number = InodeNo::new(number as u16);
             if self.inode_record(number)?.is_free() {
                 self.next_inode = number.number() + 1;
                 let mut record = DiskInode::FREE;
@@ -194,7 +148,7 @@ impl<D: BlockDevice> Volume<D> {
     pub(crate) fn count_free_inodes(&mut self) -> Result<u32, FsError> {
         let mut free = 0;
         for number in 1..self.geometry().inode_end {
-            free += u32::from(self.inode_record(InodeNo(number as u16))?.is_free());
+            free += u32::from(self.inode_record(InodeNo::new(number as u16))?.is_free());
         }
         Ok(free)
     }

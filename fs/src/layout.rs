@@ -249,6 +249,7 @@ impl Geometry {
         if geometry.log_blocks < MIN_LOG_BLOCKS {
             return Err(MountError::LogTooSmall {
                 blocks: geometry.log_blocks,
+                needed: MIN_LOG_BLOCKS,
             });
         }
         if geometry.inode_end <= ROOT_INODE {

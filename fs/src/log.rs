@@ -23,7 +23,7 @@ use zerocopy::{transmute_mut, transmute_ref};
 
 use crate::device::{BlockDevice, DeviceError};
 use crate::error::{DeviceOperation, FsError, MountError};
-use crate::layout::{Block, Geometry, LogHeader};
+use crate::layout::{Block, Geometry, LogHeader, MIN_LOG_BLOCKS};
 
 /// What a block holds, and so whether it is worth caching.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +95,10 @@ impl Log {
     ) -> Result<Self, MountError> {
         let mut log = Self::new(geometry).ok_or(FsError::NoMemory)?;
         let [header, copy, ..] = log.blocks.as_mut_slice() else {
-            return Err(MountError::LogTooSmall { blocks: 0 });
+            return Err(MountError::LogTooSmall {
+                blocks: 0,
+                needed: MIN_LOG_BLOCKS,
+            });
         };
         read(device, geometry.log_start, header)?;
         let targets = transmute_ref!(&*header);

@@ -14,12 +14,12 @@ use zerocopy::{IntoBytes, transmute_mut};
 use crate::device::{BlockDevice, DeviceError, MemoryDisk};
 use crate::error::{DeviceOperation, FsError, MountError};
 use crate::filesystem::FileSystem;
-use crate::inode::InodeNo;
 use crate::layout::{
     BITS_PER_BLOCK, Block, DirEntry, DiskInode, ENTRY_SIZE, INODES_PER_BLOCK, LOG_BLOCKS, MAGIC,
     ROOT_INODE, SUPERBLOCK, SuperBlock,
 };
 use crate::names::NewNode;
+use crate::number::InodeNo;
 
 /// Most inodes an image can have, inode 0 included: directory entries have 16 bits for one.
 pub const MAX_INODES: u32 = 1 << 16;

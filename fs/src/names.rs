@@ -9,7 +9,8 @@ use abi::{FileKind, OpenFlags};
 use crate::device::BlockDevice;
 use crate::error::FsError;
 use crate::filesystem::FileSystem;
-use crate::inode::{Inode, InodeNo};
+use crate::inode::Inode;
+use crate::number::InodeNo;
 use crate::volume::Volume;
 
 /// What to create.

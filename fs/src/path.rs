@@ -7,7 +7,8 @@
 
 use crate::device::BlockDevice;
 use crate::error::FsError;
-use crate::inode::{Inode, InodeNo};
+use crate::inode::Inode;
+use crate::number::InodeNo;
 use crate::volume::Volume;
 
 /// Returns the components of a path, which ends at a NUL as in C.

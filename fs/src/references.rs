@@ -8,8 +8,8 @@
 use alloc::vec::Vec;
 
 use crate::error::FsError;
-use crate::inode::InodeNo;
 use crate::layout::Geometry;
+use crate::number::InodeNo;
 
 const COUNTS_PER_PIECE: usize = 1024;
 

@@ -17,8 +17,8 @@ use abi::FileKind;
 
 use crate::device::BlockDevice;
 use crate::error::FsError;
-use crate::inode::InodeNo;
 use crate::layout::{DIRECT, DiskInode, INDIRECT, MAX_FILE_BLOCKS};
+use crate::number::InodeNo;
 use crate::volume::Volume;
 
 /// Where an inode of the lab has its indirect block: in the place of the usual last direct one.

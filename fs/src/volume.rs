@@ -11,9 +11,9 @@ use alloc::boxed::Box;
 use crate::cache::{Cache, Place, try_block};
 use crate::device::{BlockDevice, DeviceError};
 use crate::error::{DeviceOperation, FsError, MountError};
-use crate::inode::InodeNo;
 use crate::layout::{Block, Geometry, SUPERBLOCK};
 use crate::log::{CommitFailure, Content, Log};
+use crate::number::InodeNo;
 
 /// Whether the file system may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

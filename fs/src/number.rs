@@ -1,0 +1,52 @@
+//! The number of an inode, as a type of its own.
+//!
+//! Neighbours: [`crate::volume`] checks numbers against the disk; [`crate::inode`] reads the inode.
+
+use core::fmt;
+
+use crate::error::Place;
+
+/// The number of an inode that the file system has handed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InodeNo(u16);
+
+impl InodeNo {
+    /// The root directory.
+    pub const ROOT: Self = Self(1);
+
+    /// Returns the inode with a number that has been checked against the disk's.
+    pub(crate) const fn new(number: u16) -> Self {
+        Self(number)
+    }
+
+    /// Returns the number, as in `Stat::inode`.
+    pub const fn number(self) -> u32 {
+        self.0 as u32
+    }
+
+    /// Returns the inode with a number that [`InodeNo::number`] said.
+    ///
+    /// # Panics
+    ///
+    /// If no inode can have it.
+    pub const fn from_number(number: u32) -> Self {
+        assert!(number <= u16::MAX as u32, "inode numbers have 16 bits");
+        Self(number as u16)
+    }
+
+    /// Returns the number as directory entries hold it.
+    pub(crate) const fn in_entry(self) -> u16 {
+        self.0
+    }
+
+    /// Returns where to look for what is wrong with it.
+    pub(crate) const fn place(self) -> Place {
+        Place::Inode(self.number())
+    }
+}
+
+impl fmt::Display for InodeNo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
