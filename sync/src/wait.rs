@@ -40,7 +40,8 @@ pub trait Scheduler: Sync {
     /// Sleeps while `word` equals `expected`. May return early. The caller must hold no spin lock.
     fn wait(&self, word: &AtomicU32, expected: u32, how: Interruptible) -> Wake;
     /// Wakes the thread that has waited longest on `word`. May be called from a trap handler.
-    /// `word` is compared as an address and never read, so it may be gone.
+    /// `word` is compared as an address and never read, so it may be gone. The caller holds no lock
+    /// above [`crate::level::Waiters`].
     fn wake_one(&self, word: *const AtomicU32);
     /// Wakes all threads that wait on `word`, in the order in which they came. Otherwise as
     /// [`Scheduler::wake_one`]. Takes the caller a bounded time, however many threads there are.

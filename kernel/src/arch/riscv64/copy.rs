@@ -12,6 +12,9 @@ use mm::addr::VirtAddr;
 
 use super::layout::USER_END;
 
+/// `sstatus` (section 10.1.1): the permission to use programs' memory.
+pub(super) const SUM: usize = 1 << 18;
+
 global_asm!(
     r#"
     .pushsection .text
@@ -99,7 +102,7 @@ user_copy_end:
     ret
     .popsection
     "#,
-    sum = const super::trap::SUM,
+    sum = const SUM,
 );
 
 unsafe extern "C" {

@@ -25,11 +25,9 @@ use super::kernel_space::STACK_SLOT_SIZE;
 use super::registers::UserRegisters;
 use crate::process;
 
-/// `sstatus` (section 10.1.1): what an `sret` restores, and the permission to use programs' memory.
+/// `sstatus` (section 10.1.1): what an `sret` restores.
 const SPIE: usize = 1 << 5;
 const SPP: usize = 1 << 8;
-/// See [`SPP`].
-pub(super) const SUM: usize = 1 << 18;
 
 /// The bit of `scause` that tells an interrupt.
 const INTERRUPT: usize = 1 << 63;
@@ -163,8 +161,8 @@ no_stack:
     guard_bit = const GUARD_BIT,
     frame_pc = const offset_of!(KernelFrame, pc),
     frame_status = const offset_of!(KernelFrame, status),
-    sum = const SUM,
-    restored = const SPP | SPIE | SUM,
+    sum = const copy::SUM,
+    restored = const SPP | SPIE | copy::SUM,
     kernel_trap = sym kernel_trap,
     overflow_stack_top = const Hart::OVERFLOW_STACK_TOP,
     overflow = sym stack_overflow,

@@ -4,7 +4,7 @@ use sync::atomic::{AtomicU32, Ordering};
 use sync::{Counted, Held, Interruptible, Level, Waiter, Wake, level};
 
 use super::super::{Thread, current};
-use super::place::{HartMask, Schedule};
+use super::schedule::{HartMask, Schedule};
 use super::{SCHEDULE, State, rouse, switch_away};
 use crate::time;
 

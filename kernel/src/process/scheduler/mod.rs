@@ -39,9 +39,11 @@
 //! and to wake.
 
 mod futex;
+mod key;
 mod own;
 mod place;
 mod queue;
+mod schedule;
 mod waiting;
 
 use core::ptr::NonNull;
@@ -49,12 +51,13 @@ use core::ptr::NonNull;
 use sync::{Counted, Held, InterruptsOff, Level, SpinGuard, SpinLock, level};
 
 pub use futex::{install, interrupt};
+pub use key::ScheduleKey;
 pub use own::{enable_float, enter_space, float_state, leave_space, restart_float};
-pub use place::{Place, ScheduleKey, State};
+pub use place::{Place, State};
 
 use super::{Thread, exit};
 use crate::arch;
-use place::{HartMask, Schedule};
+use schedule::{HartMask, Schedule};
 
 static SCHEDULE: SpinLock<level::RunQueue, Schedule> = SpinLock::new(Schedule::new());
 

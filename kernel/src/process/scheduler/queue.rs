@@ -3,7 +3,7 @@
 use sync::Counted;
 
 use super::super::Thread;
-use super::place::ScheduleKey;
+use super::key::ScheduleKey;
 
 /// A queue of threads. A thread is in at most one queue, because it has only one pair of links.
 #[derive(Default)]

@@ -19,7 +19,8 @@
 use sync::Counted;
 
 use super::super::Thread;
-use super::place::{ScheduleKey, State};
+use super::key::ScheduleKey;
+use super::place::State;
 use super::queue::Queue;
 
 /// The number of hash chains. Threads in line for one lock wait for a word of their own each, so
