@@ -5,8 +5,8 @@
 //! memory system (crate `mm`), and `stack` the kernel stacks. `park` stops all harts but one;
 //! `stretch` measures how long the kernel cannot be pre-empted. `device`, `console` and `time`
 //! handle devices. `process`, `syscall`, `file` and `user_memory` are the interface for programs.
-//! Decisions that need no hardware are made in `mm`, `fs` and `kernel_logic`, where host tests reach
-//! them.
+//! Decisions that need no hardware are made in `mm`, `fs` and `kernel_logic`, where host tests
+//! reach them.
 
 #![no_std]
 #![no_main]

@@ -1,5 +1,5 @@
-//! The schedule: the ready threads, the waiting threads ([`super::waiting`]) and the idle harts, all
-//! under the scheduler's lock.
+//! The schedule: the ready threads, the waiting threads ([`super::waiting`]) and the idle harts,
+//! all under the scheduler's lock.
 
 use sync::Counted;
 
