@@ -24,6 +24,7 @@ use crate::mmu::OBSERVED;
 use crate::ram::{CODE, PAGE, Ram, TABLE, TEXT, WATCHED};
 use crate::rng::Rng;
 use crate::sanitize::Sanitizer;
+use crate::sanitize::atomics::Atomics;
 use crate::symbols::Symbols;
 
 /// Changes that other harts' private caches have yet to hear of.
@@ -83,6 +84,8 @@ pub struct Board {
     pub firmware: bool,
     /// The kernel's functions, for backtraces.
     pub(crate) symbols: Symbols,
+    /// The instructions that are known to be meant as atomic.
+    pub(crate) atomics: Atomics,
 }
 
 /// An access that no memory and no device answers.
@@ -117,6 +120,7 @@ impl Board {
             keeps_code: false,
             firmware: false,
             symbols: Symbols::default(),
+            atomics: Atomics::default(),
         }
     }
 

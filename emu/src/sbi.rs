@@ -68,7 +68,12 @@ pub fn answer(harts: &mut [Hart], caller: usize, board: &mut Board) {
             None => (INVALID, 0),
         },
         RFENCE => match chosen(harts.len(), arguments[0], arguments[1]) {
-            Some(mask) => fence(harts, board, function, mask, &arguments),
+            Some(mask) => {
+                for other in (0..harts.len()).filter(|&id| mask >> id & 1 != 0) {
+                    race::rendezvous(board, caller, other);
+                }
+                fence(harts, board, function, mask, &arguments)
+            }
             None => (INVALID, 0),
         },
         HSM => state(harts, caller, board, function, &arguments),

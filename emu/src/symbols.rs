@@ -3,6 +3,7 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use crate::decode;
 use elf::ElfBytes;
 use elf::abi::{SHF_ALLOC, SHF_EXECINSTR, STT_FUNC, STT_NOTYPE, STT_OBJECT};
 use elf::endian::LittleEndian;
@@ -103,6 +104,29 @@ impl Symbols {
             None => alloc::format!("{address:#x}"),
         }
     }
+}
+
+/// The addresses of all loads and stores in the code of an ELF file. Every halfword is taken for the
+/// beginning of an instruction, so there are some among them that are none.
+pub fn accesses(file: &[u8]) -> Vec<u64> {
+    let mut found = Vec::new();
+    let Ok(elf) = ElfBytes::<LittleEndian>::minimal_parse(file) else {
+        return found;
+    };
+    let executable = u64::from(SHF_ALLOC | SHF_EXECINSTR);
+    for section in elf.section_headers().into_iter().flatten() {
+        let code = elf.section_data(&section).map(|(bytes, _)| bytes);
+        let (Ok(code), true) = (code, section.sh_flags & executable == executable) else {
+            continue;
+        };
+        for at in (0..code.len().saturating_sub(3)).step_by(2) {
+            let word = [code[at], code[at + 1], code[at + 2], code[at + 3]];
+            if decode::decode(u32::from_le_bytes(word)).kind.is_access() {
+                found.push(section.sh_addr + at as u64);
+            }
+        }
+    }
+    found
 }
 
 fn find(sorted: &[Symbol], address: u64) -> Option<&Symbol> {

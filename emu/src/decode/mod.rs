@@ -105,6 +105,17 @@ pub enum Kind {
     System,
 }
 
+impl Kind {
+    /// Whether it is a load or a store of integer registers.
+    pub fn is_access(self) -> bool {
+        use Kind::*;
+        matches!(
+            self,
+            Lb | Lh | Lw | Ld | Lbu | Lhu | Lwu | Sb | Sh | Sw | Sd
+        )
+    }
+}
+
 /// A decoded instruction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Op {

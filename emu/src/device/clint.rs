@@ -2,6 +2,7 @@
 //!
 //! SiFive FU540-C000 Manual, chapter 9: `msip` at 0, `mtimecmp` at 0x4000, `mtime` at 0xbff8.
 
+use super::CLINT;
 use crate::HARTS_MAX;
 
 const MTIMECMP: u64 = 0x4000;
@@ -23,6 +24,12 @@ impl Default for Clint {
             mtimecmp: [u64::MAX; HARTS_MAX],
         }
     }
+}
+
+/// The hart that a store of `value` at a physical address interrupts, if it is one to `msip`.
+pub(crate) fn interrupted(address: u64, value: u64) -> Option<usize> {
+    let hart = (address.checked_sub(CLINT)? / 4) as usize;
+    (hart < HARTS_MAX && value & 1 != 0).then_some(hart)
 }
 
 impl Clint {

@@ -14,6 +14,7 @@ const ACQUIRE: u32 = 1 << 26;
 const RELEASE: u32 = 1 << 25;
 const LR: u32 = 2;
 const SC: u32 = 3;
+const ADD: u32 = 0;
 /// How often `sc` fails for no reason.
 const SPURIOUS: u64 = 16;
 
@@ -57,9 +58,6 @@ impl Cpu<'_> {
                 word & ACQUIRE != 0,
                 word & RELEASE != 0,
             );
-            if operation == LR {
-                race::access(self.hart, self.board, offset, size, Use::Atomic);
-            }
         }
         let old = self.board.ram.read(offset, size);
         let old = if size == 4 {
@@ -80,7 +78,8 @@ impl Cpu<'_> {
                     self.board.adversity.conditionals && self.board.state.rng.one_in(SPURIOUS);
                 let stored = kept && !spurious;
                 if stored {
-                    self.atomic_write::<WATCH>(offset, size, operand);
+                    self.seen_by_locks(offset, size, old, operand, old ^ operand);
+                    self.atomic_write::<WATCH>(offset, size, operand, old ^ operand);
                 }
                 self.hart.set(f.rd(), (!stored).into());
             }
@@ -88,11 +87,12 @@ impl Cpu<'_> {
                 let Some(new) = combine(operation, size, old, operand) else {
                     return Err(Trap::illegal(word));
                 };
-                self.board
-                    .state
-                    .sanitizer
-                    .lock_word(self.hart, offset, old, new);
-                self.atomic_write::<WATCH>(offset, size, new);
+                let touched = touched(operation, operand);
+                // No lock is taken by counting.
+                if operation != ADD {
+                    self.seen_by_locks(offset, size, old, new, touched);
+                }
+                self.atomic_write::<WATCH>(offset, size, new, touched);
                 self.hart.set(f.rd(), old);
             }
         }
@@ -100,11 +100,31 @@ impl Cpu<'_> {
         Ok(())
     }
 
-    fn atomic_write<const WATCH: bool>(&mut self, offset: usize, size: usize, value: u64) {
+    /// Tells the watchers what becomes of the part of a word that may be a lock.
+    fn seen_by_locks(&mut self, offset: usize, size: usize, old: u64, new: u64, touched: u64) {
+        let (first, count) = bytes_of(touched, size);
+        let part = |value: u64| value >> (8 * first) & (u64::MAX >> (64 - 8 * count));
+        let step = self.board.state.steps;
+        self.board
+            .state
+            .sanitizer
+            .lock_word(self.hart, offset + first, step, part(old), part(new));
+    }
+
+    /// Stores `new`. Only the bytes in which `touched` has bits are used, as far as races are
+    /// concerned: compilers build atomics of a byte from instructions on the word around it.
+    fn atomic_write<const WATCH: bool>(
+        &mut self,
+        offset: usize,
+        size: usize,
+        new: u64,
+        touched: u64,
+    ) {
         if WATCH {
-            race::access(self.hart, self.board, offset, size, Use::Atomic);
+            let (first, count) = bytes_of(touched, size);
+            race::access(self.hart, self.board, offset + first, count, Use::Atomic);
         }
-        self.write(offset, size, value);
+        self.write(offset, size, new);
     }
 
     /// `fence`: earlier stores become visible if it orders them, and the turn may end.
@@ -130,6 +150,27 @@ impl Cpu<'_> {
         self.hart.code.fence();
         self.hart.fast.forget_code();
     }
+}
+
+/// The bits of memory that an operation may change, whatever they are.
+fn touched(operation: u32, operand: u64) -> u64 {
+    match operation {
+        0x04 | 0x08 => operand,
+        0x0c => !operand,
+        _ => u64::MAX,
+    }
+}
+
+/// The first of `size` bytes in which there are bits, and how many bytes there are up to the last
+/// one; all of them if there are no bits.
+fn bytes_of(bits: u64, size: usize) -> (usize, usize) {
+    let bits = bits & (u64::MAX >> (64 - 8 * size));
+    if bits == 0 {
+        return (0, size);
+    }
+    let first = bits.trailing_zeros() as usize / 8;
+    let last = (63 - bits.leading_zeros() as usize) / 8;
+    (first, last - first + 1)
 }
 
 /// What an atomic operation leaves in memory.
@@ -163,6 +204,17 @@ fn combine(operation: u32, size: usize, old: u64, operand: u64) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_atomic_of_a_byte_uses_one_byte_of_its_word() {
+        const OR: u32 = 0x08;
+        const AND: u32 = 0x0c;
+        assert_eq!(bytes_of(touched(OR, 0x1_0000), 4), (2, 1));
+        assert_eq!(bytes_of(touched(AND, !0xff00), 4), (1, 1));
+        assert_eq!(bytes_of(touched(0, 1), 4), (0, 4), "a sum may carry");
+        assert_eq!(bytes_of(touched(OR, 0), 4), (0, 4));
+        assert_eq!(bytes_of(0x8000_0000_0000_0001, 8), (0, 8));
+    }
 
     #[test]
     fn operations_compare_as_their_names_say() {

@@ -1,6 +1,8 @@
 //! Loads and stores off the plain path: translation, devices, odd alignment, and what is watched.
 
 use super::{Cpu, Done};
+use crate::device::clint;
+use crate::hart::csr::status;
 use crate::hart::trap::Trap;
 use crate::mmu::{Access, translate};
 use crate::ram::PAGE;
@@ -37,7 +39,9 @@ impl Cpu<'_> {
                 if !WATCH {
                     return Ok(value);
                 }
-                race::access(self.hart, self.board, offset, size, Use::Load);
+                if !self.is_programs(address) {
+                    race::access(self.hart, self.board, offset, size, Use::Load);
+                }
                 Ok(self.hart.stores.forward(offset, size, value))
             }
             None => self
@@ -65,13 +69,18 @@ impl Cpu<'_> {
         let Some(offset) = self.board.ram.offset(physical, size) else {
             // The device may raise or drop an interrupt: look before the next instruction.
             self.hart.end_turn();
+            if let Some(other) = clint::interrupted(physical, value) {
+                race::signal(self.board, self.hart.id, other);
+            }
             return self
                 .board
                 .device_write(physical, size, value)
                 .map_err(|_| Access::Store.access_fault(address));
         };
         if WATCH {
-            race::access(self.hart, self.board, offset, size, Use::Store);
+            if !self.is_programs(address) {
+                race::access(self.hart, self.board, offset, size, Use::Store);
+            }
             if self.board.adversity.stores {
                 let place = self.hart.place(self.board.state.steps);
                 self.delay_store(Waiting {
@@ -85,6 +94,13 @@ impl Cpu<'_> {
         }
         self.write(offset, size, value);
         Ok(())
+    }
+
+    /// Whether the kernel accesses a program's memory, at the program's address: what programs do
+    /// to each other's shared memory is no mistake of the kernel.
+    fn is_programs(&self, address: u64) -> bool {
+        let csr = &self.hart.csr;
+        csr.mstatus & status::SUM != 0 && csr.satp >> 60 != 0 && address >> 63 == 0
     }
 
     /// Makes a store visible.

@@ -7,6 +7,7 @@ use crate::adversity::Adversity;
 use crate::board::Board;
 use crate::rng::Rng;
 use crate::sanitize::Watch;
+use crate::sanitize::atomics::Atomics;
 
 /// Instructions per clock tick: as many as on QEMU with `-icount`, ...
 const KIND_TICK: u64 = 10;
@@ -35,6 +36,11 @@ impl Machine {
         self.rules = *rules;
         self.watched = rules.watch.races || rules.adversity.stores;
         self.board.follow(rules);
+    }
+
+    /// Tells the race detector which instructions the source means to be atomic.
+    pub fn declare_atomic(&mut self, addresses: &[u64]) {
+        self.board.atomics = Atomics::new(addresses);
     }
 
     /// Goes on under other rules. What was found so far is forgotten. Watchers take what happened

@@ -51,6 +51,8 @@ pub struct Entry {
     pub lost: u64,
     /// Which change took them: an index of the sanitizer's.
     pub cause: u32,
+    /// The last change of what it was read from.
+    pub latest: u32,
     pub(super) next: u16,
     pub(super) pte_next: u16,
 }
@@ -328,6 +330,7 @@ impl Judged {
             entry.cause = cause;
             self.lost = true;
         }
+        entry.latest = cause;
         self.changed |= lost != entry.lost;
         entry.lost = lost;
     }

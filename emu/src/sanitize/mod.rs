@@ -5,6 +5,8 @@
 //! instructions). Each writes [`Report`]s; one cause is reported once. Invariant: watching changes
 //! nothing that the kernel can see, so a seed finds the same with and without.
 
+pub(crate) mod atomics;
+pub(crate) mod heard;
 pub mod kernel;
 pub mod race;
 pub mod report;

@@ -32,7 +32,17 @@ pub struct Locks {
 
 impl Sanitizer {
     /// An atomic instruction found `old` and leaves `new`.
-    pub(crate) fn lock_word(&mut self, hart: &mut Hart, offset: usize, old: u64, new: u64) {
+    pub(crate) fn lock_word(
+        &mut self,
+        hart: &mut Hart,
+        offset: usize,
+        step: u64,
+        old: u64,
+        new: u64,
+    ) {
+        if self.watch.translations && old == 0 && new != 0 {
+            self.translations.heard.took(hart.id, offset, step);
+        }
         if let Some(races) = &mut self.races {
             match (old, new) {
                 (0, 1..) => races.took(hart, offset),

@@ -8,7 +8,9 @@
 //! - the hart that changed the entry uses it: no fence came between, in program order;
 //! - or the process on whose behalf the entry was changed has gone back to user mode, so the change
 //!   counts as done, and this hart was never told;
-//! - or the frame has been written since by somebody else: it has another use.
+//! - or the frame has been written since by somebody else: it has another use;
+//! - or the tables give another frame by now, and this hart has heard ([`super::heard`]) from the
+//!   hart that made that entry: a mapping is made anew only when everybody has forgotten the old.
 //!
 //! Until then another hart may use what it remembers: the one that changed the entry may be about
 //! to send the fence. Gained rights and accessed bits are no loss.
@@ -19,6 +21,7 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use super::heard::Heard;
 use super::report::rights;
 use super::{Kind, Report, Sanitizer, Scene, stack};
 use crate::board::Board;
@@ -53,6 +56,8 @@ pub struct Translations {
     returns: BTreeMap<u64, u64>,
     /// Frames that stale translations lead to, and who has written them since.
     frames: BTreeMap<usize, Option<Place>>,
+    /// What harts know of each other.
+    pub(crate) heard: Heard,
     /// The access under way goes through a stale translation.
     through_stale: bool,
 }
@@ -226,7 +231,16 @@ impl Board {
             .returns
             .get(&change.root)
             .is_some_and(|&step| step > change.place.step);
-        if !same_hart && !done && writer.is_none() {
+        let remade = record
+            .change(entry.latest)
+            .filter(|made| {
+                let by = usize::from(made.place.hart);
+                now.0 & pte::V != 0
+                    && !same_frame
+                    && record.heard.knows(hart.id, by, made.place.step)
+            })
+            .cloned();
+        if !same_hart && !done && writer.is_none() && remade.is_none() {
             return;
         }
         let kind = if writer.is_some() {
@@ -262,6 +276,13 @@ impl Board {
             },
             changed(&change, self.state.steps, now.0),
         ];
+        if let Some(made) = remade.filter(|_| entry.latest != entry.cause) {
+            scenes.push(Scene {
+                what: "since then the page table was given another frame for this address".into(),
+                place: Some(made.place),
+                stack: made.stack,
+            });
+        }
         if let Some(writer) = writer {
             scenes.push(Scene {
                 what: "since then the frame has been written for another use".into(),

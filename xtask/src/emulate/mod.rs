@@ -3,6 +3,7 @@
 //! Neighbours: `emu` is the machine; [`setup`] turns arguments into one; [`run`](mod@run) drives
 //! it; [`reports`] prints findings with source lines.
 
+mod atomics;
 pub mod lab;
 mod reports;
 mod run;

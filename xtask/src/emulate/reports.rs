@@ -4,7 +4,7 @@ use std::path::Path;
 
 use addr2line::Loader;
 use emu::Machine;
-use emu::sanitize::{Kind, Report};
+use emu::sanitize::Report;
 
 use crate::symbols;
 use crate::workspace::Workspace;
@@ -45,30 +45,12 @@ impl<'a> Printer<'a> {
         report.render(&mut |address, is_return| self.lines(address, is_return))
     }
 
-    /// Returns whether the source means both accesses of a race to be atomic: machine code does not
-    /// tell a relaxed atomic load from a plain one, but the function it was inlined from does.
-    pub fn is_meant(&self, report: &Report) -> bool {
-        const ATOMIC: [&str; 3] = ["core::sync::atomic", "read_volatile", "write_volatile"];
-        report.kind == Kind::Race
-            && report.scenes.iter().all(|scene| {
-                scene.stack.first().is_some_and(|&pc| {
-                    self.lines(pc, false)
-                        .iter()
-                        .any(|line| ATOMIC.iter().any(|name| line.contains(name)))
-                })
-            })
-    }
-
     /// Prints every finding on standard error; returns how many there were.
     pub fn print(&self, machine: &Machine) -> usize {
-        let mut count = 0;
         for report in machine.reports() {
-            if !self.is_meant(report) {
-                eprint!("\n{}", self.text(report));
-                count += 1;
-            }
+            eprint!("\n{}", self.text(report));
         }
-        count
+        machine.reports().len()
     }
 
     /// Prints where every hart is.

@@ -8,6 +8,7 @@ use emu::adversity::Adversity;
 use emu::sanitize::Watch;
 use emu::{Boot, Config, Disk, Machine, Rules, Start};
 
+use super::atomics;
 use crate::arch::Arch;
 use crate::build;
 use crate::cli::EmuArguments;
@@ -49,6 +50,8 @@ pub struct Subject {
     kernel: Vec<u8>,
     image: Vec<u8>,
     swap: Option<Vec<u8>>,
+    /// The instructions that are meant to be atomic, if races are watched.
+    atomics: Vec<u64>,
     /// Whether it is ours, which takes the shell line on its command line.
     pub ours: bool,
 }
@@ -75,8 +78,15 @@ impl Subject {
                 (kernel.clone().unwrap_or(guests.kernel), image)
             }
         };
+        let kernel = read(&path)?;
+        let watched = watch(&arguments.sanitize)?.races;
         Ok(Self {
-            kernel: read(&path)?,
+            atomics: if watched {
+                atomics::addresses(&path, &kernel)
+            } else {
+                Vec::new()
+            },
+            kernel,
             path,
             image,
             swap: arguments.swap.map(|size| vec![0; size.bytes() as usize]),
@@ -101,15 +111,18 @@ impl Subject {
             contents,
             serial: swap::SERIAL,
         }));
-        Machine::boot(
+        let booted = Machine::boot(
             config,
             &Boot {
                 kernel: &self.kernel,
                 command_line: &words,
                 disks: &disks,
             },
-        )
-        .map_err(|error| anyhow!("cannot boot {}: {error}", self.path.display()))
+        );
+        let mut machine =
+            booted.map_err(|error| anyhow!("cannot boot {}: {error}", self.path.display()))?;
+        machine.declare_atomic(&self.atomics);
+        Ok(machine)
     }
 
     /// Returns the machine that the arguments ask for.

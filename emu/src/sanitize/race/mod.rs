@@ -6,25 +6,28 @@
 //! stores right after a fence (a release) and loads followed by one (an acquire), and from
 //! interrupts that harts send each other. Programs' own accesses are not looked at.
 //!
-//! Machine code does not say which accesses the source means to be atomic. A store right after a
-//! release fence, and a load right before an acquire fence, count as such: that is how compilers
-//! translate them. The inner workings of a lock ([`LOCK_FUNCTIONS`]) may look at the lock's owner.
+//! Machine code does not say which accesses the source means to be atomic; [`super::atomics`] does
+//! if the host has read it from the debug information. Beside these, a store right after a release
+//! fence and a load right before an acquire fence count as atomic: that is how compilers translate
+//! them. The inner workings of a lock ([`LOCK_FUNCTIONS`]) may look at the lock's owner.
+//!
+//! Neighbours: [`order`] has what orders, [`found`] writes the reports.
+
+mod found;
+mod order;
 
 use alloc::collections::BTreeMap;
-use alloc::format;
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::{Kind, Report, Scene, stack};
 use crate::HARTS_MAX;
 use crate::board::Board;
-use crate::decode::{self, Kind as OpKind};
 use crate::exec::Use;
 use crate::hart::{Hart, Mode, Place};
 use crate::ram::PAGE;
 use crate::symbols::Symbols;
+pub(crate) use order::{atomic, fence, interrupted, receive, rendezvous, signal};
 
 type Clock = [u32; HARTS_MAX];
 
@@ -39,8 +42,6 @@ const GRANULE: usize = 8;
 const LOCKS_MAX: usize = 16;
 /// Instructions after a fence in which a store counts as the release that the fence is for.
 const RELEASE_REACH: u64 = 6;
-/// Instructions after a load in which a fence makes it an acquire.
-const ACQUIRE_REACH: usize = 8;
 
 #[derive(Clone, Copy, Default)]
 struct Cell {
@@ -202,8 +203,10 @@ pub(crate) fn access(hart: &Hart, board: &mut Board, offset: usize, size: usize,
         return;
     };
     let place = offset / GRANULE;
-    let after_fence = step - races.released[hart.id].1 <= RELEASE_REACH;
-    let released = how == Use::Store && after_fence && races.released[hart.id].1 != 0;
+    let fenced = races.released[hart.id].1;
+    let declared = board.atomics.contains(hart.pc);
+    let after_fence = declared || step - fenced <= RELEASE_REACH;
+    let released = how == Use::Store && after_fence && fenced != 0;
     if how == Use::Load
         && let Some(clock) = races.published.get(&place)
     {
@@ -221,7 +224,7 @@ pub(crate) fn access(hart: &Hart, board: &mut Board, offset: usize, size: usize,
         hart: hart.id as u8,
         mask: 0,
         store: how != Use::Load,
-        atomic: how == Use::Atomic || released,
+        atomic: how == Use::Atomic || released || declared,
         lock: races.held[hart.id].last().map_or(0, |lock| lock.word + 1),
         pc: hart.pc,
         ra: hart.x[1],
@@ -233,212 +236,8 @@ pub(crate) fn access(hart: &Hart, board: &mut Board, offset: usize, size: usize,
         races.publish(hart.id, place, clock);
     }
     if let Some(old) = race {
-        report(hart, board, offset, old, new);
+        found::report(hart, board, offset, old, new);
     }
-}
-
-/// An atomic instruction orders what its bits say.
-pub(crate) fn atomic(
-    hart: &Hart,
-    board: &mut Board,
-    offset: usize,
-    _size: usize,
-    acquire: bool,
-    release: bool,
-) {
-    let Some(races) = &mut board.state.sanitizer.races else {
-        return;
-    };
-    let place = offset / GRANULE;
-    races.acquired[hart.id] = acquire;
-    let found = races.published.get(&place).copied().unwrap_or_default();
-    if acquire {
-        join(&mut races.clocks[hart.id], &found);
-    } else {
-        join(&mut races.read[hart.id], &found);
-    }
-    let clock = if release {
-        races.clocks[hart.id]
-    } else {
-        races.released[hart.id].0
-    };
-    races.publish(hart.id, place, clock);
-}
-
-/// A fence orders earlier loads (`acquires`) and later stores (`releases`).
-pub(crate) fn fence(hart: &Hart, board: &mut Board, acquires: bool, releases: bool) {
-    let step = board.state.steps;
-    let Some(races) = &mut board.state.sanitizer.races else {
-        return;
-    };
-    if acquires {
-        if let Some(lock) = races.held[hart.id].last_mut() {
-            lock.acquires = true;
-        }
-        let read = races.read[hart.id];
-        join(&mut races.clocks[hart.id], &read);
-    }
-    if releases {
-        races.released[hart.id] = (races.clocks[hart.id], step);
-        races.clocks[hart.id][hart.id] += 1;
-    }
-}
-
-/// A hart sends another an interrupt, or starts it.
-pub(crate) fn signal(board: &mut Board, from: usize, to: usize) {
-    if let Some(races) = &mut board.state.sanitizer.races {
-        let clock = races.clocks[from];
-        join(&mut races.sent[to], &clock);
-        races.clocks[from][from] += 1;
-    }
-}
-
-/// A hart receives what was sent.
-pub(crate) fn receive(board: &mut Board, hart: usize) {
-    if let Some(races) = &mut board.state.sanitizer.races {
-        let clock = races.sent[hart];
-        join(&mut races.clocks[hart], &clock);
-    }
-}
-
-/// A hart takes an interrupt.
-pub(crate) fn interrupted(hart: &Hart, board: &mut Board, number: u64) {
-    const SOFTWARE: [u64; 2] = [1, 3];
-    if SOFTWARE.contains(&number) {
-        receive(board, hart.id);
-    }
-}
-
-fn report(hart: &Hart, board: &mut Board, offset: usize, old: Cell, new: Cell) {
-    let mut key = (old.pc.min(new.pc), old.pc.max(new.pc));
-    if board.state.sanitizer.is_filed(Kind::Race, key) {
-        return;
-    }
-    let is_meant = |cell: &Cell| cell.atomic || !cell.store && acquires(board, hart, cell.pc);
-    if is_meant(&old) && is_meant(&new) {
-        return;
-    }
-    let address = board.ram.base() + offset as u64;
-    let what = |cell: &Cell, order: &str| -> String {
-        let verb = match (cell.atomic, cell.store) {
-            (true, _) => "changes it atomically",
-            (false, true) => "writes it",
-            (false, false) => "reads it",
-        };
-        format!("{order} hart {} {verb}", cell.hart)
-    };
-    let earlier = Place {
-        hart: old.hart,
-        pc: old.pc,
-        ra: old.ra,
-        fp: 0,
-        step: old.step,
-    };
-    let before = short_stack(board, old.pc, old.ra);
-    let mut scenes = vec![
-        Scene {
-            what: what(&new, "now"),
-            place: Some(hart.place(board.state.steps)),
-            stack: stack::walk(board, hart),
-        },
-        Scene {
-            what: what(&old, "before"),
-            place: Some(earlier),
-            stack: before,
-        },
-    ];
-    let missing = match common_lock(board, hart, old.lock) {
-        Some((scene, missing)) => {
-            // One report for the lock, whatever it protects.
-            key = (scene.stack[0], 0);
-            scenes.push(scene);
-            missing
-        }
-        None => "a lock that both hold while they use it",
-    };
-    let report = Report {
-        kind: Kind::Race,
-        headline: format!(
-            "harts {} and {} use the same byte at {address:#x} and nothing orders them",
-            old.hart, new.hart
-        ),
-        scenes,
-        missing: missing.into(),
-    };
-    board.state.sanitizer.file(key, report);
-}
-
-/// An instruction and its caller, unless the return address is from a call that has returned.
-fn short_stack(board: &Board, pc: u64, ra: u64) -> Vec<u64> {
-    let function = |address| board.symbols.function(address).map(|symbol| symbol.address);
-    if function(pc) == function(ra) {
-        vec![pc]
-    } else {
-        vec![pc, ra]
-    }
-}
-
-/// If both sides of a race held the same lock, it is the lock that orders nothing: where, and what
-/// it lacks.
-fn common_lock(board: &Board, hart: &Hart, lock: usize) -> Option<(Scene, &'static str)> {
-    let races = board.state.sanitizer.races.as_ref()?;
-    let word = lock.checked_sub(1)?;
-    let held = races.held[hart.id].iter().find(|held| held.word == word)?;
-    let address = board.ram.base() + word as u64;
-    if !held.acquires {
-        let scene = Scene {
-            what: format!(
-                "both held the lock at {address:#x}, which is taken without acquire here"
-            ),
-            place: None,
-            stack: short_stack(board, held.pc, held.ra),
-        };
-        return Some((
-            scene,
-            "an acquire where the lock is taken: amoswap.w.aq, or a fence after it",
-        ));
-    }
-    let freed = races.freed.get(&word)?;
-    let scene = Scene {
-        what: format!(
-            "both held the lock at {address:#x}, which is given back without release here"
-        ),
-        place: None,
-        stack: short_stack(board, freed.pc, freed.ra),
-    };
-    Some((
-        scene,
-        "a release where the lock is given back: a fence before the store",
-    ))
-}
-
-/// Whether the load at an address is soon followed by a fence that makes it an acquire.
-fn acquires(board: &Board, hart: &Hart, pc: u64) -> bool {
-    use crate::mmu::walk::peek_physical;
-    let satp = if hart.mode == Mode::Machine {
-        0
-    } else {
-        hart.csr.satp
-    };
-    let mut at = pc;
-    for _ in 0..ACQUIRE_REACH {
-        let half = |address: u64| {
-            let offset = board.ram.offset(peek_physical(board, satp, address)?, 2)?;
-            Some(board.ram.read(offset, 2) as u32)
-        };
-        let (Some(low), Some(high)) = (half(at), half(at.wrapping_add(2))) else {
-            return false;
-        };
-        let op = decode::decode(low | high << 16);
-        if op.kind == OpKind::Fence && op.imm >> 25 & 1 != 0 {
-            return true;
-        }
-        if matches!(op.kind, OpKind::Jal | OpKind::Jalr) {
-            return false;
-        }
-        at = at.wrapping_add(op.size());
-    }
-    false
 }
 
 #[cfg(test)]
