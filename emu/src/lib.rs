@@ -25,6 +25,7 @@ pub mod device;
 mod exec;
 mod fdt;
 pub mod hart;
+pub mod history;
 mod image;
 mod machine;
 pub mod mmu;

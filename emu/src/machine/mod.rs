@@ -105,6 +105,14 @@ impl Machine {
                 hart.fast.data_context = hart.context(hart.data_mode());
                 race::interrupted(hart, board, number);
                 board.point(hart, 4);
+                // A step of its own, so that a debugger can stop before the handler begins.
+                board.state.steps += 1;
+                self.schedule.left = match hart.yields {
+                    true => 0,
+                    false => self.schedule.left - 1,
+                };
+                hart.yields = false;
+                return;
             }
             if hart.yields {
                 hart.yields = false;

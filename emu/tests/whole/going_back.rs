@@ -3,6 +3,7 @@
 use super::tiny;
 
 use emu::adversity::Adversity;
+use emu::history::History;
 use emu::sanitize::Watch;
 use emu::{Boot, Config, Machine, Rules, Snapshot, Stop};
 
@@ -132,4 +133,34 @@ fn the_clock_does_not_jump_when_the_rules_change() {
     assert_eq!(machine.board().time(), before);
     machine.set_rules(&Rules::default());
     assert_eq!(machine.board().time(), before);
+}
+
+#[test]
+fn the_last_step_at_which_something_held_is_found() {
+    let mut machine = boot(&tiny::counters(), 2, unkind(5));
+    let mut history = History::with_interval(&mut machine, 700);
+    while history.run(&mut machine, 20_000) == Stop::Reported {}
+    let count = |machine: &Machine| machine.board().ram.read(0x400, 4);
+    let now = count(&machine);
+    assert!(history.go_back(&mut machine, |machine| count(machine) < now - 300));
+    // One step later the atomic instruction has been executed.
+    let found = (machine.steps(), count(&machine));
+    assert_eq!(found.1, now - 301);
+    run_to(&mut machine, found.0 + 1);
+    assert_eq!(count(&machine), now - 300);
+    assert!(!history.go_back(&mut machine, |_| false));
+    assert_eq!(machine.steps(), history.begin());
+}
+
+#[test]
+fn a_long_history_has_few_snapshots_and_no_gaps() {
+    let mut machine = boot(&tiny::counters(), 2, unkind(6));
+    let mut history = History::with_interval(&mut machine, 10);
+    while history.run(&mut machine, 5_000) == Stop::Reported {}
+    let mut fresh = boot(&tiny::counters(), 2, unkind(6));
+    for step in [1, 333, 4_321] {
+        run_to(&mut fresh, step);
+        history.go_to(&mut machine, step);
+        assert_eq!(seen(&machine), seen(&fresh), "step {step}");
+    }
 }

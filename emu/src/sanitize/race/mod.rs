@@ -38,6 +38,8 @@ pub const LOCK_FUNCTIONS: [&str; 6] = [
 /// Accesses remembered per eight bytes.
 const CELLS: usize = 4;
 const GRANULE: usize = 8;
+/// Pages of which accesses are remembered, about 100 KiB each.
+const SHADOW_PAGES: usize = 2048;
 /// Locks held at once that are remembered.
 const LOCKS_MAX: usize = 16;
 /// Instructions after a fence in which a store counts as the release that the fence is for.
@@ -80,6 +82,8 @@ pub struct Races {
     /// What comes with an interrupt to a hart.
     sent: [Clock; HARTS_MAX],
     shadow: BTreeMap<usize, Arc<Vec<[Cell; CELLS]>>>,
+    /// Where the search for a page to forget goes on.
+    hand: usize,
     exempt: Vec<(u64, u64)>,
     held: [Vec<Held>; HARTS_MAX],
     /// Where a lock was last given back.
@@ -113,6 +117,7 @@ impl Races {
             published: BTreeMap::new(),
             sent: [[0; HARTS_MAX]; HARTS_MAX],
             shadow: BTreeMap::new(),
+            hand: 0,
             exempt,
             held: Default::default(),
             freed: BTreeMap::new(),
@@ -156,9 +161,22 @@ impl Races {
             .any(|&(start, end)| (start..end).contains(&pc))
     }
 
+    /// Forgets the accesses to one page, one after the other in turn.
+    fn forget_page(&mut self) {
+        let next = self.shadow.range(self.hand..).next().map(|(&page, _)| page);
+        let page = next.or_else(|| self.shadow.keys().next().copied());
+        if let Some(page) = page {
+            self.shadow.remove(&page);
+            self.hand = page + 1;
+        }
+    }
+
     /// Remembers an access; returns an earlier one that it races with.
     fn remember(&mut self, offset: usize, size: usize, new: Cell) -> Option<Cell> {
         let known = self.clocks[usize::from(new.hart)];
+        if self.shadow.len() >= SHADOW_PAGES && !self.shadow.contains_key(&(offset / PAGE)) {
+            self.forget_page();
+        }
         let page = self
             .shadow
             .entry(offset / PAGE)
@@ -267,6 +285,21 @@ mod tests {
             races.remember(64, 4, cell(1, true, 1)).is_none(),
             "hart 1 knows of it"
         );
+    }
+
+    #[test]
+    fn the_record_is_bounded() {
+        let mut races = Races::new(&Symbols::default());
+        for page in 0..2 * SHADOW_PAGES {
+            races.remember(page * PAGE, 8, cell(0, true, 1));
+        }
+        assert_eq!(races.shadow.len(), SHADOW_PAGES);
+        assert!(
+            races.remember(0, 8, cell(1, true, 1)).is_none(),
+            "forgotten"
+        );
+        let last = (2 * SHADOW_PAGES - 1) * PAGE;
+        assert!(races.remember(last, 8, cell(1, true, 1)).is_some());
     }
 
     #[test]
