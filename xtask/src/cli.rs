@@ -336,6 +336,17 @@ pub struct EmuArguments {
     /// Say how fast the machine was
     #[arg(long)]
     pub speed: bool,
+
+    /// Wait for a debugger on this port of the local host. It can go back in time: reverse-step,
+    /// reverse-continue, watch
+    #[arg(
+        long,
+        value_name = "PORT",
+        num_args = 0..=1,
+        default_missing_value = "1234",
+        conflicts_with_all = ["seeds", "speed"]
+    )]
+    pub gdb: Option<u16>,
 }
 
 /// Arguments of `mutants`.

@@ -4,7 +4,9 @@
 //! it; [`reports`] prints findings with source lines.
 
 mod atomics;
+mod gdb;
 pub mod lab;
+pub mod ours;
 mod reports;
 mod run;
 mod seeds;

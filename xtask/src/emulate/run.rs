@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use emu::session::{self, Waited};
 use emu::{Machine, Stop};
 
+use super::gdb;
 use super::reports::Printer;
 use super::setup::{Subject, began};
 use crate::cli::EmuArguments;
@@ -30,6 +31,10 @@ pub fn once(workspace: &Workspace, arguments: &EmuArguments, subject: &Subject) 
         eprintln!("xtask: {} harts, {}", config.harts, began(&machine));
     }
     let mut screen = Screen::new(arguments.trace.as_deref(), &mut machine)?;
+    if let Some(port) = arguments.gdb {
+        gdb::serve(machine, subject, port, screen)?;
+        return Ok(0);
+    }
     let limit = arguments.limit.saturating_mul(1_000_000);
     let began = Instant::now();
     let ended = match &arguments.exec {
@@ -192,7 +197,8 @@ impl Screen {
                 .write_all(&text[self.shown..])
                 .and_then(|()| out.flush());
         }
-        self.shown = text.len();
+        // What a debugger has run again was shown the first time.
+        self.shown = self.shown.max(text.len());
         let Some(file) = &mut self.trace else {
             return;
         };
