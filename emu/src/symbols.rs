@@ -106,8 +106,8 @@ impl Symbols {
     }
 }
 
-/// The addresses of all loads and stores in the code of an ELF file. Every halfword is taken for the
-/// beginning of an instruction, so there are some among them that are none.
+/// The addresses of all loads and stores in the code of an ELF file. Every halfword is taken for
+/// the beginning of an instruction, so there are some among them that are none.
 pub fn accesses(file: &[u8]) -> Vec<u64> {
     let mut found = Vec::new();
     let Ok(elf) = ElfBytes::<LittleEndian>::minimal_parse(file) else {

@@ -34,6 +34,8 @@ impl Machine {
                 self.board.forget_code(page);
             }
         }
+        let translations = &mut self.board.state.sanitizer.translations;
+        translations.sweep(&self.harts);
         notes.entries.clear();
         notes.code.clear();
         notes.data.clear();

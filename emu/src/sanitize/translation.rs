@@ -15,7 +15,7 @@
 //! Until then another hart may use what it remembers: the one that changed the entry may be about
 //! to send the fence. Gained rights and accessed bits are no loss.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec;
@@ -33,6 +33,8 @@ use crate::ram::{PAGE, TABLE, WATCHED};
 
 /// Changes that are remembered.
 const CHANGES: usize = 8192;
+/// Kept changes above which those are looked for that are of no use any more.
+const KEPT: usize = 16 << 10;
 /// Frames and roots that are remembered; beyond, the record starts anew.
 const REMEMBERED: usize = 4096;
 const RIGHTS: u64 = pte::R | pte::W | pte::X;
@@ -52,6 +54,8 @@ pub struct Translations {
     changes: VecDeque<Change>,
     /// The number of the first one that is remembered.
     first: u32,
+    /// Those of them, or of earlier ones, that concern an entry that some hart still has.
+    kept: BTreeMap<u32, Change>,
     /// The step at which a process last went back to user mode, by its `satp`.
     returns: BTreeMap<u64, u64>,
     /// Frames that stale translations lead to, and who has written them since.
@@ -64,7 +68,30 @@ pub struct Translations {
 
 impl Translations {
     fn change(&self, number: u32) -> Option<&Change> {
-        self.changes.get(number.checked_sub(self.first)? as usize)
+        let recent = number.checked_sub(self.first);
+        recent
+            .and_then(|at| self.changes.get(at as usize))
+            .or_else(|| self.kept.get(&number))
+    }
+
+    /// Keeps a change for as long as an entry goes back to it.
+    fn keep(&mut self, number: u32) {
+        if let (false, Some(change)) = (self.kept.contains_key(&number), self.change(number)) {
+            let change = change.clone();
+            self.kept.insert(number, change);
+        }
+    }
+
+    /// Forgets the changes that no entry goes back to, if there are many.
+    pub(crate) fn sweep(&mut self, harts: &[Hart]) {
+        if self.kept.len() < KEPT {
+            return;
+        }
+        let entries = harts.iter().flat_map(|hart| hart.tlb.entries());
+        let used: BTreeSet<u32> = entries
+            .flat_map(|entry| [entry.cause, entry.latest])
+            .collect();
+        self.kept.retain(|number, _| used.contains(number));
     }
 }
 
@@ -113,7 +140,7 @@ impl Board {
         };
         let known = self.judge_entries(hart, address, next);
         self.state.notes.entries.push((address, next));
-        // Whether another hart has it is known only later, so with others every change is kept.
+        // Whether another hart has it is known only later, so with others every change is recorded.
         if self.state.sanitizer.watch.translations && (known || self.harts > 1) {
             let stack = stack::walk_from(self, hart, place);
             let record = &mut self.state.sanitizer.translations;
@@ -126,6 +153,9 @@ impl Board {
                 stack,
                 root: hart.user_root,
             });
+            if known {
+                record.keep(next);
+            }
         }
         known
     }
@@ -141,6 +171,10 @@ impl Board {
             }
             lost
         });
+        // The change of the hart itself is recorded after this.
+        if judged.known && self.state.sanitizer.watch.translations {
+            self.state.sanitizer.translations.keep(cause);
+        }
         if judged.changed {
             hart.fast.forget_translated();
         }
