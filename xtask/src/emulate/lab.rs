@@ -58,8 +58,13 @@ struct Mistake {
     what: String,
 }
 
-/// Runs the tests that the filter admits.
+/// Runs the tests that the filter admits, and then those of Cowslip ([`super::ours`]).
 pub fn tests(workspace: &Workspace, filter: &Filter<'_>, report: &Report) {
+    variants(workspace, filter, report);
+    super::ours::tests(workspace, filter, report);
+}
+
+fn variants(workspace: &Workspace, filter: &Filter<'_>, report: &Report) {
     report.attempt("emu lab kernel", || {
         let folder = workspace.root().join("tests/lab-kernel");
         let mistakes = mistakes(&folder)?;

@@ -6,7 +6,7 @@
 mod atomics;
 mod gdb;
 pub mod lab;
-pub mod ours;
+mod ours;
 mod reports;
 mod run;
 mod seeds;
