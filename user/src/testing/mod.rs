@@ -5,6 +5,7 @@
 //! says otherwise.
 
 pub mod child;
+pub mod counter;
 pub mod measure;
 pub mod outcome;
 pub mod scratch;
