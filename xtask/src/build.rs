@@ -20,6 +20,8 @@ use crate::workspace::Workspace;
 pub struct Guests {
     /// What it was built for.
     pub arch: Arch,
+    /// The version of the compiler.
+    pub compiler: String,
     /// The kernel, with symbols.
     pub kernel: PathBuf,
     /// The programs, with symbols; the file's name is the program's.
@@ -41,6 +43,7 @@ pub fn guests(workspace: &Workspace, toolchain: &Toolchain) -> Result<Guests> {
     let kernel = kernels.pop().context("cargo built no kernel")?;
     Ok(Guests {
         arch: toolchain.arch(),
+        compiler: toolchain.compiler(),
         kernel,
         programs,
     })

@@ -51,6 +51,10 @@ pub enum Command {
     Run(RunArguments),
     /// Run the host tests, then the guest tests of both architectures at 1, 2 and 4 harts
     Test(SuiteArguments),
+    /// Count what fork and the faults after it cost, in guest instructions
+    ///
+    /// Runs `forkbench` in every fork mode, on both architectures unless one is given.
+    Bench(BenchArguments),
     /// Kill the emulator while programs write, and judge what is left on the disk
     Powercut(PowercutArguments),
     /// Formatting, lints and documentation of all rooms, width of comments, citations, the museum
@@ -188,6 +192,37 @@ pub struct SuiteArguments {
     /// Run the guest tests of this architecture only
     #[arg(long, value_enum)]
     pub arch: Option<Arch>,
+}
+
+/// Arguments of `bench`.
+#[derive(Args)]
+pub struct BenchArguments {
+    /// Measure this architecture only
+    #[arg(long, value_enum)]
+    pub arch: Option<Arch>,
+
+    /// Measure the same on Linux, with Debian's kernel, which is fetched when first asked for
+    #[arg(long, value_enum)]
+    pub against: Option<Rival>,
+
+    /// Print the figures as JSON on standard output
+    #[arg(long)]
+    pub json: bool,
+
+    /// Draw the cost of fork against the size of memory, as an SVG image
+    #[arg(long, value_name = "FILE")]
+    pub plot: Option<PathBuf>,
+
+    /// Hold the suite to the figures of this run: writes them to docs/costs.toml
+    #[arg(long)]
+    pub accept: bool,
+}
+
+/// A system to compare with.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Rival {
+    /// The Linux of Debian 13.
+    Linux,
 }
 
 /// Arguments of `museum`.
@@ -399,7 +434,7 @@ pub struct GuardArguments {
 }
 
 /// How fork copies memory, as the kernel option `fork=` spells it.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum Fork {
     /// Every page at once, as plain xv6 does.
     Eager,
@@ -408,6 +443,17 @@ pub enum Fork {
 }
 
 impl Fork {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Eager, Self::Cow];
+
+    /// Returns its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Eager => "eager",
+            Self::Cow => "cow",
+        }
+    }
+
     /// Returns the kernel option that asks for this.
     pub const fn option(self) -> &'static str {
         match self {

@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod arch;
+mod bench;
 mod build;
 mod c_program;
 mod check;
@@ -23,6 +24,7 @@ mod grade;
 mod guard;
 mod host_error;
 mod image;
+mod json;
 mod launch;
 mod museum;
 mod mutants;
@@ -73,6 +75,7 @@ fn dispatch(command: Command) -> Result<u8> {
         Command::Setup => setup::everything(&workspace),
         Command::Run(arguments) => launch::run(&workspace, arguments),
         Command::Test(arguments) => test::run(&workspace, &arguments),
+        Command::Bench(arguments) => bench::run(&workspace, &arguments),
         Command::Powercut(arguments) => powercut::run(&workspace, &arguments),
         Command::Check(arguments) if arguments.editor => check::for_editor(&workspace),
         Command::Check(arguments) => check::run(&workspace, arguments.filter.as_deref()),

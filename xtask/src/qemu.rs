@@ -18,6 +18,8 @@ pub struct Machine {
     pub arch: Arch,
     /// The kernel.
     pub kernel: PathBuf,
+    /// The first file system of a Linux kernel, which the boot loader gives it.
+    pub initrd: Option<PathBuf>,
     /// The disk, if it has one.
     pub disk: Option<Disk>,
     /// The disk to swap to, if it has one.
@@ -127,6 +129,7 @@ impl Machine {
             arch,
             kernel: kernel.to_owned(),
             firmware: Firmware::OpenSbi,
+            initrd: None,
             disk: None,
             swap: None,
             cpu: None,
@@ -177,6 +180,9 @@ impl Machine {
             "-smp",
             &self.smp.to_string(),
         ]);
+        if let Some(initrd) = &self.initrd {
+            command.arg("-initrd").arg(initrd);
+        }
         if let Some(cpu) = &self.cpu {
             command.args(["-cpu", cpu]);
         }

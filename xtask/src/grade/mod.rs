@@ -7,7 +7,6 @@
 mod audited;
 mod grader;
 mod guest;
-mod json;
 mod kernel;
 mod report;
 mod self_test;

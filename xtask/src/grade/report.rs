@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::json::Json;
 use super::verdict::{Graded, Verdict, tally};
+use crate::json::Json;
 use crate::qemu::{Firmware, Machine};
 
 /// The results of one kernel.

@@ -72,6 +72,11 @@ pub fn ensure() -> Result<Compiler> {
 }
 
 impl Compiler {
+    /// Returns its version.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
     /// Returns a bare cargo command. Returns what the linker wants is added to the flags.
     pub fn cargo(&self, flags: &mut Vec<String>) -> Command {
         flags.push(format!("-Clinker={}", self.linker.display()));

@@ -20,6 +20,7 @@ mod unpacked;
 
 use anyhow::{Error, Result};
 
+pub use cache::folder as cache_folder;
 pub use llvm::{LlvmTools, ensure_llvm_tools};
 pub use mutants::ensure_cargo_mutants;
 pub use programs::{ensure_c_compiler, ensure_debugger};

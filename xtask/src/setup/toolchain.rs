@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Error, Result, anyhow};
 
+use super::programs::{Version, version_line};
 use super::{debian, rustup};
 use crate::arch::Arch;
 use crate::process::run_bounded;
@@ -76,6 +77,15 @@ impl Toolchain {
     /// Returns what it compiles for.
     pub fn arch(&self) -> Arch {
         self.arch
+    }
+
+    /// Returns the version of the compiler.
+    pub fn compiler(&self) -> String {
+        let version = match &self.route {
+            Route::Installed => version_line("rustc").and_then(|line| Version::find(&line)),
+            Route::Debian(compiler) => Some(compiler.version()),
+        };
+        version.map_or_else(|| "unknown".to_owned(), |version| version.to_string())
     }
 
     fn installed_in(arch: Arch, guest: &Path) -> Self {
@@ -205,7 +215,7 @@ fn installed(target: &str) -> Result<Option<String>> {
     if !asked.success() || !has_core(folder) {
         return Ok(None);
     }
-    Ok(Some(super::programs::version_line("rustc").map_or_else(
+    Ok(Some(version_line("rustc").map_or_else(
         || "of unknown version".to_owned(),
         |line| line.trim_start_matches("rustc ").to_owned(),
     )))

@@ -1,16 +1,19 @@
-//! What the hot paths cost, in guest instructions, against their limits.
-//!
-//! Counting instructions instead of time makes the figures the same on every run and every host.
+//! What fork and faults cost, against the accepted figures ([`Costs`]), and how long processes wait
+//! for each other, against limits: in guest instructions, which are the same on every run and every
+//! host.
 
 use std::fmt::Write;
 use std::time::Instant;
 
+use anyhow::Result;
 use regex::Regex;
 
 use super::case::Case;
 use super::report::{Report, Verdict};
 use super::runner::Runner;
 use crate::arch::Arch;
+use crate::bench::{Costs, Judgement, measure};
+use crate::cli::Fork;
 
 /// Returns the name of the test.
 pub const fn name(arch: Arch) -> &'static str {
@@ -31,31 +34,6 @@ struct Table {
     /// Kernel options.
     options: &'static [&'static str],
     limits: &'static [Limit],
-}
-
-/// Returns what the hot paths may cost. On x86_64 a string instruction counts one for each word:
-/// 512 of a copied or cleared page.
-const fn costs(arch: Arch) -> Table {
-    Table {
-        line: "bench",
-        mebibytes: 128,
-        options: &[],
-        limits: match arch {
-            Arch::Riscv64 => &[
-                ("fork-page", 80, "fork, per resident page"),
-                ("copy-fault", 2500, "a first write to a shared page"),
-                ("reuse-fault", 600, "a first write by the last owner"),
-                ("getpid", 400, "the shortest system call"),
-            ],
-            Arch::X86_64 => &[
-                ("fork-page", 40, "fork, per resident page"),
-                ("copy-fault", 2500, "a first write to a shared page"),
-                ("reuse-fault", 600, "a first write by the last owner"),
-                ("zero-fault", 1800, "a first touch"),
-                ("getpid", 300, "the shortest system call"),
-            ],
-        },
-    }
 }
 
 /// How long others may be kept waiting.
@@ -101,11 +79,30 @@ const WAITS: Table = Table {
 /// holds of a lock.
 const WAIT_MAX: u64 = 30_000_000;
 
-/// Runs the guest's `bench` and judges each figure.
+/// The fork modes whose costs are judged. Copying all memory at once is for comparison alone.
+const MODES: [Fork; 1] = [Fork::Cow];
+
+/// Runs the guest's `forkbench` and `bench waits`, and judges each figure.
 pub fn run(runner: &Runner, report: &Report) {
-    for table in [costs(runner.arch()), WAITS] {
-        run_table(&table, runner, report);
+    for mode in MODES {
+        let name = format!("{} {}", name(runner.arch()), mode.name());
+        report.attempt(&name, || run_costs(mode, &name, runner, report));
     }
+    run_table(&WAITS, runner, report);
+}
+
+fn run_costs(mode: Fork, name: &str, runner: &Runner, report: &Report) -> Result<()> {
+    let begin = Instant::now();
+    let costs = Costs::load(runner.workspace())?;
+    let figures = measure(runner.workspace(), runner.guests(), mode)?;
+    for (row, judgement) in costs.judge(runner.guests(), mode, &figures) {
+        let verdict = match judgement {
+            Judgement::Kept => Verdict::Passed,
+            Judgement::Worse(how) => Verdict::Failed(how),
+        };
+        report.result(&format!("{name} {row}"), begin.elapsed(), verdict);
+    }
+    Ok(())
 }
 
 fn run_table(table: &Table, runner: &Runner, report: &Report) {

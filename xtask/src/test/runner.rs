@@ -58,6 +58,16 @@ impl<'a> Runner<'a> {
         self.guests.arch
     }
 
+    /// Returns the guests.
+    pub fn guests(&self) -> &Guests {
+        &self.guests
+    }
+
+    /// Returns the checkout.
+    pub fn workspace(&self) -> &Workspace {
+        self.workspace
+    }
+
     /// Runs the tests.
     pub fn run(&self, cases: Vec<Case>, report: &Report) {
         let queue = Mutex::new(cases.into_iter());
