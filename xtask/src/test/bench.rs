@@ -12,7 +12,7 @@ use super::case::Case;
 use super::report::{Report, Verdict};
 use super::runner::Runner;
 use crate::arch::Arch;
-use crate::bench::{Costs, Judgement, measure};
+use crate::bench::{Costs, JUDGED, Judgement, measure};
 use crate::cli::Fork;
 
 /// Returns the name of the test.
@@ -79,12 +79,9 @@ const WAITS: Table = Table {
 /// holds of a lock.
 const WAIT_MAX: u64 = 30_000_000;
 
-/// The fork modes whose costs are judged. Copying all memory at once is for comparison alone.
-const MODES: [Fork; 1] = [Fork::Cow];
-
 /// Runs the guest's `forkbench` and `bench waits`, and judges each figure.
 pub fn run(runner: &Runner, report: &Report) {
-    for mode in MODES {
+    for mode in JUDGED {
         let name = format!("{} {}", name(runner.arch()), mode.name());
         report.attempt(&name, || run_costs(mode, &name, runner, report));
     }
