@@ -7,7 +7,7 @@ use crate::process::{self, Fork};
 use crate::{Result, arch};
 
 /// Instructions per tick of the `time` register under `-icount shift=0`: 1 ns each, 10 MHz.
-pub const INSTRUCTIONS_PER_TICK: u64 = 1_000_000_000 / abi::TIME_HZ;
+const INSTRUCTIONS_PER_TICK: u64 = 1_000_000_000 / abi::TIME_HZ;
 
 /// How instructions are counted.
 #[derive(Clone, Copy)]

@@ -8,7 +8,6 @@ use user::file::Fd;
 use user::memory::{Audit, ProcessCounters, Promise};
 use user::process::{self, Fork, Pid};
 use user::region::Region;
-use user::testing::counter::INSTRUCTIONS_PER_TICK;
 use user::{Failed, Result, arch};
 
 use super::large::{large, large_child};
