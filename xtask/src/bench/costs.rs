@@ -2,8 +2,8 @@
 //!
 //! Counted instructions are the same on every run and every host, so a row that takes more than
 //! [`MARGIN`] above its figure was made worse by a change. They depend on the compiler; where that
-//! is another one than the figures are from, [`OTHER_COMPILER`] is the margin. A row that takes less
-//! passes; `cargo xtask bench --accept` writes the figures of a run.
+//! is another one than the figures are from, [`OTHER_COMPILER`] is the margin. A row that takes
+//! less passes; `cargo xtask bench --accept` writes the figures of a run.
 
 use std::fs;
 use std::path::PathBuf;

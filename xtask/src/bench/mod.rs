@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: what fork and the faults after it cost, in guest instructions, in every fork
-//! mode and, if asked, on Linux.
+//! `cargo xtask bench`: what fork and the faults after it cost, in guest instructions, in every
+//! fork mode and, if asked, on Linux.
 //!
 //! `forkbench` (a program of `user`) and `tests/linux/forkbench.c` measure, [`figures`] reads what
 //! they print, [`table`] and [`plot`] show it, [`costs`] keeps the figures that the suite holds the

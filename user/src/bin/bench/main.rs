@@ -1,6 +1,6 @@
-//! `bench waits`: how long processes wait for each other (see [`waits`] and [`stretches`]), one line
-//! each: `bench NAME VALUE instructions`. `bench swap`: how fast memory is swapped, in pages per
-//! second (see [`swap`]). What fork and faults cost is measured by `forkbench`.
+//! `bench waits`: how long processes wait for each other (see [`waits`] and [`stretches`]), one
+//! line each: `bench NAME VALUE instructions`. `bench swap`: how fast memory is swapped, in pages
+//! per second (see [`swap`]). What fork and faults cost is measured by `forkbench`.
 
 #![no_std]
 #![no_main]
