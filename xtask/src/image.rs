@@ -193,6 +193,7 @@ mod tests {
         let program = workspace.root().join("LICENSE-MIT");
         let guests = Guests {
             arch: Arch::Riscv64,
+            compiler: String::new(),
             kernel: program.clone(),
             programs: vec![program],
         };
