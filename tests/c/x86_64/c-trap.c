@@ -121,6 +121,12 @@ static void flags_stay_outside(void)
         check(old_call_with_flags(flags[i]) == getpid());
         // An address of the kernel's stays one.
         check(call_with_flags(16, ends[1], 0xffff800000100000, 8, flags[i]) == -1);
+        // Frames are cleared and copied for it, by string instructions.
+        int pid = call_with_flags(1, 0, 0, 0, flags[i]);
+        if (pid == 0)
+            exit(0);
+        int status = -1;
+        check(pid > 0 && wait(&status) == pid && status == 0);
     }
 }
 
@@ -131,6 +137,14 @@ static void steps_into_the_kernel(address unused)
     (void)unused;
     __asm__ volatile("mov %%ss, %%ebx\n pushfq\n orq $0x100, (%%rsp)\n mov $11, %%eax\n popfq\n"
                      "mov %%ebx, %%ss\n syscall\n nop" ::: "rax", "rbx", "rcx", "r11", "memory");
+}
+
+// A debug trap after the instruction that is the way into the kernel: `popf` lets one more go by.
+static void steps_right_into_the_kernel(address unused)
+{
+    (void)unused;
+    __asm__ volatile("pushfq\n orq $0x100, (%%rsp)\n mov $11, %%eax\n popfq\n syscall\n nop" :::
+                     "rax", "rcx", "r11", "memory");
 }
 
 static void steps_into_a_gate(address unused)
@@ -199,6 +213,7 @@ int main(int argc, char **argv)
     // Killed by the trap, or through and past it; the kernel lives either way.
     for (int round = 0; round < 20; round++) {
         status_of(steps_into_the_kernel, 0);
+        status_of(steps_right_into_the_kernel, 0);
         status_of(steps_into_a_gate, 0);
     }
     unlink("nowhere");

@@ -58,8 +58,9 @@ impl<'w> Guest<'w> {
             caught &= !passes(&mistaken)?;
         }
         for line in &mistake.pc {
+            let (arch, shows) = (Arch::X86_64, &mistake.console);
             let passes = |kernel: &Path| {
-                test::passes(self.workspace, Arch::X86_64, kernel, &self.image, line)
+                test::passes(self.workspace, arch, kernel, &self.image, line, shows)
             };
             passed &= passes(&self.guests.kernel)?;
             caught &= !passes(&mistaken)?;

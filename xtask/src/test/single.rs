@@ -20,13 +20,15 @@ pub fn c_programs(workspace: &Workspace, arch: Arch) -> Result<Vec<Extra>> {
     foreign::compile(workspace, arch)
 }
 
-/// Returns whether a kernel runs a line for the shell to its end, with success.
+/// Returns whether a kernel runs a line for the shell to its end, with success, and `shows` is part
+/// of what is printed.
 pub fn passes(
     workspace: &Workspace,
     arch: Arch,
     kernel: &Path,
     image: &[u8],
     line: &str,
+    shows: &[String],
 ) -> Result<bool> {
     /// A kernel that makes a mistake may hang.
     const LIMIT: Duration = Duration::from_secs(180);
@@ -40,7 +42,11 @@ pub fn passes(
     let vm = Vm::boot(&machine, &Console::Plain, Keyboard::Absent)?;
     let mut session = Session::new(vm, Some(Instant::now() + LIMIT), |_: &[u8]| {});
     match session.wait_closed() {
-        Waited::Closed => Ok(session.vm.outcome()? == Outcome::Status(0)),
+        Waited::Closed => {
+            let printed = String::from_utf8_lossy(session.vm.transcript()).into_owned();
+            Ok(session.vm.outcome()? == Outcome::Status(0)
+                && shows.iter().all(|text| printed.contains(text)))
+        }
         Waited::Seen | Waited::TimedOut => Ok(false),
     }
 }
