@@ -1,8 +1,8 @@
 //! The memory system over plain memory: what a kernel must bring, in one file.
 //!
-//! `cargo run -p mm --example plain` maps, writes, forks, writes again, evicts and brings back, and
-//! says after each step what it cost. The machine has one hart and no TLB, so its fences do
-//! nothing.
+//! `cargo run -p cowslip-mm --example plain` maps, writes, forks, writes again, evicts and brings
+//! back, and says after each step what it cost. The machine has one hart and no TLB, so its fences
+//! do nothing.
 
 // An example on the host may use what a kernel must not (clippy.toml).
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)]

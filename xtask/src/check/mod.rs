@@ -39,7 +39,7 @@ const FINDINGS: [(&str, Find); 3] = [
 pub const MODEL_CHECKERS: [&str; 2] = ["loom", "shuttle"];
 
 /// The rooms that have tests for them.
-pub const MODELLED: [&str; 4] = ["-p", "sync", "-p", "mm"];
+pub const MODELLED: [&str; 4] = ["-p", "cowslip-sync", "-p", "cowslip-mm"];
 
 /// The rooms that run in the emulator.
 const GUESTS: [&str; 4] = ["-p", "kernel", "-p", "user"];

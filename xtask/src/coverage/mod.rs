@@ -53,7 +53,7 @@ pub fn run(workspace: &Workspace) -> Result<u8> {
 fn build_tests(workspace: &Workspace) -> Result<Vec<PathBuf>> {
     let mut command = host_cargo(workspace, &["test", "--no-run"]);
     for (room, _) in ROOMS {
-        command.args(["--package", room]);
+        command.args(["--package", &format!("cowslip-{room}")]);
     }
     // Where a target is named, the flags are not for what runs while cargo builds.
     let host = compiler::host().context("`rustc -vV` names no host")?;

@@ -47,7 +47,7 @@ impl Tests {
         let workspace = &copy.workspace;
         let mut command = host_cargo(
             workspace,
-            &["test", "--no-run", "--package", "mm", "--lib", "--quiet"],
+            &["test", "--no-run", "--package", "cowslip-mm", "--lib", "--quiet"],
         );
         command
             .args(["--profile", "quick", "--target-dir"])

@@ -26,7 +26,7 @@ pub use choice::Shard;
 use result::Tally;
 
 /// What is mutated.
-const ROOM: &str = "mm";
+const ROOM: &str = "cowslip-mm";
 /// How many of a hundred viable mutants must be caught.
 const NEEDED: u64 = 95;
 /// The most address space a compiler or a test may have: a mutant may well allocate without end.

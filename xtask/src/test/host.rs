@@ -24,13 +24,13 @@ use crate::workspace::Workspace;
 const TESTED: [&[&str]; 2] = [
     &[
         "-p",
-        "abi",
+        "cowslip-abi",
         "-p",
-        "sync",
+        "cowslip-sync",
         "-p",
-        "mm",
+        "cowslip-mm",
         "-p",
-        "fs",
+        "cowslip-fs",
         "-p",
         "sim",
         "-p",
