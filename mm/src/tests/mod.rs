@@ -32,6 +32,7 @@ mod protect;
 mod shared;
 mod shortage;
 mod swap;
+mod transfers;
 
 use abi::{ForkMode, PAGE_SIZE};
 

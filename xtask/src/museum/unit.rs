@@ -47,7 +47,14 @@ impl Tests {
         let workspace = &copy.workspace;
         let mut command = host_cargo(
             workspace,
-            &["test", "--no-run", "--package", "cowslip-mm", "--lib", "--quiet"],
+            &[
+                "test",
+                "--no-run",
+                "--package",
+                "cowslip-mm",
+                "--lib",
+                "--quiet",
+            ],
         );
         command
             .args(["--profile", "quick", "--target-dir"])

@@ -45,7 +45,10 @@ pub fn run(workspace: &Workspace, toolchain: &Toolchain, filter: &Filter, report
         ),
         (
             "outside: mm over plain memory",
-            host_cargo(workspace, &["run", "-q", "-p", "cowslip-mm", "--example", "plain"]),
+            host_cargo(
+                workspace,
+                &["run", "-q", "-p", "cowslip-mm", "--example", "plain"],
+            ),
             |output| {
                 output
                     .lines()
