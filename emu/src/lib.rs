@@ -30,6 +30,7 @@ mod image;
 mod machine;
 pub mod mmu;
 pub mod ram;
+pub mod replay;
 mod rng;
 pub mod sanitize;
 mod sbi;

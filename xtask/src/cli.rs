@@ -296,6 +296,11 @@ pub struct GradeArguments {
     #[arg(long, value_name = "S", default_value_t = 180, value_parser = clap::value_parser!(u32).range(1..))]
     pub stall: u32,
 
+    /// Also run the tests of cowtest on a machine of our own that is out to break the kernel, with
+    /// 2 and 3 harts, and report races and missing fences
+    #[arg(long, conflicts_with = "self_test")]
+    pub sanitize: bool,
+
     /// Grade our own kernel, and variants of it that each make a known mistake, instead
     #[arg(long, conflicts_with_all = ["kernel", "json", "smp"])]
     pub self_test: bool,

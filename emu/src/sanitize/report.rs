@@ -7,7 +7,7 @@ use core::fmt::Write;
 use crate::hart::Place;
 
 /// What kind of mistake was seen.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Kind {
     /// An access through a translation that the tables took back.
     StaleTranslation,

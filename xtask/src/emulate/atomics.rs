@@ -7,8 +7,8 @@ use std::path::Path;
 use addr2line::{Loader, Location};
 use emu::symbols::accesses;
 
-/// Returns the addresses of the instructions that come from the functions of `core::sync::atomic`,
-/// or from volatile accesses; none for a kernel without debug information.
+/// Returns the addresses of the instructions that come from atomic or volatile accesses; none for a
+/// kernel without debug information.
 pub fn addresses(path: &Path, kernel: &[u8]) -> Vec<u64> {
     let Ok(loader) = Loader::new(path) else {
         return Vec::new();
@@ -20,30 +20,48 @@ pub fn addresses(path: &Path, kernel: &[u8]) -> Vec<u64> {
         .collect()
 }
 
-/// Returns whether the source means the instruction to be atomic. Its innermost function decides,
-/// for an atomic operation calls nobody.
+/// Returns whether the source means the instruction to be atomic, as far as can be told.
+///
+/// The compiler gives an access the place of what it was merged with: a load that also widens or
+/// compares has the place of that, and one that was merged from several has none. So the line of
+/// the source decides, in the innermost function that is not the language's own library; and an
+/// access without a line is not held against the kernel.
 fn is_meant(loader: &Loader, sources: &mut Sources, address: u64) -> bool {
     let Ok(mut frames) = loader.find_frames(address) else {
         return false;
     };
-    let Ok(Some(frame)) = frames.next() else {
-        return false;
-    };
-    let file = file(frame.location.as_ref());
-    if file.ends_with("core/src/sync/atomic.rs") {
-        return true;
+    while let Ok(Some(frame)) = frames.next() {
+        let place = frame.location.as_ref();
+        let file = file(place);
+        let name = frame
+            .function
+            .as_ref()
+            .and_then(|name| name.raw_name().ok());
+        let volatile = name
+            .is_some_and(|name| name.contains("read_volatile") || name.contains("write_volatile"));
+        if volatile || file.ends_with("core/src/sync/atomic.rs") {
+            return true;
+        }
+        if !file.contains("/library/") {
+            return place.is_some_and(|place| {
+                place.line.unwrap_or(0) == 0 || is_atomic(sources.line(place))
+            });
+        }
     }
-    if file.ends_with("core/src/convert/num.rs") {
-        // One instruction loads and widens; the compiler gives it the place of the widening.
-        let caller = frames.next().ok().flatten();
-        let place = caller.and_then(|caller| caller.location);
-        return place.is_some_and(|place| sources.line(&place).contains(".load("));
-    }
-    let name = frame
-        .function
-        .as_ref()
-        .and_then(|name| name.raw_name().ok());
-    name.is_some_and(|name| name.contains("read_volatile") || name.contains("write_volatile"))
+    false
+}
+
+/// Returns whether a line of source has an atomic operation in it.
+fn is_atomic(line: &str) -> bool {
+    const OPERATIONS: [&str; 6] = [
+        ".load(",
+        ".store(",
+        ".swap(",
+        ".compare_exchange",
+        ".fetch_",
+        "Ordering::",
+    ];
+    OPERATIONS.iter().any(|operation| line.contains(operation))
 }
 
 fn file<'a>(place: Option<&Location<'a>>) -> &'a str {
@@ -67,5 +85,26 @@ impl Sources {
             .checked_sub(1)
             .and_then(|at| lines.get(at))
             .map_or("", String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn atomic_operations_are_known_by_their_names() {
+        assert!(is_atomic(
+            "let low = u64::from(self.low.load(Ordering::Relaxed));"
+        ));
+        assert!(is_atomic("        .store(value, Ordering::Release)"));
+        assert!(!is_atomic("self.count += 1;"));
+        assert!(!is_atomic(""));
+    }
+
+    #[test]
+    fn a_file_without_debug_information_has_no_atomics() {
+        let nothing = addresses(Path::new("/no/such/file"), b"no ELF");
+        assert!(nothing.is_empty());
     }
 }

@@ -58,9 +58,11 @@ struct Mistake {
     what: String,
 }
 
-/// Runs the tests that the filter admits, and then those of Cowslip ([`super::ours`]).
+/// Runs the tests that the filter admits, then those of WebAssembly ([`super::wasm`]) and of
+/// Cowslip ([`super::ours`]).
 pub fn tests(workspace: &Workspace, filter: &Filter<'_>, report: &Report) {
     variants(workspace, filter, report);
+    super::wasm::test(workspace, filter, report);
     super::ours::tests(workspace, filter, report);
 }
 
@@ -109,7 +111,7 @@ fn mistakes(folder: &Path) -> Result<Vec<Mistake>> {
 }
 
 /// Compiles the kernel with a mistake (0 for none); where it is.
-fn compile(workspace: &Workspace, folder: &Path, mistake: u32) -> Result<PathBuf> {
+pub fn compile(workspace: &Workspace, folder: &Path, mistake: u32) -> Result<PathBuf> {
     let program = |other: bool| -> Result<PathBuf> {
         let file = workspace.temporary("lab-program");
         let mut command = Command::new(Arch::Riscv64.c_compiler().0);

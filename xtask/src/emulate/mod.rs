@@ -11,13 +11,16 @@ mod reports;
 mod run;
 mod seeds;
 mod setup;
+mod wasm;
 
 use anyhow::Result;
 
 use crate::cli::EmuArguments;
 use crate::workspace::Workspace;
 
-pub use setup::Seeds;
+pub use atomics::addresses as atomic_instructions;
+pub use reports::Printer;
+pub use setup::{Seeds, fences_instructions};
 
 /// Runs what the arguments describe; the exit code says how it ended.
 pub fn run(workspace: &Workspace, arguments: &EmuArguments) -> Result<u8> {

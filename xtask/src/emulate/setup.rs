@@ -140,7 +140,7 @@ impl Subject {
         };
         if config.rules.adversity.fetches
             && arguments.adversity.is_none()
-            && !self.fences_instructions()
+            && !fences_instructions(&self.kernel)
         {
             eprintln!(
                 "xtask: the kernel has no fence.i, so instructions are fetched as stored \
@@ -150,12 +150,13 @@ impl Subject {
         }
         Ok(config)
     }
+}
 
-    /// Returns whether there is a `fence.i` anywhere in the kernel.
-    fn fences_instructions(&self) -> bool {
-        const FENCE_I: [u8; 4] = 0x0000_100f_u32.to_le_bytes();
-        self.kernel.windows(4).any(|window| window == FENCE_I)
-    }
+/// Returns whether there is a `fence.i` anywhere in a kernel. One without it relies on machines
+/// that fetch what was stored.
+pub fn fences_instructions(kernel: &[u8]) -> bool {
+    const FENCE_I: [u8; 4] = 0x0000_100f_u32.to_le_bytes();
+    kernel.windows(4).any(|window| window == FENCE_I)
 }
 
 fn adversity(arguments: &EmuArguments, seeded: bool) -> Result<Adversity> {

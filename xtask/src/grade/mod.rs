@@ -1,14 +1,15 @@
 //! `cargo xtask grade`: somebody's xv6 kernel, tested by our programs on our disk image.
 //!
 //! [`guest`] types and listens, [`suite`] knows the test programs, [`grader`] goes from test to
-//! test, [`verdict`] is what comes of it, [`report`] prints it. [`self_test`] turns the whole on
-//! kernels of which it is known how they must do.
+//! test, [`verdict`] is what comes of it, [`sanitized`] has the kernel watched, [`report`] prints
+//! it. [`self_test`] turns the whole on kernels of which it is known how they must do.
 
 mod audited;
 mod grader;
 mod guest;
 mod kernel;
 mod report;
+mod sanitized;
 mod self_test;
 mod stand_in;
 mod suite;
@@ -63,6 +64,14 @@ pub fn run(workspace: &Workspace, arguments: &GradeArguments) -> Result<u8> {
         }
         good &= !graded.iter().any(|graded| graded.verdict.is_bad());
         report.end_of_machine(harts, graded);
+    }
+    if arguments.sanitize {
+        let filter = arguments.filter.as_deref().unwrap_or_default();
+        let found = sanitized::run(workspace, kernel, &image, filter, |finding| {
+            report.finding(finding);
+        })?;
+        good &= found.is_empty();
+        report.end_of_findings(&found);
     }
     report.finish();
     Ok(u8::from(!good))

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::sanitized::Finding;
 use super::verdict::{Graded, Verdict, tally};
 use crate::json::Json;
 use crate::qemu::{Firmware, Machine};
@@ -11,6 +12,8 @@ pub struct Report {
     /// What was graded, for JSON.
     kernel: Vec<(&'static str, Json)>,
     machines: Vec<Json>,
+    /// What the watchers found, if they were asked.
+    findings: Option<Json>,
     /// Whether JSON is wanted; the lines go to standard error then.
     json: bool,
 }
@@ -24,6 +27,7 @@ impl Report {
                 ("entry", Json::Text(format!("{entry:#x}"))),
             ],
             machines: Vec::new(),
+            findings: None,
             json,
         }
     }
@@ -61,11 +65,29 @@ impl Report {
         self.machines.push(Json::Object(members));
     }
 
+    /// A watcher found something.
+    pub fn finding(&self, finding: &Finding) {
+        let Finding {
+            test, harts, seed, ..
+        } = finding;
+        self.say(&format!("FOUND     {test}, {harts} harts, seed {seed}"));
+        for line in finding.text.lines() {
+            self.say(&format!("{:8} | {line}", ""));
+        }
+    }
+
+    /// The watchers are done.
+    pub fn end_of_findings(&mut self, findings: &[Finding]) {
+        self.say(&format!("grade: {} findings", findings.len()));
+        self.findings = Some(Json::List(findings.iter().map(found).collect()));
+    }
+
     /// Prints the JSON, if it is wanted.
     pub fn finish(self) {
         if self.json {
             let mut members = self.kernel;
             members.push(("machines", Json::List(self.machines)));
+            members.extend(self.findings.map(|findings| ("findings", findings)));
             println!("{}", Json::Object(members));
         }
     }
@@ -116,6 +138,17 @@ fn lines(graded: &Graded) -> Vec<String> {
         Verdict::Panicked(message) => explain("panic: ", message),
     }
     lines
+}
+
+/// Returns a finding as JSON.
+fn found(finding: &Finding) -> Json {
+    Json::Object(vec![
+        ("kind", Json::Text(finding.kind.to_owned())),
+        ("test", Json::Text(finding.test.clone())),
+        ("harts", Json::Count(finding.harts)),
+        ("seed", Json::Count(finding.seed as usize)),
+        ("text", Json::Text(finding.text.clone())),
+    ])
 }
 
 /// Returns a test as JSON.

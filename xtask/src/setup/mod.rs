@@ -14,7 +14,7 @@ mod mutants;
 mod packages;
 mod programs;
 mod qemu;
-mod rustup;
+pub mod rustup;
 mod toolchain;
 mod unpacked;
 
