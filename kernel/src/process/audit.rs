@@ -10,6 +10,11 @@
 //! shell has started, has waited for its last child; a finding is a panic. So damage done by a test
 //! is found when the program that runs the tests sees the test end. Processes further down are not
 //! audited, because suites that fork thousands of times would take hours.
+//!
+//! **How long others wait** (R10). An audit stops everything for as long as it takes, which may be
+//! half a slice. The auditor therefore gives its turn up afterwards. Otherwise it would spend whole
+//! slices on audits, and what needs several turns of others, as fork and exit do that both wait for
+//! a standstill to end, would wait for as many slices.
 
 use core::fmt;
 use core::iter::successors;
@@ -23,7 +28,7 @@ use sync::{Held, Interruptible, level};
 use super::name::Text;
 use super::standstill::{Still, stand_still};
 use super::tree::{TREE, Tree};
-use super::{Pid, Process, Space};
+use super::{Pid, Process, Space, current, scheduler};
 use crate::memory::memory;
 use crate::time::TICK;
 
@@ -89,7 +94,8 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Audits the memory system. Repeats the audit while the finding may pass.
+/// Audits the memory system. Repeats the audit while the finding may pass. Gives the turn up at the
+/// end.
 pub fn audit(held: &mut Held<level::Nothing>) -> Verdict {
     let mut verdict = stand_still(held, look);
     for _ in 1..TRIES {
@@ -99,6 +105,9 @@ pub fn audit(held: &mut Held<level::Nothing>) -> Verdict {
         // The result does not matter: an audit without a tick in between is valid too.
         let _ = TICK.wait(TICK.ticket(), Interruptible::No, held);
         verdict = stand_still(held, look);
+    }
+    if let Some(auditor) = current() {
+        scheduler::yield_now(&auditor, held.as_if());
     }
     verdict
 }
