@@ -130,6 +130,27 @@ static void flags_stay_outside(void)
     }
 }
 
+// The flag of a nested task makes the return to a program fault. A system call that sleeps gives the
+// hart to others, which were stopped by an interrupt and return in that way.
+static void flags_stay_with_who_has_them(void)
+{
+    enum { OTHERS = 5, SLEEP = 13, SLEEPS = 6 };
+    int others[OTHERS];
+    for (int i = 0; i < OTHERS; i++) {
+        others[i] = fork();
+        check(others[i] >= 0);
+        if (others[i] == 0)
+            for (;;)
+                ;
+    }
+    for (int i = 0; i < SLEEPS; i++)
+        check(call_with_flags(SLEEP, 1, 0, 0, NESTED) == 0);
+    for (int i = 0; i < OTHERS; i++)
+        check(kill(others[i]) == 0);
+    for (int i = 0; i < OTHERS; i++)
+        check(wait(0) > 0);
+}
+
 // A debug trap after an instruction that defers it, which here is the way into the kernel
 // (CVE-2018-8897).
 static void steps_into_the_kernel(address unused)
@@ -210,6 +231,7 @@ int main(int argc, char **argv)
     check(status_of(raises, 0x40) == 0);
     check(old_getpid() == getpid());
     flags_stay_outside();
+    flags_stay_with_who_has_them();
     // Killed by the trap, or through and past it; the kernel lives either way.
     for (int round = 0; round < 20; round++) {
         status_of(steps_into_the_kernel, 0);
