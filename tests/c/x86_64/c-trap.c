@@ -130,8 +130,8 @@ static void flags_stay_outside(void)
     }
 }
 
-// The flag of a nested task makes the return to a program fault. A system call that sleeps gives the
-// hart to others, which were stopped by an interrupt and return in that way.
+// The flag of a nested task makes the return to a program fault. A system call that sleeps gives
+// the hart to others, which were stopped by an interrupt and return in that way.
 static void flags_stay_with_who_has_them(void)
 {
     enum { OTHERS = 5, SLEEP = 13, SLEEPS = 6 };
