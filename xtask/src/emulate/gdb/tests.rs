@@ -177,12 +177,10 @@ fn a_debugger_is_answered_over_its_connection() {
         ask(&mut stream, "bc").starts_with('T'),
         "back to the beginning"
     );
-    assert_eq!(ask(&mut stream, "m0,4"), "E01", "nothing is there");
-    assert_eq!(
-        ask(&mut stream, &format!("M{WORD:x},1:ff")),
-        "E01",
-        "the past stays"
-    );
+    let answer = ask(&mut stream, "m0,4");
+    assert!(answer.starts_with('E'), "nothing is there: {answer}");
+    let answer = ask(&mut stream, &format!("M{WORD:x},1:ff"));
+    assert!(answer.starts_with('E'), "the past stays: {answer}");
     stream.write_all(&packet("D;1")).unwrap();
     server.join().unwrap().unwrap();
 }
