@@ -95,9 +95,14 @@ pub(crate) enum Claim {
     Program,
     /// A program that wants a promise. It leaves places for copies too.
     Promise,
-    /// A fork. It leaves head-room too, so that a fork bomb starves itself and not the shell.
+    /// A fork. It leaves head-room too, so that a fork bomb starves itself and not the shell: with
+    /// many processes [`COPIES`] places for each, because what was forked is still to be copied.
     Fork,
 }
+
+/// How many copies a fork expects each process to make soon: its stack and a little data. Without
+/// places for them, a fork would succeed and its processes would be killed at their first writes.
+const COPIES: u64 = 4;
 
 /// The places and frames that are left.
 pub(crate) struct Budget {
@@ -106,6 +111,8 @@ pub(crate) struct Budget {
     reserve: u64,
     for_copies: u64,
     headroom: u64,
+    /// How many address spaces there are.
+    spaces: AtomicU64,
     /// How many pages can be evicted: one for each free slot, and those of the page cache.
     slots_left: AtomicU64,
     cached: AtomicU64,
@@ -127,6 +134,7 @@ impl Budget {
             frames: AtomicU64::new(frames),
             reserve,
             for_copies: reserve / 2,
+            spaces: AtomicU64::new(0),
             headroom: reserve + (frames / 32).max(64),
             slots_left: AtomicU64::new(slots),
             cached: AtomicU64::new(0),
@@ -162,6 +170,11 @@ impl Budget {
     #[inline]
     pub(crate) fn evictable(&self) -> u64 {
         self.slots_left.load(Ordering::Relaxed) + self.cached.load(Ordering::Relaxed)
+    }
+
+    /// Notes that there are `by` address spaces more.
+    pub(crate) fn note_spaces(&self, by: i64) {
+        self.spaces.fetch_add(by as u64, Ordering::Relaxed);
     }
 
     /// Notes how many slots are free.
@@ -224,7 +237,10 @@ impl Budget {
             Claim::Kernel => 0,
             Claim::Program => self.reserve,
             Claim::Promise => self.never_promised(),
-            Claim::Fork => self.headroom,
+            Claim::Fork => {
+                let for_copies = COPIES * self.spaces.load(Ordering::Relaxed);
+                self.headroom.max(self.reserve + for_copies)
+            }
         };
         take(&self.places, count, floor).ok_or(NoMemory::Places)
     }
@@ -346,6 +362,9 @@ mod tests {
         assert_eq!(most(Claim::Program), 984);
         assert_eq!(most(Claim::Promise), 984 - 8);
         assert_eq!(most(Claim::Fork), 984 - 64);
+        budget.note_spaces(20);
+        assert_eq!(most(Claim::Fork), 984 - 20 * COPIES);
+        assert_eq!(most(Claim::Promise), 984 - 8, "nobody else leaves them");
         assert_eq!(
             (budget.frames(), budget.places()),
             (1000, 1000),

@@ -105,9 +105,11 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
     ) -> Result<Self, NoMemory> {
         let context = Context::new(memory, claim, family)?;
         memory.may_allocate()?;
+        let context = Counted::try_new(context)?;
+        memory.budget.note_spaces(1);
         Ok(Self {
             memory,
-            context: Counted::try_new(context)?,
+            context,
             areas: Areas::new(),
             heap_break: VirtAddr(0),
             tables: 0,

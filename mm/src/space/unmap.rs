@@ -174,6 +174,7 @@ impl<M: Machine> Drop for AddressSpace<'_, M> {
             self.memory.families.leave(self.context.member());
         }
         self.release_all_promises();
+        self.memory.budget.note_spaces(-1);
         self.memory.budget.add_places(self.lent);
         let root = self.memory.table(self.context.root());
         self.memory

@@ -41,6 +41,21 @@ fn a_program_that_was_promised_all_there_is_can_still_copy_its_stack() {
 }
 
 #[test]
+fn as_many_processes_as_fork_allows_can_write_what_they_share() {
+    let memory = memory(2000);
+    let mut first = space(memory, 1);
+    write(&mut first, 0, b"s").unwrap();
+    let mut processes = Vec::new();
+    while let Ok(child) = first.fork(COW) {
+        processes.push(child);
+    }
+    assert!(processes.len() > 200, "{}", processes.len());
+    for process in &mut processes {
+        write(process, 0, b"c").unwrap();
+    }
+}
+
+#[test]
 fn the_kernel_has_a_reserve_for_the_call_it_serves() {
     let memory = memory(400);
     let mut greedy = space(memory, 400);

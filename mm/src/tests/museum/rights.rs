@@ -12,7 +12,7 @@ use crate::testing::{counter, faults, free_frames, memory, on_hart, read, write}
 
 #[test]
 fn mistake_01_three_hundred_sharers() {
-    let memory = memory(1500);
+    let memory = memory(3000);
     let mut first = space(memory, 1);
     write(&mut first, 0, b"s").unwrap();
     let mut sharers: Vec<Space> = (0..300).map(|_| first.fork(COW).unwrap()).collect();
