@@ -46,7 +46,7 @@ impl sync::Scheduler for Futex {
     fn lend_waiter(&self, body: &mut dyn FnMut(&Waiter)) {
         match current() {
             Some(thread) => body(&thread.waiter),
-            // Without a thread nothing sleeps, and no other hart's wait has begun.
+            // A hart's own loop, on a stack whose slot is never given to another thread.
             None => body(&Waiter::new()),
         }
     }
