@@ -116,15 +116,17 @@ impl<'m, M: Machine> SwapIn<'m, M> {
         crate::phys::incoming_bytes_mut(&memory.machine, frame, self)
     }
 
-    /// Runs `transfer` for all the pages at once and, if that fails, for each page by itself: a
-    /// device does not say which page failed, and no page may be lost because its neighbour failed.
-    /// Returns the wanted page, as [`SwapIn::finish`] does.
+    /// Runs `transfer` for all the pages at once and, if that fails, once more for each page by
+    /// itself: a device does not say which page failed, and no page may be lost because its
+    /// neighbour failed. A page that was read alone gets a second attempt, too, so that its fate
+    /// does not depend on how many pages were read with it. Returns the wanted page, as
+    /// [`SwapIn::finish`] does.
     pub fn finish_with(
         mut self,
         mut transfer: impl FnMut(&mut Self) -> Result<(), TransferError>,
     ) -> PageWait<'m, M> {
         let mut result = transfer(&mut self);
-        if result.is_err() && self.count > 1 {
+        if result.is_err() {
             while let Some(mut last) = self.split_last() {
                 let result = transfer(&mut last);
                 last.end(result);

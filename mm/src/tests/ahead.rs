@@ -176,20 +176,34 @@ fn data_that_comes_in_needs_no_instruction_fence() {
     context.leave();
 }
 
-#[test]
-fn a_page_that_is_read_alone_is_tried_once() {
-    let memory = memory_with_swap(300, 100);
-    let mut space = in_swap(memory, 1);
+/// Begins the read of a page that is alone in swap.
+fn begin_alone(space: &mut Space) -> SwapIn<'static, FakeMachine> {
     let Resolution::Wait(Wait::Read(read)) = space.resolve(VirtAddr(0), Access::Read) else {
         panic!("it must be read");
     };
     assert_eq!(read.count(), 1);
+    read
+}
+
+#[test]
+fn a_page_that_is_read_alone_is_tried_twice_at_most() {
+    let memory = memory_with_swap(300, 100);
+    let mut space = in_swap(memory, 1);
     let mut tries = 0;
-    drop(read.finish_with(|_| {
+    drop(begin_alone(&mut space).finish_with(|_| {
         tries += 1;
         Err(TransferError)
     }));
-    assert_eq!(tries, 1);
+    assert_eq!(tries, 2);
+}
+
+#[test]
+fn a_page_whose_first_read_fails_comes_back() {
+    let memory = memory_with_swap(300, 100);
+    let mut space = in_swap(memory, 1);
+    let mut results = [Err(TransferError), Ok(())].into_iter();
+    drop(begin_alone(&mut space).finish_with(|_| results.next().expect("two reads suffice")));
+    assert_eq!(space.resolve(VirtAddr(0), Access::Read), Resolution::Done);
 }
 
 #[test]

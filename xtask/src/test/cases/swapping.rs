@@ -65,13 +65,13 @@ fn faults() -> [Case; 3] {
             .shows(r"^pid [0-9]+ \(swaptest\): killed: a page of it cannot be read from the disk$")
             .shows("^large: FAILED: expected a child to exit with 0, saw -1$")
             .shows("^alive$"),
-        case(
-            "a page that cannot be read but was not needed",
-            "swaptest large",
-        )
-        .swap_fault("read:500:once")
-        .shows("^the swap disk failed to read [0-9]{2} pages ")
-        .shows("^ALL SWAP TESTS PASSED$"),
+        // How many pages are read together depends on the host's speed, so the page may be the one
+        // that a process waits for.
+        case("a page that cannot be read at first", "swaptest large")
+            .swap_fault("read:500:once")
+            .shows("^the swap disk failed to read ")
+            .hides("killed")
+            .shows("^ALL SWAP TESTS PASSED$"),
         case("a page that cannot be written", "swaptest large")
             .swap_fault("write:500")
             .shows("^the swap disk failed to write ")
