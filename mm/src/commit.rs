@@ -23,11 +23,22 @@
 //! Without swap a place is a frame, and a promise always finds one. With swap, or pages of files in
 //! memory, it may have to evict one first ([`NoMemory::Frames`]).
 //!
-//! The free frames have three floors. Programs stop at `kept`, the smaller of the reserve and the
-//! number of pages that can be evicted, so that there are always frames to exchange pages by. A
-//! fault on a page that has its place may go below that once it has waited (`reclaim::Patience`).
-//! The kernel, for an operation under way, may take the last frame. Places have floors of their
-//! own: see [`Claim`].
+//! # Ways to take
+//!
+//! Each way leaves a number of places and a number of frames to others, its *floors*:
+//!
+//! | for                                          | by                               | places left     | frames left |
+//! |----------------------------------------------|----------------------------------|-----------------|-------------|
+//! | an operation that cannot wait, page tables   | [`Budget::take`]                 | as [`Claim`] says | 0         |
+//! | a touched page that was not promised         | [`Budget::take_for_page`]        | the reserve     | `kept`      |
+//! | a touched page that has its place            | [`Budget::take_for_placed_page`] | takes none      | `kept` or less, as [`Patience`] says |
+//! | a page of the page cache                     | [`Budget::take_without_place`]   | takes none      | the caller's floor, from [`Patience`] |
+//! | a promise                                    | [`Budget::take_places`]          | as [`Claim`] says | takes none |
+//!
+//! `kept` ([`Budget::kept`]) is the smaller of the reserve and the number of pages that can be
+//! evicted. Programs leave that many frames, so that there are always frames to exchange pages by.
+//! An operation of the kernel may take the last frame, because it cannot stop half-way; page tables
+//! and kernel objects, which cannot be evicted, have a limit of their own (`fixed_most`).
 
 use sync::atomic::{AtomicU64, Ordering};
 
@@ -221,7 +232,7 @@ impl Budget {
             Some(()) => Ok(Reservation {
                 budget: self,
                 count,
-                placed: true,
+                right: Right::FramesAndPlaces,
             }),
             None => {
                 self.add_places(count);
@@ -262,7 +273,7 @@ impl Budget {
         Ok(Reservation {
             budget: self,
             count: 1,
-            placed: false,
+            right: Right::Frames,
         })
     }
 
@@ -307,8 +318,16 @@ fn take(left: &AtomicU64, count: u64, floor: u64) -> Option<()> {
 pub(crate) struct Reservation<'m> {
     budget: &'m Budget,
     count: u64,
-    /// The places go back too.
-    placed: bool,
+    right: Right,
+}
+
+/// What a [`Reservation`] is a right to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Right {
+    /// Frames for pages that have their places already, or that need none.
+    Frames,
+    /// Frames, and a place for each.
+    FramesAndPlaces,
 }
 
 impl Reservation<'_> {
@@ -338,7 +357,7 @@ impl Drop for Reservation<'_> {
     fn drop(&mut self) {
         if self.count != 0 {
             self.budget.add_frames(self.count);
-            if self.placed {
+            if self.right == Right::FramesAndPlaces {
                 self.budget.add_places(self.count);
             }
         }
