@@ -95,4 +95,4 @@ pub use commit::{Need, NoMemory, Shortage};
 pub use frame::{FrameRecord, OwnedFrame};
 pub use machine::Machine;
 pub use memory::{Layout, Memory};
-pub use reclaim::{NoFrame, ROUND, Reclaimed, Retry, Round};
+pub use reclaim::{NoFrame, Others, ROUND, Reclaimed, Retry, Round};

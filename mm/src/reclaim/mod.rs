@@ -42,7 +42,7 @@ use crate::memory::Memory;
 use crate::swap::SwapOuts;
 use files::FileRound;
 pub(crate) use patience::Patience;
-pub use retry::{NoFrame, Retry, Round};
+pub use retry::{NoFrame, Others, Retry, Round};
 use round::Candidates;
 
 /// The most pages that one round evicts. The round is kept on the kernel's stack, which is short.

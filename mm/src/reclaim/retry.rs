@@ -42,15 +42,25 @@ pub struct Round {
     pub cleaned: u64,
     /// Pages that a device refused to take.
     pub refused: u64,
-    /// Whether other threads are evicting pages, or have freed frames since the round began.
-    pub others: bool,
+    /// What other threads have done since the round began.
+    pub others: Others,
+}
+
+/// What other threads do for a claimant while it does its own round.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Others {
+    /// Nothing that is known.
+    #[default]
+    Idle,
+    /// They are evicting pages, or have freed frames.
+    Evicting,
 }
 
 impl Round {
     /// Returns the result of a round in which other threads freed frames, or are evicting pages.
     pub fn of_others() -> Self {
         Self {
-            others: true,
+            others: Others::Evicting,
             ..Self::default()
         }
     }
@@ -77,12 +87,12 @@ impl Round {
         self.freed += other.freed;
         self.cleaned += other.cleaned;
         self.refused += other.refused;
-        self.others |= other.others;
+        self.others = self.others.max(other.others);
     }
 
     /// Returns whether the round freed frames, or made some cheaper to free.
     pub fn made_progress(&self) -> bool {
-        self.freed != 0 || self.cleaned != 0 || self.others
+        self.freed != 0 || self.cleaned != 0 || self.others == Others::Evicting
     }
 }
 
@@ -142,7 +152,7 @@ mod tests {
         freed: 0,
         cleaned: 0,
         refused: 0,
-        others: false,
+        others: Others::Idle,
     };
 
     #[test]
@@ -164,7 +174,7 @@ mod tests {
                 ..NOTHING
             },
             Round {
-                others: true,
+                others: Others::Evicting,
                 ..NOTHING
             },
             Round {

@@ -177,7 +177,9 @@ impl<'m, I: Isa> World<'m, I> {
             }
         }
         let transfers = self.device.transfers.borrow();
-        round.others |= transfers.iter().any(Transfer::is_write);
+        if transfers.iter().any(Transfer::is_write) {
+            round.add(Round::of_others());
+        }
         round
     }
 
