@@ -50,11 +50,11 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         self.areas.reserve(self.memory)?;
         let memory = self.memory;
         let promised = !map.sharing.is_shared() && permissions.contains(Permissions::WRITE);
-        let tables = most_tables::<M>(pages);
-        let reservation = if promised {
-            self.take_promise(pages, |_| tables)?
+        let most = most_tables::<M>(pages);
+        let (promise, tables) = if promised {
+            (Promise::Charged, self.take_promise(pages, |_| most)?)
         } else {
-            memory.reserve_frames(tables, Claim::Program)?
+            (Promise::Lazy, memory.reserve_frames(most, Claim::Program)?)
         };
         let mapped = memory.note_mapping(self.context.member().family, pages, map);
         if mapped.is_err() && promised {
@@ -62,17 +62,11 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         }
         let mapped = mapped?;
         self.unmap_with_room(pages);
-        let promise = if promised {
-            self.keep_promise(pages, reservation);
-            Promise::Charged
-        } else {
-            self.make_tables(pages, reservation);
-            Promise::Lazy
-        };
-        self.areas.add(Area {
+        let area = Area {
             backing: Backing::File(mapped),
             ..Area::private(pages, permissions, promise)
-        });
+        };
+        self.add_area(area, Some(tables));
         Ok(())
     }
 

@@ -9,10 +9,16 @@
 //! frame for it, at worst by evicting a page.
 //!
 //! Invariant: outside an operation, [`AddressSpace::lent`] is the number of leaf tables that some
-//! area needs and that are missing. An operation that adds an area makes the missing tables, calls
-//! [`AddressSpace::recount_lent`], and then adds the area. An operation that removes areas recounts
-//! afterwards, which gives back the places of tables that no area needs any more. An idle table
-//! that no area needs, because its memory is lazy, is freed together with its place.
+//! area needs and that are missing. Three functions alone change which tables those are:
+//!
+//! - [`AddressSpace::add_area`] adds every area. It makes the missing tables and then recounts. A
+//!   lent table that is made again gets a place with its new frame, so the recount gives back the
+//!   place that was kept for it.
+//! - [`AddressSpace::unmap_with_room`] removes areas and recounts afterwards. This gives back the
+//!   places of the lent tables that no area needs any more.
+//! - Fork counts what the child's areas need, and takes places for it.
+//!
+//! An idle table that no area needs, because its memory is lazy, is freed together with its place.
 //!
 //! Only the owner of a space removes its tables, so its own walks never meet a removed one.
 
@@ -128,7 +134,7 @@ fn is_needed(areas: &Areas, page: UserPage) -> bool {
 impl Area {
     /// Returns whether the area needs its page tables even before its pages are touched. A lazy
     /// private area does not: it gets the tables for the pages that are touched.
-    fn needs_tables(&self) -> bool {
+    pub(super) fn needs_tables(&self) -> bool {
         self.promise == Promise::Charged || !matches!(self.backing, Backing::Own)
     }
 }

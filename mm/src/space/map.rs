@@ -48,10 +48,13 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             return Ok(());
         }
         self.areas.reserve(self.memory)?;
-        if promise == Promise::Charged {
-            self.promise(pages)?;
-        }
-        self.areas.add(Area::private(pages, permissions, promise));
+        let tables = match promise {
+            Promise::Charged => {
+                Some(self.take_promise(pages, |space| space.missing_tables(pages))?)
+            }
+            Promise::Lazy => None,
+        };
+        self.add_area(Area::private(pages, permissions, promise), tables);
         Ok(())
     }
 
@@ -69,15 +72,12 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         }
         self.part(pages, ending)?;
         self.areas.reserve(self.memory)?;
-        let reservation = match promise {
+        let tables = match promise {
             Promise::Charged => Some(self.take_promise(pages, |_| most_tables::<M>(pages))?),
             Promise::Lazy => None,
         };
         self.unmap_with_room(pages);
-        if let Some(reservation) = reservation {
-            self.keep_promise(pages, reservation);
-        }
-        self.areas.add(Area::private(pages, permissions, promise));
+        self.add_area(Area::private(pages, permissions, promise), tables);
         Ok(())
     }
 
@@ -131,13 +131,6 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         Ok(old)
     }
 
-    /// Takes a place for each page and makes the missing tables. Does both or neither.
-    fn promise(&mut self, pages: UserRange) -> Result<(), NoMemory> {
-        let reservation = self.take_promise(pages, |space| space.missing_tables(pages))?;
-        self.keep_promise(pages, reservation);
-        Ok(())
-    }
-
     /// Takes a place for each page, and reserves frames for the missing tables. The tables are
     /// counted after the places are taken, because the places bound the number of tables.
     pub(super) fn take_promise(
@@ -151,25 +144,31 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         reservation.inspect_err(|_| memory.budget.add_places(pages.len()))
     }
 
-    /// Makes the missing tables, and counts the promise in `memstat`. Unused reserved frames are
-    /// returned.
-    pub(super) fn keep_promise(&mut self, pages: UserRange, reservation: Reservation<'m>) {
-        let memory = self.memory;
-        self.make_tables(pages, reservation);
-        memory
-            .stats
-            .promise(memory.machine.hart(), pages.len() as i64);
+    /// Adds an area whose place in the tree is reserved, and whose pages are not mapped. If it
+    /// needs its tables at once ([`Area::needs_tables`]), `tables` are the frames for them; those
+    /// that are left over are given back. Counts the area's promise in `memstat`.
+    pub(super) fn add_area(&mut self, area: Area, tables: Option<Reservation<'m>>) {
+        debug_assert_eq!(area.needs_tables(), tables.is_some());
+        if let Some(reservation) = tables {
+            self.make_tables(area.pages, reservation);
+            self.recount_lent();
+        }
+        if area.promise == Promise::Charged {
+            let memory = self.memory;
+            let pages = area.pages.len() as i64;
+            memory.stats.promise(memory.machine.hart(), pages);
+        }
+        self.areas.add(area);
     }
 
-    /// Makes the missing tables. Unused reserved frames are returned.
-    pub(super) fn make_tables(&mut self, pages: UserRange, mut reservation: Reservation<'m>) {
+    /// Makes the missing tables.
+    fn make_tables(&mut self, pages: UserRange, mut reservation: Reservation<'m>) {
         for page in leaf_tables(pages) {
             if let Walk::Missing { table, level } = self.walk(page) {
                 self.memory.extend(table, level, page, &mut reservation);
                 self.tables += level as u64;
             }
         }
-        self.recount_lent();
     }
 
     /// Returns the bytes from `address` to the end of its page, for laying out an image. Read-only

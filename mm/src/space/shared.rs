@@ -236,14 +236,14 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         }
         self.areas.reserve(self.memory)?;
         let memory = self.memory;
-        let reservation = memory.reserve_frames(most_tables::<M>(pages), Claim::Program)?;
+        let tables = memory.reserve_frames(most_tables::<M>(pages), Claim::Program)?;
         let object = memory.share(self.context.member().family, pages)?;
         self.unmap_with_room(pages);
-        self.make_tables(pages, reservation);
-        self.areas.add(Area {
+        let area = Area {
             backing: Backing::Object(object),
             ..Area::private(pages, permissions, super::Promise::Lazy)
-        });
+        };
+        self.add_area(area, Some(tables));
         Ok(())
     }
 
