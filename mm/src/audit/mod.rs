@@ -166,7 +166,7 @@ impl<M: Machine> Audit<'_, M> {
         in_area(space, page)?;
         let record = self.memory.frames.record(frame);
         // Waiters do not look at the contents.
-        let references = record.count() - record.waiters();
+        let references = record.count_without_waiters();
         let may_write = pte.may_become_writable();
         let shared = pte.is_shared();
         let may_be_shared = match record.kind() {

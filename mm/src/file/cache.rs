@@ -125,11 +125,11 @@ impl<M: Machine> Memory<M> {
     /// Returns what the cache has of a page.
     pub(crate) fn look_up_file(&self, page: FilePage) -> Lookup {
         let found = self.with_cached(page, |frame, record| {
-            record.add_reference();
             if matches!(record.cached(), Cached::Reading | Cached::Leaving) {
-                record.change_waiters(1);
+                record.add_waiter();
                 Lookup::Coming(frame)
             } else {
+                record.add_reference();
                 Lookup::Here(frame)
             }
         });
@@ -236,9 +236,9 @@ impl<M: Machine> Memory<M> {
     pub(super) fn end_file_write(&self, frame: FrameNo, result: Result<(), TransferError>) -> u64 {
         let record = self.frames.record(frame);
         let left = self.locked_chain(record.file().page(), |head| {
-            // The write's reference, the cache's and the waiters'. Others are those of readers, or
-            // of entries that the write did not see because their space is not published yet.
-            let unmapped = record.count() == 2 + record.waiters();
+            // The write's reference and the cache's. Others are those of readers, or of entries
+            // that the write did not see because their space is not published yet.
+            let unmapped = record.count_without_waiters() == 2;
             match record.cached() {
                 Cached::Leaving if result.is_ok() && unmapped => {
                     self.unchain(head, frame);
@@ -321,8 +321,7 @@ impl<M: Machine> Memory<M> {
                 Dirtied::Now
             }
             Cached::Writing | Cached::Leaving => {
-                record.add_reference();
-                record.change_waiters(1);
+                record.add_waiter();
                 Dirtied::Later
             }
             Cached::Gone => Dirtied::Never,
@@ -333,14 +332,13 @@ impl<M: Machine> Memory<M> {
     /// Ends a wait for a page of a file.
     pub(crate) fn stop_waiting_for_file(&self, frame: FrameNo) {
         let record = self.frames.record(frame);
-        self.locked_chain(record.file().page(), |_| record.change_waiters(-1));
+        self.locked_chain(record.file().page(), |_| record.end_wait());
     }
 
     /// Makes the thread that reads a page one of its waiters.
     pub(super) fn wait_for_file_too(&self, frame: FrameNo) {
         let record = self.frames.record(frame);
-        record.add_reference();
-        self.locked_chain(record.file().page(), |_| record.change_waiters(1));
+        self.locked_chain(record.file().page(), |_| record.add_waiter());
     }
 
     /// Visits every cached frame, while nothing else runs.

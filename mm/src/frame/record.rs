@@ -173,12 +173,6 @@ impl FrameRecord {
         before - 1
     }
 
-    /// Returns whether it is a page that is not being transferred.
-    pub(crate) fn is_page_at_rest(&self) -> bool {
-        self.kind() == Kind::Anonymous
-            && (self.slot().is_none() || matches!(self.cached(), Cached::Clean | Cached::Dirty))
-    }
-
     /// Returns how a frame in the cache and its slot compare. Changes under the cache's lock.
     pub(crate) fn cached(&self) -> Cached {
         match self.cached.load(Ordering::Acquire) {
@@ -195,19 +189,6 @@ impl FrameRecord {
     /// Says how they compare. Release: who sees that a read is over sees what was read.
     pub(crate) fn set_cached(&self, cached: Cached) {
         self.cached.store(cached as u8, Ordering::Release);
-    }
-
-    /// Returns how many references, of those that [`FrameRecord::count`] counts, belong to threads
-    /// that wait for the page. For pages of either kind; changes under the cache's lock.
-    pub(crate) fn waiters(&self) -> u32 {
-        u32::from(self.fourth.load(Ordering::Relaxed))
-    }
-
-    /// Adds `by` to the number of waiters.
-    pub(crate) fn change_waiters(&self, by: i16) {
-        let waiters = self.fourth.load(Ordering::Relaxed);
-        self.fourth
-            .store(waiters.wrapping_add_signed(by), Ordering::Relaxed);
     }
 
     /// Begins the life of a frame from a free list, as `kind` and with one reference.

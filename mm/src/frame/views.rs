@@ -9,15 +9,16 @@
 //! | `fifth`  |               |              | first free object      |                   | read without entry |
 //! | `sixth`  |               |              |                        | page number, high |                   |
 //!
-//! No other place of the crate reaches these fields. All accesses are relaxed: what orders them is
-//! the lock of the list, table, slab or cache that the frame is in.
+//! No other place of the crate reads or writes these fields, except that a frame begins its life
+//! with `fourth` at 0 ([`FrameRecord::begin`]). All accesses are relaxed: the lock of the list,
+//! table, slab or cache that the frame is in orders them.
 //!
 //! A view may be taken of a frame without a lock and of a wrong kind, to find out what the frame
 //! was a moment ago. Whoever does so checks the answer again under the lock.
 
 use sync::atomic::{AtomicU32, Ordering};
 
-use super::record::{FrameRecord, Kind};
+use super::record::{Cached, FrameRecord, Kind};
 use crate::addr::{PageNo, SlotNo};
 use crate::file::{FileNo, FilePage};
 use crate::rmap::{FamilyNo, FamilyPage};
@@ -203,6 +204,50 @@ impl FrameRecord {
     /// Returns the record as that of a page of a file.
     pub(crate) fn file(&self) -> FileRecord<'_> {
         FileRecord(self)
+    }
+}
+
+/// Pages of both kinds: how many threads wait for them, and how they are cached. Changes under the
+/// lock of the cache that the page is in.
+impl FrameRecord {
+    /// Returns how many references, of those that [`FrameRecord::count`] counts, belong to threads
+    /// that wait for the page.
+    pub(crate) fn waiters(&self) -> u32 {
+        u32::from(self.fourth.load(Ordering::Relaxed))
+    }
+
+    /// Returns how many references belong to others than waiters: to entries, to the cache and to a
+    /// transfer. These are the ones that look at the contents or hold them.
+    pub(crate) fn count_without_waiters(&self) -> u32 {
+        self.count() - self.waiters()
+    }
+
+    /// Adds a waiter, together with its reference.
+    pub(crate) fn add_waiter(&self) {
+        self.add_reference();
+        self.become_waiter();
+    }
+
+    /// Makes the holder of a reference a waiter.
+    pub(crate) fn become_waiter(&self) {
+        self.change_waiters(1);
+    }
+
+    /// Makes a waiter the holder of an ordinary reference, which it then drops.
+    pub(crate) fn end_wait(&self) {
+        self.change_waiters(-1);
+    }
+
+    fn change_waiters(&self, by: i16) {
+        let waiters = self.fourth.load(Ordering::Relaxed);
+        self.fourth
+            .store(waiters.wrapping_add_signed(by), Ordering::Relaxed);
+    }
+
+    /// Returns whether the frame is a page of private memory that is not being transferred.
+    pub(crate) fn is_page_at_rest(&self) -> bool {
+        self.kind() == Kind::Anonymous
+            && (self.slot().is_none() || matches!(self.cached(), Cached::Clean | Cached::Dirty))
     }
 
     /// Returns the slot with which the frame is in the swap cache. A frame that is no private page

@@ -8,9 +8,17 @@
 //!   isolated the page ([`super::eviction`]) is one of these,
 //! - one while a transfer reads or writes it.
 //!
-//! `waiters` in the frame record says how many of these are waiters, so `count - 1 - waiters` is
-//! the number of entries while nothing is transferred. Every decision below (free it, take it out
-//! of the cache, let its owner write it) compares those numbers, under the lock, at one moment.
+//! Every decision compares this sum with what it knows of its parts, under the lock, at one moment:
+//!
+//! - the frame is freed if the cache is left alone: the count is 1 ([`Memory::free_if_unwanted`],
+//!   [`Memory::drop_clean`]);
+//! - its owner may write it if the cache and one entry are left: without waiters, the count is 2
+//!   ([`Memory::take_out_of_cache`]);
+//! - it is isolated if there is neither a waiter nor a transfer: the count is 1 more than the
+//!   entries, or equal to them if the frame is not cached yet ([`Memory::isolate`]).
+//!
+//! A waiter and its reference come together ([`crate::frame::FrameRecord::add_waiter`]). A waiter
+//! keeps the frame, but does not look at the contents, so it does not make a page shared.
 //!
 //! Everything here happens under the lock of [`super::slots`], except that frames are given back
 //! after the lock has been released. The invariants are those of [`super`].
@@ -38,8 +46,16 @@ pub(crate) enum Lookup {
 /// been released.
 pub(super) struct Freed {
     frame: FrameNo,
-    /// The slot was freed as well. The page is gone, so its place is free.
-    with_place: bool,
+    page: Detached,
+}
+
+/// What remains of a page whose frame has left the cache, apart from the frame.
+#[derive(PartialEq, Eq)]
+enum Detached {
+    /// Entries refer to the slot. The page keeps its place there.
+    InSlot,
+    /// Nothing: the slot is free. The place is free too, if the frame is.
+    Nothing,
 }
 
 impl<M: Machine> Memory<M> {
@@ -88,17 +104,20 @@ impl<M: Machine> Memory<M> {
         frame: FrameNo,
     ) -> Option<Freed> {
         self.frames.record(frame).drop_sole_reference().then(|| {
-            let with_place = self.detach(free, slot, frame);
-            Freed { frame, with_place }
+            let page = self.detach(free, slot, frame);
+            Freed { frame, page }
         })
     }
 
     /// Separates a frame from its slot. Drops the cache's reference to the slot; the cache's
-    /// reference to the frame becomes the caller's. Returns whether the slot is free now.
-    fn detach(&self, free: &mut Free, slot: SlotNo, frame: FrameNo) -> bool {
+    /// reference to the frame becomes the caller's.
+    fn detach(&self, free: &mut Free, slot: SlotNo, frame: FrameNo) -> Detached {
         self.frames.record(frame).private().set_slot(None);
         self.slots.record(slot).set_frame(None);
-        self.drop_slot_reference(free, slot) == 0
+        match self.drop_slot_reference(free, slot) {
+            0 => Detached::Nothing,
+            _ => Detached::InSlot,
+        }
     }
 
     pub(super) fn drop_slot_reference(&self, free: &mut Free, slot: SlotNo) -> u32 {
@@ -108,9 +127,9 @@ impl<M: Machine> Memory<M> {
     }
 
     pub(super) fn give_back_cached(&self, freed: Option<Freed>) {
-        if let Some(Freed { frame, with_place }) = freed {
+        if let Some(Freed { frame, page }) = freed {
             self.give_back(frame);
-            if with_place {
+            if page == Detached::Nothing {
                 self.budget.add_places(1);
             }
         }
@@ -152,8 +171,7 @@ impl<M: Machine> Memory<M> {
             match record.cached() {
                 Cached::Failed | Cached::Gone | Cached::Leaving => Lookup::Failed,
                 Cached::Reading => {
-                    record.add_reference();
-                    record.change_waiters(1);
+                    record.add_waiter();
                     Lookup::Coming(frame)
                 }
                 Cached::Clean | Cached::Dirty | Cached::Writing => {
@@ -195,9 +213,8 @@ impl<M: Machine> Memory<M> {
     pub(crate) fn take_out_of_cache(&self, frame: FrameNo) -> bool {
         self.slots.locked(|free| {
             let record = self.frames.record(frame);
-            // The cache's reference and the entry's. Waiters are subtracted, because they do not
-            // look at the contents.
-            let sole = record.count() == 2 + record.waiters();
+            // The cache's reference and the entry's. Waiters do not look at the contents.
+            let sole = record.count_without_waiters() == 2;
             sole && self.leave_cache(free, frame)
         })
     }

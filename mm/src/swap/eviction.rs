@@ -60,7 +60,7 @@ impl<M: Machine> Memory<M> {
                 Some(slot)
             })?;
             self.slots.record(slot).add_reference();
-            record.change_waiters(1);
+            record.become_waiter();
             Some(Some(slot))
         })?;
         if isolated.is_none() {
@@ -74,7 +74,7 @@ impl<M: Machine> Memory<M> {
     pub(crate) fn put_back(&self, frame: FrameNo, slot: SlotNo) -> PutBack {
         let record = self.frames.record(frame);
         let (what, freed) = self.slots.locked(|free| {
-            record.change_waiters(-1);
+            record.end_wait();
             // Neither is the last one, because the cache holds a reference to both.
             record.drop_reference();
             self.drop_slot_reference(free, slot);
@@ -111,8 +111,7 @@ impl<M: Machine> Memory<M> {
             let slot = self.slots.record(record.slot()?);
             match record.cached() {
                 Cached::Writing => {
-                    record.add_reference();
-                    record.change_waiters(1);
+                    record.add_waiter();
                     Some(Wait::Page(PageWait::new(self, frame)))
                 }
                 // The cache's reference to the slot, and the evictor's.

@@ -60,8 +60,7 @@ impl<M: Machine> Memory<M> {
             match record.cached() {
                 Cached::Clean => record.set_cached(Cached::Dirty),
                 Cached::Writing => {
-                    record.add_reference();
-                    record.change_waiters(1);
+                    record.add_waiter();
                     return Some(PageWait::new(self, frame));
                 }
                 Cached::Dirty
@@ -79,7 +78,7 @@ impl<M: Machine> Memory<M> {
         let record = self.frames.record(frame);
         match record.kind() {
             Kind::File => self.stop_waiting_for_file(frame),
-            _ => self.slots.locked(|_| record.change_waiters(-1)),
+            _ => self.slots.locked(|_| record.end_wait()),
         }
         self.drop_reference(frame);
     }
@@ -87,7 +86,6 @@ impl<M: Machine> Memory<M> {
     /// Makes the thread that reads a page one of its waiters.
     pub(super) fn wait_too(&self, frame: FrameNo) {
         let record = self.frames.record(frame);
-        record.add_reference();
-        self.slots.locked(|_| record.change_waiters(1));
+        self.slots.locked(|_| record.add_waiter());
     }
 }
