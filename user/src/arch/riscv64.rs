@@ -8,7 +8,7 @@ use core::arch::{asm, naked_asm};
 /// The number of this machine in an ELF header.
 pub const ELF_MACHINE: u16 = 243;
 
-/// Where the break and all mappings end.
+/// The address at which the break and all mappings end.
 pub const USER_TOP: u64 = abi::user_top::RISCV64;
 
 /// Where the kernel starts a program, with `argc` in `a0`, `argv` in `a1` and one page of stack.
@@ -30,7 +30,7 @@ pub unsafe extern "C" fn _start() -> ! {
     )
 }
 
-/// System call `number` with up to six arguments. Returns the result as the kernel left it.
+/// Makes system call `number` with up to six arguments. Returns the result as the kernel left it.
 ///
 /// # Safety
 ///
@@ -59,8 +59,8 @@ pub unsafe fn system_call<const N: usize>(number: u64, arguments: [u64; N]) -> u
     result
 }
 
-/// Loads the byte at `address`, wherever that is: the way to read address 0, and to provoke
-/// the fault that kills the program.
+/// Loads the byte at `address`, whatever is there. Tests read address 0 with it, and provoke the
+/// fault that kills the program.
 #[inline(never)]
 pub fn load_byte(address: u64) -> u8 {
     let byte: u64;
@@ -69,19 +69,19 @@ pub fn load_byte(address: u64) -> u8 {
     byte as u8
 }
 
-/// Stores `byte` at `address`, wherever that is.
+/// Stores `byte` at `address`, whatever is there.
 ///
 /// # Safety
 ///
-/// No Rust object may live there; a store that is meant to fault meets this.
+/// No Rust object may live at `address`. A store that is meant to fault needs nothing more.
 #[inline(never)]
 pub unsafe fn store_byte(address: u64, byte: u8) {
     // SAFETY: the caller's promise.
     unsafe { asm!("sb {0}, 0({1})", in(reg) u64::from(byte), in(reg) address, options(nostack)) };
 }
 
-/// Loads the byte at `address` and stores it back, in two instructions that nothing of this
-/// program comes between: a write fault for the kernel, no change for the program.
+/// Loads the byte at `address` and stores it back, in two instructions with no other instruction of
+/// this program between them. The kernel sees a write fault; the program's memory does not change.
 ///
 /// # Safety
 ///
@@ -115,8 +115,8 @@ pub fn time_frequency() -> crate::Result<u64> {
     Ok(abi::TIME_HZ)
 }
 
-/// Returns the `instret` register: instructions that this hart has finished, in whatever mode. A
-/// kernel that keeps programs from reading it kills the caller.
+/// Returns the `instret` register: the number of instructions that this hart has finished, in any
+/// mode. A kernel that does not let programs read the register kills the caller.
 #[inline(always)]
 pub fn instructions() -> u64 {
     let count;
@@ -142,19 +142,19 @@ pub unsafe fn jump(address: u64) -> ! {
     unsafe { asm!("jr {0}", in(reg) address, options(noreturn)) }
 }
 
-/// Instructions of a function that returns `value`: `addi a0, zero, value` and `ret`.
+/// Returns the instructions of a function that returns `value`: `addi a0, zero, value` and `ret`.
 pub const fn code_that_returns(value: u8) -> u64 {
     const LOAD: u32 = 0x0000_0513;
     const RETURN: u32 = 0x0000_8067;
     (RETURN as u64) << 32 | (LOAD | (value as u32) << 20) as u64
 }
 
-/// Calls the function at `address`. Returns what it returns.
+/// Calls the function at `address`. Returns its result.
 ///
 /// # Safety
 ///
-/// There must be instructions of a function without arguments, or none that can be fetched: then
-/// the program is killed.
+/// `address` must hold the instructions of a function without arguments, or nothing that can be
+/// fetched. In the second case the program is killed.
 pub unsafe fn call(address: u64) -> u64 {
     // SAFETY: by the caller's promise it is a function, or nothing comes of it.
     let function: extern "C" fn() -> u64 = unsafe { core::mem::transmute(address) };

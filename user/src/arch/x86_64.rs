@@ -9,7 +9,7 @@ use core::arch::{asm, naked_asm};
 /// The number of this machine in an ELF header.
 pub const ELF_MACHINE: u16 = 62;
 
-/// Where the break and all mappings end.
+/// The address at which the break and all mappings end.
 pub const USER_TOP: u64 = abi::user_top::X86_64;
 
 /// Where the kernel starts a program, with `argc` in `rdi`, `argv` in `rsi` and one page of stack.
@@ -32,7 +32,7 @@ pub unsafe extern "C" fn _start() -> ! {
     )
 }
 
-/// System call `number` with up to six arguments; the result as the kernel left it.
+/// Makes system call `number` with up to six arguments. Returns the result as the kernel left it.
 ///
 /// # Safety
 ///
@@ -63,8 +63,8 @@ pub unsafe fn system_call<const N: usize>(number: u64, arguments: [u64; N]) -> u
     result
 }
 
-/// Loads the byte at `address`, wherever that is: the way to read address 0, and to provoke
-/// the fault that kills the program.
+/// Loads the byte at `address`, whatever is there. Tests read address 0 with it, and provoke the
+/// fault that kills the program.
 #[inline(never)]
 pub fn load_byte(address: u64) -> u8 {
     let byte: u64;
@@ -75,11 +75,11 @@ pub fn load_byte(address: u64) -> u8 {
     byte as u8
 }
 
-/// Stores `byte` at `address`, wherever that is.
+/// Stores `byte` at `address`, whatever is there.
 ///
 /// # Safety
 ///
-/// No Rust object may live there; a store that is meant to fault meets this.
+/// No Rust object may live at `address`. A store that is meant to fault needs nothing more.
 #[inline(never)]
 pub unsafe fn store_byte(address: u64, byte: u8) {
     // SAFETY: the caller's promise.
@@ -88,8 +88,8 @@ pub unsafe fn store_byte(address: u64, byte: u8) {
     };
 }
 
-/// Loads the byte at `address` and stores it back, in two instructions that nothing of this
-/// program comes between: a write fault for the kernel, no change for the program.
+/// Loads the byte at `address` and stores it back, in two instructions with no other instruction of
+/// this program between them. The kernel sees a write fault; the program's memory does not change.
 ///
 /// # Safety
 ///
@@ -108,15 +108,15 @@ pub unsafe fn rewrite_byte(address: u64) {
     }
 }
 
-/// The time-stamp counter. How fast it runs is the machine's business: see `uptime` for time that
-/// is.
+/// Returns the time-stamp counter. Its frequency depends on the machine; `uptime` tells the time.
 #[inline(always)]
 pub fn time() -> u64 {
     // SAFETY: reads a counter that the contract lets programs read.
     unsafe { core::arch::x86_64::_rdtsc() }
 }
 
-/// How fast [`time`] runs, per second: measured in half a second, for the contract does not say.
+/// Returns how fast [`time`] runs, per second. The contract does not say, so this measures for half
+/// a second.
 pub fn time_frequency() -> crate::Result<u64> {
     const TICKS: u64 = 5;
     let next_tick = || -> crate::Result<u64> {
@@ -130,8 +130,8 @@ pub fn time_frequency() -> crate::Result<u64> {
     Ok(elapsed * 1000 / (TICKS * abi::TICK_MILLISECONDS))
 }
 
-/// Instructions that have been finished, where the emulator counts them (`--icount`): its
-/// time-stamp counter is that count then. Elsewhere it counts time.
+/// Returns the number of instructions that have been finished, if the emulator runs with
+/// `--icount`: the time-stamp counter is that number then. Otherwise the counter counts time.
 #[inline(always)]
 pub fn instructions() -> u64 {
     let (low, high): (u64, u64);
@@ -156,18 +156,18 @@ pub unsafe fn jump(address: u64) -> ! {
     unsafe { asm!("jmp {0}", in(reg) address, options(noreturn)) }
 }
 
-/// Instructions of a function that returns `value`: `mov eax, value`, `ret`, and a byte of nothing
-/// twice.
+/// Returns the instructions of a function that returns `value`: `mov eax, value`, `ret`, and two
+/// bytes of padding.
 pub const fn code_that_returns(value: u8) -> u64 {
     u64::from_le_bytes([0xb8, value, 0, 0, 0, 0xc3, 0x90, 0x90])
 }
 
-/// Calls the function at `address`; what it returns.
+/// Calls the function at `address`. Returns its result.
 ///
 /// # Safety
 ///
-/// There must be instructions of a function without arguments, or none that can be fetched: then
-/// the program is killed.
+/// `address` must hold the instructions of a function without arguments, or nothing that can be
+/// fetched. In the second case the program is killed.
 pub unsafe fn call(address: u64) -> u64 {
     // SAFETY: by the caller's promise it is a function, or nothing comes of it.
     let function: extern "C" fn() -> u64 = unsafe { core::mem::transmute(address) };

@@ -1,9 +1,10 @@
-//! `audit [TIMES]`: has the kernel recount its memory while it runs, and prints what it says.
+//! `audit [TIMES]`: has the kernel recount its memory while it runs, and prints the kernel's
+//! answer.
 //!
-//! If it is to do so several times, it lets other programs run for a tick in between. It is used
-//! while others take all memory, so if the device cannot be opened, it tries again for a while. The
-//! status is 0 if nothing is wrong, 1 as soon as something is, and 2 if this kernel cannot audit
-//! itself.
+//! Between two audits, `audit` lets other programs run for a tick. If the device cannot be opened,
+//! `audit` tries again for a while, because the program is used while other programs take all
+//! memory. The status is 0 if nothing is wrong, 1 as soon as an audit finds something, and 2 if
+//! this kernel cannot audit itself.
 
 #![no_std]
 #![no_main]

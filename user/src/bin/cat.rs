@@ -24,13 +24,13 @@ fn run(args: Args) -> i32 {
             continue;
         };
         status |= copy(file, Lossy::from(path));
-        // The process is about to end or to open the next; a failing close loses nothing.
+        // The process is about to end or to open the next file; a failing close loses nothing.
         let _ = file.close();
     }
     status
 }
 
-/// Copies what is left of `file`. Returns the exit status.
+/// Copies the rest of `file`. Returns the exit status.
 fn copy(file: Fd, name: Lossy) -> i32 {
     let mut buffer = [0; 1024];
     loop {

@@ -1,5 +1,5 @@
-//! `cowmap [PID]`: the address space of a process (its own without a number) as text: which
-//! pages it shares, which are its own, and which frames they are in.
+//! `cowmap [PID]`: prints the address space of a process (by default its own) as text: which pages
+//! the process shares, which it owns alone, and which frames they are in.
 
 #![no_std]
 #![no_main]
@@ -12,7 +12,7 @@ use user::{Args, Result, eprintln, println};
 
 user::main!(run);
 
-/// What a page is to its process.
+/// Who owns a page.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Shared,
@@ -59,7 +59,7 @@ struct Run {
     state: State,
     first_page: usize,
     pages: usize,
-    /// Lowest and highest frame number; meaningless unless the pages have frames.
+    /// The lowest and the highest frame number. They mean nothing if the pages have no frames.
     frames: (u64, u64),
 }
 

@@ -1,5 +1,5 @@
-//! `forktest`: forks until the kernel refuses, which it must do before 1,000 children, and then
-//! waits for every one of them.
+//! `forktest`: forks until the kernel refuses, and then waits for every child. The kernel must
+//! refuse before there are 1,000 children.
 
 #![no_std]
 #![no_main]

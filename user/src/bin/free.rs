@@ -30,7 +30,7 @@ fn run(_: Args) -> i32 {
     };
     let size = |counter: MemCounter| counters[counter] * PAGE_SIZE as u64 / UNIT;
     let row = |name, total: u64, free: u64, cache: u64| {
-        // The counters of several harts are not read at one moment.
+        // The counters of the harts are not read at one moment, so the sum may exceed the total.
         let used = total.saturating_sub(free + cache);
         println!("{name:9} {total:>11} {used:>11} {free:>11} {cache:>11}");
     };

@@ -39,12 +39,12 @@ fn run(args: Args) -> i32 {
             }
             Ok(file) => {
                 let found = search(&pattern, file, Lossy::from(path));
-                // Only read from; a failing close loses nothing.
+                // The file was only read, so a failing close loses nothing.
                 let _ = file.close();
                 found
             }
         };
-        // Trouble anywhere shows; otherwise one line found is enough.
+        // Trouble with any file decides; otherwise one line found is enough.
         status = match (status, found) {
             (TROUBLE, _) | (_, TROUBLE) => TROUBLE,
             (old, new) => old.min(new),

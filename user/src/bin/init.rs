@@ -1,6 +1,7 @@
-//! The first program: gives everybody a console, runs the shell, and reaps orphans.
+//! `init`, the first program: opens the console for all processes, runs the shell, and reaps
+//! orphans.
 //!
-//! `init` starts the shell again whenever it ends. `init LINE` has the shell run LINE and then
+//! `init` starts the shell again whenever it ends. `init LINE` runs LINE in the shell and then
 //! powers the machine off with the status of the line.
 
 #![no_std]
@@ -15,14 +16,14 @@ use user::process::{self, Fork};
 use user::program;
 use user::{Args, Result, eprintln, println};
 
-/// What a line that could not even be started ends with.
+/// The status of a line that could not be started.
 const CANNOT_RUN: i32 = 126;
 
 user::main!(run);
 
 fn run(args: Args) -> i32 {
     if open_console().is_err() {
-        // There is nobody to tell.
+        // There is no console to report to.
         return CANNOT_RUN;
     }
     make_devices();
@@ -42,7 +43,7 @@ fn run(args: Args) -> i32 {
     }
 }
 
-/// Makes descriptors 0, 1 and 2 the console, which is made if the disk has none.
+/// Opens the console as descriptors 0, 1 and 2. Makes its device file if the disk has none.
 fn open_console() -> Result<()> {
     let console = Fd::open(device::CONSOLE, OpenFlags::READ_WRITE).or_else(|_| {
         file::make_device(device::CONSOLE, CONSOLE_MAJOR.into(), 0)?;
@@ -53,10 +54,10 @@ fn open_console() -> Result<()> {
     Ok(())
 }
 
-/// Makes the device files that only a few programs use, where the disk has none.
+/// Makes the device files that only a few programs use, if the disk has none.
 fn make_devices() {
-    // What is there already cannot be made again, and a disk can be full: so be it, those programs
-    // say what they lack.
+    // A file that exists cannot be made again, and a disk can be full. Programs that miss a device
+    // file say so themselves.
     let _ = file::make_directory(device::DIRECTORY);
     for (path, major) in [
         (device::AUDIT, AUDIT_MAJOR),
@@ -67,20 +68,21 @@ fn make_devices() {
     }
 }
 
-/// Runs the shell for ever.
+/// Runs the shell again and again.
 fn keep_shell() -> ! {
     loop {
         println!("init: starting sh");
         if run_shell(&[c"sh"]).is_err() {
             eprintln!("init: cannot start sh: out of memory or processes; trying again");
-            // Not at once: whoever has the memory must get to run. A failing sleep changes nothing.
+            // Waits, so that the processes that hold the memory get to run. A failing sleep changes
+            // nothing.
             let _ = process::sleep(10);
         }
     }
 }
 
-/// Runs a shell with these arguments and reaps whatever ends until it has ended. Returns its
-/// status.
+/// Runs a shell with these arguments. Reaps every process that ends until the shell has ended.
+/// Returns the shell's status.
 fn run_shell(arguments: &[&CStr]) -> Result<i32> {
     match process::fork()? {
         Fork::Parent(pid) => process::wait_for(pid),
@@ -88,7 +90,7 @@ fn run_shell(arguments: &[&CStr]) -> Result<i32> {
             let words = arguments.iter().copied();
             process::exec(c"/sh", words.clone());
             eprintln!("init: cannot run /sh: {}", program::obstacle(c"/sh", words));
-            // Slows the restarts of a shell that is not there.
+            // Slows down the restarts of a shell that does not exist.
             let _ = process::sleep(10);
             process::exit(CANNOT_RUN)
         }

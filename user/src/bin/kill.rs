@@ -1,4 +1,4 @@
-//! `kill PID...`: has processes killed.
+//! `kill PID...`: kills processes.
 
 #![no_std]
 #![no_main]

@@ -1,5 +1,5 @@
-//! `ls [PATH]...`: name, type (1 directory, 2 file, 3 device), inode and size of files and of
-//! what directories hold.
+//! `ls [PATH]...`: prints name, type (1 directory, 2 file, 3 device), inode number and size of
+//! files, and of the entries of directories.
 
 #![no_std]
 #![no_main]
@@ -46,7 +46,7 @@ fn list(path: &CStr) -> i32 {
             0
         }
     };
-    // Only read from; a failing close loses nothing.
+    // The file was only read, so a failing close loses nothing.
     let _ = file.close();
     status
 }
@@ -63,7 +63,7 @@ fn list_directory(path: &CStr, directory: Fd) -> i32 {
                 return 1;
             }
         }
-        // Inode 0: the entry is free.
+        // Inode number 0 means that the entry is free.
         if entry[..2] == [0, 0] {
             continue;
         }
@@ -84,13 +84,13 @@ fn stat_in(directory: &CStr, name: &[u8]) -> Option<Stat> {
     let path = PathBuffer::join(&[directory.to_bytes(), b"/", name]).ok()?;
     let file = Fd::open(path.as_c_str(), OpenFlags::READ_ONLY).ok()?;
     let stat = file.stat();
-    // Only looked at; a failing close loses nothing.
+    // The file was only read, so a failing close loses nothing.
     let _ = file.close();
     stat.ok()
 }
 
 fn print_line(name: &[u8], stat: &Stat) {
-    // Padding counts characters of what is printed; names are short and almost always ASCII.
+    // The padding counts characters, not columns. Names are short and almost always ASCII.
     let padding = NAME_MAX.saturating_sub(name.len());
     println!(
         "{}{:padding$} {} {} {}",

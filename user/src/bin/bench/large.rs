@@ -1,4 +1,4 @@
-//! Processes with much memory, so that what is done to all of it takes long.
+//! Processes with 64 MiB of memory, so that an operation on all of it takes long.
 
 use user::memory::Promise;
 use user::process::{self, Fork, Pid};
@@ -7,17 +7,17 @@ use user::{Result, file};
 
 use super::touch;
 
-/// What is much: 64 MiB.
+/// The memory of a large process: 64 MiB, in pages.
 pub const PAGES: usize = 16 << 10;
 
-/// Much memory, all of it in frames.
+/// Returns [`PAGES`] pages of memory, all of them in frames.
 pub fn large() -> Result<Region> {
     let region = Region::new(PAGES, Promise::Eager)?;
     touch(&region);
     Ok(region)
 }
 
-/// A child that has much memory and spins.
+/// Returns a child that has [`PAGES`] pages of memory and spins.
 pub fn large_child() -> Result<Pid> {
     let (ready, tell) = file::pipe()?;
     match process::fork()? {
@@ -41,7 +41,7 @@ pub fn large_child() -> Result<Pid> {
     }
 }
 
-/// A child that has much memory does `body`, and its end is waited for.
+/// Runs `body` in a child that has [`PAGES`] pages of memory, and waits for the child's end.
 pub fn in_large_child(body: fn() -> !) -> Result<()> {
     match process::fork()? {
         Fork::Child => keep(large(), body),
@@ -49,7 +49,7 @@ pub fn in_large_child(body: fn() -> !) -> Result<()> {
     }
 }
 
-/// Does `body` with the memory there.
+/// Runs `body` while the memory exists.
 fn keep(region: Result<Region>, body: fn() -> !) -> ! {
     if region.is_err() {
         process::exit(1)

@@ -1,4 +1,4 @@
-//! The longest stretches without a point of pre-emption, while what takes long is done.
+//! The longest stretches without a point of pre-emption, during operations that take long.
 //!
 //! Figures are instructions under `-icount` on one hart with the kernel option `clock=fine`. The
 //! machine should have four times the memory of a [`large`] process.
@@ -17,11 +17,11 @@ use super::{report, touch};
 const FILE: &CStr = c"bench.file";
 const FILE_PAGES: usize = 60;
 
-/// Processes that wait for a tick, and for how many ticks.
+/// The number of processes that wait for a tick, and for how many ticks they wait.
 const SLEEPERS: usize = 900;
 const SLEEP: i32 = 20;
 
-/// Something that takes long, and must not hold others up for as long.
+/// An operation that takes long, but must not keep other processes waiting for as long.
 type Operation = (&'static str, fn() -> Result<()>);
 
 const OPERATIONS: [Operation; 9] = [
@@ -38,8 +38,8 @@ const OPERATIONS: [Operation; 9] = [
     ("stretch-tick", tick),
 ];
 
-/// Prints the figure of each operation and the largest, and that of an audit, which stops
-/// everything on purpose.
+/// Prints the figure of each operation, the largest of them, and the figure of an audit. An audit
+/// stops everything on purpose.
 pub fn measure() -> Result<()> {
     let mut longest = 0;
     for (name, operation) in OPERATIONS {
@@ -52,14 +52,15 @@ pub fn measure() -> Result<()> {
     Ok(())
 }
 
-/// The longest stretch without a point of pre-emption while `operation` is done.
+/// Returns the longest stretch without a point of pre-emption while `operation` runs.
 fn stretch_of(operation: fn() -> Result<()>) -> Result<u64> {
     longest_stretch()?;
     operation()?;
     longest_stretch()
 }
 
-/// The longest stretch since this was last asked, in nanoseconds, which are instructions.
+/// Returns the longest stretch since the last call, in nanoseconds. A nanosecond is an instruction
+/// here.
 fn longest_stretch() -> Result<u64> {
     let file = Fd::open(device::STRETCH, OpenFlags::READ_ONLY)?;
     let mut line = [0; 32];
@@ -110,7 +111,7 @@ fn look() -> Result<()> {
     Ok(())
 }
 
-/// Ticks that wake very many.
+/// Waits for ticks that wake [`SLEEPERS`] processes each.
 fn tick() -> Result<()> {
     let mut sleepers = 0;
     let mut result = Ok(());

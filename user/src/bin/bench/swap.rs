@@ -1,10 +1,10 @@
-//! How fast pages go to swap and come back, when memory is walked through from its beginning to its
-//! end.
+//! How fast pages go to swap and come back, when a process walks through its memory from beginning
+//! to end.
 //!
-//! Figures are pages per second of guest time, so they say something only where that is not
-//! `-icount`'s. Compare them with what the disk itself does in the same run, which the kernel
-//! prints with the option `test=swapdisk`, and with what a first touch costs where nothing is
-//! swapped: in an emulator that is most of it.
+//! Figures are pages per second of guest time, so they mean something only if guest time is not
+//! `-icount`'s. Two figures of the same run are to be compared with them: what the disk itself
+//! does, which the kernel prints with the option `test=swapdisk`, and what a first touch costs
+//! without swapping, which is most of the cost in an emulator.
 
 use abi::MemCounter;
 use user::memory::{Promise, SystemCounters};
@@ -13,22 +13,22 @@ use user::testing::measure::Since;
 use user::testing::outcome::{Outcome, ensure};
 use user::{arch, println};
 
-/// Twice as many pages as there are frames are written, and read again.
+/// Writes twice as many pages as there are frames, and reads them again.
 pub fn measure() -> Outcome {
     let counters = SystemCounters::now()?;
     let (frames, slots) = (
         counters[MemCounter::Frames],
         counters[MemCounter::SwapSlots],
     );
-    // Where slots are few, pages that came back give theirs up, which is not what is measured.
+    // If slots are few, pages that came back give their slots up, and that is not measured here.
     let pages = (2 * frames).min(slots - slots / 6);
     ensure!(
         pages > frames + frames / 2,
         "expected more than {} slots of swap for {frames} frames, saw {slots}",
         frames + frames / 2
     );
-    // An emulator finds memory for a frame when the frame is first used, which takes longer than
-    // all that is measured here.
+    // An emulator finds memory for a frame when the frame is first used. That takes longer than
+    // everything that is measured here.
     touch((counters.available() - frames / 16) as usize)?;
     let fresh = touch(frames as usize / 2)?;
     println!("bench touch {fresh} pages/s");
@@ -46,8 +46,8 @@ pub fn measure() -> Outcome {
     Ok(())
 }
 
-/// How fast pages are touched for the first time while there is memory for them: no page can go to
-/// swap faster.
+/// Returns how fast pages are touched for the first time while there is memory for them. No page
+/// can go to swap faster.
 fn touch(pages: usize) -> Outcome<u64> {
     let region = Region::new(pages, Promise::Eager)?;
     rate(MemCounter::ZeroFaults, || {
@@ -55,7 +55,7 @@ fn touch(pages: usize) -> Outcome<u64> {
     })
 }
 
-/// How often per second `counter` goes up while `work` is done.
+/// Returns how often per second `counter` goes up during `work`.
 fn rate(counter: MemCounter, work: impl FnOnce()) -> Outcome<u64> {
     let frequency = arch::time_frequency()?;
     let counted = Since::now()?;

@@ -1,4 +1,4 @@
-//! The worst waits of a process beside one that asks for the same things in a loop.
+//! The worst waits of a process that runs beside another which makes the same calls in a loop.
 //!
 //! Figures are instructions under `-icount` on one hart.
 
@@ -13,9 +13,9 @@ use user::{Failed, Result, arch};
 use super::large::{large, large_child};
 use super::report;
 
-/// Waits of each kind.
+/// The number of waits of each kind.
 const WAITS: usize = 10;
-/// A file of more than 1000 bytes, which is in memory soon.
+/// A file of more than 1000 bytes, which the page cache soon holds.
 const FILE: &CStr = c"/echo";
 
 /// Prints all figures.
@@ -38,12 +38,13 @@ pub fn measure() -> Result<()> {
     Ok(())
 }
 
-/// Returns how many instructions run in `time` of the clock, of which each takes a nanosecond.
+/// Converts `time` of the clock to instructions. Each instruction takes a nanosecond.
 fn instructions(time: u64) -> Result<u64> {
     Ok(time * 1_000_000_000 / arch::time_frequency()?)
 }
 
-/// The longest time for which this process is not run while one with much memory is killed.
+/// Returns the longest time for which this process does not run while a process with much memory is
+/// killed.
 fn wait_for_turn() -> Result<u64> {
     let tenth_of_a_second = arch::time_frequency()? / 10;
     let pid = large_child()?;
@@ -59,8 +60,8 @@ fn wait_for_turn() -> Result<u64> {
     instructions(longest)
 }
 
-/// The longest time that `work` takes, done once per tick, beside a process that does `hog`, which
-/// is told of this one, for ever.
+/// Returns the longest time that `work` takes, done once per tick, while another process repeats
+/// `hog` for ever. `hog` gets the number of this process.
 fn worst(hog: fn(Pid) -> Result<()>, mut work: impl FnMut() -> Result<()>) -> Result<u64> {
     let parent = process::id();
     let pid = match process::fork()? {
@@ -85,7 +86,8 @@ fn worst(hog: fn(Pid) -> Result<()>, mut work: impl FnMut() -> Result<()>) -> Re
     }
 }
 
-/// Reads a file, byte by byte. Waits for a disk would make the figure the host's.
+/// Reads a file byte by byte. The file is in the page cache: a wait for the disk would measure the
+/// host.
 fn read_bytes(_: Pid) -> Result<()> {
     let file = Fd::open(FILE, OpenFlags::READ_ONLY)?;
     for _ in 0..1000 {

@@ -1,5 +1,5 @@
-//! What a fork must do on any kernel, with the calls of xv6 alone, in as much memory as only
-//! sharing makes enough.
+//! What a fork must do on any kernel: tests that need xv6's calls alone, and more memory than a
+//! fork that copied everything would find.
 
 use crate::child::{self, Gate};
 use crate::measure::available_pages;
@@ -9,7 +9,7 @@ use user::memory::Promise;
 use user::process::{self, Fork};
 use user::region::Region;
 
-/// A process of two thirds of memory forks, twice.
+/// A process that holds two thirds of memory forks, twice.
 pub fn simple() -> Outcome {
     let pages = available_pages()? / 3 * 2;
     for round in 1..=2 {
@@ -32,8 +32,8 @@ pub fn simple() -> Outcome {
     Ok(())
 }
 
-/// Three related processes share a quarter of memory, write parts of it that overlap, and each
-/// finds what it wrote and, elsewhere, what it was given; three times.
+/// Three related processes share a quarter of memory and write parts of it that overlap. Each finds
+/// what it wrote itself and, elsewhere, what it inherited. This is done three times.
 pub fn three() -> Outcome {
     const PARENT: u64 = 1 << 32;
     const CHILD: u64 = 2 << 32;
@@ -81,15 +81,15 @@ fn check(region: &Region, pages: core::ops::Range<usize>, writer: u64) -> Outcom
     Ok(())
 }
 
-/// A page that the parent wrote a moment before a fork, and writes again a moment after it: that
-/// write must not go through a translation from before the fork and reach the child.
+/// The parent writes a page just before a fork, and again just after it. The second write must not
+/// go through a translation from before the fork, or it would reach the child.
 pub fn stale() -> Outcome {
     const PAGES: usize = 8;
     let region = Region::new(PAGES, Promise::Eager)?;
     for _ in 0..20 {
         let gate = Gate::new()?;
-        // No other call between the write and the fork: a processor, or an emulator of one, may
-        // take any as an occasion to forget translations.
+        // There is no other call between the write and the fork, because a processor or an emulator
+        // may forget its translations at any call.
         mark(&region, 0..PAGES, 0);
         match process::fork()? {
             Fork::Child => {
@@ -112,7 +112,8 @@ pub fn stale() -> Outcome {
     Ok(())
 }
 
-/// What the kernel writes for a child, reading a pipe, reaches the child's page and no other's.
+/// A child reads a pipe, and the kernel writes the bytes to the child's page. They reach no other
+/// process's page.
 pub fn file() -> Outcome {
     const CHILDREN: u8 = 4;
     let region = Region::new(1, Promise::Eager)?;
@@ -133,7 +134,7 @@ pub fn file() -> Outcome {
     Ok(())
 }
 
-/// Many short-lived families over a megabyte: 100 rounds of three children that fork twice each.
+/// Many short-lived families over a megabyte: 100 rounds in which three children each fork twice.
 pub fn forkfork() -> Outcome {
     const PAGES: usize = 256;
     let region = Region::new(PAGES, Promise::Eager)?;

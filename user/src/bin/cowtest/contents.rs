@@ -1,4 +1,5 @@
-//! What pages hold after forks, shrinking, growing and writes by the kernel; xv6's calls alone.
+//! What pages hold after forks, shrinking, growing and writes by the kernel. The tests need xv6's
+//! calls alone.
 
 use crate::child::{self, Gate};
 use crate::outcome::{Outcome, ensure, expect};
@@ -7,13 +8,13 @@ use user::file::{Fd, pipe};
 use user::memory::Promise;
 use user::region::Region;
 
-/// A page that is already shared is forked again: all three generations must be able to write it,
-/// each its own.
+/// A page that is already shared is forked again. All three generations can write it, and each gets
+/// its own copy.
 pub fn grandchild() -> Outcome {
     let region = Region::new(2, Promise::Eager)?;
     region.write(0, 1);
     child::run(|| {
-        // Not written here: the page is still the parent's when it is forked again.
+        // The child does not write the page, so it is still the parent's when the child forks.
         child::run(|| {
             expect("the grandchild's first look", 1, region.read(0))?;
             region.write(0, 3);
@@ -25,7 +26,7 @@ pub fn grandchild() -> Outcome {
             region.read(0),
         )?;
         region.write(0, 2);
-        // Written, and forked again.
+        // The child writes the page and forks.
         child::run(|| {
             expect("the second grandchild's first look", 2, region.read(0))?;
             region.write(0, 4);
@@ -40,7 +41,8 @@ pub fn grandchild() -> Outcome {
     expect("the parent's new word", 6, region.read(0))
 }
 
-/// Memory given back and asked for again is zero, and giving it back takes it from nobody else.
+/// Memory that is given back and asked for again is zero. Giving it back changes nothing for
+/// another process.
 pub fn regrow() -> Outcome {
     const PAGES: usize = 64;
     let mut region = Region::new(PAGES, Promise::Eager)?;
@@ -92,7 +94,7 @@ fn check(region: &Region, value: u64) -> Outcome {
     Ok(())
 }
 
-/// The kernel writes across the boundary of shared pages, to the last byte before the break, and
+/// The kernel writes across the boundary of shared pages, up to the last byte before the break, and
 /// not beyond.
 pub fn unaligned() -> Outcome {
     const PAGES: usize = 3;
@@ -134,7 +136,7 @@ pub fn unaligned() -> Outcome {
     Ok(write_end.close()?)
 }
 
-/// Sends `text` through the pipe to `offset` of the region; how many bytes arrived.
+/// Sends `text` through the pipe to `offset` of the region. Returns how many bytes arrived.
 fn read_through(region: &Region, pipe: (Fd, Fd), offset: usize, text: &[u8]) -> Outcome<usize> {
     pipe.1.write_all(text)?;
     Ok(region.read_from(pipe.0, offset, text.len())?)

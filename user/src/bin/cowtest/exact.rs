@@ -1,4 +1,4 @@
-//! What copy-on-write costs, exactly: faults and frames counted by the kernel.
+//! The exact cost of copy-on-write, in faults and frames that the kernel counts.
 
 use crate::child::{self, Gate};
 use crate::measure::{Since, without_leak};
@@ -9,8 +9,9 @@ use user::file::pipe;
 use user::memory::{ProcessCounters, Promise, touch_own_pages};
 use user::region::Region;
 
-/// A fork of 200 pages costs less than half of them; reading costs nothing; each page written, by
-/// the program or by the kernel for it, costs exactly one frame; and all comes back.
+/// A fork of 200 pages costs less than half of them. Reading costs nothing. Each page that is
+/// written, by the program or by the kernel on its behalf, costs exactly one frame. All frames come
+/// back.
 pub fn cost() -> Outcome {
     const PAGES: usize = 200;
     const MOST_FOR_FORK: i64 = 100;
@@ -25,7 +26,7 @@ pub fn cost() -> Outcome {
             gate.pass()?;
             pay_for_writes_only(&region)
         })?;
-        // The parent's own pages (stack, data) are paid for here, not while the child counts.
+        // The parent's own pages (stack, data) are copied now, not while the child counts.
         touch_own_pages();
         let used = -before.rise(Free)?;
         ensure!(
@@ -63,18 +64,18 @@ fn pay_for_writes_only(region: &Region) -> Outcome {
     start.expect("writing all pages", Anonymous, all)?;
     start.expect("writing all pages", CopyFaults, all)?;
     start.expect("writing all pages", ReuseFaults, 0)?;
-    // A copy takes the place of what was shared: the process is no larger.
+    // A copy replaces the shared page, so the process does not become larger.
     let resident_now = ProcessCounters::of(0)?[Resident];
     expect("resident bytes", resident, resident_now)
 }
 
-/// How many forks deep [`chain`] goes.
+/// The number of nested forks of [`chain`].
 const GENERATIONS: u64 = 5;
-/// The pages that [`chain`] is about.
+/// The number of pages that [`chain`] writes.
 const LINKS: usize = 8;
 
-/// Five nested forks. From the last to the first, each process reads for nothing and pays exactly
-/// one fault for each first write; the first process, by then the sole owner, pays no copy.
+/// Five nested forks. From the last to the first, each process reads at no cost and has exactly one
+/// fault for each first write. The first process is the sole owner by then, and makes no copy.
 pub fn chain() -> Outcome {
     let region = Region::new(LINKS, Promise::Eager)?;
     for page in 0..LINKS {
@@ -110,7 +111,7 @@ fn link(region: &Region, generation: u64) -> Outcome {
     start.expect("all writes", ZeroFaults, 0)
 }
 
-/// The page is the same frame before a write and another after it, for the writer alone.
+/// A write gives the writer another frame. For every other process the page stays in its old frame.
 pub fn address() -> Outcome {
     let region = Region::new(1, Promise::Eager)?;
     region.write(0, 1);

@@ -1,5 +1,5 @@
-//! Work that is broken off must give everything back: failed execs, and processes killed in the
-//! middle of copying.
+//! Work that is broken off must give everything back: execs that fail, and processes that are
+//! killed in the middle of copying.
 
 use crate::child::{self, Gate};
 use crate::measure::without_leak;
@@ -14,12 +14,12 @@ use user::region::Region;
 
 /// A program that exits with 1 when it is run without arguments.
 const WHOLE: &CStr = c"/kill";
-/// The same without its second half.
+/// The first half of [`WHOLE`].
 const HALF: &CStr = c"/cowtest.half";
-/// No program at all.
+/// A file that is no program.
 const GARBAGE: &CStr = c"/cowtest.bad";
 
-/// A hundred failed execs, in a process that lives on and in ones that end, lose no frame.
+/// A hundred failed execs lose no frame, in a process that lives on and in processes that end.
 pub fn execleak() -> Outcome {
     make_bad_programs()?;
     let result = without_leak("100 failed execs and exits", || {
@@ -54,8 +54,8 @@ fn make_bad_programs() -> Outcome {
     Ok(half.close()?)
 }
 
-/// Tries to become what nobody can become. A success does not come back, and shows as the status
-/// of [`WHOLE`].
+/// Makes every exec that must fail. If one succeeds, this process ends with the status of
+/// [`WHOLE`].
 fn fail_all_execs() -> Outcome {
     let mut text = [b'x'; 2000];
     text[1999] = 0;
@@ -68,7 +68,7 @@ fn fail_all_execs() -> Outcome {
     Ok(())
 }
 
-/// A child that copies page after page is killed at some moment, again and again; it loses nothing.
+/// A child copies page after page and is killed at some moment, again and again. No frame is lost.
 pub fn kill() -> Outcome {
     const PAGES: usize = 1024;
     const ROUNDS: u64 = 20;
@@ -103,7 +103,7 @@ fn copy_all(region: &Region) {
     }
 }
 
-/// Has a child copy, and kills it after some ticks of the clock.
+/// Makes a child copy, and kills it after some ticks of the clock.
 fn kill_after(region: &Region, ticks: u64) -> Outcome {
     let (started, never) = (Gate::new()?, Gate::new()?);
     let child = child::start(|| {
@@ -112,7 +112,7 @@ fn kill_after(region: &Region, ticks: u64) -> Outcome {
         never.pass()
     })?;
     started.pass()?;
-    // Spins: a sleep is far too coarse.
+    // Spins, because a sleep is far too coarse.
     let start = arch::time();
     while arch::time() - start < ticks {
         core::hint::spin_loop();

@@ -1,8 +1,9 @@
-//! `cowtest [NAME]...`: does fork behave as a copy, and does it cost what copy-on-write promises?
+//! `cowtest [NAME]...`: tests that fork behaves as a copy, and that it costs what copy-on-write
+//! promises.
 //!
-//! Runs all tests, or those named, each in a process of its own, and prints one line for each.
-//! What needs only the calls of xv6 runs on any kernel with that interface; the exact tests need
-//! Cowslip's counters and say that they are skipped where there are none.
+//! Runs all tests, or the named ones, each in a process of its own, and prints one line for each.
+//! Tests that need xv6's calls alone run on any kernel with that interface. The exact tests need
+//! Cowslip's counters and are reported as skipped on a kernel without them.
 
 #![no_std]
 #![no_main]
@@ -25,7 +26,7 @@ use user::testing::{child, measure, outcome};
 
 user::main!(run);
 
-/// A test that needs the calls of xv6 alone.
+/// Returns a test that needs xv6's calls alone.
 const fn xv6(name: &'static CStr, body: fn() -> Outcome) -> Test {
     Test {
         name,
@@ -34,7 +35,7 @@ const fn xv6(name: &'static CStr, body: fn() -> Outcome) -> Test {
     }
 }
 
-/// A test that needs `memstat` as well.
+/// Returns a test that needs `memstat` as well.
 const fn counters(name: &'static CStr, body: fn() -> Outcome) -> Test {
     Test {
         name,
@@ -43,7 +44,7 @@ const fn counters(name: &'static CStr, body: fn() -> Outcome) -> Test {
     }
 }
 
-/// A test that needs `memstat`, and copy-on-write pages as the way of forking.
+/// Returns a test that needs `memstat`, and processes that fork by copy-on-write.
 const fn exact(name: &'static CStr, body: fn() -> Outcome) -> Test {
     Test {
         name,

@@ -1,5 +1,6 @@
-//! What stays out of reach: text, constants, the guard page, and addresses that are no program's,
-//! for the program and for the kernel on its behalf, before and after a fork. xv6's calls alone.
+//! Memory that stays out of reach before and after a fork, for the program and for the kernel on
+//! its behalf: text, constants, the guard page, and addresses that belong to no program. The tests
+//! need xv6's calls alone.
 
 use crate::child;
 use crate::outcome::{Outcome, ensure, expect};
@@ -10,8 +11,9 @@ use user::file::{Fd, pipe};
 use user::memory;
 use user::syscall;
 
-/// Addresses where no program has memory. The kernel's physical memory, the two pages above the
-/// last user address, one past the lower half, its last byte, and the last byte of all.
+/// Addresses at which no program has memory: the kernel's physical memory, the two pages above the
+/// last user address, the first address past the lower half, its last byte, and the last byte of
+/// all.
 const OUTSIDE: [u64; 6] = [
     0x8000_0000,
     user::USER_TOP,
@@ -21,16 +23,16 @@ const OUTSIDE: [u64; 6] = [
     u64::MAX,
 ];
 
-/// Where the arguments are, in the one stack page that exec made.
+/// The one stack page that exec made. It holds the arguments.
 static STACK_PAGE: AtomicU64 = AtomicU64::new(0);
 
-/// Notes the page that holds the address of the arguments.
+/// Remembers the page that holds the address of the arguments.
 pub fn remember_stack_page(arguments: u64) {
     let page = arguments - arguments % PAGE_SIZE as u64;
     STACK_PAGE.store(page, Ordering::Relaxed);
 }
 
-/// A pipe with a byte in it, and reads and writes whose buffers are lies.
+/// A pipe with a byte in it. Its methods pass bad buffers to the kernel.
 struct Kernel {
     read_end: Fd,
     write_end: Fd,
@@ -72,13 +74,13 @@ impl Kernel {
 
 impl Drop for Kernel {
     fn drop(&mut self) {
-        // Both are open; there is nothing to do about a kernel that says otherwise.
+        // Both ends are open, and the test can do nothing about a kernel that says otherwise.
         let _ = self.read_end.close();
         let _ = self.write_end.close();
     }
 }
 
-/// Fails unless a store to `address` kills whoever does it.
+/// Fails unless a store to `address` kills the process that makes it.
 fn store_kills(what: &str, address: u64) -> Outcome {
     child::run_killed(what, || {
         // SAFETY: the store must fault; if it does not, the child ends and the test fails.
@@ -86,14 +88,14 @@ fn store_kills(what: &str, address: u64) -> Outcome {
     })
 }
 
-/// Fails unless a load from `address` kills whoever does it.
+/// Fails unless a load from `address` kills the process that makes it.
 fn load_kills(what: &str, address: u64) -> Outcome {
     child::run_killed(what, || {
         arch::load_byte(address);
     })
 }
 
-/// Does the checks here, in a child and in a grandchild.
+/// Runs `check` in this process, in a child and in a grandchild.
 fn in_three_generations(check: impl Fn() -> Outcome) -> Outcome {
     check()?;
     child::run(|| {
@@ -102,7 +104,7 @@ fn in_three_generations(check: impl Fn() -> Outcome) -> Outcome {
     })
 }
 
-/// Text can be read, address 0 included, and not written.
+/// Text can be read, address 0 included, and cannot be written.
 pub fn text() -> Outcome {
     let first = arch::load_byte(0);
     let code = text as fn() -> Outcome as usize as u64;
@@ -119,7 +121,7 @@ pub fn text() -> Outcome {
     })
 }
 
-/// Constants can be read and not written, whoever shares them.
+/// Constants can be read and cannot be written, in every process that shares them.
 pub fn readonly() -> Outcome {
     let constants = memory::constants();
     in_three_generations(|| {
@@ -133,7 +135,7 @@ pub fn readonly() -> Outcome {
     })
 }
 
-/// The page below the stack page is nobody's.
+/// The page below the stack page belongs to no process.
 pub fn guard() -> Outcome {
     let guard = STACK_PAGE.load(Ordering::Relaxed) - PAGE_SIZE as u64;
     in_three_generations(|| {
@@ -147,7 +149,7 @@ pub fn guard() -> Outcome {
     })
 }
 
-/// Addresses outside of every program fail every call and kill who touches them.
+/// Every call refuses addresses outside of all programs, and a process that touches one is killed.
 pub fn outside() -> Outcome {
     for address in OUTSIDE {
         store_kills("a store outside", address)?;

@@ -1,4 +1,4 @@
-//! Too little memory: it is an answer, to the one who asked, and costs nobody else anything.
+//! Too little memory: the process that asks for it gets an answer, and no other process suffers.
 
 use crate::child::{self, Child, Gate};
 use crate::measure::{Since, available_pages};
@@ -8,7 +8,7 @@ use abi::PAGE_SIZE;
 use user::memory::{Promise, SystemCounters};
 use user::region::Region;
 
-/// Pages that a program reserves less than it could, to leave room for the forks under test.
+/// Returns the number of pages to reserve: most of memory, less what the forks under test need.
 fn most_of_memory() -> Outcome<usize> {
     let available = available_pages()?;
     Ok(available - available / 64 - 64)
@@ -27,11 +27,11 @@ fn check(region: &Region) -> Outcome {
     Ok(())
 }
 
-/// With memory full, fork is refused; that leaves the parent as it was and loses no frame.
+/// With memory full, fork is refused. The parent stays as it was, and no frame is lost.
 pub fn failfork() -> Outcome {
     let region = Region::new(most_of_memory()?, Promise::Eager)?;
     fill(&region);
-    // Once to let pools grow, once to count.
+    // The first time lets the kernel's pools grow; the second time is counted.
     fork_until_refused(&region)?;
     let start = Since::now()?;
     fork_until_refused(&region)?;
@@ -53,10 +53,10 @@ fn fork_until_refused(region: &Region) -> Outcome {
             }
         }
     }
-    // For all before any is waited for: it is not said who takes which.
+    // All gates are opened before any child is waited for, because any child may pass any gate.
     children.iter().flatten().try_for_each(|_| gate.open())?;
     for child in children.into_iter().flatten() {
-        // The last ones may find no frame for their stacks, and be killed for it.
+        // The last children may find no frame for their stacks, and are killed then.
         child.join_anyhow()?;
     }
     gate.remove()?;
@@ -70,16 +70,16 @@ fn fork_until_refused(region: &Region) -> Outcome {
 /// Bytes that one page table of the lowest level covers.
 const TABLE_REACH: usize = 512 * PAGE_SIZE;
 
-/// Pages so far apart that each has a table of its own: fork needs a third of memory for tables
-/// alone, fails after having made many of them, and gives them all back. Where pages can go to
-/// swap, it fails because more than half of memory are tables, which cannot.
+/// Pages so far apart that each needs a page table of its own. Fork needs a third of memory for
+/// tables alone, fails after it has made many, and gives all of them back. On a kernel with swap it
+/// fails because more than half of memory are tables, which cannot be swapped out.
 pub fn tables() -> Outcome {
     let mut region = Region::new(0, Promise::Lazy)?;
     let stride = TABLE_REACH / PAGE_SIZE;
     let mut touched = 0;
     while !too_many_to_fork(touched)? {
         if region.extend(64 * stride, Promise::Lazy).is_err() {
-            // More memory than addresses: the case cannot be made here.
+            // There is more memory than addresses, so the test cannot be made here.
             return Ok(());
         }
         for number in touched..touched + 64 {
@@ -87,8 +87,8 @@ pub fn tables() -> Outcome {
         }
         touched += 64;
     }
-    // The failure is what is wanted; that it leaves nothing behind is looked at twice, for pools
-    // may grow the first time.
+    // The test wants the failure. It looks for lost frames at the second failure, because the
+    // kernel's pools may grow at the first.
     expect_refusal()?;
     let start = Since::now()?;
     expect_refusal()?;
@@ -103,11 +103,12 @@ pub fn tables() -> Outcome {
     child::run(|| Ok(()))
 }
 
-/// Whether no fork can succeed with so many tables.
+/// Returns whether no fork can succeed with this many tables.
 fn too_many_to_fork(tables: u64) -> Outcome<bool> {
     let counters = SystemCounters::now()?;
     Ok(if counters[SwapSlots] == 0 {
-        // One frame for the page and one for its table; a fork would take another for the table.
+        // Each page needs one frame and another for its table. A fork would need one more frame for
+        // the child's table.
         tables >= counters.available() + 512
     } else {
         counters[PageTables] > counters[Frames] / 8 * 5
@@ -126,7 +127,7 @@ fn expect_refusal() -> Outcome {
     }
 }
 
-/// A child that finds no frame for a copy is killed, and nobody else is.
+/// A child that finds no frame for a copy is killed, and no other process is.
 pub fn oom() -> Outcome {
     let region = Region::new(available_pages()? / 3 * 2, Promise::Eager)?;
     fill(&region);

@@ -1,4 +1,4 @@
-//! Many processes, one memory: long chains and wide families.
+//! One memory that many processes share: long chains and wide families.
 
 use crate::child::{self, Gate};
 use crate::measure::{Since, without_leak};
@@ -8,16 +8,17 @@ use user::memory::Promise;
 use user::process::{self, Fork};
 use user::region::Region;
 
-/// How many nested forks [`deep`] makes.
+/// The number of nested forks of [`deep`].
 const GENERATIONS: usize = 35;
-/// What each generation shares with the one before, in pages.
+/// How many pages each generation shares with the one before.
 const SHARED: usize = 1024;
-/// What each generation writes, in pages.
+/// How many pages each generation writes.
 const WRITTEN: usize = 4;
-/// What a generation may cost: its pages, its tables and its kernel objects, far below [`SHARED`].
+/// The most frames that a generation may cost: its pages, its tables and its kernel objects. It is
+/// far below [`SHARED`].
 const MOST_FRAMES: i64 = 64;
 
-/// A chain of 35 forks, all alive at once, of which each writes a few pages of its own and sees
+/// A chain of 35 forks, all alive at once. Each process writes a few pages of its own and finds
 /// those of its ancestors.
 pub fn deep() -> Outcome {
     let region = Region::new(SHARED, Promise::Eager)?;
@@ -39,7 +40,7 @@ fn descend(region: &Region, generation: usize, start: &Since) -> Outcome {
         );
         return Ok(());
     }
-    // Half of the pages written are the next generation's too.
+    // Half of these pages are written by the next generation, too.
     let first = generation * WRITTEN / 2;
     for page in first..first + WRITTEN {
         region.write(page, generation as u64);
@@ -58,7 +59,7 @@ fn descend(region: &Region, generation: usize, start: &Since) -> Outcome {
             region.read(page),
         )?;
     }
-    // What the ancestors shared must look to the next round as it did to this one.
+    // The next round must find the shared pages as this round found them.
     if generation == 0 {
         for page in 0..SHARED {
             region.write(page, u64::MAX);
@@ -67,7 +68,7 @@ fn descend(region: &Region, generation: usize, start: &Since) -> Outcome {
     Ok(())
 }
 
-/// More sharers of one page than an 8-bit count can tell: 300 processes at once.
+/// 300 processes share one page: more than an 8-bit count can hold.
 pub fn sharers() -> Outcome {
     let region = Region::new(1, Promise::Eager)?;
     region.write(0, VALUE);
@@ -79,9 +80,9 @@ pub fn sharers() -> Outcome {
     start.expect("a write by the last sharer", Anonymous, 0)
 }
 
-/// How many children share the page.
+/// The number of children that share the page.
 const SHARERS: usize = 300;
-/// What is in it.
+/// The first word of the page.
 const VALUE: u64 = 0x5ca1_ab1e_0dd5_eed5;
 
 fn share_widely(region: &Region) -> Outcome {
@@ -120,7 +121,8 @@ fn share_widely(region: &Region) -> Outcome {
     expect("the parent's word", VALUE, region.read(0))
 }
 
-/// One sharer's part: it looks, waits for all others to have looked, and looks again.
+/// The part of one sharer: it reads the page, waits until all others have read it, and reads it
+/// again.
 fn share(region: &Region, arrived: Gate, leave: Gate) -> Outcome {
     let first = region.read(0);
     arrived.open()?;

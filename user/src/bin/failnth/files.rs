@@ -77,11 +77,11 @@ const NEW: &CStr = c"new";
 /// A directory.
 const INNER: &CStr = c"inner";
 
-/// Bytes that need no buffer in the kernel, and bytes that do.
+/// A length that needs no buffer in the kernel, and one that does, in bytes.
 const SMALL: usize = 64;
 const LARGE: usize = 2048;
 
-/// Makes what the operations find in the current directory.
+/// Makes the files that the operations find in the current directory.
 pub fn prepare() -> Result<()> {
     let data = Fd::open(DATA, OpenFlags::WRITE_ONLY.with(OpenFlags::CREATE))?;
     data.write_all(&[1; LARGE])?;
@@ -93,7 +93,7 @@ fn close_all(files: &[Fd]) -> Result<()> {
     files.iter().try_for_each(|file| file.close())
 }
 
-/// A transfer that stopped early has failed as a whole.
+/// Fails unless a transfer moved all bytes. One that stopped early counts as failed.
 fn expect_count(seen: usize, expected: usize) -> Result<()> {
     if seen == expected {
         Ok(())
@@ -109,7 +109,7 @@ fn exists(path: &CStr) -> Result<bool> {
     }
 }
 
-/// The table of descriptors has room for 64 at first; the one that comes next needs more.
+/// The table of descriptors has room for 64 at first. The next descriptor needs more memory.
 fn dup(trial: &Trial) -> Outcome<Ended> {
     let mut last = Fd::OUTPUT.duplicate()?;
     let first = last;
@@ -127,7 +127,7 @@ fn dup(trial: &Trial) -> Outcome<Ended> {
     Ok(ended)
 }
 
-/// The last descriptor of a file without a name: its blocks are given back.
+/// Closes the last descriptor of a file without a name, which frees the file's blocks.
 fn close(trial: &Trial) -> Outcome<Ended> {
     let file = Fd::open(NEW, OpenFlags::WRITE_ONLY.with(OpenFlags::CREATE))?;
     file.write_all(&[1; LARGE])?;
@@ -135,7 +135,7 @@ fn close(trial: &Trial) -> Outcome<Ended> {
     Ok(trial.of(|| file.close())?.1)
 }
 
-/// Opens a file. One that was not there before must not be there after a failure.
+/// Opens a file. If that fails, a file that did not exist before must not exist afterwards.
 fn open(trial: &Trial, path: &CStr, flags: OpenFlags) -> Outcome<Ended> {
     let (file, ended) = trial.of(|| Fd::open(path, flags))?;
     if let Ok(file) = file {
@@ -150,7 +150,7 @@ fn open(trial: &Trial, path: &CStr, flags: OpenFlags) -> Outcome<Ended> {
     Ok(ended)
 }
 
-/// Opens a file and throws its contents away, but not if that fails.
+/// Opens a file and empties it. If that fails, the contents must still be there.
 fn truncate(trial: &Trial) -> Outcome<Ended> {
     let flags = OpenFlags::WRITE_ONLY.with(OpenFlags::CREATE);
     let file = Fd::open(NEW, flags)?;
@@ -166,10 +166,11 @@ fn truncate(trial: &Trial) -> Outcome<Ended> {
     Ok(ended)
 }
 
-/// Makes a name, which must not be there if that fails.
+/// Makes a name. If that fails, the name must not exist.
 fn make(trial: &Trial, act: impl FnOnce() -> Result<()>) -> Outcome<Ended> {
     let (made, ended) = trial.of(act)?;
-    // Unlinking shows that it is there; a device need not be one that can be opened.
+    // Unlinking shows that the name exists. Opening would not do, because not every device can be
+    // opened.
     expect(
         "the new name is there",
         made.is_ok(),
@@ -178,7 +179,7 @@ fn make(trial: &Trial, act: impl FnOnce() -> Result<()>) -> Outcome<Ended> {
     Ok(ended)
 }
 
-/// Removes a name, which must still be there if that fails.
+/// Removes a name. If that fails, the name must still exist.
 fn unlink(trial: &Trial, is_open: bool) -> Outcome<Ended> {
     let file = Fd::open(NEW, OpenFlags::WRITE_ONLY.with(OpenFlags::CREATE))?;
     file.write_all(&[1; LARGE])?;
@@ -196,14 +197,14 @@ fn unlink(trial: &Trial, is_open: bool) -> Outcome<Ended> {
     Ok(ended)
 }
 
-/// Changes the directory, which must be the old one if that fails.
+/// Changes the current directory. If that fails, the old one must still be current.
 fn chdir(trial: &Trial) -> Outcome<Ended> {
     let (changed, ended) = trial.of(|| file::change_directory(INNER))?;
     expect("the old directory is left", changed.is_ok(), !exists(DATA)?)?;
     Ok(ended)
 }
 
-/// Uses the open file.
+/// Opens [`DATA`] and runs `act` on it.
 fn with_data(
     trial: &Trial,
     flags: OpenFlags,
@@ -220,7 +221,7 @@ fn with_data(
     Ok(ended)
 }
 
-/// Uses a pipe with [`LARGE`] bytes in it.
+/// Runs `act` on a pipe with [`LARGE`] bytes in it.
 fn with_pipe(trial: &Trial, act: impl FnOnce(Fd, Fd) -> Result<()>) -> Outcome<Ended> {
     let (read_end, write_end) = file::pipe()?;
     write_end.write_all(&[1; LARGE])?;

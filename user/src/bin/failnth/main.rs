@@ -1,12 +1,12 @@
-//! `failnth`: does every system call, and every page fault, survive every allocation that fails in
-//! it?
+//! `failnth`: tests that every system call, and every page fault, survives every allocation that
+//! fails in it.
 //!
-//! Each operation is run again and again, with its first allocation in the kernel made to fail,
-//! then its second, and so on until it is through without one (`/dev/failnth`, see
-//! `abi::FAIL_NTH_MAJOR`). Each time in a process of its own. It must succeed or answer -1 and have
-//! changed nothing; where it touches memory that was not promised, the process may be killed
+//! Each operation is run again and again, each time in a process of its own: with its first
+//! allocation in the kernel made to fail, then its second, and so on until no allocation is left to
+//! fail (`/dev/failnth`, see `abi::FAIL_NTH_MAJOR`). The operation must succeed, or answer -1 and
+//! have changed nothing. If it touches memory that was not promised, the process may be killed
 //! instead. Afterwards as many frames are free and promised as before, and the kernel's audit finds
-//! nothing. What else runs at the same time would disturb the count.
+//! nothing. No other program may run at that time, because it would disturb the count.
 
 #![no_std]
 #![no_main]
@@ -32,19 +32,20 @@ use user::{Args, eprintln, println};
 
 user::main!(run);
 
-/// Where the operations work.
+/// The directory in which the operations work.
 const DIRECTORY: &CStr = c"/failnth.d";
-/// No operation needs so many allocations.
+/// More allocations than any operation needs.
 const NTH_MAX: u32 = 500;
-/// Nor this many by far.
+/// The number of an allocation that no operation reaches by far, so that none fails.
 const NEVER: u32 = u32::MAX;
 
 /// Something that a program asks of the kernel.
 struct Operation {
     name: &'static str,
-    /// Whether the lack of memory may kill the process that tries.
+    /// Whether the process that tries the operation may be killed for lack of memory.
     may_be_killed: bool,
-    /// Prepares, does it as the trial says, checks what came of it and leaves nothing behind.
+    /// Prepares the operation, does it as the trial says, checks the result and leaves nothing
+    /// behind.
     body: fn(&Trial) -> Outcome<Ended>,
 }
 
@@ -65,7 +66,7 @@ const fn may_be_killed(name: &'static str, body: fn(&Trial) -> Outcome<Ended>) -
 }
 
 fn run(mut args: Args) -> i32 {
-    // What `exec` is tried with: it tells how the exec that started it has ended.
+    // This is what the operation `exec` executes: it reports how that exec ended.
     if args.nth(1) == Some(processes::TELL) {
         return processes::tell(args.next());
     }
@@ -79,7 +80,7 @@ fn run(mut args: Args) -> i32 {
     }
 }
 
-/// Runs all operations; how many differences there were.
+/// Runs all operations. Returns the number of differences.
 fn run_all() -> Outcome<u32> {
     if Device::open().is_err() {
         return Err(failure!(
@@ -115,9 +116,10 @@ fn run_all() -> Outcome<u32> {
     Ok(differences)
 }
 
-/// Makes each allocation of an operation fail once; how many there are.
+/// Makes each allocation of an operation fail once. Returns how many allocations there are.
 fn sweep(operation: &Operation) -> Outcome<u32> {
-    // Once as it is, so that pools of kernel objects have the size they need.
+    // The first run fails no allocation, so that pools of kernel objects grow to the size they
+    // need.
     let ended = attempt(operation, NEVER)?;
     ensure!(
         ended == Ended::Through,
@@ -146,7 +148,7 @@ fn sweep(operation: &Operation) -> Outcome<u32> {
     ))
 }
 
-/// Has a child try the operation with its `nth` allocation failing; how it ended.
+/// Tries the operation in a child, with its `nth` allocation failing. Returns how the try ended.
 fn attempt(operation: &Operation, nth: u32) -> Outcome<Ended> {
     let killed_before = SystemCounters::now()?[MemCounter::Killed];
     let status = match process::fork()? {

@@ -1,5 +1,5 @@
-//! Mappings of files, and the first touches of their pages. The file is new each time, so that
-//! nothing of it is in the cache.
+//! Mappings of files, and the first touches of their pages. The file is new each time, so that no
+//! page of it is in the page cache.
 
 use super::trial::{Ended, Trial};
 use super::{Operation, answers, may_be_killed};
@@ -43,12 +43,12 @@ pub const ALL: &[Operation] = &[
 ];
 
 const READ_WRITE: Protection = Protection::READ.with(Protection::WRITE);
-/// The file.
+/// The path of the file.
 const FILE: &CStr = c"mapped";
-/// Its pages; each begins with this word.
+/// The number of pages of the file. Each begins with the word [`WORD`].
 const PAGES: usize = 3;
 const OLD: u64 = u64::from_ne_bytes([1; 8]);
-/// What is stored.
+/// The word that the operations store.
 const NEW: u64 = 7;
 
 /// Makes the file.
@@ -60,13 +60,13 @@ fn make() -> Result<Fd> {
     Ok(file)
 }
 
-/// Removes it.
+/// Removes the file.
 fn remove(file: Fd) -> Result<()> {
     file.close()?;
     file::unlink(FILE)
 }
 
-/// Returns what `read` finds first in it.
+/// Returns the first word of the file, as `read` finds it.
 fn first_word() -> Result<u64> {
     let file = Fd::open(FILE, OpenFlags::READ_ONLY)?;
     let mut word = [0; size_of::<u64>()];
@@ -108,8 +108,8 @@ fn renew(trial: &Trial) -> Outcome<Ended> {
     Ok(ended)
 }
 
-/// Has `act` change a mapping in which something was stored. What is stored afterwards, if that
-/// failed, is in the file, too.
+/// Runs `act`, which changes a mapping in which [`NEW`] was stored. If that fails, a later store
+/// through the mapping must still reach the file.
 fn change(trial: &Trial, act: impl FnOnce(&Mapping) -> Result<()>) -> Outcome<Ended> {
     let file = make()?;
     let mapping = whole(file, Sharing::Shared)?;
@@ -125,8 +125,8 @@ fn change(trial: &Trial, act: impl FnOnce(&Mapping) -> Result<()>) -> Outcome<En
     Ok(ended)
 }
 
-/// Has `act` touch a page for the first time; then `expected` is there. The file sees it if it is
-/// shared.
+/// Runs `act`, which touches a page for the first time. Afterwards the page must hold `expected`.
+/// If the mapping is shared, the file must hold it too.
 fn touch(
     trial: &Trial,
     sharing: Sharing,

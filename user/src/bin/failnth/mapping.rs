@@ -1,4 +1,4 @@
-//! Mappings, and the break beside one.
+//! Mappings, and the break beside a mapping.
 
 use super::trial::{Ended, Trial};
 use super::{Operation, answers};
@@ -38,11 +38,11 @@ pub const ALL: &[Operation] = &[
 ];
 
 const READ_WRITE: Protection = Protection::READ.with(Protection::WRITE);
-/// So many that page tables are needed for them too.
+/// The number of pages: enough that page tables are needed for them too.
 const PAGES: usize = 1024;
-/// What is changed of them.
+/// The pages that an operation changes.
 const MIDDLE: core::ops::Range<usize> = 1..2;
-/// What is in the pages.
+/// The first word of each page.
 const WORD: u64 = 7;
 
 fn map(trial: &Trial, sharing: Sharing) -> Outcome<Ended> {
@@ -62,7 +62,7 @@ fn renew(trial: &Trial, sharing: Sharing) -> Outcome<Ended> {
     Ok(ended)
 }
 
-/// Has `act` change a mapping whose pages hold [`WORD`].
+/// Runs `act`, which changes a mapping whose pages hold [`WORD`].
 fn change(
     trial: &Trial,
     sharing: Sharing,
@@ -74,15 +74,17 @@ fn change(
     }
     let (result, ended) = trial.of(|| act(&mapping))?;
     if result.is_err() {
-        // Nothing has changed, so it may be written.
+        // Nothing has changed, so the page may be written.
         mapping.write(1, WORD);
     }
     Ok((mapping, ended))
 }
 
-/// The heap and a mapping that begins where it ends may be one area for the kernel, which the break
-/// then cuts in two. In a grandchild: a child may have fewer areas than its parent, for all its
-/// memory is promised alike, and its own child's list has no room for one more.
+/// The heap and a mapping that begins where the heap ends may be one area for the kernel. The break
+/// then cuts that area in two.
+///
+/// This needs a grandchild. A child may have fewer areas than its parent, because all its memory is
+/// promised alike. The list of its own child has no room for one more.
 fn shrink(trial: &Trial) -> Outcome<Ended> {
     let mut region = Region::new(2, Promise::Eager)?;
     let mapping = Mapping::near(region.end(), 2, Sharing::Private, READ_WRITE)?;
@@ -98,7 +100,7 @@ fn shrink(trial: &Trial) -> Outcome<Ended> {
     })
 }
 
-/// Goes on as a child; what that gives is its exit status, which the parent gives.
+/// Runs `body` in a child, which exits with the result. Returns that result in the parent.
 fn in_child(body: impl FnOnce() -> Outcome<Ended>) -> Outcome<Ended> {
     match process::fork()? {
         Fork::Child => body(),

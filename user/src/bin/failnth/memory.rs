@@ -1,4 +1,5 @@
-//! The break, and every kind of page fault: the program's own, and the kernel's on its behalf.
+//! The break, and every kind of page fault: those of the program, and those of the kernel on its
+//! behalf.
 
 use super::trial::{Ended, Trial};
 use super::{Operation, answers, may_be_killed};
@@ -35,10 +36,10 @@ pub const ALL: &[Operation] = &[
     }),
 ];
 
-/// So far up that a page table is needed for it too.
+/// A distance in pages, far enough that the page there needs a page table too.
 const FAR: usize = 1024;
 const OFFSET: usize = FAR * abi::PAGE_SIZE;
-/// Bytes that the kernel copies.
+/// The number of bytes that the kernel copies.
 const LENGTH: usize = 64;
 
 fn grow(trial: &Trial, promise: Promise) -> Outcome<Ended> {
@@ -53,12 +54,12 @@ fn grow(trial: &Trial, promise: Promise) -> Outcome<Ended> {
     Ok(ended)
 }
 
-/// What is there before the touch.
+/// What the page holds before the touch.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Page {
-    /// Nothing.
+    /// Nothing: it has no frame.
     Empty,
-    /// A page that a child has too.
+    /// Data that a child shares.
     Shared,
 }
 
@@ -68,8 +69,8 @@ struct Pipe {
     write_end: Fd,
 }
 
-/// Has `act` touch a page of memory that was never promised; it gives what is there then, which
-/// must be 0.
+/// Runs `act`, which touches a page of memory that was never promised and returns what the page
+/// holds then. That must be 0.
 fn touch(
     trial: &Trial,
     page: Page,
@@ -81,7 +82,8 @@ fn touch(
     let (open_until, until) = file::pipe()?;
     if page == Page::Shared {
         region.write(FAR, 1);
-        // The child ends when nobody can write to the pipe any more, even if its parent is killed.
+        // The child ends when no process can write to the pipe any more, even if its parent was
+        // killed.
         if process::fork()? == Fork::Child {
             let ended = until.close().and_then(|()| open_until.read(&mut [0]));
             process::exit(i32::from(ended != Ok(0)));

@@ -11,7 +11,8 @@ use user::testing::outcome::{Outcome, ensure, expect};
 use user::{Failed, Result};
 
 pub const ALL: &[Operation] = &[
-    // After a fork even the parent's stack is shared: its first write to it may find no memory.
+    // After a fork even the parent's stack is shared. The parent's first write to it may find no
+    // memory.
     may_be_killed("fork", |trial| fork(trial, ForkMode::CopyOnWrite)),
     answers("fork, eager", |trial| fork(trial, ForkMode::Eager)),
     answers("exec", exec),
@@ -20,7 +21,7 @@ pub const ALL: &[Operation] = &[
     answers("kill", kill),
 ];
 
-/// What makes this program tell how the exec that began it has ended.
+/// The argument that makes this program report how the exec that started it ended.
 pub const TELL: &CStr = c"-tell";
 
 /// The status of a try of exec that has succeeded. The argument is the device's descriptor, as that
@@ -47,7 +48,7 @@ fn fork(trial: &Trial, mode: ForkMode) -> Outcome<Ended> {
     Ok(ended)
 }
 
-/// Returns a child that exits with what `body` gives.
+/// Returns a child that exits with the result of `body`.
 fn child(body: impl FnOnce() -> i32) -> Result<Pid> {
     match process::fork()? {
         Fork::Parent(pid) => Ok(pid),
@@ -106,7 +107,7 @@ fn kill(trial: &Trial) -> Outcome<Ended> {
     Ok(ended)
 }
 
-/// Reads what nobody writes.
+/// Reads from a pipe to which no process writes.
 fn wait_for_nothing(never: Fd) -> i32 {
     i32::from(never.read(&mut [0]).is_ok())
 }

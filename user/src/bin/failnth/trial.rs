@@ -7,20 +7,20 @@ use user::memory::touch_own_pages;
 use user::testing::outcome::{Outcome, ensure, failure};
 use user::{Failed, Result};
 
-/// How a try ended. The number is the exit status of the process that tried.
+/// How a try ended. The numbers are exit statuses of the process that tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// It succeeded, and no allocation had failed.
+    /// The operation succeeded, and no allocation had failed.
     Through = 0,
-    /// It succeeded although one had.
+    /// The operation succeeded although an allocation had failed.
     Managed = 1,
-    /// It answered -1.
+    /// The operation answered -1.
     Refused = 2,
-    /// The process was killed, by the kernel.
+    /// The kernel killed the process.
     Killed = -1,
 }
 
-/// The exit status of a process that saw what must not be, and said so.
+/// The exit status of a process that saw a wrong result and reported it.
 pub const DIFFERENT: i32 = 3;
 
 impl Ended {
@@ -37,10 +37,10 @@ impl Ended {
 pub struct Device(Fd);
 
 impl Device {
-    /// Opens it; fails on kernels that have none.
+    /// Opens the device. Fails on kernels without one.
     pub fn open() -> Result<Self> {
         let device = Self(Fd::open(device::FAIL_NTH, OpenFlags::READ_WRITE)?);
-        // A device file can be made on any kernel; only this one can be read from it.
+        // A device file can be made on any kernel, but can be read only on this one.
         device.left()?;
         Ok(device)
     }
@@ -50,12 +50,12 @@ impl Device {
         Self(Fd(number))
     }
 
-    /// Returns the number of its descriptor, which an exec keeps.
+    /// Returns the number of the device's descriptor, which an exec keeps.
     pub fn number(self) -> i32 {
         self.0.0
     }
 
-    /// Makes the `nth` allocation from now on fail; none for 0.
+    /// Makes the `nth` allocation from now on fail. 0 means that none fails.
     fn arm(self, nth: u32) -> Result<()> {
         let mut digits = [0; 10];
         let mut rest = nth;
@@ -68,7 +68,8 @@ impl Device {
         self.0.write(&digits[start..]).map(drop)
     }
 
-    /// Returns how many allocations are left before one fails; 0 if one has, or none will.
+    /// Returns how many allocations are left before one fails. 0 means that one has failed, or that
+    /// none will.
     pub fn left(self) -> Result<u32> {
         let mut line = [0; 16];
         let count = self.0.read(&mut line)?;
@@ -84,17 +85,17 @@ pub struct Trial {
 }
 
 impl Trial {
-    /// Returns the `nth` from when it begins, which is not 0.
+    /// Returns a trial in which the `nth` allocation fails; `nth` is not 0.
     pub fn new(device: Device, nth: u32) -> Self {
         Self { device, nth }
     }
 
-    /// Returns what makes it fail.
+    /// Returns the device that makes the allocation fail.
     pub fn device(&self) -> Device {
         self.device
     }
 
-    /// Runs `act` with the allocation failing: what it gave, and how it ended.
+    /// Runs `act` with the allocation failing. Returns its result, and how the try ended.
     pub fn of<T>(&self, act: impl FnOnce() -> Result<T>) -> Outcome<(Result<T>, Ended)> {
         let lowest = lowest_descriptor()?;
         touch_own_pages();

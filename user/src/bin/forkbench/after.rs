@@ -1,5 +1,5 @@
-//! What becomes of memory after a fork: the parent's longest pause, what a child's tables take,
-//! and what parent and child pay when they use it all.
+//! The memory after a fork: the parent's longest pause, the tables that a child takes, and what
+//! parent and child pay when they use all of it.
 
 use abi::{MemCounter, PAGE_SIZE, ProcCounter};
 use user::file::{Fd, pipe};
@@ -17,10 +17,10 @@ const MUCH: usize = 64;
 const VERY_MUCH: usize = 512;
 /// Children that live at once.
 const CROWD: usize = 900;
-/// How often the rows that use all memory are measured.
+/// The number of tries of the rows that use all memory.
 const TRIES: usize = 3;
 
-/// Measures all of it.
+/// Measures all rows.
 pub fn measure(counter: Counter) -> Result<()> {
     instructions("longest-pause-512m", longest_pause(counter)?);
     let memory = resident(MUCH * MEBIBYTE)?;
@@ -45,7 +45,7 @@ pub fn measure(counter: Counter) -> Result<()> {
     );
     println!("forkbench child-tables-64m {} bytes", tables(1)?);
     if fork_mode()? != abi::ForkMode::Eager {
-        // Copies of all the memory for all of them are more than any machine has.
+        // Copies of all the memory for all children are more than any machine has.
         println!("forkbench crowd-tables-64m {} bytes", tables(CROWD)?);
     }
     Ok(())
@@ -61,7 +61,7 @@ fn read(region: &Region) {
 /// Returns how many faults the calling process has had.
 fn faults() -> u64 {
     use ProcCounter::{CopyFaults, FileFaults, ReuseFaults, SwapIns, TableFaults, ZeroFaults};
-    // A kernel that does not count them has none to tell.
+    // A kernel without the counter has no faults to report.
     ProcessCounters::of(0).map_or(0, |counters| {
         [
             ZeroFaults,
@@ -77,7 +77,7 @@ fn faults() -> u64 {
     })
 }
 
-/// Returns what a child answers that does `body`.
+/// Runs `body` in a child. Returns the child's answer.
 pub fn ask_child(body: impl FnOnce() -> u64) -> Result<u64> {
     let (answer, write_end) = pipe()?;
     match process::fork()? {
@@ -99,7 +99,7 @@ pub fn ask_child(body: impl FnOnce() -> u64) -> Result<u64> {
     }
 }
 
-/// Returns the cost of a child that does `body` and ends, from fork to wait.
+/// Returns the cost of a child that runs `body` and ends, from fork to wait.
 fn child_uses(counter: Counter, body: impl Fn()) -> Result<u64> {
     let start = counter.now();
     match process::fork()? {
@@ -112,7 +112,7 @@ fn child_uses(counter: Counter, body: impl Fn()) -> Result<u64> {
     Ok(counter.now() - start)
 }
 
-/// A child that waits for the end of a pipe, without touching more than that takes.
+/// A child that waits until a pipe ends, and touches no memory beyond that.
 struct Waiting {
     child: Pid,
     gate: Fd,
@@ -136,7 +136,7 @@ impl Waiting {
     }
 }
 
-/// Ends the calling child when nobody has the write end of the pipe any more.
+/// Waits until no process has the write end of the pipe any more, and ends the calling child.
 fn wait_at(read_end: Fd, gate: Fd) -> ! {
     let waited = gate.close().and_then(|()| read_end.read(&mut [0]));
     process::exit(i32::from(waited.is_err()))
@@ -152,8 +152,8 @@ fn parent_writes(counter: Counter, region: &Region) -> Result<u64> {
     Ok(cost)
 }
 
-/// Returns the longest time between two stores of a process that stores to one page after the
-/// other, and forks half-way.
+/// Returns the longest time between two stores of a process that stores to one page after another
+/// and forks half-way.
 fn longest_pause(counter: Counter) -> Result<u64> {
     let region = resident(VERY_MUCH * MEBIBYTE)?;
     let mut child = None;
@@ -172,8 +172,8 @@ fn longest_pause(counter: Counter) -> Result<u64> {
     Ok(longest)
 }
 
-/// Returns the bytes of page tables per child of so many that live and have not touched anything
-/// but what they need to wait.
+/// Returns the bytes of page tables per child, for children that live and have touched only what
+/// they need to wait.
 fn tables(children: usize) -> Result<u64> {
     let (read_end, gate) = pipe()?;
     touch_own_pages();

@@ -1,5 +1,5 @@
-//! What the first touch of a page costs: one that is new, one that is shared with the parent, and
-//! one that was shared with a child which has ended.
+//! The cost of the first touch of a page. Three pages are compared: a new one, one that is shared
+//! with the parent, and one that was shared with a child which has ended.
 
 use user::Result;
 use user::memory::{Promise, touch_own_pages};
@@ -23,7 +23,7 @@ pub fn measure(counter: Counter) -> Result<()> {
     Ok(())
 }
 
-/// Returns what each page costs the first time more than the second time, which finds all done.
+/// Returns how much more the first touch of each page costs than the second, which faults no more.
 fn first_touch(counter: Counter, region: &Region) -> u64 {
     let first = counter.cost(|| touch(region));
     let second = counter.cost(|| touch(region));

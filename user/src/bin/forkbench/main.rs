@@ -25,7 +25,7 @@ use user::{Args, Result, eprintln, println};
 
 user::main!(run);
 
-/// The path of this program, and the argument that has it end at once: what a child executes.
+/// The path of this program, and the argument that makes it end at once. Children execute it.
 const PROGRAM: &core::ffi::CStr = c"/forkbench";
 const NOTHING: &core::ffi::CStr = c"nothing";
 
@@ -80,7 +80,7 @@ fn least(tries: usize, mut attempt: impl FnMut() -> Result<u64>) -> Result<u64> 
     Ok(least)
 }
 
-/// The shortest system call.
+/// Returns the cost of the shortest system call.
 fn getpid(counter: Counter) -> Result<u64> {
     const CALLS: u64 = 1000;
     least(3, || {

@@ -30,11 +30,11 @@ pub fn measure(counter: Counter) -> Result<()> {
     Ok(())
 }
 
-/// What one child costs its parent.
+/// What one child costs its parent, in instructions.
 struct Life {
-    /// Until fork returns.
+    /// From the call of fork to its return.
     fork: u64,
-    /// Until the child has ended and was waited for.
+    /// From the call of fork until the child has ended and was waited for.
     whole: u64,
 }
 

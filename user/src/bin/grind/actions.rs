@@ -1,7 +1,7 @@
-//! One round of a mill, and what it does to names and files.
+//! One round of a mill, and what a mill does to names and files.
 //!
-//! The names are shared by all mills: any call may find that another was faster, so most results
-//! mean nothing. What a mill holds alone (its open file's offset, its memory, its children) is
+//! All mills share the names, so any call may find that another mill was faster, and most results
+//! mean nothing. What a mill does not share (its open file's offset, its memory, its children) is
 //! checked.
 
 use crate::FOLDER;
@@ -29,10 +29,10 @@ const NAMES: [&CStr; 12] = [
     c"/grind.d/dir/../a",
     c"x123456789abcdef",
 ];
-/// Most bytes of a write.
+/// The most bytes of one write.
 const LARGEST_WRITE: usize = 4 * BLOCK_SIZE;
 
-/// What a round does.
+/// What a mill does in one round.
 #[derive(Clone, Copy)]
 enum Action {
     Create,
@@ -56,7 +56,7 @@ enum Action {
     Rest,
 }
 
-/// Every action, as often as it is to be chosen.
+/// Every action, as often as its share of the rounds.
 const ACTIONS: [Action; 24] = [
     Action::Create,
     Action::Create,
@@ -88,12 +88,12 @@ const ACTIONS: [Action; 24] = [
 pub struct Mill {
     pub random: Random,
     memory: Memory,
-    /// A file it writes and reads, under whatever name.
+    /// A file that the mill writes and reads, under any name.
     open: Option<Fd>,
 }
 
 impl Mill {
-    /// One that has done nothing yet.
+    /// Returns a mill that has done nothing yet.
     pub fn new(random: Random) -> Outcome<Self> {
         Ok(Self {
             random,
@@ -102,13 +102,13 @@ impl Mill {
         })
     }
 
-    /// Gives everything up.
+    /// Closes the file and gives back the memory.
     pub fn stop(mut self) -> Outcome {
         self.replace_open(None)?;
         self.memory.check()
     }
 
-    /// Does something.
+    /// Does one random action.
     pub fn act(&mut self) -> Outcome {
         match self.random.choose(&ACTIONS) {
             Action::Create => self.open_some(OpenFlags::CREATE.with(OpenFlags::READ_WRITE)),
@@ -139,7 +139,7 @@ impl Mill {
         }
     }
 
-    /// Calls something for a name; whether it works depends on the others.
+    /// Makes a call with a random name. Whether it works depends on the other mills.
     fn any_result(&mut self, call: impl FnOnce(&CStr) -> user::Result<()>) -> Outcome {
         let _ = call(self.random.choose(&NAMES));
         Ok(())
@@ -160,7 +160,7 @@ impl Mill {
         self.replace_open(opened.ok())
     }
 
-    /// Goes into a directory and works there, or comes back.
+    /// Enters a directory and works there, or returns to the folder.
     fn change_directory(&mut self) -> Outcome {
         let name = self.random.choose(&[c"dir", c"dir/deep", FOLDER, FOLDER]);
         let _ = file::change_directory(name);
@@ -173,7 +173,7 @@ impl Mill {
         };
         let buffer = [b'g'; LARGEST_WRITE];
         let count = self.random.below(LARGEST_WRITE as u64 + 1) as usize;
-        // The file may be a directory, full, or shorter than the offset by now.
+        // The file may be a directory, or full, or may be shorter than the offset by now.
         if let Ok(written) = fd.write(&buffer[..count]) {
             ensure!(
                 written <= count,
@@ -212,11 +212,11 @@ impl Mill {
         Ok(())
     }
 
-    /// A child does something while this one does.
+    /// Forks. The child does an action while this process does another.
     fn fork_and_meet(&mut self) -> Outcome {
         let random = self.random.split();
         let child = processes::fork_into(|| {
-            // The open file's offset is shared, the rest is a copy.
+            // Parent and child share the open file's offset; the rest is a copy.
             let mut mill = Self {
                 random,
                 memory: Memory::new()?,

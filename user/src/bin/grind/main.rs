@@ -1,9 +1,9 @@
 //! `grind [-s SEED] [ROUNDS | SECONDSs]`: the mill. Several processes do random things to files,
-//! pipes, processes and memory, in one directory, so that they meet; for so many rounds each
-//! (`grind 500`), for so many seconds (`grind 30s`), or for ever.
+//! pipes, processes and memory in one directory, so that they meet. They do a number of rounds each
+//! (`grind 500`), or run for a number of seconds (`grind 30s`), or for ever.
 //!
-//! What has to hold whatever the others do is checked. Each process prints a letter now and then.
-//! Ends with 0, or with 1 and a line that says what was expected and what was seen.
+//! Results that do not depend on the other processes are checked. Each process prints a letter now
+//! and then. The status is 0, or 1 after a line that says what was expected and what was seen.
 
 #![no_std]
 #![no_main]
@@ -28,20 +28,20 @@ user::main!(run);
 const MILLS: usize = 4;
 /// Rounds between two letters.
 const ROUNDS_PER_LETTER: u64 = 100;
-/// Where it happens.
+/// The directory in which the mills work.
 pub const FOLDER: &CStr = c"/grind.d";
 
-/// How long to go on.
+/// When to stop.
 #[derive(Clone, Copy)]
 enum Amount {
     Rounds(u64),
-    /// Until the clock shows so many ticks.
+    /// When the clock shows this many ticks.
     Until(u64),
     ForEver,
 }
 
 impl Amount {
-    /// Returns what `text` says, from now on.
+    /// Parses an argument. The time counts from now on.
     fn parse(text: &CStr) -> Option<Self> {
         let text = text.to_str().ok()?;
         match text.strip_suffix('s') {
@@ -56,7 +56,7 @@ impl Amount {
         }
     }
 
-    /// Whether `rounds` rounds are enough.
+    /// Returns whether `rounds` rounds are enough.
     fn is_reached(self, rounds: u64) -> Outcome<bool> {
         Ok(match self {
             Self::Rounds(all) => rounds >= all,

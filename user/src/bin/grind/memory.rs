@@ -1,5 +1,5 @@
-//! What a mill does to its memory: every page says what was last written to it, and that must be
-//! what is found there, whatever children do to their copies.
+//! What a mill does to its memory. Every page holds the number that was last written to it, and
+//! must still hold it, whatever children do to their copies.
 
 use crate::processes::fork_into;
 use user::memory::Promise;
@@ -11,14 +11,14 @@ use user::testing::outcome::{Outcome, ensure};
 /// Most pages of a mill.
 const MOST: usize = 256;
 
-/// Pages, and what is in them.
+/// Pages, and the number that each holds.
 pub struct Memory {
     region: Region,
     expected: [u32; MOST],
 }
 
 impl Memory {
-    /// No pages.
+    /// Returns memory without pages.
     pub fn new() -> Outcome<Self> {
         Ok(Self {
             region: Region::new(0, Promise::Eager)?,
@@ -26,12 +26,12 @@ impl Memory {
         })
     }
 
-    /// Gets some pages, which must be empty, and uses some of them.
+    /// Adds some pages, which must hold zeros, and uses some of them.
     pub fn grow(&mut self, random: &mut Random) -> Outcome {
         let old = self.region.pages();
         let more = 1 + random.below(32) as usize;
         let promise = random.choose(&[Promise::Eager, Promise::Lazy]);
-        // With less memory than this, there is nothing to be had.
+        // With less memory than this, the call may be refused.
         if old + more > MOST || self.region.extend(more, promise).is_err() {
             return Ok(());
         }
@@ -54,7 +54,7 @@ impl Memory {
         self.check()
     }
 
-    /// A child and this process write to pages that both have.
+    /// A child and this process both write to pages that they share.
     pub fn share(&mut self, random: &mut Random) -> Outcome {
         let mut child_random = random.split();
         let child = fork_into(|| {

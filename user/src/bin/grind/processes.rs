@@ -1,6 +1,6 @@
-//! What a mill does to processes and with pipes.
+//! What a mill does with processes and pipes.
 //!
-//! A fork that finds no memory is an answer, not a failure: then the round does nothing.
+//! A fork that finds no memory is a valid answer, not a failure. The round then does nothing.
 
 use user::file::{Fd, pipe};
 use user::process::{self, Fork};
@@ -8,12 +8,12 @@ use user::random::Random;
 use user::testing::child::{self, Child};
 use user::testing::outcome::{Outcome, ensure, expect};
 
-/// A child that does `body`, if there is memory for it.
+/// Returns a child that runs `body`, if there is memory for it.
 pub fn fork_into(body: impl FnOnce() -> Outcome) -> Option<Child> {
     child::start(body).ok()
 }
 
-/// A child ends, with or without a rest.
+/// Forks a child that ends, with or without children of its own.
 pub fn fork_and_wait(random: &mut Random) -> Outcome {
     let rest = random.once_in(20);
     let child = fork_into(|| {
@@ -25,17 +25,17 @@ pub fn fork_and_wait(random: &mut Random) -> Outcome {
     child.map_or(Ok(()), Child::join)
 }
 
-/// A child that has a child, which it does not wait for.
+/// Forks a child that has a child for which it does not wait.
 pub fn fork_twice() -> Outcome {
     let child = fork_into(|| {
-        // Both end at once; nobody waits for the second.
+        // Both end at once. No process waits for the second; `init` reaps it.
         let _ = process::fork();
         Ok(())
     });
     child.map_or(Ok(()), Child::join)
 }
 
-/// A child is killed while it forks, computes or waits.
+/// Kills a child while it forks, computes or waits.
 pub fn fork_and_kill(random: &mut Random) -> Outcome {
     let way = random.below(3);
     let pause = random.below(20_000);
@@ -70,7 +70,7 @@ fn spin(rounds: u64) {
     }
 }
 
-/// A child becomes another program, whose output comes through a pipe.
+/// A child executes another program, whose output comes back through a pipe.
 pub fn execute(random: &mut Random) -> Outcome {
     let (read_end, write_end) = pipe()?;
     let exists = !random.once_in(8);
@@ -112,7 +112,7 @@ pub fn execute(random: &mut Random) -> Outcome {
     outcome
 }
 
-/// Bytes go through a pipe in pieces of random sizes.
+/// Sends bytes through a pipe in pieces of random sizes.
 pub fn pipe_bytes(random: &mut Random) -> Outcome {
     let (read_end, write_end) = pipe()?;
     let total = random.below(3000) as usize;
@@ -150,7 +150,7 @@ pub fn pipe_bytes(random: &mut Random) -> Outcome {
                 received += 1;
             }
         }
-        // An earlier end of the stream has its reason in the child.
+        // If the stream ended too early, the child says why.
         child.join()?;
         expect("bytes through a pipe", total, received)
     });
