@@ -13,8 +13,8 @@ fn address(path: &CStr) -> u64 {
     path.as_ptr() as u64
 }
 
-/// Returns a length as the kernel wants it; one that does not fit asks for less, as short reads and
-/// writes may.
+/// Converts a length to what the kernel takes. A length that does not fit is cut, because reads and
+/// writes may be short.
 fn length(bytes: usize) -> i32 {
     i32::try_from(bytes).unwrap_or(i32::MAX)
 }
@@ -38,7 +38,7 @@ impl Fd {
         let start = buffer.as_mut_ptr() as u64;
         // SAFETY: the kernel writes within the buffer, which is borrowed for writing.
         let count = check(unsafe { syscall::read(self.0, start, length(buffer.len())) })? as usize;
-        // A kernel that claims more than there was room for is not to be believed.
+        // The count cannot be true if the buffer is smaller.
         if count <= buffer.len() {
             Ok(count)
         } else {
@@ -46,7 +46,7 @@ impl Fd {
         }
     }
 
-    /// Writes up to `bytes.len()` bytes. Returns how many were.
+    /// Writes up to `bytes.len()` bytes. Returns how many were written.
     pub fn write(self, bytes: &[u8]) -> Result<usize> {
         // SAFETY: the kernel only reads the bytes.
         check(unsafe { syscall::write(self.0, bytes.as_ptr() as u64, length(bytes.len())) })
@@ -57,7 +57,7 @@ impl Fd {
     pub fn write_all(self, mut bytes: &[u8]) -> Result<()> {
         while !bytes.is_empty() {
             let count = self.write(bytes)?;
-            // Nothing written without an error would be tried for ever.
+            // A write that moves nothing and does not fail would be repeated for ever.
             if count == 0 {
                 return Err(Failed);
             }

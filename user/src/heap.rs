@@ -1,9 +1,11 @@
-//! The heap behind `alloc`: blocks of powers of two, carved from the break.
+//! The heap behind `alloc`: blocks of powers of two, carved from memory below the break.
 //!
-//! A freed block goes to the list of its size and is handed out again; nothing is given back to
-//! the kernel. Invariants: every block is aligned to its size, up to a page; the lists hold
-//! only free blocks of their size; a program has one thread. Programs that move the break
-//! themselves (see [`crate::region`]) must not use the heap meanwhile.
+//! A freed block goes to the list of its size and is handed out again. Nothing is given back to the
+//! kernel.
+//!
+//! Invariants: every block is aligned to its size, up to a page; the lists hold only free blocks of
+//! their size; a program has one thread. A program that moves the break itself (see
+//! [`crate::region`]) must not use the heap meanwhile.
 
 use crate::memory::{self, Promise};
 use abi::PAGE_SIZE;
@@ -13,7 +15,7 @@ use core::ptr;
 
 /// The smallest block: room for the link of a list.
 const SMALLEST: usize = 16;
-/// What is asked of the kernel at least, in bytes.
+/// The least that the heap asks the kernel for, in bytes.
 const STEP: usize = 4 * PAGE_SIZE;
 
 /// A free block: its first word links to the next of its size.
@@ -24,7 +26,7 @@ struct FreeBlock {
 struct State {
     /// Free blocks by the logarithm of their size.
     free: [*mut FreeBlock; usize::BITS as usize],
-    /// What is left of the memory got from the kernel and never handed out.
+    /// The memory got from the kernel that was never handed out.
     fresh: u64,
     fresh_end: u64,
 }
@@ -41,7 +43,7 @@ static HEAP: Heap = Heap(UnsafeCell::new(State {
     fresh_end: 0,
 }));
 
-/// Returns the size of the block for `layout`; `None` when there is none that large.
+/// Returns the size of the block for `layout`. Returns `None` if there are no blocks that large.
 fn block_size(layout: Layout) -> Option<usize> {
     // Blocks are aligned to their size up to a page, and no further.
     if layout.align() > PAGE_SIZE {
@@ -57,7 +59,7 @@ impl State {
         let alignment = size.min(PAGE_SIZE) as u64;
         let mut start = self.fresh.next_multiple_of(alignment);
         if start.checked_add(size as u64)? > self.fresh_end {
-            // Room for the alignment of a block that does not continue the last piece.
+            // This includes room to align a block that does not continue the last piece.
             let bytes = size.checked_add(PAGE_SIZE)?.max(STEP);
             let piece = memory::grow(i32::try_from(bytes).ok()?, Promise::Eager).ok()?;
             if piece != self.fresh_end {

@@ -21,8 +21,8 @@ struct Printer {
 
 impl Printer {
     fn flush(&mut self) {
-        // Nobody is left to tell when standard output is gone; programs whose purpose is their
-        // output use `Fd::write_all` and see the error.
+        // If standard output is gone, there is nowhere to report it. Programs whose purpose is
+        // their output use `Fd::write_all` and see the error.
         let _ = self.fd.write_all(&self.buffer[..self.used]);
         self.used = 0;
     }
@@ -47,14 +47,14 @@ impl Drop for Printer {
     }
 }
 
-/// What the printing macros call.
+/// Prints `text`. The printing macros call this.
 pub fn print(fd: Fd, text: fmt::Arguments) {
     let mut printer = Printer {
         fd,
         used: 0,
         buffer: [0; BUFFER],
     };
-    // The printer itself never fails; a `Display` that does has printed what it could.
+    // The printer itself never fails. If a `Display` fails, what it printed before is kept.
     let _ = printer.write_fmt(text);
 }
 
@@ -82,7 +82,7 @@ macro_rules! eprintln {
     };
 }
 
-/// Bytes as people should see them: what is not UTF-8 becomes U+FFFD.
+/// Bytes as text: what is not UTF-8 is shown as U+FFFD.
 #[derive(Clone, Copy, Debug)]
 pub struct Lossy<'a>(pub &'a [u8]);
 
@@ -114,7 +114,7 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Returns the lines of `fd` from where it stands.
+    /// Returns the lines of `fd` from its offset on.
     pub fn new(fd: Fd) -> Self {
         Self {
             fd,
@@ -124,8 +124,8 @@ impl Lines {
         }
     }
 
-    /// Puts the next line, its newline included, into `line`. `false` at the end of the file; a
-    /// last line without a newline is a line.
+    /// Puts the next line, its newline included, into `line`. Returns `false` at the end of the
+    /// file. A last line without a newline counts as a line.
     pub fn next_into(&mut self, line: &mut Vec<u8>) -> Result<bool> {
         line.clear();
         loop {

@@ -55,10 +55,12 @@ pub mod testing;
 
 #[cfg(target_os = "none")]
 pub use arch::{ELF_MACHINE, USER_TOP};
-/// On the host, where only the tests of what decides run, any architecture's will do.
+/// The end of the user half. On the host only the tests of [`program`] use it, and any
+/// architecture's value will do.
 #[cfg(not(target_os = "none"))]
 pub const USER_TOP: u64 = abi::user_top::RISCV64;
-/// Likewise.
+/// The number of this machine in an ELF header. As with [`USER_TOP`], any value will do on the
+/// host.
 #[cfg(not(target_os = "none"))]
 pub const ELF_MACHINE: u16 = 243;
 

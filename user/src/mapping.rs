@@ -1,7 +1,8 @@
-//! Pages that `mmap` maps, for programs that test or measure memory. Cowslip's extension.
+//! Pages that `mmap` maps, for programs that test or measure memory. This is Cowslip's extension.
 //!
-//! A mapping is given back on drop. Of one that was cut the kernel may give the missing pages to
-//! another: programs that cut must not use the heap meanwhile, which could come to lie there.
+//! A mapping is unmapped on drop. If parts of it were cut out, the kernel may give their addresses
+//! to another mapping. Programs that cut must not use the heap meanwhile, because the heap's memory
+//! could come to lie there.
 
 use crate::file::Fd;
 use crate::pages::Pages;
@@ -9,18 +10,18 @@ use crate::syscall::{self, Result, check};
 use abi::{MapFlags, PAGE_SIZE, Protection};
 use core::ops::{Deref, Range};
 
-/// Who sees what is stored.
+/// Which processes see what is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sharing {
-    /// The process alone.
+    /// The process itself.
     Private,
-    /// All processes that have the mapping from the one that made it; of a file, everybody who
-    /// reads or maps it.
+    /// All processes that inherit the mapping from its maker. If it is of a file, all processes
+    /// that read or map the file.
     Shared,
 }
 
 impl Sharing {
-    /// Returns the flags of a mapping that is of no file.
+    /// Returns the flags of a mapping of zeros.
     pub const fn flags(self) -> MapFlags {
         match self {
             Self::Private => MapFlags::PRIVATE.with(MapFlags::ANONYMOUS),
@@ -34,11 +35,11 @@ impl Sharing {
     }
 }
 
-/// What is in the pages before anything is stored.
+/// The contents of the pages before anything is stored.
 #[derive(Clone, Copy, Debug)]
 enum Source {
     Zeros,
-    /// What is in a file from this page on.
+    /// The contents of a file from this page on.
     File(Fd, usize),
 }
 
@@ -120,21 +121,21 @@ impl Mapping {
         check(unsafe { map(start, pages.len(), protection, flags, source) }).map(drop)
     }
 
-    /// Has what was stored in some of the pages, where they are a file's and shared, written to the
-    /// file: it is on the disk when this returns.
+    /// Writes what was stored in some of the pages to their file, if they are shared pages of a
+    /// file. When this returns, it is on the disk.
     pub fn sync(&self, pages: Range<usize>) -> Result<()> {
         // SAFETY: the call changes no memory.
         check(unsafe { syscall::msync(self.address(pages.start), bytes(pages.len())) }).map(drop)
     }
 
-    /// Says what may be done with some of the pages.
+    /// Sets the rights of some of the pages.
     pub fn protect(&self, pages: Range<usize>, protection: Protection) -> Result<()> {
         let (start, length) = (self.address(pages.start), bytes(pages.len()));
         // SAFETY: no object lives in the pages.
         check(unsafe { syscall::mprotect(start, length, protection.0) }).map(drop)
     }
 
-    /// Unmaps some of the pages. It may be all of them, and may be said twice.
+    /// Unmaps some of the pages, or all. Pages may be unmapped twice.
     pub fn cut(&self, pages: Range<usize>) -> Result<()> {
         // SAFETY: no object lives in the pages.
         check(unsafe { syscall::munmap(self.address(pages.start), bytes(pages.len())) }).map(drop)
@@ -160,7 +161,7 @@ fn bytes(pages: usize) -> u64 {
     (pages * PAGE_SIZE) as u64
 }
 
-/// Returns the call.
+/// Makes the call.
 ///
 /// # Safety
 ///

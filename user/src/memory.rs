@@ -1,4 +1,4 @@
-//! The program's own memory, and what the kernel tells about memory.
+//! The program's own memory, and the kernel's figures about memory.
 //!
 //! Everything but [`grow`] and [`shrink`] is Cowslip's extension and fails on other kernels.
 
@@ -15,9 +15,9 @@ use core::ops::{Index, Range};
 /// When the kernel has to find the memory for a break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Promise {
-    /// It is promised now, or refused now.
+    /// Now: it is promised or refused.
     Eager,
-    /// Addresses only; memory is looked for on first touch.
+    /// At the first touch. Only addresses are reserved now.
     Lazy,
 }
 
@@ -61,9 +61,9 @@ pub fn constants() -> Range<u64> {
     (&raw const __constants_start) as u64..(&raw const __stack_bottom) as u64
 }
 
-/// Touches every page that the running code itself needs, so that no fault of theirs disturbs a
-/// measurement that follows: reads text and constants, which are brought in when they are touched,
-/// and writes to stack, data and bss without changing them.
+/// Touches every page that the running code itself needs, so that its faults do not disturb a
+/// measurement that follows. Text and constants are read, which brings them in. Stack, data and bss
+/// are written without changing them.
 pub fn touch_own_pages() {
     for address in (0..constants().end).step_by(PAGE_SIZE) {
         arch::load_byte(address);
@@ -88,7 +88,8 @@ impl SystemCounters {
         Ok(Self(values))
     }
 
-    /// Frames to be had: those that are free, and those of the cache of files, which gives way.
+    /// Returns how many frames a program can get: free frames, and frames of the page cache, which
+    /// the kernel frees when it needs them.
     pub fn available(&self) -> u64 {
         self[MemCounter::Free] + self[MemCounter::FileCache]
     }
@@ -115,7 +116,7 @@ impl ProcessCounters {
         Ok(Self(values))
     }
 
-    /// Parent, state and name; `None` if this kernel does not tell them.
+    /// Returns parent, state and name. Returns `None` if this kernel does not report them.
     pub fn facts(&self) -> Option<ProcessFacts> {
         let words = *self.0.last_chunk()?;
         ProcessFacts::from_words(words).filter(|facts| facts.name[0] != 0)
@@ -130,7 +131,7 @@ impl Index<ProcCounter> for ProcessCounters {
     }
 }
 
-/// What the kernel said when it was asked to audit its memory.
+/// The kernel's answer to a request to audit its memory.
 #[derive(Clone, Copy, Debug)]
 pub struct Audit {
     line: [u8; 256],
@@ -138,7 +139,7 @@ pub struct Audit {
 }
 
 impl Audit {
-    /// Has the kernel audit now; fails on kernels that cannot.
+    /// Makes the kernel audit its memory now. Fails on kernels that cannot.
     pub fn now() -> Result<Self> {
         let file = Fd::open(device::AUDIT, OpenFlags::READ_ONLY)?;
         let mut line = [0; 256];
@@ -150,25 +151,25 @@ impl Audit {
         }
     }
 
-    /// Returns what it said, in one line without its end.
+    /// Returns the answer, as one line without a newline.
     pub fn line(&self) -> &[u8] {
         self.line[..self.used].trim_ascii_end()
     }
 
-    /// Returns whether it found nothing wrong.
+    /// Returns whether the audit found nothing wrong.
     pub fn is_clean(&self) -> bool {
         self.line().starts_with(b"clean: ")
     }
 }
 
-/// Fills `pages` with what the pages of `pid` from `address` on are; 0 is the caller.
+/// Fills `pages` with the state of the pages of `pid` from `address` on. 0 is the caller.
 pub fn page_info(pid: Pid, address: u64, pages: &mut [PageInfo]) -> Result<()> {
     let out = pages.as_mut_ptr() as u64;
     // SAFETY: the kernel writes one word per page, and `PageInfo` is one.
     check(unsafe { syscall::pageinfo(pid, address, pages.len() as u64, out) }).map(drop)
 }
 
-/// Sets how this process and its descendants fork; how they did.
+/// Sets how this process and its descendants fork. Returns how they forked before.
 pub fn set_fork_mode(mode: ForkMode) -> Result<ForkMode> {
     // SAFETY: touches no memory of ours.
     let old = check(unsafe { syscall::forkmode(mode as i32) })?;

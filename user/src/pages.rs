@@ -1,9 +1,9 @@
-//! Pages of raw memory, for programs that test or measure memory: what
-//! [`Region`](crate::region::Region) and [`Mapping`](crate::mapping::Mapping) have in common.
+//! Pages of raw memory, for programs that test or measure memory: the common part of
+//! [`Region`](crate::region::Region) and [`Mapping`](crate::mapping::Mapping).
 //!
-//! No Rust object lives in them: they are only reached through the volatile accesses here, so they
-//! may be shared with other processes, written by the kernel or found changed. A touch that the
-//! kernel does not allow ends the program.
+//! No Rust object lives in the pages. They are reached only through the volatile accesses here, so
+//! they may be shared with other processes, and the kernel and other processes may write them. A
+//! touch that the kernel does not allow ends the program.
 
 use crate::file::Fd;
 use crate::memory;
@@ -16,12 +16,12 @@ use core::ptr;
 pub struct Pages {
     /// The first address, a multiple of the size of a page.
     pub(crate) start: u64,
-    /// How many they are.
+    /// The number of pages.
     pub(crate) count: usize,
 }
 
 impl Pages {
-    /// Returns how many they are.
+    /// Returns the number of pages.
     pub fn pages(&self) -> usize {
         self.count
     }
@@ -31,12 +31,12 @@ impl Pages {
         self.start
     }
 
-    /// One past the last address.
+    /// Returns the address behind the last byte.
     pub fn end(&self) -> u64 {
         self.address(self.count)
     }
 
-    /// Returns the first address of `page`, or of the one after the last.
+    /// Returns the first address of `page`, which may be the page behind the last.
     #[inline]
     pub fn address(&self, page: usize) -> u64 {
         assert!(page <= self.count, "page {page} of {}", self.count);
@@ -95,9 +95,9 @@ impl Pages {
         unsafe { ptr::write_volatile(self.byte_address(offset), value) };
     }
 
-    /// Has the kernel read up to `count` bytes from `fd` to `offset`. The range may reach past the
-    /// last page if nothing that the program may write follows it: the kernel has to refuse what
-    /// lies there.
+    /// Makes the kernel read up to `count` bytes from `fd` to `offset`. The range may reach past
+    /// the last page if the program may not write what follows, because the kernel has to refuse
+    /// that part.
     pub fn read_from(&self, fd: Fd, offset: usize, count: usize) -> Result<usize> {
         assert!(offset <= self.count * PAGE_SIZE, "offset {offset}");
         // SAFETY: no object lives in the pages, nor where the range may reach past them.
@@ -105,7 +105,7 @@ impl Pages {
             .map(|count| count as usize)
     }
 
-    /// Has the kernel write `count` bytes from `offset` to `fd`.
+    /// Makes the kernel write `count` bytes from `offset` to `fd`.
     pub fn write_to(&self, fd: Fd, offset: usize, count: usize) -> Result<usize> {
         assert!(offset <= self.count * PAGE_SIZE, "offset {offset}");
         // SAFETY: the kernel only reads.
@@ -113,7 +113,7 @@ impl Pages {
             .map(|count| count as usize)
     }
 
-    /// Returns what the kernel says of `page`.
+    /// Returns the kernel's report about `page`.
     pub fn info(&self, page: usize) -> Result<PageInfo> {
         let mut info = [PageInfo::default()];
         memory::page_info(0, self.address(page), &mut info)?;

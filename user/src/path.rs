@@ -4,16 +4,16 @@ use crate::syscall::{Failed, Result};
 use abi::PATH_MAX;
 use core::ffi::CStr;
 
-/// A path in the making, never longer than the kernel accepts.
+/// A path that is never longer than the kernel accepts.
 #[derive(Clone, Copy, Debug)]
 pub struct PathBuffer {
-    // Always ends with a NUL: `used` stays below the length, and bytes past it are 0.
+    // The bytes always end with a NUL: `used` stays below the length, and the bytes past it are 0.
     bytes: [u8; PATH_MAX],
     used: usize,
 }
 
 impl PathBuffer {
-    /// Returns the path made of `parts`, joined as they are. Fails when it is too long or holds a
+    /// Returns the path made of `parts`, without separators. Fails if it is too long or holds a
     /// NUL.
     pub fn join(parts: &[&[u8]]) -> Result<Self> {
         let mut path = Self {
@@ -31,7 +31,7 @@ impl PathBuffer {
         Ok(path)
     }
 
-    /// Returns the path as the kernel wants it.
+    /// Returns the path with its NUL.
     pub fn as_c_str(&self) -> &CStr {
         CStr::from_bytes_until_nul(&self.bytes).expect("bytes past `used` are 0")
     }

@@ -1,8 +1,8 @@
-//! Simple regular expressions for `grep`: `^` and `$` anchor, `.` is any byte, `x*` any number
-//! of `x`; everything else is itself.
+//! Simple regular expressions for `grep`: `^` and `$` anchor, `.` is any byte, and `x*` is any
+//! number of `x`. Every other byte stands for itself.
 //!
-//! Matching runs all ways at once, so its time is bounded by pattern length times line length,
-//! whatever the pattern.
+//! All ways to match are followed at once. The time is therefore bounded by the pattern's length
+//! times the line's length.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -56,7 +56,7 @@ impl Pattern {
 
     /// Returns whether the pattern is found in `line`, which has no newline.
     pub fn matches(&self, line: &[u8]) -> bool {
-        // `states[n]`: the first n steps can have matched what ends here.
+        // `states[n]` is whether the first n steps can match a text that ends here.
         let mut states = vec![false; self.steps.len() + 1];
         self.enter(&mut states, 0);
         for &byte in line {
@@ -81,7 +81,7 @@ impl Pattern {
         self.accepts(&states)
     }
 
-    /// Marks `state`, and those reached from it by repeating nothing.
+    /// Marks `state`, and the states that follow it if the next steps repeat nothing.
     fn enter(&self, states: &mut [bool], state: usize) {
         states[state] = true;
         for (index, &(_, repeat)) in self.steps.iter().enumerate().skip(state) {

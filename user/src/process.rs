@@ -7,15 +7,16 @@ use core::ffi::CStr;
 /// The number of a process.
 pub type Pid = i32;
 
-/// The status of a process that was killed, by the contract. One that exits with it looks the same.
+/// The status of a process that was killed, by the contract. A process that exits with -1 looks
+/// like one that was killed.
 pub const KILLED: i32 = -1;
 
-/// Which of the two one is after a fork.
+/// Which process the caller is after a fork.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fork {
-    /// The new process.
+    /// The child.
     Child,
-    /// The old one, and the new one's number.
+    /// The parent, with the number of the child.
     Parent(Pid),
 }
 
@@ -36,7 +37,7 @@ pub fn exit(status: i32) -> ! {
     }
 }
 
-/// Waits for some child to end: its number and its status.
+/// Waits for any child to end. Returns its number and its status.
 pub fn wait() -> Result<(Pid, i32)> {
     let mut status = 0i32;
     // SAFETY: the kernel writes a 32-bit status.
@@ -44,7 +45,8 @@ pub fn wait() -> Result<(Pid, i32)> {
     Ok((pid as Pid, status))
 }
 
-/// Waits for the child `pid` to end, reaping others that end before it. Returns its status.
+/// Waits for the child `pid` to end. Reaps other children that end before it. Returns the child's
+/// status.
 pub fn wait_for(pid: Pid) -> Result<i32> {
     loop {
         let (ended, status) = wait()?;
@@ -54,8 +56,8 @@ pub fn wait_for(pid: Pid) -> Result<i32> {
     }
 }
 
-/// Becomes the program at `path` with these arguments, the program's name first. Returns only
-/// when that failed.
+/// Executes the program at `path` with these arguments, the program's name first. Returns only if
+/// that failed.
 pub fn exec<'a>(path: &CStr, arguments: impl IntoIterator<Item = &'a CStr>) -> Failed {
     let mut vector = [0u64; ARG_MAX + 1];
     for (index, argument) in arguments.into_iter().enumerate() {
@@ -70,32 +72,32 @@ pub fn exec<'a>(path: &CStr, arguments: impl IntoIterator<Item = &'a CStr>) -> F
     Failed
 }
 
-/// Has a process killed.
+/// Kills a process.
 pub fn kill(pid: Pid) -> Result<()> {
     // SAFETY: touches no memory of ours.
     check(unsafe { syscall::kill(pid) }).map(drop)
 }
 
-/// This process's number.
+/// Returns the number of this process.
 #[inline]
 pub fn id() -> Pid {
     // SAFETY: touches no memory of ours.
     unsafe { syscall::getpid() as Pid }
 }
 
-/// Waits for `ticks` (see `abi::TICK_MILLISECONDS`).
+/// Waits for `ticks` ticks (see `abi::TICK_MILLISECONDS`).
 pub fn sleep(ticks: i32) -> Result<()> {
     // SAFETY: touches no memory of ours.
     check(unsafe { syscall::sleep(ticks) }).map(drop)
 }
 
-/// Ticks since boot.
+/// Returns the ticks since boot.
 pub fn uptime() -> Result<u64> {
     // SAFETY: touches no memory of ours.
     check(unsafe { syscall::uptime() })
 }
 
-/// Powers the machine off and tells the emulator `status`; returns only when the kernel cannot.
+/// Powers the machine off and passes `status` to the emulator. Returns only if the kernel cannot.
 pub fn shutdown(status: i32) -> Failed {
     // SAFETY: touches no memory of ours.
     unsafe { syscall::shutdown(status) };

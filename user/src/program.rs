@@ -1,9 +1,9 @@
-//! Why a program could not be started.
+//! The reason why a program could not be started.
 //!
-//! The contract's `exec` answers no more than that it failed. So whoever wants to tell a person why
-//! looks at the file as a kernel does: is it there, is it a program for this machine, do its
-//! segments lie where they may? What remains is memory. The judgement needs no kernel and is tested
-//! on the host. Source: Tool Interface Standard, "Executable and Linking Format".
+//! The contract's `exec` says only that it failed. So a program that wants to tell its user more
+//! checks the file as a kernel does: does the file exist, is it a program for this machine, do its
+//! segments lie where they may? If all that holds, memory was short. The check needs no kernel and
+//! is tested on the host. Source: Tool Interface Standard, "Executable and Linking Format".
 
 use crate::{ELF_MACHINE, USER_TOP};
 use abi::{ARG_MAX, PAGE_SIZE};
@@ -11,16 +11,16 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Range;
 
-/// What stood in the way of a program.
+/// Why a program cannot be started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Obstacle {
     /// There is no such file.
     NotFound,
-    /// It is a directory or a device, or cannot be read.
+    /// The path names a directory or a device, or cannot be read.
     NoFile,
-    /// It does not begin as an ELF file does.
+    /// The file does not begin as an ELF file does.
     NoProgram,
-    /// It is an ELF file for another machine.
+    /// The file is an ELF file for another machine.
     OtherMachine,
     /// A segment begins at this address, which is not the start of a page.
     NotAligned(u64),
@@ -28,13 +28,13 @@ pub enum Obstacle {
     TooLarge(u64),
     /// Two segments need the page at this address.
     Overlap(u64),
-    /// The file ends before what its headers speak of.
+    /// The file ends before its headers' contents do.
     CutOff,
-    /// Its headers cannot be true.
+    /// The headers contradict themselves.
     Damaged,
-    /// There are more arguments, or longer ones, than a new stack has room for.
+    /// The arguments do not fit into a new stack.
     Arguments,
-    /// Nothing is wrong with the file: there is no memory for it.
+    /// The file is good, but there is no memory for it.
     NoMemory,
 }
 
@@ -67,14 +67,14 @@ impl fmt::Display for Obstacle {
 
 const HEADER: usize = 64;
 const SEGMENT: usize = 56;
-/// What an ELF file begins with: its magic number.
+/// The magic number with which an ELF file begins.
 const MAGIC: &[u8] = b"\x7fELF";
 /// 64 bits, little-endian.
 const CLASS_AND_ORDER: &[u8] = &[2, 1];
-/// A segment that belongs in memory.
+/// The type of a segment that is loaded into memory.
 const LOAD: u32 = 1;
 
-/// A number of `N` bytes in a header.
+/// Returns the `N` bytes of a header at `at`.
 fn field<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
     let mut field = [0; N];
     field.copy_from_slice(&bytes[at..at + N]);
@@ -100,12 +100,12 @@ fn fill(
     Ok(())
 }
 
-/// Looks at a file of `size` bytes, which `read` gives from the beginning on, piece by piece
-/// (`None` if it fails).
+/// Examines a file of `size` bytes. `read` returns the file's bytes piece by piece, from its
+/// beginning (`None` if reading fails).
 ///
 /// # Errors
 ///
-/// The first obstacle in it.
+/// The first obstacle in the file.
 pub fn examine(
     size: u64,
     mut read: impl FnMut(&mut [u8]) -> Option<usize>,
@@ -156,7 +156,7 @@ pub fn examine(
     Ok(())
 }
 
-/// The pages that a segment takes, if it takes any.
+/// Returns the pages that a segment takes, if it takes any.
 fn examine_segment(segment: &[u8; SEGMENT], size: u64) -> Result<Option<Range<u64>>, Obstacle> {
     let page = PAGE_SIZE as u64;
     let kind = u32::from_le_bytes(field(segment, 0));
@@ -180,7 +180,8 @@ fn examine_segment(segment: &[u8; SEGMENT], size: u64) -> Result<Option<Range<u6
     }
 }
 
-/// Whether arguments of these lengths, NULs not counted, fit into a page with their vector.
+/// Checks that arguments of these lengths, without their NULs, fit into a page together with their
+/// vector.
 ///
 /// # Errors
 ///
@@ -205,7 +206,7 @@ mod ask {
     use abi::{FileKind, OpenFlags};
     use core::ffi::CStr;
 
-    /// Why the program at `path` could not be started with these arguments a moment ago.
+    /// Returns why the program at `path` could not be started with these arguments a moment ago.
     pub fn obstacle<'a>(
         path: &CStr,
         arguments: impl Iterator<Item = &'a CStr> + Clone,
@@ -219,7 +220,7 @@ mod ask {
             }
             _ => Err(Obstacle::NoFile),
         };
-        // Only looked at; a failing close loses nothing.
+        // The file was only read, so a failing close loses nothing.
         let _ = file.close();
         let lengths = arguments.map(CStr::count_bytes);
         match found.and_then(|()| examine_arguments(lengths)) {
@@ -267,7 +268,7 @@ mod tests {
         })
     }
 
-    /// A field of a file, and a number it is made to say.
+    /// Examines a program with the bytes at `at` changed.
     fn changed(at: usize, bytes: &[u8]) -> Result<(), Obstacle> {
         let mut file = program();
         file[at..at + bytes.len()].copy_from_slice(bytes);
@@ -311,7 +312,7 @@ mod tests {
         assert_eq!(in_second(40, u64::MAX), Err(Obstacle::TooLarge(u64::MAX)));
         assert_eq!(in_second(40, 0x100), Err(Obstacle::Damaged));
         assert_eq!(in_second(8, u64::MAX), Err(Obstacle::CutOff));
-        // What is not loaded may say anything.
+        // The fields of a segment that is not loaded may have any value.
         assert_eq!(in_second(40, 0), Ok(()));
     }
 

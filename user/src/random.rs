@@ -7,7 +7,7 @@
 /// The odd constant closest to 2^64 divided by the golden ratio.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// A generator.
+/// A generator of random numbers.
 #[derive(Clone, Debug)]
 pub struct Random {
     state: u64,
@@ -34,17 +34,17 @@ impl Random {
         ((u128::from(self.bits()) * u128::from(bound)) >> 64) as u64
     }
 
-    /// True once in `times`, on average.
+    /// Returns `true` once in `times` calls, on average.
     pub fn once_in(&mut self, times: u64) -> bool {
         self.below(times) == 0
     }
 
-    /// One of `choices`, which are not empty.
+    /// Returns one of `choices`, which must not be empty.
     pub fn choose<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.below(choices.len() as u64) as usize]
     }
 
-    /// Returns a generator of its own for somebody else; this one goes on differently.
+    /// Returns another generator. This generator's later numbers do not depend on it.
     pub fn split(&mut self) -> Self {
         Self::new(self.bits())
     }

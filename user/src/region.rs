@@ -1,6 +1,7 @@
-//! Pages at the end of the break, for programs that test or measure memory.
+//! Pages below the break, for programs that test or measure memory.
 //!
-//! Regions must be dropped in the reverse order of their making, which declaration order gives.
+//! Regions must be dropped in the reverse order of their making. Rust drops variables in the
+//! reverse order of their declaration.
 
 use crate::memory::{self, Promise};
 use crate::pages::Pages;
@@ -8,10 +9,10 @@ use crate::syscall::{Failed, Result};
 use abi::PAGE_SIZE;
 use core::ops::Deref;
 
-/// The largest step of the break: its argument has 32 bits.
+/// The largest step of the break. The argument of the call has 32 bits.
 const LARGEST_STEP: usize = 1 << 30;
 
-/// Some pages at the end of the break; given back on drop.
+/// Some pages below the break. They are given back on drop.
 #[derive(Debug)]
 pub struct Region {
     pages: Pages,
@@ -35,7 +36,7 @@ impl Region {
         Ok(region)
     }
 
-    /// Adds `pages` pages at its end. Returns what was added before a failure stays.
+    /// Adds `pages` pages at the end. After a failure, the pages that were added before it stay.
     pub fn extend(&mut self, pages: usize, promise: Promise) -> Result<()> {
         let goal = self.pages.count + pages;
         while self.pages.count < goal {

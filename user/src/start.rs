@@ -4,10 +4,10 @@ use crate::{eprintln, process};
 use core::ffi::{CStr, c_char};
 use core::panic::PanicInfo;
 
-/// What a program that panicked exits with.
+/// The exit status of a program that panicked.
 const PANIC_STATUS: i32 = 101;
 
-/// Makes `$run`, a `fn(Args) -> i32`, the program's entry; what it returns is the exit status.
+/// Makes `$run`, a `fn(Args) -> i32`, the program's entry. Its result is the exit status.
 #[macro_export]
 macro_rules! main {
     ($run:path) => {

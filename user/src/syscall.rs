@@ -1,7 +1,7 @@
-//! System calls as the kernel sees them: one stub per row of `abi::for_each_syscall!`.
+//! System calls as the kernel sees them: one stub for each row of `abi::for_each_syscall!`.
 //!
-//! The stubs take raw words; programs call the wrappers in [`crate::file`], [`crate::process`]
-//! and [`crate::memory`] instead, and only tests that lie to the kernel on purpose come here.
+//! The stubs take raw words. Programs use the wrappers in [`crate::file`], [`crate::process`] and
+//! [`crate::memory`] instead. Only tests that pass bad arguments on purpose use the stubs.
 
 use crate::arch;
 use abi::{FAILURE, Syscall};
@@ -10,10 +10,10 @@ use abi::{FAILURE, Syscall};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failed;
 
-/// What a call gave, or that it failed.
+/// The result of a call, or its failure.
 pub type Result<T> = core::result::Result<T, Failed>;
 
-/// Sorts a raw result into value and failure.
+/// Converts the raw result of a call.
 pub(crate) fn check(result: u64) -> Result<u64> {
     if result == FAILURE {
         Err(Failed)
@@ -22,7 +22,7 @@ pub(crate) fn check(result: u64) -> Result<u64> {
     }
 }
 
-/// An argument as the register holds it: 32-bit numbers are sign-extended.
+/// An argument of a system call. In its register a 32-bit number is sign-extended.
 trait Word {
     fn word(self) -> u64;
 }

@@ -1,9 +1,9 @@
 //! `promises SEED`: makes the file-system calls that SEED determines (see [`user::promises`]) and
-//! says of each one that it has returned, until the power goes.
+//! prints the number of each call that has returned, until the power goes.
 //!
-//! A line `did 17` is a promise: whatever happens now, what calls 1 to 17 did is on the disk.
-//! `cargo xtask powercut` pulls the plug and looks whether it is. Ends only when a call does what
-//! it must not, with 1 and a line that says so.
+//! A line `did 17` is a promise: whatever happens now, the effects of calls 1 to 17 are on the
+//! disk. `cargo xtask powercut` cuts the power and checks the disk. The program ends only if a call
+//! has a wrong result: with 1 and a line that says so.
 
 #![no_std]
 #![no_main]
@@ -60,13 +60,14 @@ fn make_and_keep(seed: u64) -> Outcome<Infallible> {
     }
 }
 
-/// What is kept open, and what is kept mapped, so that it is `msync` alone which writes it.
+/// Files that stay open, and mappings that stay mapped. Because they stay, `msync` alone writes the
+/// mappings.
 struct Held {
     files: Ring<Fd>,
     mappings: Ring<Mapping>,
 }
 
-/// A ring in which the newest takes the place of the oldest.
+/// A ring of `N` things, in which the newest replaces the oldest.
 struct Ring<T> {
     held: [Option<T>; Call::HELD],
     oldest: usize,
@@ -78,7 +79,7 @@ impl<T> Ring<T> {
         oldest: 0,
     };
 
-    /// Takes one more; the oldest, if there is no room for both.
+    /// Adds a thing. Returns the oldest if there was no room for both.
     fn hold(&mut self, new: T) -> Option<T> {
         let old = self.held[self.oldest].replace(new);
         self.oldest = (self.oldest + 1) % Call::HELD;
@@ -124,7 +125,7 @@ fn make(call: &Call, held: &mut Held) -> Result<()> {
     }
 }
 
-/// Writes with one call of the kernel. There is none that moves to `offset` but reading up to it.
+/// Writes with one call of the kernel. No call moves to `offset`, so the bytes before it are read.
 fn write(file: Fd, offset: usize, bytes: &[u8]) -> Result<()> {
     let mut passed = 0;
     let mut buffer = [0; 4096];
@@ -141,8 +142,8 @@ fn write(file: Fd, offset: usize, bytes: &[u8]) -> Result<()> {
     }
 }
 
-/// Stores to a shared mapping and has it written. There is nothing to store to behind the end of a
-/// file.
+/// Stores to a shared mapping and syncs it. Behind the end of the file there is no page to store
+/// to.
 fn store(file: Fd, offset: usize, bytes: &[u8]) -> Result<Mapping> {
     let end = offset + bytes.len();
     if end as u64 > file.stat()?.size {

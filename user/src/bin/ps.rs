@@ -46,7 +46,7 @@ fn run(_: Args) -> i32 {
         "pid", "parent", "state", "size", "rss", "pss", "uss", "swap", "faults"
     );
     for pid in 1..=own {
-        // Most numbers are of processes that have ended.
+        // Most numbers belong to processes that have ended.
         if let Ok(counters) = ProcessCounters::of(pid) {
             print(pid, &counters);
         }

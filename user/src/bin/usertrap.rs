@@ -1,6 +1,8 @@
-//! `usertrap KIND`: misbehaves in the way that KIND names, to show that it ends nobody but itself.
+//! `usertrap KIND`: misbehaves in the way that KIND names, to show that the kernel ends this
+//! program and no other.
 //!
-//! A kernel that kills it never lets it exit; should it survive, it says so and exits with 0.
+//! A kernel that kills the program never lets it exit. If the program survives, it says so and
+//! exits with 0.
 
 #![no_std]
 #![no_main]

@@ -21,12 +21,12 @@ user::main!(run);
 
 /// Bytes in the unit of the levels.
 const UNIT: u64 = 1024;
-/// After so many lines the header comes again.
+/// The number of lines after which the header is printed again.
 const PAGE_LENGTH: u32 = 20;
 
 /// The levels, with their headers.
 const LEVELS: [(&str, MemCounter); 2] = [("free", Free), ("cache", FileCache)];
-/// What is counted per interval.
+/// The counters that are printed per interval.
 const EVENTS: [(&str, MemCounter); 6] = [
     ("si", SwapIns),
     ("so", SwapOuts),
@@ -40,7 +40,7 @@ const EVENTS: [(&str, MemCounter); 6] = [
 struct Plan {
     /// Ticks between two lines.
     interval: i32,
-    /// How many lines; nothing is for ever.
+    /// The number of lines. `None` means without end.
     count: Option<u32>,
 }
 
@@ -111,7 +111,7 @@ impl fmt::Display for Header {
     }
 }
 
-/// What is now, and what has happened since.
+/// The levels now, and the events since the last line.
 struct Line<'a> {
     now: &'a SystemCounters,
     before: Option<&'a SystemCounters>,

@@ -24,7 +24,7 @@ fn run(args: Args) -> i32 {
             continue;
         };
         status |= report(file, Lossy::from(path));
-        // Only read from; a failing close loses nothing.
+        // The file was only read, so a failing close loses nothing.
         let _ = file.close();
     }
     status

@@ -1,4 +1,4 @@
-//! `zombie`: leaves a child that has ended and is not waited for, for `init` to reap.
+//! `zombie`: leaves a child that has ended and was not waited for. `init` reaps it.
 
 #![no_std]
 #![no_main]
@@ -13,7 +13,7 @@ fn run(_: Args) -> i32 {
     match process::fork() {
         Ok(Fork::Child) => 0,
         Ok(Fork::Parent(_)) => {
-            // Long enough for the child to end first.
+            // The sleep lets the child end first.
             let _ = process::sleep(5);
             0
         }

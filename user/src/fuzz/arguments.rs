@@ -9,7 +9,7 @@ use crate::USER_TOP;
 use super::{ARGUMENTS, Action, Process, Surroundings};
 use crate::random::Random;
 
-/// Addresses at the edges of what programs have, which every call must refuse.
+/// Addresses at the edges of a program's memory, which every call must refuse.
 const EDGES: [u64; 9] = [
     0x8000_0000,
     USER_TOP - 1,
@@ -21,8 +21,8 @@ const EDGES: [u64; 9] = [
     u64::MAX - 7,
     u64::MAX,
 ];
-/// What begins where the user half has ended: each power of two from there on, and what is
-/// sign-extended from each as the kernel's half of some format is.
+/// Addresses behind the end of the user half: each power of two from there on, and its sign
+/// extension, where some format of page tables has the kernel's half.
 const HALVES: [u64; 9] = [
     1 << 38,
     1 << 39,
@@ -34,7 +34,7 @@ const HALVES: [u64; 9] = [
     !0 << 47,
     0xff << 56,
 ];
-/// Where tables of each level end, and where boards have devices and memory.
+/// Offsets at which tables of each level end, and at which boards have devices and memory.
 const INSIDE: [u64; 10] = [
     0,
     1 << 12,
@@ -47,7 +47,7 @@ const INSIDE: [u64; 10] = [
     0x8800_0000,
     USER_TOP - PAGE_SIZE as u64,
 ];
-/// Counts of bytes that are worth a try.
+/// Counts of bytes to try.
 const COUNTS: [i32; 14] = [
     0,
     1,
@@ -64,7 +64,7 @@ const COUNTS: [i32; 14] = [
     -1,
     i32::MIN,
 ];
-/// Steps of the break.
+/// Steps of the break to try.
 const STEPS: [i32; 15] = [
     0,
     1,
@@ -82,21 +82,21 @@ const STEPS: [i32; 15] = [
     i32::MAX,
     i32::MIN,
 ];
-/// Most descriptors of one process that are worth a try: few, so that processes meet.
+/// The most descriptors of one process to try. They are few, so that processes meet.
 const DESCRIPTORS: u64 = 12;
-/// Numbers that name no process, whatever happens.
+/// Numbers that name no process.
 const NOBODY: [i32; 4] = [0, -1, i32::MIN, i32::MAX];
-/// Ticks of a sleep: long ones would be all that is done.
+/// The ticks of a sleep. They are few, because long sleeps would take up all the time.
 const SLEEPS: [u64; 8] = [0, 0, 0, 0, 0, 0, 0, 1];
 
-/// Chooses arguments.
+/// A chooser of arguments.
 pub struct Arguments<'a> {
     random: &'a mut Random,
     around: &'a Surroundings<'a>,
 }
 
 impl<'a> Arguments<'a> {
-    /// For a process with these surroundings.
+    /// Returns a chooser for a process with these surroundings.
     pub fn new(random: &'a mut Random, around: &'a Surroundings<'a>) -> Self {
         Self { random, around }
     }
@@ -112,7 +112,7 @@ impl<'a> Arguments<'a> {
         Action::MoveBreak(step, self.random.choose(&[0, 1, 2, 3, u64::MAX]))
     }
 
-    /// Returns the arguments of a call that stands for itself.
+    /// Returns the arguments of a call for which no other [`Action`] exists.
     pub fn of(&mut self, call: Syscall) -> [u64; ARGUMENTS] {
         match call {
             Syscall::Read => pad([self.descriptor(), self.address(), self.count()]),
@@ -154,9 +154,8 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// Returns a mapping in place of a page of the window, where it will be touched: more often
-    /// than not of a file, and then as a rule of the standard output, which is one that has a first
-    /// page.
+    /// Returns a mapping that replaces a page of the window, where it will be touched. Most are of
+    /// a file, and most of these of the standard output, whose file has a first page.
     fn mapping_in_window(&mut self) -> [u64; ARGUMENTS] {
         let standard = self.random.once_in(2);
         [
@@ -170,8 +169,8 @@ impl<'a> Arguments<'a> {
         ]
     }
 
-    /// Returns an address that every call must refuse: of an edge, or of a half, hole and level, as
-    /// aligned as chance has it.
+    /// Returns an address that every call must refuse: an edge, or an address in a half behind the
+    /// user half, most often at the beginning of a page.
     fn outside(&mut self) -> u64 {
         if self.random.once_in(3) {
             return self.random.choose(&EDGES);
@@ -188,7 +187,7 @@ impl<'a> Arguments<'a> {
         (half | inside) + offset
     }
 
-    /// Returns an address that is looked at: as often as not one that no program has.
+    /// Returns an address to read from. About half of these addresses belong to no program.
     fn looked_at(&mut self) -> u64 {
         match self.random.below(4) {
             0 => self.address(),
@@ -197,7 +196,7 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// Returns an address where mappings are made. Those that the kernel has placed are never
+    /// Returns an address for a new mapping. Mappings whose address the kernel chose are never
     /// touched.
     fn mapped(&mut self) -> u64 {
         let pages = self.random.below(40) * PAGE_SIZE as u64;
@@ -223,7 +222,7 @@ impl<'a> Arguments<'a> {
         start + self.random.below((end - start) / PAGE_SIZE as u64) * PAGE_SIZE as u64
     }
 
-    /// Returns an address in the window, at the edge of a page more often than not.
+    /// Returns an address in the window. Most are at the edge of a page.
     pub fn in_window(&mut self) -> u64 {
         let page = self.page_in_window();
         let offset = match self.random.below(4) {
@@ -252,7 +251,7 @@ impl<'a> Arguments<'a> {
         sign_extended(count)
     }
 
-    /// Returns how many words there is room for.
+    /// Returns a number of words. Some fit into their buffer, others are far too many.
     fn length(&mut self) -> u64 {
         self.random
             .choose(&[0, 1, 13, 24, 25, 512, 1 << 61, u64::MAX / 8, u64::MAX])
@@ -296,8 +295,8 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// The number of a driver, but never the console's: reading that would take the input from
-    /// whoever is sitting there.
+    /// Returns the number of a driver, but never the console's, because reading the console would
+    /// take its user's input.
     fn major(&mut self) -> u64 {
         let major = self
             .random
@@ -323,8 +322,9 @@ impl<'a> Arguments<'a> {
         Action::Inspect(Syscall::Pageinfo, process, rest)
     }
 
-    /// Returns a number between and beyond those of the contract. Only low halves that are no
-    /// call's: a kernel may look at nothing else.
+    /// Returns a call with a number that the contract does not have, between its numbers and beyond
+    /// them. Its lower 32 bits are no call's number either, because a kernel may look at those
+    /// alone.
     pub fn unknown(&mut self) -> Action {
         let number =
             self.random
@@ -334,7 +334,7 @@ impl<'a> Arguments<'a> {
     }
 }
 
-/// Arguments, and zeros where a call has no more.
+/// Fills up the arguments with zeros.
 fn pad<const COUNT: usize>(given: [u64; COUNT]) -> [u64; ARGUMENTS] {
     let mut all = [0; ARGUMENTS];
     all[..COUNT].copy_from_slice(&given);

@@ -1,10 +1,10 @@
-//! What a system-call fuzzer does next, decided by a generator alone.
+//! The choices of a system-call fuzzer, made by a generator alone.
 //!
-//! Arguments are random within what the call may be given without hurting anybody but the kernel:
-//! a call that has the kernel write gets an address in the caller's window or one that must be
-//! refused; paths are the fuzzer's own; descriptors that it needs itself are left alone. It never
-//! powers off, ends, or sleeps for long. Running an [`Action`] is the program's business
-//! (`src/bin/syzzle`), so all of this is tested on the host.
+//! Arguments are random, but a call can hurt the kernel and nothing else: if a call makes the
+//! kernel write, its address lies in the caller's window or must be refused. Paths are the fuzzer's
+//! own. Descriptors that the fuzzer needs are left alone. No call powers the machine off, exits, or
+//! sleeps for long. The program `src/bin/syzzle` carries out each [`Action`], so all of this is
+//! tested on the host.
 
 mod arguments;
 
@@ -15,40 +15,40 @@ use abi::Syscall;
 use crate::random::Random;
 use arguments::Arguments;
 
-/// Most arguments of a call.
+/// The most arguments of a call.
 pub const ARGUMENTS: usize = 6;
 
-/// What a process has that calls may be given.
+/// What calls of a process may be given.
 #[derive(Clone, Debug)]
 pub struct Surroundings<'a> {
-    /// Addresses above the image, where the kernel may write what it wants. How much of it is
-    /// below the break changes.
+    /// Addresses above the image, where the kernel may write anything. How many of them are below
+    /// the break changes.
     pub window: Range<u64>,
     /// Memory that can be read and must not be written.
     pub read_only: u64,
     /// Addresses of the paths that may be made, opened, linked and removed.
     pub paths: &'a [u64],
-    /// Addresses of vectors of arguments, and of things that are none.
+    /// Addresses of vectors of arguments, and of words that are no vectors.
     pub vectors: &'a [u64],
     /// Descriptors that must stay as they are.
     pub reserved: [i32; 2],
 }
 
-/// Which process is meant.
+/// Which process a call names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Process {
-    /// One of those that the caller knows of, by this number modulo how many they are.
+    /// One of those that the caller knows: the number is taken modulo how many it knows.
     Known(u64),
-    /// Nobody.
+    /// No process.
     Nobody(i32),
 }
 
-/// What to do.
+/// What the fuzzer does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// A call with these words as its arguments.
+    /// A call with these arguments.
     Call(Syscall, [u64; ARGUMENTS]),
-    /// A call with a number that has none.
+    /// A call with a number that the contract does not have.
     Unknown(u64, [u64; ARGUMENTS]),
     /// A fork whose child goes on with a generator of its own.
     Fork,
@@ -56,15 +56,15 @@ pub enum Action {
     Execute,
     /// A kill.
     Kill(Process),
-    /// `procstat` or `pageinfo` of a process, with these words as the other arguments.
+    /// `procstat` or `pageinfo` of a process, with these further arguments.
     Inspect(Syscall, Process, [u64; 3]),
-    /// A step of the break in some mode; down not below the window unless to below 0.
+    /// A step of the break, in some mode. It does not move below the window, except to below 0.
     MoveBreak(i32, u64),
     /// A store to the window, if the break is above.
     Touch(u64),
 }
 
-/// What there is to choose from, with how often.
+/// What can be chosen, with the weight of each.
 const WEIGHTS: [(Choice, u64); 29] = [
     (Choice::Call(Syscall::Read), 10),
     (Choice::Call(Syscall::Write), 10),
@@ -161,7 +161,7 @@ mod tests {
         core::iter::repeat_with(move || choose(&mut random, &around())).take(100_000)
     }
 
-    /// Returns where a call has the kernel write, if it does.
+    /// Returns the address to which a call makes the kernel write, if it does.
     fn destination(action: Action) -> Option<u64> {
         match action {
             Action::Call(Syscall::Read | Syscall::Fstat, [_, address, ..]) => Some(address),
@@ -236,7 +236,7 @@ mod tests {
             looked_at.iter().filter(|&&address| wanted(address)).count()
         };
         let in_sv39 = |address: u64| address >= !0 << 38;
-        // Entries of the kernel's half that a walk of three levels would look at.
+        // The entries of the kernel's half that a walk of three levels would read.
         let roots: BTreeSet<_> = looked_at
             .iter()
             .filter(|&&address| in_sv39(address))

@@ -9,46 +9,46 @@ use core::fmt;
 /// their beginning up to some byte when the power goes.
 pub const ATOMIC_WRITE: usize = abi::PAGE_SIZE;
 
-/// How bytes come into a file.
+/// How bytes are written to a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
     /// By one call of `write`, which may make the file longer.
     Write,
-    /// By stores to a shared mapping, within the file, and `msync`. That does the pages one after
-    /// the other, each wholly or not at all.
+    /// By stores to a shared mapping within the file, and `msync`. `msync` writes one page after
+    /// another, each wholly or not at all.
     Store,
 }
 
-/// A call that changes the disk, with all it needs. Some of them must fail.
+/// A call that changes the disk, with its arguments. Some calls must fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Call {
-    /// Opens a file, making it if it is not there, and closes it.
+    /// Opens a file, makes it if it does not exist, and closes it.
     Create(String),
     /// Makes a directory.
     MakeDirectory(String),
     /// Gives a file a second name.
     Link {
-        /// A name it has.
+        /// A name that the file has.
         old: String,
-        /// The one it gets.
+        /// The new name.
         new: String,
     },
     /// Removes a name.
     Unlink(String),
     /// Empties a file.
     Truncate(String),
-    /// Opens something and keeps it open, so that it outlives its names, until it is this many
-    /// calls of the kind ago: [`Call::HELD`].
+    /// Opens a file and keeps it open, so that it outlives its names. It is closed after
+    /// [`Call::HELD`] further calls of this kind.
     Hold(String),
     /// Opens a file, changes bytes of it, and closes it.
     Write {
-        /// In which way.
+        /// How the bytes are written.
         way: Way,
-        /// Which file.
+        /// The path of the file.
         path: String,
-        /// From this byte on.
+        /// The offset of the first byte.
         offset: usize,
-        /// How many bytes.
+        /// The number of bytes.
         length: usize,
         /// Determines the bytes: [`Call::bytes`].
         seed: u64,
@@ -56,7 +56,7 @@ pub enum Call {
 }
 
 impl Call {
-    /// How many things are held open at the same time.
+    /// The most files that are held open at one time.
     pub const HELD: usize = 3;
 
     /// Returns the bytes that a [`Call::Write`] with these fields writes.

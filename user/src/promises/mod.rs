@@ -19,9 +19,9 @@ pub use script::Script;
 
 use core::ffi::CStr;
 
-/// The directory in which it all happens; the paths of the calls begin there.
+/// The directory in which all calls happen. Their paths begin there.
 pub const FOLDER: &CStr = c"/kept";
-/// What is printed before the number of a call that has returned.
+/// The text before the number of a call that has returned.
 pub const DONE: &str = "did ";
-/// What the line begins with that is printed before the first call.
+/// The beginning of the line that is printed before the first call.
 pub const STARTED: &str = "promises: seed ";

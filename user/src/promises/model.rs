@@ -1,25 +1,25 @@
-//! What the calls do, as simply as it can be said: names, and the bytes behind them.
+//! A model of the calls' effects, as simple as possible: names, and the bytes of files.
 
 use super::call::{Call, Way};
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// What can be seen of a name.
+/// What a name refers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Seen {
-    /// It is a directory.
+    /// A directory.
     Directory,
-    /// It is a file.
+    /// A file.
     File {
-        /// The first of its names.
+        /// The alphabetically first name of the file.
         same_as: String,
-        /// What is in it.
+        /// The bytes of the file.
         bytes: Vec<u8>,
     },
 }
 
-/// Everything there is, by path.
+/// Everything that can be seen, by path.
 pub type Tree = BTreeMap<String, Seen>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +105,7 @@ impl Model {
         }
     }
 
-    /// Makes the call; one that is not accepted changes nothing.
+    /// Makes the call. A call that is not accepted changes nothing.
     pub fn apply(&mut self, call: &Call) {
         let all = match call {
             Call::Write { length, .. } => *length,
@@ -114,7 +114,7 @@ impl Model {
         self.apply_part(call, all);
     }
 
-    /// Makes the call as far as it comes when only the first `part` bytes of a write are written.
+    /// Makes the call, but writes only the first `part` bytes if the call is a write.
     pub fn apply_part(&mut self, call: &Call, part: usize) {
         if !self.accepts(call) {
             return;
@@ -170,7 +170,7 @@ impl Model {
         }
     }
 
-    /// Everything that can be seen.
+    /// Returns everything that can be seen.
     pub fn tree(&self) -> Tree {
         let mut first_names = BTreeMap::new();
         let seen = self.names.iter().map(|(path, node)| {

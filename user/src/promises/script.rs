@@ -1,7 +1,7 @@
-//! Which call comes next.
+//! The choice of the next call.
 //!
-//! Most calls are made to succeed; now and then two of them meet on one name, or a directory is not
-//! empty, and one must fail. Names and bytes stay few enough for a disk of a few MiB.
+//! Most calls succeed. Now and then two meet on one name, or a directory is not empty, and one must
+//! fail. There are few names and bytes, so that a disk of a few MiB is enough.
 
 use super::call::{Call, Way};
 use super::model::Model;
@@ -10,19 +10,19 @@ use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::String;
 
-/// Most names at the same time: more than fit into one block of a directory.
+/// The most names at one time: more than fit into one block of a directory.
 const MOST_NAMES: usize = 160;
-/// Names to choose from in each directory.
+/// The number of possible names in each directory.
 const NAMES: u64 = 100;
-/// Directories lie at most this deep.
+/// The greatest depth of a directory.
 const DEPTH: usize = 3;
-/// Most bytes of a file: it has an indirect block.
+/// The largest file, in bytes. It has an indirect block.
 const LARGEST_FILE: usize = 48 * 1024;
-/// Lengths of writes and stores, each class as often as the others: within a block, within a
+/// The greatest lengths of writes and stores, chosen equally often: within a block, within a
 /// transaction, over several transactions.
 const WRITE_LENGTHS: [usize; 3] = [700, 4 * 1024, 32 * 1024];
 
-/// What is done next.
+/// A kind of call.
 #[derive(Clone, Copy)]
 enum Action {
     Create,
@@ -36,7 +36,7 @@ enum Action {
     Store,
 }
 
-/// Every action, as often as it is to be chosen.
+/// Every kind, as often as its share of the calls.
 const ACTIONS: [Action; 18] = [
     Action::Create,
     Action::Create,
@@ -58,7 +58,7 @@ const ACTIONS: [Action; 18] = [
     Action::Store,
 ];
 
-/// The calls of a seed, one after the other, and what has come of them.
+/// The calls of a seed, one after another, and the state after them.
 #[derive(Clone, Debug)]
 pub struct Script {
     random: Random,
@@ -105,19 +105,19 @@ impl Script {
         }
     }
 
-    /// The call that [`Script::next_call`] gave has been made.
+    /// Notes that the call which [`Script::next_call`] returned was made.
     pub fn made(&mut self, call: &Call) {
         self.model.apply(call);
     }
 
-    /// Returns a path that exists; if there is none, one that does not.
+    /// Returns a path that exists, or, if there is none, one that does not.
     fn known_path(&mut self) -> String {
         let at = self.random.below(self.model.len() as u64) as usize;
         self.model.paths().nth(at).unwrap_or("nothing").to_owned()
     }
 
-    /// Returns a name in a directory that exists, which may be taken; every other time in the
-    /// folder itself, so that it grows large.
+    /// Returns a name in a directory that exists. The name may be taken. Half of the names are in
+    /// the folder itself, so that it becomes large.
     fn some_name(&mut self) -> String {
         let number = self.random.below(NAMES);
         if self.random.once_in(2) {
@@ -133,8 +133,8 @@ impl Script {
         }
     }
 
-    /// Returns a write to some file (or to a directory, which must fail) at a place that depends on
-    /// its size.
+    /// Returns a write to some file at an offset that depends on the file's size. The path may be a
+    /// directory's, and the write must fail then.
     fn write(&mut self, place: impl FnOnce(&mut Random, usize) -> usize) -> Call {
         let path = self.known_path();
         let size = self.model.file(&path).map_or(0, <[u8]>::len);
@@ -153,7 +153,7 @@ impl Script {
         }
     }
 
-    /// Stores to a part of some file. If it is empty, or a directory, that must fail.
+    /// Returns a store to a part of some file. It must fail if the file is empty or a directory.
     fn store(&mut self) -> Call {
         let path = self.known_path();
         let size = self.model.file(&path).map_or(0, <[u8]>::len);

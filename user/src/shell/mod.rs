@@ -29,7 +29,7 @@ pub const MAX_DEPTH: usize = 32;
 pub enum Piece {
     /// These bytes; none of them is NUL.
     Text(Vec<u8>),
-    /// `$?`: the status of the last command, known only when it has run.
+    /// `$?`: the status of the last command. It is known only when that command has ended.
     LastStatus,
 }
 
@@ -37,7 +37,7 @@ pub enum Piece {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Word(pub Vec<Piece>);
 
-/// What a redirection does to which descriptor.
+/// What a redirection does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// `<`: standard input comes from the file.
@@ -51,7 +51,7 @@ pub enum Direction {
 /// A redirection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redirection {
-    /// What it does.
+    /// The direction.
     pub direction: Direction,
     /// The file.
     pub path: Word,
@@ -60,23 +60,23 @@ pub struct Redirection {
 /// What a command does, its redirections aside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Runs a program or a built-in command: name and arguments. Empty when the line has
+    /// A program or a built-in command, with name and arguments. Empty if the command has
     /// redirections only.
     Program(Vec<Word>),
-    /// Runs a list in a process of its own.
+    /// A list that runs in a process of its own.
     Group(Box<List>),
 }
 
 /// One command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Command {
-    /// What it does.
+    /// The action.
     pub action: Action,
-    /// Its redirections, applied from left to right.
+    /// The redirections, applied from left to right.
     pub redirections: Vec<Redirection>,
 }
 
-/// Commands, each one's output the next one's input; never empty.
+/// Commands whose outputs are connected to the next one's input. Never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pipeline(pub Vec<Command>);
 
@@ -92,20 +92,20 @@ pub enum Condition {
 /// Whether the shell waits for a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// It does.
+    /// The shell waits.
     Foreground,
-    /// `&`: it does not.
+    /// `&`: the shell does not wait.
     Background,
 }
 
-/// Pipelines, each run if those before it ended as its condition asks.
+/// Pipelines, each of which runs if those before it ended as its condition asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chain {
-    /// Always run.
+    /// The first pipeline, which always runs.
     pub first: Pipeline,
     /// The rest, from left to right.
     pub rest: Vec<(Condition, Pipeline)>,
-    /// Whether the shell waits for it.
+    /// Whether the shell waits for the chain.
     pub mode: Mode,
 }
 
@@ -113,10 +113,10 @@ pub struct Chain {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct List(pub Vec<Chain>);
 
-/// Why a line means nothing.
+/// Why a line cannot be parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SyntaxError {
-    /// This stands where it cannot.
+    /// This token is where it cannot be.
     Unexpected(&'static str),
     /// A quote with no end.
     Unterminated(char),

@@ -28,7 +28,7 @@ struct Parser {
 }
 
 impl Parser {
-    /// Returns what stands where something else was needed.
+    /// Returns the error for the current token, where another was needed.
     fn unexpected(&mut self) -> SyntaxError {
         let name = self.tokens.peek().map_or("end of line", Token::name);
         SyntaxError::Unexpected(name)
@@ -42,7 +42,7 @@ impl Parser {
     fn list(&mut self) -> Result<List, SyntaxError> {
         let mut chains = Vec::new();
         loop {
-            // Empty lines mean nothing.
+            // Empty lines are skipped.
             while self.take(&Token::Newline) {}
             if matches!(self.tokens.peek(), None | Some(Token::Close)) {
                 return Ok(List(chains));
@@ -97,7 +97,7 @@ impl Parser {
         self.depth += 1;
         let list = self.list()?;
         self.depth -= 1;
-        // `()` runs nothing, which is never what was meant.
+        // `()` runs nothing, which cannot be meant.
         if list.0.is_empty() || !self.take(&Token::Close) {
             return Err(self.unexpected());
         }

@@ -1,4 +1,4 @@
-//! Children that do a part of a test and tell how it went, and gates at which they wait.
+//! Children that run a part of a test and report how it went, and gates at which they wait.
 
 use crate::Result;
 use crate::file::{Fd, pipe};
@@ -7,7 +7,7 @@ use crate::process::{self, Fork, KILLED, Pid};
 use crate::testing::outcome::{Failure, Outcome, ensure, failure};
 use core::sync::atomic::{AtomicU64, Ordering};
 
-/// What a child exits with after it has described its failure.
+/// The exit status of a child that has described its failure.
 const FAILED: i32 = 1;
 
 /// Children that ended while another was waited for: pid in the upper half, status in the lower.
@@ -15,7 +15,7 @@ static ENDED: [AtomicU64; 64] = [const { AtomicU64::new(NOBODY) }; 64];
 /// A free place in [`ENDED`].
 const NOBODY: u64 = 0;
 
-/// Waits for the child `pid`, and keeps the statuses of those that end before it.
+/// Waits for the child `pid`. Keeps the statuses of children that end before it.
 fn wait_for(pid: Pid) -> Outcome<i32> {
     let find = |wanted| {
         let holds = |place: &&AtomicU64| place.load(Ordering::Relaxed) >> 32 == wanted;
@@ -43,11 +43,11 @@ fn wait_for(pid: Pid) -> Outcome<i32> {
 /// A child at work.
 pub struct Child {
     pid: Pid,
-    /// Where it describes its failure.
+    /// The pipe in which the child describes its failure.
     report: Fd,
 }
 
-/// Has a child do `body`.
+/// Starts a child that runs `body`.
 pub fn start(body: impl FnOnce() -> Outcome) -> Outcome<Child> {
     let (report, write_end) = pipe()?;
     match process::fork() {
@@ -61,7 +61,7 @@ pub fn start(body: impl FnOnce() -> Outcome) -> Outcome<Child> {
             Ok(Child { pid, report })
         }
         Ok(Fork::Child) => {
-            // Nobody but the parent may keep the pipe from breaking.
+            // If another process held this end, the pipe would not break.
             let _ = report.close();
             for place in &ENDED {
                 place.store(NOBODY, Ordering::Relaxed);
@@ -69,7 +69,7 @@ pub fn start(body: impl FnOnce() -> Outcome) -> Outcome<Child> {
             let status = match body() {
                 Ok(()) => 0,
                 Err(failure) => {
-                    // The status says it as well.
+                    // The status reports the failure as well.
                     let _ = failure.send(write_end);
                     FAILED
                 }
@@ -80,16 +80,16 @@ pub fn start(body: impl FnOnce() -> Outcome) -> Outcome<Child> {
 }
 
 impl Child {
-    /// Returns its number.
+    /// Returns the child's number.
     pub fn pid(&self) -> Pid {
         self.pid
     }
 
-    /// Waits for its end; the status, and the failure it described.
+    /// Waits for the child's end. Returns the status, and the failure that the child described.
     fn end(self) -> Outcome<(i32, Option<Failure>)> {
         let status = wait_for(self.pid)?;
-        // Where nothing was sent the pipe may never end: what a failed child leaves running holds
-        // it.
+        // If nothing was sent, the pipe may never end: processes that a failed child leaves running
+        // hold it.
         let failure = if status == FAILED {
             Failure::receive(self.report)
         } else {
@@ -99,7 +99,7 @@ impl Child {
         Ok((status, failure))
     }
 
-    /// Waits for it to do its part; its failure is the caller's.
+    /// Waits for the child. Its failure becomes the caller's.
     pub fn join(self) -> Outcome {
         match self.end()? {
             (0, None) => Ok(()),
@@ -108,12 +108,12 @@ impl Child {
         }
     }
 
-    /// Waits for its end, whichever it is.
+    /// Waits for the child's end, whatever its result.
     pub fn join_anyhow(self) -> Outcome {
         self.end().map(drop)
     }
 
-    /// Waits for it to be killed, which is what was meant by `what`.
+    /// Waits until the child was killed. `what` names what should have killed it.
     pub fn join_killed(self, what: &str) -> Outcome {
         match self.end()? {
             (KILLED, None) => Ok(()),
@@ -125,20 +125,20 @@ impl Child {
     }
 }
 
-/// Has a child do `body` and waits for it.
+/// Runs `body` in a child and waits for it.
 pub fn run(body: impl FnOnce() -> Outcome) -> Outcome {
     start(body)?.join()
 }
 
-/// As [`run`], but the child begins only when the parent has nothing left to do that could fault,
-/// so that what the child finds counted is its own doing.
+/// Runs `body` in a child, and waits for it. The child begins only when the parent can no longer
+/// fault, so that all faults counted meanwhile are the child's.
 pub fn run_undisturbed(body: impl FnOnce() -> Outcome) -> Outcome {
     let gate = Gate::new()?;
     let child = start(|| {
         gate.pass()?;
         body()
     })?;
-    // Now the parent's stack and data are its own again, however it waits.
+    // Now the parent's stack and data are its own again, so waiting causes no fault.
     touch_own_pages();
     gate.open()?;
     let outcome = child.join();
@@ -146,7 +146,7 @@ pub fn run_undisturbed(body: impl FnOnce() -> Outcome) -> Outcome {
     outcome
 }
 
-/// Has a child do `body`, which must kill it.
+/// Runs `body`, which must kill the process, in a child.
 pub fn run_killed(what: &str, body: impl FnOnce()) -> Outcome {
     let child = start(|| {
         body();
@@ -155,7 +155,7 @@ pub fn run_killed(what: &str, body: impl FnOnce()) -> Outcome {
     child.join_killed(what)
 }
 
-/// A gate that processes wait at, made before the forks.
+/// A gate at which processes wait. It must be made before the forks.
 #[derive(Clone, Copy)]
 pub struct Gate {
     read_end: Fd,
@@ -185,7 +185,7 @@ impl Gate {
         Ok(())
     }
 
-    /// Gives its descriptors up.
+    /// Closes the gate's descriptors.
     pub fn remove(self) -> Result<()> {
         self.read_end.close()?;
         self.write_end.close()

@@ -1,7 +1,7 @@
 //! Guest instructions as a unit of cost.
 //!
-//! Counts are exact on one hart under `qemu -icount shift=0`, where every run gives the same;
-//! elsewhere they tell little. They include the kernel's instructions.
+//! The counts are exact on one hart under `qemu -icount shift=0`, where every run gives equal
+//! counts; otherwise they mean little. They include the kernel's instructions.
 
 use crate::process::{self, Fork};
 use crate::{Result, arch};
@@ -19,7 +19,7 @@ pub enum Counter {
 }
 
 impl Counter {
-    /// Returns the `instret` register if programs may read it, which a child finds out.
+    /// Returns the `instret` register if programs may read it, which a child tries.
     pub fn choose() -> Result<Self> {
         match process::fork()? {
             Fork::Child => {
@@ -42,7 +42,7 @@ impl Counter {
         }
     }
 
-    /// Returns what `work` costs.
+    /// Returns the cost of `work`.
     #[inline(always)]
     pub fn cost(self, work: impl FnOnce()) -> u64 {
         let start = self.now();

@@ -1,4 +1,4 @@
-//! What memory there is and what was used between two moments.
+//! How much memory there is, and how much was used between two moments.
 
 use crate::memory::{Promise, SystemCounters, touch_own_pages};
 use crate::region::Region;
@@ -7,10 +7,10 @@ use crate::{Result, process};
 use abi::MemCounter;
 use core::fmt;
 
-/// Returns how many pages a program can reserve now. Found with the calls of xv6 alone: the break
-/// grows in halving steps until it is refused. What the caller itself needs is made its own first:
-/// a page that it shares with its parent costs one more when either writes it, and whoever has
-/// reserved all there is could not pay for that.
+/// Returns how many pages a program can reserve now, with xv6's calls alone: the break grows in
+/// halving steps until it is refused. First the caller gets its own copies of the pages that it
+/// needs. A page that it shares with its parent costs one more frame at the next write, for which
+/// nothing would be left.
 pub fn available_pages() -> Result<usize> {
     touch_own_pages();
     let mut region = Region::new(0, Promise::Eager)?;
@@ -23,23 +23,23 @@ pub fn available_pages() -> Result<usize> {
     Ok(region.pages())
 }
 
-/// A moment from which counters are compared.
+/// A moment since which counters are compared.
 pub struct Since(SystemCounters);
 
 impl Since {
-    /// Now. The pages that the caller itself needs are made its own first, so that all that is
-    /// counted from here on is what it does on purpose.
+    /// Returns the present moment. First the caller gets its own copies of the pages that it needs,
+    /// so that only its intended work is counted from here on.
     pub fn now() -> Result<Self> {
         touch_own_pages();
         Ok(Self(SystemCounters::now()?))
     }
 
-    /// By how much `counter` has grown.
+    /// Returns by how much `counter` has grown.
     pub fn rise(&self, counter: MemCounter) -> Result<i64> {
         Ok(SystemCounters::now()?[counter] as i64 - self.0[counter] as i64)
     }
 
-    /// Fails unless `counter` has grown by exactly `expected` in doing `what`.
+    /// Fails unless `counter` has grown by exactly `expected`. `what` names the work.
     pub fn expect(&self, what: &str, counter: MemCounter, expected: i64) -> Outcome {
         let seen = self.rise(counter)?;
         let label = counter.label();
@@ -50,8 +50,8 @@ impl Since {
         Ok(())
     }
 
-    /// Fails if frames were lost. What has ended may still be on its way out on another hart, so it
-    /// is given a few ticks.
+    /// Fails if frames were lost. Processes that have ended may still be freeing their memory on
+    /// another hart, so this waits for a few ticks.
     pub fn expect_no_leak(&self, what: &str) -> Outcome {
         for _ in 0..10 {
             if self.lost()? <= 0 {
@@ -65,8 +65,8 @@ impl Since {
         ))
     }
 
-    /// Returns how many frames fewer are to be had or, where pages come from swap and go there, how
-    /// many more are promised or in use.
+    /// Returns how many frames fewer a program can get. If pages move between frames and swap,
+    /// returns how many more are promised or in use.
     fn lost(&self) -> Result<i64> {
         if self.0[MemCounter::SwapSlots] == 0 {
             Ok(self.0.available() as i64 - SystemCounters::now()?.available() as i64)
@@ -76,11 +76,11 @@ impl Since {
     }
 }
 
-/// Times that [`Levels::expect_back`] looks, at once and then a tick apart.
+/// How often [`Levels::expect_back`] looks: at once, and then a tick apart.
 const LOOKS: (u32, u32) = (500, 50);
 
-/// What is free or will be for the asking, and what is promised or in use: frames. Free ones do not
-/// count where pages come from swap and go there.
+/// The frames that a program can get, and those that are promised or in use. If pages move between
+/// frames and swap, the first number does not count.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Levels {
     free: Option<u64>,
@@ -98,8 +98,8 @@ impl Levels {
         })
     }
 
-    /// Fails unless the levels are what they were, soon: what has ended may still be on its way
-    /// out.
+    /// Fails unless the levels are soon what they were. Processes that have ended may still be
+    /// freeing their memory.
     pub fn expect_back(self) -> Outcome {
         let mut now = Self::now()?;
         for look in 0..LOOKS.0 + LOOKS.1 {
@@ -124,8 +124,8 @@ impl fmt::Display for Levels {
     }
 }
 
-/// Does `body` twice and fails if the second time costs frames for good. The first time, pools of
-/// kernel objects may grow to the size that the work needs, and keep it.
+/// Runs `body` twice, and fails if the second run loses frames. In the first run, pools of kernel
+/// objects may grow to the size that the work needs, which they keep.
 pub fn without_leak(what: &str, body: impl Fn() -> Outcome) -> Outcome {
     body()?;
     let start = Since::now()?;

@@ -1,8 +1,8 @@
 //! What the test programs share: suites of tests, children that report how their part went,
-//! failures that say what was expected and seen, and how much memory there is.
+//! failures that say what was expected and seen, and measures of memory.
 //!
-//! No heap anywhere, for tests move the break; and nothing but the calls of xv6 unless an item
-//! says otherwise.
+//! Nothing here uses the heap, because tests move the break. Unless an item says otherwise, it
+//! needs xv6's calls alone.
 
 pub mod child;
 pub mod counter;

@@ -1,17 +1,18 @@
-//! How a test ends: well, or with a line that says what was expected and what was seen.
+//! The result of a test: success, or a line that says what was expected and what was seen.
 
 use crate::Failed;
 use crate::file::Fd;
 use crate::io::Lossy;
 use core::fmt::{self, Write};
 
-/// What a test gives.
+/// The result of a test.
 pub type Outcome<T = ()> = Result<T, Failure>;
 
-/// What follows a description in a pipe, which others may hold open.
+/// The byte behind a description in a pipe. The pipe need not end there, because other processes
+/// may hold it open.
 const END: u8 = 0;
 
-/// Why a test failed, in at most as many bytes as are kept here; no heap, for tests move the break.
+/// Why a test failed, in a fixed number of bytes. It uses no heap, because tests move the break.
 #[derive(Clone, Copy)]
 pub struct Failure {
     text: [u8; 116],
@@ -19,8 +20,8 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Returns a failure described by `text`, cut where it is too long. Out of line: programs have
-    /// many, and their files an end.
+    /// Returns a failure described by `text`, which is cut if it is too long. The function is not
+    /// inlined, because programs have many failures and the size of their files is limited.
     #[cold]
     #[inline(never)]
     pub fn new(text: fmt::Arguments) -> Self {
@@ -28,7 +29,7 @@ impl Failure {
             text: [0; 116],
             used: 0,
         };
-        // An error here is the cut.
+        // An error here means that the text was cut.
         let _ = failure.write_fmt(text);
         failure
     }
@@ -39,7 +40,7 @@ impl Failure {
         to.write_all(&[END])
     }
 
-    /// Returns the failure that another process described through a pipe; `None` if it described
+    /// Returns the failure that another process described through a pipe, or `None` if it described
     /// none.
     pub fn receive(from: Fd) -> Option<Self> {
         let mut failure = Self {
@@ -82,7 +83,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Calls that the tests rely on but do not test: that one failed is all there is to say.
+/// A failed call on which a test only relies. There is nothing to say but that it failed.
 impl From<Failed> for Failure {
     fn from(_: Failed) -> Self {
         Self::new(format_args!("a system call that had to work returned -1"))
@@ -109,7 +110,7 @@ macro_rules! ensure {
 
 pub use crate::{ensure, failure};
 
-/// Fails unless `seen` is what was `expected` of `what`.
+/// Fails unless `seen` is `expected`. `what` names the value.
 pub fn expect<T: PartialEq + fmt::Display>(what: &str, expected: T, seen: T) -> Outcome {
     ensure!(seen == expected, "{what}: expected {expected}, saw {seen}");
     Ok(())

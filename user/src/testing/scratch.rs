@@ -1,16 +1,16 @@
-//! A directory that a program makes for itself and leaves nothing of.
+//! A directory that a program makes for itself and removes with all it holds.
 
 use crate::file::{Fd, change_directory, make_directory, unlink};
 use crate::{Failed, Result};
 use abi::{NAME_MAX, OpenFlags};
 use core::ffi::CStr;
 
-/// Bytes of a directory's entry: an inode's number, then the name.
+/// The size of a directory entry: an inode number, then the name.
 const ENTRY: usize = 2 + NAME_MAX;
 
 /// Enters the directory at `path`, empty.
 pub fn enter(path: &CStr) -> Result<()> {
-    // An earlier run may have left it.
+    // An earlier run may have left the directory.
     if make_directory(path).is_err() {
         change_directory(path)?;
         empty()?;
@@ -31,7 +31,7 @@ fn empty() -> Result<()> {
     while let Some(name) = first_entry()? {
         let name = CStr::from_bytes_until_nul(&name).map_err(|_| Failed)?;
         if unlink(name).is_err() {
-            // A directory with something in it; anything else fails here.
+            // The name is a directory that is not empty. For anything else this call fails.
             change_directory(name)?;
             empty()?;
             change_directory(c"..")?;
@@ -41,7 +41,7 @@ fn empty() -> Result<()> {
     Ok(())
 }
 
-/// Returns the name of an entry of the current directory but `.` and `..`, with a NUL.
+/// Returns the name of an entry of the current directory, with a NUL. Skips `.` and `..`.
 fn first_entry() -> Result<Option<[u8; NAME_MAX + 1]>> {
     let directory = Fd::open(c".", OpenFlags::READ_ONLY)?;
     let mut entry = [0; ENTRY];

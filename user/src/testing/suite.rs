@@ -10,15 +10,15 @@ pub type Missing = fn() -> Option<&'static str>;
 
 /// A test.
 pub struct Test {
-    /// What it is called.
+    /// The test's name.
     pub name: &'static CStr,
-    /// Why it cannot run here, if it cannot.
+    /// Why the test cannot run here, if it cannot.
     pub missing: Missing,
-    /// What it does, in a process of its own.
+    /// The test itself, which runs in a process of its own.
     pub body: fn() -> Outcome,
 }
 
-/// A test that runs unless something is missing.
+/// Returns a test that runs unless something is missing.
 pub const fn test(name: &'static CStr, missing: Missing, body: fn() -> Outcome) -> Test {
     Test {
         name,
@@ -27,21 +27,21 @@ pub const fn test(name: &'static CStr, missing: Missing, body: fn() -> Outcome) 
     }
 }
 
-/// A program's tests.
+/// The tests of a program.
 pub struct Suite {
     /// The program's name.
     pub program: &'static str,
-    /// What it says if none has failed and some have passed.
+    /// The line that is printed if no test has failed and some have passed.
     pub passed: &'static str,
-    /// In the order in which they run.
+    /// The tests, in the order in which they run.
     pub tests: &'static [Test],
-    /// Has a child run the body of a test.
+    /// Runs the body of a test in a child.
     pub run: fn(&Test) -> Outcome,
 }
 
 impl Suite {
-    /// Runs the tests that the arguments name, or all. Returns the status to exit with: 1 if one
-    /// has failed, 2 if there is none of a name.
+    /// Runs the tests that the arguments name, or all. Returns the exit status: 1 if a test has
+    /// failed, 2 if there is no test of a name.
     pub fn run(&self, args: Args) -> i32 {
         let program = self.program;
         let names = args.skip(1);

@@ -45,7 +45,7 @@ pub const ALL: &[Operation] = &[
 const READ_WRITE: Protection = Protection::READ.with(Protection::WRITE);
 /// The path of the file.
 const FILE: &CStr = c"mapped";
-/// The number of pages of the file. Each begins with the word [`WORD`].
+/// The number of pages of the file. Each is filled with bytes of 1, so that it begins with [`OLD`].
 const PAGES: usize = 3;
 const OLD: u64 = u64::from_ne_bytes([1; 8]);
 /// The word that the operations store.

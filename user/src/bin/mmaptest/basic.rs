@@ -1,4 +1,4 @@
-//! What a mapping is: zeros at first, then what was stored, in pages of its own.
+//! What a mapping is: zeros at first, then what was stored, in frames of its own.
 
 use crate::measure::Since;
 use crate::outcome::{Outcome, ensure, expect};
@@ -7,8 +7,8 @@ use abi::{FAILURE, MemCounter, PAGE_SIZE, Protection};
 use user::mapping::{Mapping, Sharing};
 use user::syscall;
 
-/// All of it is zeros when it is first read, even where something else was a moment ago; a page has
-/// no frame before.
+/// Every page reads as zeros at first, even where another mapping was a moment ago. A page has no
+/// frame before it is touched.
 pub fn zeros() -> Outcome {
     const PAGES: usize = 64;
     for _ in 0..3 {
@@ -25,7 +25,7 @@ pub fn zeros() -> Outcome {
     Ok(())
 }
 
-/// What was stored is there, to the last byte, and costs a frame for each page.
+/// Every byte that was stored is there, and each page costs a frame.
 pub fn contents() -> Outcome {
     const PAGES: usize = 1000;
     let mapping = private(PAGES)?;
@@ -39,7 +39,7 @@ pub fn contents() -> Outcome {
     expect("the last byte", 7, mapping.byte(last))
 }
 
-/// Two mappings have nothing in common, side by side and far from each other.
+/// Two mappings share nothing, whether they lie side by side or far apart.
 pub fn apart() -> Outcome {
     const PAGES: usize = 16;
     let mappings = [
@@ -65,7 +65,7 @@ pub fn apart() -> Outcome {
     Ok(())
 }
 
-/// The right to write implies that to read.
+/// The right to write implies the right to read.
 pub fn writeonly() -> Outcome {
     let mapping = Mapping::new(2, Sharing::Private, Protection::WRITE)?;
     expect("a page that was read first", 0, mapping.read(0))?;
@@ -73,7 +73,7 @@ pub fn writeonly() -> Outcome {
     marked("written", &mapping, 0..2, 5)
 }
 
-/// A length that ends within a page means all of it, for mapping and for unmapping.
+/// A length that ends within a page counts as the whole page, for mapping and for unmapping.
 pub fn length() -> Outcome {
     for length in [1, PAGE - 1, PAGE + 1] {
         let call = Call {
@@ -85,7 +85,7 @@ pub fn length() -> Outcome {
         let start = unsafe { call.make() };
         expect("address", FREE, start)?;
         let pages = length.div_ceil(PAGE) as usize;
-        // The rest of the last page, and the next one.
+        // Maps the rest of the last page, and the next page.
         let behind = private_at(FREE + pages as u64 * PAGE, 1)?;
         drop(behind);
         // SAFETY: only what was mapped above is unmapped.

@@ -1,4 +1,4 @@
-//! Instructions in mappings, and data that is none.
+//! Instructions in mappings, and data that must not be executed.
 
 use crate::child;
 use crate::outcome::{Outcome, expect};
@@ -24,8 +24,8 @@ fn returns(mapping: &Mapping, value: u8) -> Outcome {
     expect("what a mapped function returns", u64::from(value), seen)
 }
 
-/// Instructions that were stored can be executed, those that took their place as well, and a child
-/// has its own.
+/// Instructions that were stored can be executed, and so can those that replace them. A child has
+/// its own.
 pub fn run() -> Outcome {
     let mapping = private(1)?;
     for value in 42..52 {
@@ -43,7 +43,7 @@ pub fn run() -> Outcome {
     returns(&mapping, 7)
 }
 
-/// What may not be executed is not, whatever it holds.
+/// A page without the right to execute is not executed, even if it holds instructions.
 pub fn data() -> Outcome {
     let mapping = private(1)?;
     mapping.write(0, arch::code_that_returns(42));
@@ -62,9 +62,10 @@ pub fn data() -> Outcome {
     })
 }
 
-/// Text and constants become writable for the process that asks: the page is its own from then on.
+/// Text and constants become writable for the process that asks. The page belongs to that process
+/// alone from then on.
 pub fn text() -> Outcome {
-    // The program's first instruction, which is executed only once, and a constant.
+    // The page with the program's first instruction, which runs only once, and a page of constants.
     for (address, protection) in [(0, ALL), (memory::constants().start, READ_WRITE)] {
         let before = arch::load_byte(address);
         child::run(|| {

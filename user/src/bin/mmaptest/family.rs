@@ -10,8 +10,8 @@ use user::memory::{self, Promise};
 use user::process;
 use user::region::Region;
 
-/// A child has what its parent had, in the same place, and each writes its own, however the fork
-/// copies.
+/// A child has its parent's mappings at their addresses. Each writes its own copy, in every mode of
+/// fork.
 pub fn fork() -> Outcome {
     const PAGES: usize = 64;
     for mode in [ForkMode::CopyOnWrite, ForkMode::Eager] {
@@ -26,7 +26,7 @@ pub fn fork() -> Outcome {
             written.open()?;
             go_on.pass()?;
             marked("the child's", &mapping, 0..PAGES, 0x2000)?;
-            // What the child unmaps is there for the parent, and the other way round.
+            // What the child unmaps stays mapped in the parent, and the other way round.
             Ok(mapping.cut(0..PAGES / 4)?)
         })?;
         written.pass()?;
@@ -43,7 +43,7 @@ pub fn fork() -> Outcome {
     Ok(())
 }
 
-/// A process that ends, of itself or killed, unmaps all it has.
+/// A process that ends, by itself or killed, unmaps all its mappings.
 pub fn exit() -> Outcome {
     const PAGES: usize = 1000;
     let before = Levels::now()?;
@@ -51,7 +51,7 @@ pub fn exit() -> Outcome {
         child::run(|| {
             let mapping = private(PAGES)?;
             mark(&mapping, 0..PAGES / 2, 1);
-            // Ends here, as mappings do not that are dropped.
+            // The mapping is not unmapped by the program, so the exit must do it.
             core::mem::forget(mapping);
             Ok(())
         })?;
@@ -68,7 +68,7 @@ pub fn exit() -> Outcome {
     Ok(())
 }
 
-/// A process that becomes another program has nothing of what it had mapped.
+/// A process that executes another program has none of its old mappings.
 pub fn exec() -> Outcome {
     const PAGES: usize = 1000;
     let start = Since::now()?;
@@ -86,7 +86,7 @@ pub fn exec() -> Outcome {
         ensure!(false, "expected to become cat, saw -1");
         Ok(())
     })?;
-    // What comes back tells that the other program runs.
+    // The byte that comes back shows that the other program runs.
     to_child.write_all(b"!")?;
     let mut byte = [0];
     expect("bytes from cat", 1, from_child.read(&mut byte)?)?;
@@ -104,8 +104,8 @@ pub fn exec() -> Outcome {
     Ok(())
 }
 
-/// The break grows up to a mapping and not over it, by a little or by much; nothing has changed
-/// then.
+/// The break grows up to a mapping and not over it, by a little or by much. A refused step changes
+/// nothing.
 pub fn sbrk() -> Outcome {
     const ROOM: usize = 16;
     let mut region = Region::new(0, Promise::Eager)?;
@@ -133,8 +133,8 @@ pub fn sbrk() -> Outcome {
     zero("where the mapping was", &region, ROOM..ROOM + 4)
 }
 
-/// The break comes down from just below a mapping, which stays, in the parent and in a child; and
-/// goes up to it again.
+/// The break moves down from just below a mapping, which stays mapped in the parent and in a child,
+/// and up to it again.
 pub fn shrink() -> Outcome {
     const PAGES: usize = 4;
     let mut region = Region::new(PAGES, Promise::Eager)?;

@@ -1,4 +1,4 @@
-//! What the kernel may touch for a program that may not: nothing.
+//! What the kernel may touch on behalf of a program: nothing that the program may not touch itself.
 
 use crate::child;
 use crate::outcome::{Outcome, ensure, expect};
@@ -6,7 +6,7 @@ use crate::tools::{READ_WRITE, kernel_reads, kernel_writes, mark, private, throu
 use abi::{PAGE_SIZE, Protection};
 use user::mapping::Mapping;
 
-/// Rights, and whether the kernel may read and write with them.
+/// Rights, and whether the kernel may read and write pages that have them.
 const RIGHTS: [(Protection, bool, bool); 4] = [
     (Protection::NONE, false, false),
     (Protection::READ, true, false),
@@ -14,8 +14,8 @@ const RIGHTS: [(Protection, bool, bool); 4] = [
     (READ_WRITE, true, true),
 ];
 
-/// The kernel reads and writes mappings as the program could, touched before or not, its own or
-/// shared by a fork.
+/// The kernel reads and writes mappings exactly where the program could, touched before or not,
+/// private or shared by a fork.
 pub fn copies() -> Outcome {
     for touched in [false, true] {
         let mapping = private(RIGHTS.len() + 1)?;
@@ -41,8 +41,8 @@ fn copy_to_and_from(mapping: &Mapping) -> Outcome {
     kernel_writes("an unmapped page", mapping, RIGHTS.len(), false)
 }
 
-/// A copy that comes to a page it may not touch fails there: what lies before is done, what lies
-/// behind is as it was.
+/// A copy that reaches a page it may not touch fails there. The bytes before are copied, and the
+/// bytes behind are unchanged.
 pub fn halfway() -> Outcome {
     const BEFORE: usize = PAGE_SIZE - 4;
     for rights in [Protection::NONE, Protection::READ] {

@@ -1,9 +1,9 @@
-//! `mmaptest [NAME]...`: do mappings hold what was stored in them, for whom it was stored, and
-//! nothing longer than they are mapped?
+//! `mmaptest [NAME]...`: tests that mappings hold what was stored in them, for the processes that
+//! share them, and no longer than they are mapped.
 //!
-//! Runs all tests, or those named, each in a process of its own, and prints one line for each.
-//! Afterwards as many frames must be free and committed as before. What this kernel lacks (shared
-//! mappings, mapped files, a disk to swap to, an audit) is skipped, and said so.
+//! Runs all tests, or the named ones, each in a process of its own, and prints one line for each.
+//! Afterwards as many frames must be free and committed as before. Tests that need what this kernel
+//! lacks (shared mappings, mapped files, a disk to swap to, an audit) are reported as skipped.
 
 #![no_std]
 #![no_main]
@@ -151,7 +151,7 @@ fn run(args: Args) -> i32 {
     MMAPTEST.run(args)
 }
 
-/// Runs a test and fails if something is free or committed afterwards that was not so before.
+/// Runs a test. Fails if other amounts of memory are free or committed afterwards than before.
 fn run_without_loss(test: &Test) -> Outcome {
     touch_own_pages();
     let before = Levels::now()?;

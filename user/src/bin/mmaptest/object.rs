@@ -1,5 +1,5 @@
-//! What the kernel has to do with shared zeros: it writes them for a program, tells about them, and
-//! keeps them as long as somebody has them.
+//! The kernel's part in shared zeros: it writes them for a program, reports about them, and keeps
+//! them as long as a process maps them.
 
 use crate::child::{self, Gate};
 use crate::measure::{Levels, Since};
@@ -8,7 +8,8 @@ use crate::shared::shared;
 use crate::tools::{mark, marked, private, through_pipe};
 use abi::{MemCounter, PageInfo};
 
-/// What the kernel writes for one process is there for the others, in a page touched before or not.
+/// What the kernel writes for one process, the other processes find, in pages touched before or
+/// not.
 pub fn sharedkernel() -> Outcome {
     let mapping = shared(2)?;
     mapping.write(0, 0);
@@ -24,7 +25,7 @@ pub fn sharedkernel() -> Outcome {
         for (page, byte) in [b'a', b'b'].into_iter().enumerate() {
             expect("read by a child", u64::from(byte), mapping.read(page))?;
         }
-        // And what a child stored is what the kernel reads for its parent.
+        // What a child stored, the kernel reads for the child's parent.
         child::run(|| {
             mapping.set_byte(0, b'c');
             Ok(())
@@ -36,8 +37,8 @@ pub fn sharedkernel() -> Outcome {
     })
 }
 
-/// The kernel says of a page that it is shared, which frame it is in, and whether one process alone
-/// has it.
+/// The kernel reports that a page is shared, which frame it is in, and whether one process alone
+/// maps it.
 pub fn sharedinfo() -> Outcome {
     let (mapping, own) = (shared(1)?, private(1)?);
     mapping.write(0, 1);
@@ -60,7 +61,7 @@ pub fn sharedinfo() -> Outcome {
     look("before the fork", true)?;
     let (looked, go_on) = (Gate::new()?, Gate::new()?);
     let child = child::start(|| {
-        // Its own entry may come with the first touch.
+        // The process may get its own entry only at the first touch.
         mapping.read(0);
         look("in the child", false)?;
         looked.open()?;
@@ -73,11 +74,11 @@ pub fn sharedinfo() -> Outcome {
     look("after the child", true)
 }
 
-/// The promise is kept until the last process unmaps it: neither the maker's unmapping nor its end
-/// is the end of it.
+/// The promise is kept until the last process unmaps the pages. It outlives the maker's mapping,
+/// and the maker.
 pub fn sharedcommit() -> Outcome {
     const PAGES: usize = 100;
-    // What the kernel keeps of the first mapping of a process, to have it for the next one.
+    // The kernel keeps some objects of a process's first mapping for the next one.
     drop(shared(1)?);
     let before = Levels::now()?;
     let start = Since::now()?;

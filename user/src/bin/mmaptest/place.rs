@@ -1,4 +1,4 @@
-//! Where a mapping goes: a wish, and a demand.
+//! The address of a mapping: a wish, or a demand.
 
 use crate::child;
 use crate::measure::Since;
@@ -13,8 +13,8 @@ use user::mapping::{Mapping, Sharing};
 use user::memory::Promise;
 use user::region::Region;
 
-/// A wish is granted where there is room, to the last page that a program can have; else the
-/// mapping is elsewhere.
+/// A wish is granted where there is room, up to the last page that a program can have. Otherwise
+/// the mapping is elsewhere.
 pub fn wish() -> Outcome {
     const PAGES: usize = 4;
     for address in [FREE, FREE + PAGE, LAST - 3 * PAGE] {
@@ -25,15 +25,15 @@ pub fn wish() -> Outcome {
     mark(&taken, 0..PAGES, 0x77);
     for wish in [
         FREE,
-        // Half-way into what is taken, from above and from below.
+        // Overlaps half of a mapping, from above and from below.
         FREE + 2 * PAGE,
         FREE - 2 * PAGE,
-        // Misaligned.
+        // Not aligned to a page.
         FREE + 64 * PAGE + 1,
         FREE + 65 * PAGE - 1,
-        // Text.
+        // The program's text.
         PAGE,
-        // Past the end of the user half, in part and altogether.
+        // Past the end of the user half, in part and wholly.
         LAST,
         USER_TOP,
         USER_TOP + 2 * PAGE,
@@ -53,8 +53,8 @@ pub fn wish() -> Outcome {
     marked("what was there", &taken, 0..PAGES, 0x77)
 }
 
-/// A demand replaces the middle, both ends and all of a mapping, at no cost, whatever may be done
-/// with it.
+/// A demand replaces the middle, both ends and all of a mapping, at no cost, whatever rights the
+/// mapping has.
 pub fn fixed() -> Outcome {
     const PAGES: usize = 8;
     for range in [3..5, 0..2, 6..8, 0..8] {
@@ -77,8 +77,8 @@ pub fn fixed() -> Outcome {
     Ok(())
 }
 
-/// A demand replaces part of the heap, which goes on around it and is a heap again when the break
-/// comes back.
+/// A demand replaces part of the heap. The heap continues around it, and is whole again after the
+/// break has moved down and up.
 pub fn fixedheap() -> Outcome {
     const PAGES: usize = 8;
     let mut region = Region::new(PAGES, Promise::Eager)?;
@@ -108,7 +108,7 @@ struct Data([AtomicU8; PAGE_SIZE]);
 
 static DATA: Data = Data([const { AtomicU8::new(0x5a) }; PAGE_SIZE]);
 
-/// A demand replaces part of the image, for the process that makes it.
+/// A demand replaces part of the program's image, for the process that makes the call.
 pub fn fixedimage() -> Outcome {
     let data = |index: usize| DATA.0[index].load(Ordering::Relaxed);
     child::run(|| {
@@ -125,7 +125,7 @@ pub fn fixedimage() -> Outcome {
     expect("the parent's last byte", 0x5a, data(PAGE_SIZE - 1))
 }
 
-/// A demand that cannot be met changes nothing, not even where it could be.
+/// A demand that cannot be met changes nothing, not even in the pages where it could be met.
 pub fn fixedbad() -> Outcome {
     const PAGES: usize = 4;
     let low = private_at(FREE, PAGES)?;

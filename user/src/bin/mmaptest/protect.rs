@@ -13,8 +13,8 @@ use user::mapping::Mapping;
 use user::memory::touch_own_pages;
 use user::syscall;
 
-/// Without the right to write, reading goes on and writing kills, whether the page was touched
-/// before or not; with it again, writing goes on, and costs no copy.
+/// Without the right to write, reads succeed and a write kills, whether the page was touched before
+/// or not. With the right given back, writes succeed and cost no copy.
 pub fn readonly() -> Outcome {
     const PAGES: usize = 4;
     let mapping = private(PAGES)?;
@@ -33,7 +33,7 @@ pub fn readonly() -> Outcome {
     start.expect("writing again", MemCounter::CopyFaults, 0)
 }
 
-/// Without any right, every touch kills; what was there is there when rights come back.
+/// Without any right, every touch kills. When the rights come back, the contents are still there.
 pub fn none() -> Outcome {
     const PAGES: usize = 4;
     let mapping = private(PAGES)?;
@@ -42,7 +42,7 @@ pub fn none() -> Outcome {
     for page in 0..PAGES {
         out_of_reach("without rights", &mapping, page)?;
     }
-    // What was not touched keeps its promise.
+    // A page that was not touched keeps its promise.
     mapping.protect(0..PAGES, Protection::READ)?;
     marked("readable again", &mapping, 0..2, 0x100)?;
     zero("first touched", &mapping, 2..PAGES)?;
@@ -54,8 +54,8 @@ pub fn none() -> Outcome {
     marked("written again", &mapping, 0..PAGES, 0x200)
 }
 
-/// A page that was written a moment ago is out of reach the moment its rights, or it, are taken
-/// away: no processor may go on by what it remembers.
+/// A page that was written a moment ago is out of reach as soon as its rights are taken away or it
+/// is unmapped. No processor may use an old translation.
 pub fn stale() -> Outcome {
     let take_away: [fn(&Mapping) -> user::Result<()>; 3] = [
         |mapping| mapping.protect(0..1, Protection::READ),
@@ -65,8 +65,8 @@ pub fn stale() -> Outcome {
     for take_away in take_away {
         let mapping = private(1)?;
         child::run_killed("a store right after the right to it is gone", || {
-            // No fault between the stores: an emulator may forget all translations when one is
-            // fenced.
+            // There must be no fault between the stores, because an emulator may forget all
+            // translations at a fence.
             touch_own_pages();
             mapping.write(0, 1);
             if take_away(&mapping).is_ok() {
@@ -77,15 +77,15 @@ pub fn stale() -> Outcome {
     Ok(())
 }
 
-/// Each page has rights of its own, in whatever order they are given, and all the same again in the
-/// end.
+/// Each page has rights of its own, given in any order. In the end all pages have equal rights
+/// again.
 pub fn pieces() -> Outcome {
     const PAGES: usize = 48;
     const RIGHTS: [Protection; 3] = [READ_WRITE, Protection::READ, Protection::NONE];
     let mapping = private(PAGES)?;
     let start = Since::now()?;
     mark(&mapping, 0..PAGES, 0x100);
-    // 5 and 48 have no common divisor, so every page has its turn.
+    // 5 and 48 have no common divisor, so every page gets its turn.
     for page in (0..PAGES).map(|step| step * 5 % PAGES) {
         mapping.protect(page..page + 1, RIGHTS[page % 3])?;
     }
@@ -105,8 +105,7 @@ pub fn pieces() -> Outcome {
     start.expect("all pages", MemCounter::Anonymous, PAGES as i64)
 }
 
-/// A range with a hole, or one that cannot be, or rights that are none: refused, and nothing has
-/// changed.
+/// A range with a hole, a bad range and bad rights are refused, and nothing changes.
 pub fn protectbad() -> Outcome {
     const PAGES: usize = 6;
     let mapping = private_at(FREE, PAGES)?;
@@ -151,13 +150,13 @@ pub fn protectbad() -> Outcome {
     Ok(())
 }
 
-/// The right to write that comes back after a fork is one to a page of one's own; rights changed by
-/// one side are not by the other.
+/// After a fork, the right to write comes back as the right to write one's own copy. Rights that
+/// one process changes do not change for the other.
 pub fn forkrights() -> Outcome {
     const PAGES: usize = 3;
     let mapping = private(PAGES)?;
     mark(&mapping, 0..PAGES, 0x100);
-    // Page 0 is read-only at the fork, page 1 out of reach, page 2 writable.
+    // At the fork, page 0 is read-only, page 1 has no rights, and page 2 is writable.
     mapping.protect(0..1, Protection::READ)?;
     mapping.protect(1..2, Protection::NONE)?;
     let (written, go_on) = (Gate::new()?, Gate::new()?);

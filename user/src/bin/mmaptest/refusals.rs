@@ -1,4 +1,4 @@
-//! What `mmap` must refuse, and that it has done nothing then: bad words, and more than there is.
+//! What `mmap` must refuse without any effect: bad arguments, and more memory than there is.
 
 use crate::measure::{Levels, Since};
 use crate::outcome::{Outcome, ensure, expect};
@@ -8,7 +8,7 @@ use user::USER_TOP;
 use user::memory::SystemCounters;
 use user::syscall;
 
-/// Lengths, protections, flags and offsets that make no sense.
+/// Bad lengths, protections, flags and offsets.
 pub fn arguments() -> Outcome {
     let start = Since::now()?;
     for length in [
@@ -68,7 +68,7 @@ pub fn arguments() -> Outcome {
     start.expect("refused calls", MemCounter::Committed, 0)
 }
 
-/// More than memory is refused at once, wherever it is to be, and what is there stays.
+/// More than all memory is refused at once, at any address, and what is mapped stays.
 pub fn toomuch() -> Outcome {
     const PAGES: usize = 4;
     let limit = SystemCounters::now()?[MemCounter::CommitLimit];
@@ -88,11 +88,11 @@ pub fn toomuch() -> Outcome {
     marked("what was there", &mapping, 0..PAGES, 0x100)
 }
 
-/// Pages of one link.
+/// The pages of one mapping in the list.
 const LINK: usize = 64;
 
-/// Maps until there is no more, each mapping unlike the one before so that none are one, and uses
-/// them; then gives all back.
+/// Maps until the kernel refuses, and uses the mappings. Each differs from the one before, so that
+/// no two become one area. Then gives all back.
 pub fn exhaust() -> Outcome {
     fill_and_free()?;
     let before = Levels::now()?;
@@ -100,7 +100,7 @@ pub fn exhaust() -> Outcome {
     before.expect_back()
 }
 
-/// The mappings are a list, linked through their first words.
+/// The mappings form a list, linked through their first words.
 fn fill_and_free() -> Outcome {
     let mut newest = 0;
     let mut count = 0;
@@ -118,7 +118,7 @@ fn fill_and_free() -> Outcome {
         // SAFETY: new memory appears where none is.
         let start = unsafe { call.make() };
         if start == FAILURE {
-            // Less may still fit.
+            // A shorter mapping may still fit.
             pages /= 2;
             continue;
         }

@@ -1,5 +1,5 @@
-//! Shared zeros: one object for all processes that have the mapping from its maker, whoever touches
-//! a page first.
+//! Shared zeros: one object for all processes that inherit the mapping from its maker, whichever
+//! process touches a page first.
 
 use crate::child::{self, Gate};
 use crate::measure::Since;
@@ -11,13 +11,13 @@ use abi::{MemCounter, Protection};
 use user::mapping::{Mapping, Sharing};
 use user::memory;
 
-/// Shared zeros that can be loaded and stored.
+/// Returns shared zeros that can be loaded and stored.
 pub fn shared(pages: usize) -> Outcome<Mapping> {
     Ok(Mapping::new(pages, Sharing::Shared, READ_WRITE)?)
 }
 
-/// What was there at the fork, and what either side writes after it, is there for both, however the
-/// fork copies.
+/// Both processes find what was stored before the fork, and what either stores after it, in every
+/// mode of fork.
 pub fn sharing() -> Outcome {
     const PAGES: usize = 8;
     for mode in FORK_MODES {
@@ -48,8 +48,8 @@ pub fn sharing() -> Outcome {
     Ok(())
 }
 
-/// Pages first touched after the fork are the same pages: by the child, by the parent, by a load or
-/// by a store.
+/// Pages that are first touched after the fork are shared, too: by the child or by the parent, by a
+/// load or by a store.
 pub fn firsttouch() -> Outcome {
     let mapping = shared(4)?;
     let (touched, go_on) = (Gate::new()?, Gate::new()?);
@@ -74,7 +74,7 @@ pub fn firsttouch() -> Outcome {
     expect("written by the child last", 13, mapping.read(3))
 }
 
-/// Three generations: each writes a page first that the others never touched, and each sees all.
+/// Three generations: each is the first to write some page, and each finds what the others wrote.
 pub fn generations() -> Outcome {
     let mapping = shared(3)?;
     let (all_forked, seen) = (Gate::new()?, Gate::new()?);
@@ -104,7 +104,7 @@ pub fn generations() -> Outcome {
     marked("afterwards", &mapping, 0..3, 100)
 }
 
-/// What one process unmaps stays for the others, and what it keeps are the same pages as before.
+/// What one process unmaps stays mapped for the others. The rest of its mapping stays shared.
 pub fn sharedcut() -> Outcome {
     const PAGES: usize = 8;
     let mapping = shared(PAGES)?;
@@ -114,7 +114,7 @@ pub fn sharedcut() -> Outcome {
         mapping.cut(5..6)?;
         out_of_reach("unmapped by the child", &mapping, 0)?;
         marked("kept by the child", &mapping, 3..4, 0x100)?;
-        // Never touched before, on both sides of a hole.
+        // These pages were never touched, on both sides of a hole.
         mark(&mapping, 4..5, 0x100);
         mark(&mapping, 6..PAGES, 0x100);
         Ok(())
@@ -136,7 +136,7 @@ pub fn sharedcut() -> Outcome {
     marked("kept by the parent", &mapping, 4..PAGES, 0x200)
 }
 
-/// Rights are each process's own; what they allow is done to the one object.
+/// Each process has rights of its own. What they allow is done to the one object.
 pub fn sharedrights() -> Outcome {
     const PAGES: usize = 2;
     let mapping = shared(PAGES)?;
@@ -163,8 +163,8 @@ pub fn sharedrights() -> Outcome {
     marked("what the child wrote", &mapping, 0..PAGES, 0x300)
 }
 
-/// Two objects are two, also side by side; one that takes the place of another is new, and the
-/// other stays for who has it.
+/// Two objects share nothing, even side by side. A mapping that replaces another has a new object,
+/// and the old object stays for the other processes.
 pub fn sharedapart() -> Outcome {
     const PAGES: usize = 4;
     let low = Mapping::near(FREE, PAGES, Sharing::Shared, READ_WRITE)?;

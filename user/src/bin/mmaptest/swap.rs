@@ -9,13 +9,13 @@ use abi::{MemCounter, Protection};
 use user::mapping::Sharing;
 use user::memory::SystemCounters;
 
-/// A quarter more pages than frames.
+/// Returns a quarter more pages than there are frames.
 fn too_many_pages() -> Outcome<usize> {
     let frames = SystemCounters::now()?[MemCounter::Frames] as usize;
     Ok(frames + frames / 4)
 }
 
-/// Pages in swap keep what they hold and the rights they are given there.
+/// Pages in swap keep their contents, and get the rights that are given to them there.
 pub fn swapped() -> Outcome {
     let pages = too_many_pages()?;
     let start = Since::now()?;
@@ -41,13 +41,13 @@ pub fn swapped() -> Outcome {
     Ok(())
 }
 
-/// Shared pages come back from swap the same, and still shared.
+/// Shared pages come back from swap unchanged and still shared.
 pub fn sharedswap() -> Outcome {
     let pages = too_many_pages()?;
     let mapping = shared(pages)?;
     mark(&mapping, 0..pages / 2, 0x100);
     child::run(|| {
-        // The other half has never been touched.
+        // The other half was never touched.
         mark(&mapping, pages / 2..pages, 0x100);
         marked("the child's view", &mapping, 0..pages, 0x100)?;
         mark(&mapping, pages / 4..pages / 2, 0x10_0000);
@@ -65,7 +65,7 @@ pub fn sharedswap() -> Outcome {
         mark(&mapping, 0..pages, 0x20_0000);
         Ok(())
     })?;
-    // At the same time, without an order.
+    // Both processes touch the pages at one time, in no order.
     for page in 0..pages {
         let (page, seen) = (page as u64, mapping.read(page));
         let old = if (pages as u64 / 4..pages as u64 / 2).contains(&page) {

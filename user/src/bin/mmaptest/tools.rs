@@ -1,5 +1,5 @@
-//! What the tests ask again and again: does it kill, does the kernel refuse it, does it hold what
-//! it should?
+//! What many tests check: that an access kills, that the kernel refuses a call, and that pages hold
+//! what they should.
 
 use crate::child;
 use crate::outcome::{Outcome, ensure, expect};
@@ -11,31 +11,31 @@ use user::mapping::{Mapping, Sharing};
 use user::pages::Pages;
 use user::syscall;
 
-/// A page, in bytes.
+/// The size of a page, in bytes.
 pub const PAGE: u64 = PAGE_SIZE as u64;
-/// Loads and stores.
+/// The rights to load and to store.
 pub const READ_WRITE: Protection = Protection::READ.with(Protection::WRITE);
-/// A page at which nothing is until a test maps something.
+/// An address at which no test has memory until it maps some.
 pub const FREE: u64 = 1 << 37;
-/// The last page that a program can have.
+/// The address of the last page that a program can have.
 pub const LAST: u64 = USER_TOP - PAGE;
 
-/// The ways of a fork to copy memory.
+/// The modes of fork.
 pub const FORK_MODES: [ForkMode; 2] = [ForkMode::CopyOnWrite, ForkMode::Eager];
 
-/// Private zeros that can be loaded and stored.
+/// Returns private zeros that can be loaded and stored.
 pub fn private(pages: usize) -> Outcome<Mapping> {
     Ok(Mapping::new(pages, Sharing::Private, READ_WRITE)?)
 }
 
-/// The same at this address, where nothing is.
+/// Returns private zeros at this address, which must be free.
 pub fn private_at(start: u64, pages: usize) -> Outcome<Mapping> {
     let mapping = Mapping::near(start, pages, Sharing::Private, READ_WRITE)?;
     expect("address", start, mapping.start())?;
     Ok(mapping)
 }
 
-/// Writes `base` and its number to each page.
+/// Writes `base` plus its number to each page.
 pub fn mark(pages: &Pages, which: Range<usize>, base: u64) {
     for page in which {
         pages.write(page, base + page as u64);
@@ -75,7 +75,7 @@ pub fn store_kills(what: &str, pages: &Pages, page: usize) -> Outcome {
     child::run_killed(what, || pages.write(page, 1))
 }
 
-/// Fails unless `page` cannot be touched, by the program or by the kernel on its behalf.
+/// Fails unless neither the program nor the kernel on its behalf can touch `page`.
 pub fn out_of_reach(what: &str, pages: &Pages, page: usize) -> Outcome {
     load_kills(what, pages, page)?;
     store_kills(what, pages, page)?;
@@ -83,7 +83,8 @@ pub fn out_of_reach(what: &str, pages: &Pages, page: usize) -> Outcome {
     kernel_writes(what, pages, page, false)
 }
 
-/// Fails unless the kernel does, or refuses to, read from the last byte of `page` for `write`.
+/// Fails unless the kernel reads the last byte of `page` for `write`, or refuses to, as `does`
+/// says.
 pub fn kernel_reads(what: &str, pages: &Pages, page: usize, does: bool) -> Outcome {
     through_pipe(|_, write_end| {
         let count = pages.write_to(write_end, (page + 1) * PAGE_SIZE - 1, 1);
@@ -96,7 +97,8 @@ pub fn kernel_reads(what: &str, pages: &Pages, page: usize, does: bool) -> Outco
     })
 }
 
-/// Fails unless the kernel does, or refuses to, write to the last byte of `page` for `read`.
+/// Fails unless the kernel writes the last byte of `page` for `read`, or refuses to, as `does`
+/// says.
 pub fn kernel_writes(what: &str, pages: &Pages, page: usize, does: bool) -> Outcome {
     through_pipe(|read_end, write_end| {
         write_end.write_all(b"!")?;
@@ -110,7 +112,7 @@ pub fn kernel_writes(what: &str, pages: &Pages, page: usize, does: bool) -> Outc
     })
 }
 
-/// Does `body` with the ends of a pipe.
+/// Runs `body` with the ends of a pipe.
 pub fn through_pipe(body: impl FnOnce(Fd, Fd) -> Outcome) -> Outcome {
     let (read_end, write_end) = pipe()?;
     body(read_end, write_end)?;
@@ -118,7 +120,7 @@ pub fn through_pipe(body: impl FnOnce(Fd, Fd) -> Outcome) -> Outcome {
     Ok(write_end.close()?)
 }
 
-/// A call of `mmap`, word by word.
+/// The arguments of a call of `mmap`.
 #[derive(Clone, Copy)]
 pub struct Call {
     pub address: u64,
@@ -129,7 +131,7 @@ pub struct Call {
 }
 
 impl Call {
-    /// One that works.
+    /// A call that works.
     pub const GOOD: Self = Self {
         address: 0,
         length: PAGE,
@@ -138,7 +140,7 @@ impl Call {
         offset: 0,
     };
 
-    /// The same at a certain place.
+    /// Returns a call that demands `address`, and is [`Call::GOOD`] otherwise.
     pub const fn fixed(address: u64, length: u64) -> Self {
         let flags = Sharing::Private.flags().with(MapFlags::FIXED).0;
         Self {
@@ -149,11 +151,11 @@ impl Call {
         }
     }
 
-    /// Makes it.
+    /// Makes the call.
     ///
     /// # Safety
     ///
-    /// If it is a fixed one, no object may live there.
+    /// If the call demands an address, no object may live there.
     pub unsafe fn make(self) -> u64 {
         // SAFETY: the caller's promise.
         unsafe {
@@ -168,7 +170,7 @@ impl Call {
         }
     }
 
-    /// Fails unless the kernel refuses it.
+    /// Fails unless the kernel refuses the call.
     pub fn refused(self, what: &str) -> Outcome {
         // SAFETY: the kernel must not map anything; if it does, the test fails.
         refused(what, unsafe { self.make() })

@@ -1,4 +1,4 @@
-//! Unmapping: what it takes, and what it leaves.
+//! Unmapping: what it removes, and what stays.
 
 use crate::measure::Since;
 use crate::outcome::{Outcome, expect};
@@ -12,11 +12,11 @@ use user::memory::Promise;
 use user::region::Region;
 use user::syscall;
 
-/// The middle, both ends and all of a mapping go, with their frames and promises; what remains
+/// The middle, both ends and all of a mapping are removed, with their frames and promises. The rest
 /// stays.
 pub fn unmap() -> Outcome {
     const PAGES: usize = 8;
-    // What keeps the page tables from going with the last page.
+    // The neighbour keeps the page tables when the last page is unmapped.
     let neighbour = private(1)?;
     for range in [3..5, 0..2, 6..8, 0..8] {
         let mapping = private(PAGES)?;
@@ -31,7 +31,7 @@ pub fn unmap() -> Outcome {
         }
         marked("below", &mapping, 0..range.start, 0x100)?;
         marked("above", &mapping, range.end..PAGES, 0x100)?;
-        // What comes to lie there has nothing of what was there.
+        // A new mapping in the hole holds nothing of the old one.
         let hole = private_at(mapping.address(range.start), range.len())?;
         zero("mapped anew", &hole, 0..range.len())?;
     }
@@ -39,8 +39,8 @@ pub fn unmap() -> Outcome {
     Ok(())
 }
 
-/// One call takes parts of two mappings, which may be treated alike or not, and the hole between
-/// them.
+/// One call removes parts of two mappings and passes the hole between them. The mappings may have
+/// equal or different rights.
 pub fn across() -> Outcome {
     const PAGES: usize = 4;
     for protection in [READ_WRITE, READ_WRITE.with(Protection::EXECUTE)] {
@@ -65,7 +65,7 @@ pub fn across() -> Outcome {
     Ok(())
 }
 
-/// That nothing, or not all, is mapped is no error.
+/// Unmapping a range in which nothing, or not everything, is mapped is no error.
 pub fn holes() -> Outcome {
     const PAGES: usize = 8;
     let mapping = private(PAGES)?;
@@ -87,7 +87,7 @@ pub fn holes() -> Outcome {
     Ok(())
 }
 
-/// Ranges that cannot be are refused, and nothing is unmapped then.
+/// Bad ranges are refused, and nothing is unmapped.
 pub fn unmapbad() -> Outcome {
     const PAGES: usize = 4;
     let low = private_at(FREE, PAGES)?;
@@ -114,7 +114,7 @@ pub fn unmapbad() -> Outcome {
     marked("what was at the end", &high, 0..PAGES, 0x200)
 }
 
-/// Part of the heap can be unmapped; the break moves over the hole as if it were not there.
+/// Part of the heap can be unmapped. The break moves over the hole as if it did not exist.
 pub fn unmapheap() -> Outcome {
     const PAGES: usize = 8;
     let mut region = Region::new(PAGES, Promise::Eager)?;
@@ -130,7 +130,7 @@ pub fn unmapheap() -> Outcome {
     marked("above", &region, 6..PAGES, 0x100)?;
     region.extend(2, Promise::Eager)?;
     zero("grown", &region, PAGES..PAGES + 2)?;
-    // Down to within the hole, where nothing fills it again.
+    // The break moves down into the hole and up again. The hole stays empty.
     region.cut(6)?;
     region.extend(1, Promise::Eager)?;
     out_of_reach("still unmapped", &region, 3)?;

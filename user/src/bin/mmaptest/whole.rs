@@ -1,4 +1,4 @@
-//! After all the others.
+//! The audit that runs after all other tests.
 
 use crate::outcome::{Outcome, ensure};
 use user::io::Lossy;

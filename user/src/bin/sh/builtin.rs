@@ -6,7 +6,8 @@ use core::ffi::CStr;
 use user::io::Lossy;
 use user::{eprintln, file, process};
 
-/// A built-in command: the shell and the command's words, its name first; its status.
+/// A built-in command. It takes the shell and the command's words, its name first, and returns its
+/// status.
 pub type Builtin = fn(&Shell, &[CString]) -> i32;
 
 /// Returns the built-in command of this name, if there is one.

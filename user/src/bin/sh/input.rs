@@ -1,7 +1,7 @@
 //! Reading lines.
 //!
-//! Byte by byte: what follows the line belongs to the commands it starts, which read the same
-//! file.
+//! Lines are read byte by byte, because the bytes behind a line belong to the commands that it
+//! starts: they read the same file.
 
 use alloc::vec::Vec;
 use user::Result;
@@ -10,7 +10,7 @@ use user::file::Fd;
 /// The longest line, in bytes.
 pub const LINE_MAX: usize = 4096;
 
-/// What a file had to offer.
+/// The result of reading a line.
 pub enum Line {
     /// A line, without its newline.
     Text(Vec<u8>),

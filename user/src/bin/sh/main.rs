@@ -1,7 +1,7 @@
-//! `sh [FILE]`, `sh -c LINE`: the shell. What lines mean is `user::shell`'s business; here are
-//! where they come from, and running them.
+//! `sh [FILE]`, `sh -c LINE`: the shell. `user::shell` defines the language; this program reads the
+//! lines and runs them.
 //!
-//! With a console as its input it prompts. It exits with the status of the last command.
+//! If the shell's input is a console, it prompts. It exits with the status of the last command.
 
 #![no_std]
 #![no_main]
@@ -24,7 +24,7 @@ use user::{Args, eprintln};
 
 user::main!(run);
 
-/// What a script that cannot be opened ends with, as a command that is not found.
+/// The status of a script that cannot be opened, which is that of a command that is not found.
 const NO_SCRIPT: i32 = 127;
 
 fn run(mut args: Args) -> i32 {
@@ -56,7 +56,7 @@ fn run_file(shell: &mut Shell, file: Fd) {
     let interactive = file.stat().is_ok_and(|stat| stat.kind == device);
     loop {
         if interactive {
-            // A prompt that cannot be written is not worth ending for.
+            // A shell whose prompt cannot be written goes on without it.
             let _ = Fd::ERROR.write_all(b"$ ");
         }
         match read_line(file) {

@@ -15,13 +15,14 @@ pub fn move_to(fd: Fd, target: Fd) -> Result<()> {
     if fd == target {
         return Ok(());
     }
-    // It may have been closed already, which is what is wanted.
+    // `target` may be closed already; that is fine.
     let _ = target.close();
     fd.duplicate()?;
     fd.close()
 }
 
-/// Opens the file of a redirection; which descriptor it is for. Says what went wrong.
+/// Opens the file of a redirection. Returns it, and the descriptor that it is for. Prints an error
+/// if it cannot be opened.
 pub fn open(shell: &Shell, redirection: &Redirection) -> Result<(Fd, Fd)> {
     let path = shell.expand(&redirection.path);
     let (flags, target) = match redirection.direction {
@@ -41,7 +42,8 @@ pub fn open(shell: &Shell, redirection: &Redirection) -> Result<(Fd, Fd)> {
     opened.inspect_err(|_| eprintln!("sh: cannot open {}", Lossy::from(path.as_c_str())))
 }
 
-/// Moves to the end of a file. The interface has no append flag and no seek, but reading moves too.
+/// Moves to the end of a file by reading, because the interface has neither an append flag nor a
+/// seek.
 fn to_end(file: Fd) -> Result<()> {
     let mut skipped = [0; 1024];
     while file.read(&mut skipped)? != 0 {}

@@ -1,8 +1,8 @@
 //! Running what was parsed.
 //!
-//! A chain with `&` is run by a process whose parent ends at once: it becomes init's child, so
-//! the shell need not reap it, and it no longer descends from the shell, which is how the
-//! console tells what Ctrl-C is to end.
+//! A chain with `&` is run by a process whose parent ends at once, so that it becomes init's child.
+//! The shell then need not reap it. It no longer descends from the shell, and this is how the
+//! console knows which processes Ctrl-C ends.
 
 use crate::builtin::{self, Builtin};
 use crate::redirect;
@@ -18,13 +18,13 @@ use user::program::{self, Obstacle};
 use user::shell::{Action, Chain, Command, Condition, List, Mode, Piece, Pipeline, Word};
 use user::{Result, eprintln};
 
-/// The status of what the shell itself could not do.
+/// The status of a command that the shell itself could not carry out.
 pub const FAILURE: i32 = 1;
-/// The status of a line that means nothing.
+/// The status of a line that cannot be parsed.
 pub const SYNTAX_ERROR: i32 = 2;
-/// The status of a command that is there but is no program.
+/// The status of a command that exists but is no program.
 const CANNOT_EXECUTE: i32 = 126;
-/// The status of a command that is not there.
+/// The status of a command that does not exist.
 const NOT_FOUND: i32 = 127;
 
 /// The state of a shell.
@@ -32,12 +32,12 @@ const NOT_FOUND: i32 = 127;
 pub struct Shell {
     /// The status of the last command.
     pub status: i32,
-    /// The script being read, which is none of the commands' business.
+    /// The script being read. Commands do not get its descriptor.
     pub script: Option<Fd>,
 }
 
 impl Shell {
-    /// Runs a list; the status of its last command is then [`Shell::status`].
+    /// Runs a list and sets [`Shell::status`] to the status of its last command.
     pub fn run_list(&mut self, list: &List) {
         for chain in &list.0 {
             match chain.mode {
@@ -73,7 +73,7 @@ impl Shell {
             Ok(Fork::Parent(pid)) => Ok(pid),
             Ok(Fork::Child) => {
                 if let Some(script) = self.script.take() {
-                    // It is open: lines are read from it.
+                    // The script is open, because lines are read from it.
                     let _ = script.close();
                 }
                 process::exit(body(self))
@@ -92,11 +92,13 @@ impl Shell {
         }
     }
 
-    /// Runs a command that is no part of a pipe, in the shell's own process if it is built in.
+    /// Runs a command that is no part of a pipe. A built-in command runs in the shell's own
+    /// process.
     fn run_alone(&mut self, command: &Command) -> i32 {
         let words = self.words(command);
         if let Some((builtin, words)) = words.as_deref().and_then(built_in) {
-            // Nothing built in reads or prints, so the files are only opened, and made.
+            // Built-in commands neither read nor print, so the files are only opened and, if
+            // missing, made.
             for redirection in &command.redirections {
                 let opened = redirect::open(self, redirection);
                 if opened.and_then(|(file, _)| file.close()).is_err() {
@@ -126,10 +128,11 @@ impl Shell {
                 let connected = connect(input, ends);
                 connected.map_or(FAILURE, |()| shell.run_here(command))
             });
-            // The shell's own copies, or readers would never see the end.
+            // The shell closes its own copies. Otherwise readers would never see the end of the
+            // pipe.
             let write_end = ends.map(|(_, write_end)| write_end);
             for fd in [input, write_end].into_iter().flatten() {
-                // It is open: it was made or kept a moment ago.
+                // The descriptor is open: it was made or kept a moment ago.
                 let _ = fd.close();
             }
             input = ends.map(|(read_end, _)| read_end);
@@ -137,7 +140,7 @@ impl Shell {
             pids.push(pid);
         }
         if let Some(fd) = input {
-            // As above: left only when something failed half-way.
+            // A descriptor is left here only if something failed half-way.
             let _ = fd.close();
         }
         let complete = pids.len() == commands.len();
@@ -158,7 +161,7 @@ impl Shell {
         }
     }
 
-    /// Runs a command in this process, which was made for it. Returns what it is to exit with.
+    /// Runs a command in this process, which was made for it. Returns its exit status.
     fn run_here(&mut self, command: &Command) -> i32 {
         if redirect::apply(self, &command.redirections).is_err() {
             return FAILURE;
@@ -217,13 +220,14 @@ fn connect(input: Option<Fd>, ends: Option<(Fd, Fd)>) -> Result<()> {
     Ok(())
 }
 
-/// Waits for the child `pid`. Other children that end meanwhile are nobody's: the shell waits for
-/// all that it starts.
+/// Waits for the child `pid`. Other children that end meanwhile are ignored, because the shell
+/// waits for every process that it starts.
 fn wait_for_status(pid: Pid) -> i32 {
     process::wait_for(pid).unwrap_or(FAILURE)
 }
 
-/// Says that a program was killed; a group says so of the program within it.
+/// Prints that a program was killed. The program within a group has been reported by the group's
+/// own process.
 fn report(status: i32, words: Option<&[CString]>) -> i32 {
     if let (KILLED, Some([name, ..])) = (status, words) {
         eprintln!("sh: {}: killed", Lossy::from(name.as_c_str()));
@@ -231,8 +235,8 @@ fn report(status: i32, words: Option<&[CString]>) -> i32 {
     status
 }
 
-/// Becomes the program that `words` name, as given or in the root directory. Returns what to
-/// exit with when there is none, having said why.
+/// Executes the program that `words` name, as given or in the root directory. If there is none,
+/// prints why and returns the exit status.
 fn execute(words: &[CString]) -> i32 {
     let given = words[0].as_c_str();
     let name = Lossy::from(given);
@@ -244,7 +248,7 @@ fn execute(words: &[CString]) -> i32 {
     let in_root = PathBuffer::join(&[b"/", given.to_bytes()]);
     let in_root = in_root.as_ref().ok().map(PathBuffer::as_c_str);
     let mut in_the_way = Obstacle::NotFound;
-    // An empty name is no command, although `/` is there.
+    // An empty name is no command, although it would name `/`.
     let candidates = [Some(given), in_root].into_iter().flatten();
     for path in candidates.filter(|_| !given.is_empty()) {
         process::exec(path, arguments());

@@ -1,4 +1,4 @@
-//! The kernel copies from and to memory that is swapped out.
+//! Copies by the kernel from and to memory that is swapped out.
 
 use crate::machine::Machine;
 use crate::pages::{check, mark, push_out};
@@ -9,15 +9,16 @@ use user::region::Region;
 use user::testing::child;
 use user::testing::outcome::{Outcome, ensure, expect};
 
-/// Pages that go through a file: fewer bytes than a file may have.
+/// The number of pages that go through a file: fewer bytes than a file may have.
 const PAGES: usize = 48;
 const BYTES: usize = PAGES * PAGE_SIZE;
-/// Written in parts that begin and end anywhere in a page.
+/// The size of each write. It is no multiple of a page, so that parts begin and end anywhere in a
+/// page.
 const PART: usize = 3000;
 
 const FILE: &core::ffi::CStr = c"/swaptest.tmp";
 
-/// Pages are written to a file from swap, and read back over others that are in swap.
+/// Pages are written to a file from swap, and read back into other pages that are in swap.
 pub fn copies(machine: Machine) -> Outcome {
     let region = Region::new(PAGES, Promise::Eager)?;
     mark(&region, 0..PAGES, 1);
@@ -42,8 +43,7 @@ pub fn copies(machine: Machine) -> Outcome {
     check(&region, 0..PAGES, 1)
 }
 
-/// A parent writes swapped pages to a pipe from which its child reads into the same pages, which
-/// the two share.
+/// A parent writes swapped pages to a pipe. Its child reads into pages that the two share.
 pub fn pipe(machine: Machine) -> Outcome {
     let region = Region::new(2 * PAGES, Promise::Eager)?;
     mark(&region, 0..2 * PAGES, 1);
@@ -57,7 +57,7 @@ pub fn pipe(machine: Machine) -> Outcome {
             ensure!(count > 0, "expected {BYTES} bytes from a pipe, saw {read}");
             read += count;
         }
-        // What arrived in the second half are the pages of the first.
+        // The second half now holds the pages of the first half.
         for offset in (0..BYTES).step_by(8) {
             expect("byte", region.byte(offset), region.byte(BYTES + offset))?;
         }

@@ -1,4 +1,4 @@
-//! Processes with swapped memory that become, or fail to become, other programs.
+//! Processes with swapped memory whose exec succeeds or fails.
 
 use crate::machine::{Machine, slots_in_use};
 use crate::pages::{check, mark, push_out};
@@ -8,12 +8,12 @@ use user::region::Region;
 use user::testing::child::{self, Gate};
 use user::testing::outcome::{Outcome, ensure, failure};
 
-/// Pages of the process.
+/// The number of pages of the process.
 const PAGES: usize = 512;
-/// Ticks that the old image gets to be gone.
+/// The number of ticks that the old image may take to be freed.
 const PATIENCE: u32 = 50;
 
-/// The slots of the old image are free while the new one runs.
+/// The slots of the old image are free while the new image runs.
 pub fn exec(machine: Machine) -> Outcome {
     let ready = Gate::new()?;
     let child = child::start(|| {
@@ -22,7 +22,7 @@ pub fn exec(machine: Machine) -> Outcome {
         let pushed = push_out(&region, machine);
         ready.open()?;
         pushed?;
-        // The parent counts slots meanwhile.
+        // The parent counts slots during this sleep.
         process::sleep(5)?;
         process::exec(c"/sleep", [c"sleep", c"10000"]);
         Err(failure!("expected to become another program"))
@@ -46,7 +46,7 @@ pub fn exec(machine: Machine) -> Outcome {
     Ok(())
 }
 
-/// An exec that fails leaves swapped memory as it is.
+/// An exec that fails leaves swapped memory unchanged.
 pub fn bad_exec(machine: Machine) -> Outcome {
     let region = Region::new(PAGES, Promise::Eager)?;
     mark(&region, 0..PAGES, 1);

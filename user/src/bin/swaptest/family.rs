@@ -11,18 +11,18 @@ use user::testing::child::{self, Child, Gate};
 use user::testing::measure::Since;
 use user::testing::outcome::{Outcome, ensure};
 
-/// Processes, the parent included.
+/// The number of processes, the parent included.
 const MEMBERS: usize = 5;
 
 /// Five processes share four times the RAM, or half as much as swap has room for. Each verifies all
-/// of it, rewrites its fifth and verifies all again. A page is written to swap once for all, not
-/// once for each, and once more when it was copied.
+/// pages, rewrites its fifth and verifies all again. A page is written to swap once for all
+/// processes, not once for each, and once more if it was copied.
 ///
-/// How many distinct pages were evicted is what the slots in use say: a page gets one when it is
-/// evicted first, keeps it until it is written again, and here nobody writes to a page that has one
-/// but by a copy.
+/// The slots in use say how many distinct pages were evicted. A page gets a slot when it is evicted
+/// first, and keeps it until it is written again. In this test a page with a slot is written only
+/// by way of a copy.
 pub fn family(machine: Machine) -> Outcome {
-    // Below an eighth of free slots, pages that came back give theirs up.
+    // If fewer than an eighth of the slots are free, pages that come back give their slots up.
     let room = machine.slots - machine.slots / 6;
     let pages = (4 * machine.frames).min(room / 2);
     let region = Region::new(pages, Promise::Eager)?;
@@ -35,7 +35,7 @@ pub fn family(machine: Machine) -> Outcome {
     for (member, place) in (1..).zip(&mut children) {
         *place = Some(child::start(|| {
             let mut outcome = check(&region, 0..pages, SHARED);
-            // Whoever fails must not keep the others waiting.
+            // A process that fails must not keep the others waiting.
             arrived.open()?;
             go.pass()?;
             outcome = outcome.and_then(|()| rewrite(&region, member));
@@ -77,15 +77,16 @@ pub fn family(machine: Machine) -> Outcome {
     all.expect_each_written_once()
 }
 
-/// Who wrote the pages that all share; a member that rewrites some is its number.
+/// The writer of the pages that all processes share. A process that rewrites pages writes its own
+/// number instead.
 const SHARED: u64 = 100;
 
-/// Returns the pages that a member rewrites.
+/// Returns the pages that `member` rewrites.
 fn fifth(pages: usize, member: usize) -> Range<usize> {
     pages * member / MEMBERS..pages * (member + 1) / MEMBERS
 }
 
-/// Rewrites the fifth of `member`, and verifies all.
+/// Rewrites the fifth of `member`, and verifies all pages.
 fn rewrite(region: &Region, member: usize) -> Outcome {
     let own = fifth(region.pages(), member);
     mark(region, own.clone(), member as u64);
@@ -94,18 +95,18 @@ fn rewrite(region: &Region, member: usize) -> Outcome {
     check(region, own.end..region.pages(), SHARED)
 }
 
-/// What swapping has come to.
+/// The swap activity since a moment.
 struct Figures {
     /// Distinct pages that were evicted.
     evicted: u64,
-    /// Pages written to swap.
+    /// Pages that were written to swap.
     written: i64,
-    /// Pages read from it.
+    /// Pages that were read from swap.
     read: i64,
 }
 
 impl Figures {
-    /// What it has come to since a moment when so many slots were in use.
+    /// Returns the activity since `start`, when `slots` slots were in use.
     fn since(start: &Since, slots: u64) -> Outcome<Self> {
         Ok(Self {
             evicted: slots_in_use()?.saturating_sub(slots),

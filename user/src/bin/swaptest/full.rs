@@ -1,4 +1,4 @@
-//! No place left, neither in RAM nor in swap.
+//! Both RAM and swap are full.
 
 use crate::machine::Machine;
 use crate::pages::{check, mark};
@@ -9,11 +9,11 @@ use user::testing::child;
 use user::testing::measure::Since;
 use user::testing::outcome::Outcome;
 
-/// Pages of the parent, which must not suffer.
+/// The number of pages of the parent, which must stay unchanged.
 const KEPT: usize = 64;
 
-/// A child touches more than RAM and swap together, which nobody has promised it: it is killed, and
-/// nobody else.
+/// A child touches more memory than RAM and swap have together, none of it promised. The child is
+/// killed, and no other process is.
 pub fn full(machine: Machine) -> Outcome {
     let kept = Region::new(KEPT, Promise::Eager)?;
     mark(&kept, 0..KEPT, 1);

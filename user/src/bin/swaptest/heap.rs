@@ -9,11 +9,11 @@ use user::testing::child::{self, Gate};
 use user::testing::measure::{Since, available_pages};
 use user::testing::outcome::{Outcome, ensure, expect};
 
-/// Pages whose heap shrinks.
+/// The number of pages of a heap that shrinks.
 const PAGES: usize = 512;
 
-/// What is given back while it is swapped out gives its slots back, and reads as zero when it is
-/// asked for again; what was kept is as it was.
+/// Heap that is given back while it is swapped out frees its slots, and reads as zero when it is
+/// asked for again. The rest of the heap is unchanged.
 pub fn regrow(machine: Machine) -> Outcome {
     const KEPT: usize = PAGES / 2;
     let mut region = Region::new(PAGES, Promise::Eager)?;
@@ -35,13 +35,13 @@ pub fn regrow(machine: Machine) -> Outcome {
     check(&region, 0..KEPT, 1)
 }
 
-/// What a leaf table has entries for, in pages, and how many such tables a process has that does
-/// not use them.
+/// The number of pages that a leaf table maps, and the number of tables that the process does not
+/// use.
 const SPAN: usize = 512;
 const IDLE: usize = 4;
 
-/// Promised memory that nobody has touched lends its page tables while others need frames, and has
-/// them when it is touched.
+/// Promised memory that was never touched lends its page tables while other processes need frames.
+/// A touch brings the table back.
 pub fn idle_tables(machine: Machine) -> Outcome {
     let used = Region::new(SPAN, Promise::Eager)?;
     mark(&used, 0..SPAN, 1);
@@ -50,7 +50,7 @@ pub fn idle_tables(machine: Machine) -> Outcome {
     let before = tables()?;
     push_out(&used, machine)?;
     let lent = before - tables()?.min(before);
-    // The first may hold pages of what is below, too, and the last of what is above.
+    // The first table may also map pages below the memory, and the last one pages above it.
     let expected = IDLE as u64 - 1;
     ensure!(
         lent >= expected,
@@ -66,18 +66,19 @@ pub fn idle_tables(machine: Machine) -> Outcome {
     check(&used, 0..SPAN, 1)
 }
 
-/// How many nested forks [`chain`] makes.
+/// The number of nested forks of [`chain`].
 const GENERATIONS: usize = 35;
-/// What the first generation fills, in pages.
+/// The number of pages that the first generation fills.
 const SHARED: usize = 1024;
-/// What each generation writes, in pages; half of it is the next one's too.
+/// The number of pages that each generation writes. Half of them are also written by the next
+/// generation.
 const WRITTEN: usize = 8;
-/// What is left beside the memory that is held: 4 MiB.
+/// The number of pages that are left beside the memory that is held: 4 MiB.
 const LEFT: usize = 1024;
 
-/// A chain of 35 forks, all alive at once, while somebody else holds all but 4 MiB of RAM and swap,
-/// and has filled RAM with his pages. Each generation writes some pages and finds its own and those
-/// of its ancestors.
+/// A chain of 35 forks, all alive at once, while another process holds all but 4 MiB of RAM and
+/// swap and has filled RAM with its pages. Each generation writes some pages and finds its own and
+/// those of its ancestors.
 pub fn chain(machine: Machine) -> Outcome {
     let region = Region::new(SHARED, Promise::Eager)?;
     mark(&region, 0..SHARED, 0);
@@ -99,9 +100,9 @@ pub fn chain(machine: Machine) -> Outcome {
     check(&region, 0..SHARED, 0)
 }
 
-/// Takes what can be had but for [`LEFT`], and fills as much of it as there is RAM.
+/// Reserves all memory but [`LEFT`] pages, and fills as much of it as there is RAM.
 fn hold(machine: Machine) -> Outcome<Region> {
-    // A fork must leave 1/32 of the frames to others than forks.
+    // A fork must leave 1/32 of the frames to other claims.
     let spared = LEFT + (machine.frames / 32).max(64);
     let available = available_pages()?;
     ensure!(
@@ -113,7 +114,7 @@ fn hold(machine: Machine) -> Outcome<Region> {
     Ok(held)
 }
 
-/// The pages that a generation writes begin here.
+/// Returns the first of the pages that a generation writes.
 fn first_of(generation: usize) -> usize {
     generation * WRITTEN / 2
 }

@@ -14,7 +14,7 @@ pub fn one(machine: Machine) -> Outcome {
 
 const CHILDREN: usize = 10;
 
-/// Ten that do so together, at the same time.
+/// Ten processes that use one and a half times the RAM together, at one time.
 pub fn ten(machine: Machine) -> Outcome {
     let pages = (machine.frames + machine.frames / 2) / CHILDREN;
     let mut children: [Option<Child>; CHILDREN] = [const { None }; CHILDREN];

@@ -1,4 +1,4 @@
-//! How large the machine is, and what of it is left.
+//! The size of the machine, and how much of its memory is left.
 
 use abi::MemCounter::{Frames, FreeSlots, SwapSlots};
 use abi::PAGE_SIZE;
@@ -9,20 +9,20 @@ use user::testing::child;
 use user::testing::measure::available_pages;
 use user::testing::outcome::{Outcome, ensure};
 
-/// Ticks that processes which have ended get to be gone.
+/// The number of ticks that ended processes may take to free their memory.
 const PATIENCE: u32 = 20;
 
 /// The sizes of the machine, in pages.
 #[derive(Clone, Copy)]
 pub struct Machine {
-    /// RAM.
+    /// The number of frames.
     pub frames: usize,
-    /// Swap.
+    /// The number of slots.
     pub slots: usize,
 }
 
 impl Machine {
-    /// This machine, or why there is nothing to test on it.
+    /// Returns the sizes of this machine, or why nothing can be tested on it.
     pub fn find() -> Result<Self, &'static str> {
         let counters = SystemCounters::now().map_err(|_| "this kernel has no memstat")?;
         Ok(Self {
@@ -40,33 +40,33 @@ impl Machine {
         }
     }
 
-    /// More than RAM, and little enough that swap is not full with it.
+    /// Returns a number of pages that is more than RAM, but does not fill swap.
     pub fn more_than_ram(self) -> usize {
         self.frames + self.frames / 4
     }
 }
 
-/// Slots in use.
+/// Returns the number of slots in use.
 pub fn slots_in_use() -> user::Result<u64> {
     let counters = SystemCounters::now()?;
     Ok(counters[SwapSlots] - counters[FreeSlots])
 }
 
-/// What is left for programs.
+/// The memory that is left for programs.
 #[derive(Clone, Copy)]
 pub struct Left {
-    /// Pages that a program can be promised: the same wherever the pages of others are at the
-    /// moment.
+    /// The number of pages that a program can be promised. It does not depend on where the pages of
+    /// other processes are at the moment.
     pages: i64,
 }
 
 impl Left {
-    /// What is left now.
+    /// Returns what is left now.
     pub fn now() -> Outcome<Self> {
-        // Pools of the kernel grow to what a child and its pipe need, and keep it.
+        // Makes the kernel's pools grow to what a child and its pipe need, which they keep.
         child::run(|| Ok(()))?;
-        // A child does it, so that the tables for the large break go with it; and its status tells,
-        // which needs no memory.
+        // A child measures it, so that the tables for the large break are freed with the child. Its
+        // exit status is the answer, because that needs no memory.
         let pages = match process::fork()? {
             Fork::Child => process::exit(available_pages().map_or(-1, |pages| pages as i32)),
             Fork::Parent(pid) => process::wait_for(pid)?,
@@ -77,8 +77,7 @@ impl Left {
         })
     }
 
-    /// Fails unless as much is left again soon, and no slot is taken but for pages of those who
-    /// live.
+    /// Fails unless as much is left again soon, and only pages of living processes have slots.
     pub fn expect_back(self) -> Outcome {
         let mut result = self.compare();
         for _ in 0..PATIENCE {
@@ -109,7 +108,7 @@ impl Left {
 /// Returns the pages of all processes that began before this one, and of this one.
 fn living_pages() -> u64 {
     let pages = |pid| {
-        // Most numbers are of processes that have ended.
+        // Most numbers belong to processes that have ended.
         let counters = ProcessCounters::of(pid).ok()?;
         Some((counters[Resident] + counters[Swapped]) / PAGE_SIZE as u64)
     };

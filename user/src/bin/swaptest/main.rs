@@ -1,9 +1,10 @@
-//! `swaptest [NAME]...`: is memory what programs think it is when there is more of it than RAM?
+//! `swaptest [NAME]...`: tests that memory works as programs expect when there is more of it than
+//! RAM.
 //!
-//! Runs all tests, or those named, each in a process of its own, and prints one line for each;
-//! afterwards not a page of memory, in RAM or in swap, may be missing. How much a test uses follows
-//! from the size of the machine. It needs Cowslip's counters and at least as much swap as RAM, and
-//! says which tests are skipped where there is too little.
+//! Runs all tests, or the named ones, each in a process of its own, and prints one line for each.
+//! After a test no page of memory, in RAM or in swap, may be missing. The sizes in a test follow
+//! from the size of the machine. The tests need Cowslip's counters and at least as much swap as
+//! RAM; those that need more swap than there is are reported as skipped.
 
 #![no_std]
 #![no_main]
@@ -27,9 +28,9 @@ use user::testing::suite::{Missing, Suite, Test, test};
 
 user::main!(run);
 
-/// At least as much swap as RAM.
+/// Needs at least as much swap as RAM.
 const SWAP: Missing = || missing_swap(1);
-/// Three times as much.
+/// Needs three times as much swap as RAM.
 const MUCH_SWAP: Missing = || missing_swap(3);
 
 fn missing_swap(times: usize) -> Option<&'static str> {
@@ -64,12 +65,12 @@ fn run(args: Args) -> i32 {
     SWAPTEST.run(args)
 }
 
-/// How much a test uses follows from the size of the machine.
+/// Runs a test with the sizes of the machine.
 fn on_machine(body: fn(Machine) -> Outcome) -> Outcome {
     body(Machine::find().map_err(|reason| failure!("{reason}"))?)
 }
 
-/// Runs a test and fails if something is missing afterwards.
+/// Runs a test. Fails if memory is missing afterwards.
 fn run_without_loss(test: &Test) -> Outcome {
     let before = Left::now()?;
     child::run(test.body)?;

@@ -1,4 +1,4 @@
-//! Pages that can be told apart, and how to have them swapped out.
+//! Pages with distinct contents, and how to make the kernel swap them out.
 
 use core::ops::Range;
 
@@ -12,19 +12,19 @@ use user::testing::outcome::{Outcome, ensure};
 
 const WORDS: usize = PAGE_SIZE / size_of::<u64>();
 
-/// Returns where in a page the words are that are written: the first, the last, and one that is
-/// elsewhere in each page, so that a page that came back in part, or from another one's slot,
-/// shows.
+/// Returns the indices of the words of a page that are written: the first, the last, and one whose
+/// index differs from page to page. They show a page that came back in part, or from another page's
+/// slot.
 fn places(page: usize) -> [usize; 3] {
     [0, 1 + page % (WORDS - 2), WORDS - 1]
 }
 
-/// Returns what is written there.
+/// Returns the word that `writer` writes to `page`.
 fn word(page: usize, writer: u64) -> u64 {
     writer << 32 | page as u64
 }
 
-/// Writes to each page who did, and which it is.
+/// Writes the writer and the page's number to each page.
 pub fn mark(region: &Region, pages: Range<usize>, writer: u64) {
     for page in pages {
         for place in places(page) {
@@ -48,8 +48,8 @@ pub fn check(region: &Region, pages: Range<usize>, writer: u64) -> Outcome {
     Ok(())
 }
 
-/// Has most pages of the region swapped out: a child needs more than all of RAM, twice, so that the
-/// region's pages are found idle even if they were in use when it began.
+/// Makes the kernel swap out most pages of the region. A child uses more than all of RAM, twice, so
+/// that the region's pages are found idle even if they were in use when the child began.
 pub fn push_out(region: &Region, machine: Machine) -> Outcome {
     child::run(|| {
         let hog = Region::new(machine.more_than_ram(), Promise::Lazy)?;

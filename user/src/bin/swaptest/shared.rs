@@ -11,16 +11,16 @@ use user::testing::child::{self, Child, Gate};
 use user::testing::measure::Since;
 use user::testing::outcome::{Outcome, ensure, expect};
 
-/// Pages that are shared.
+/// The number of shared pages.
 const PAGES: usize = 512;
-/// Who else shares them.
+/// The number of children that share them.
 const CHILDREN: usize = 4;
-/// Pages that may have to come in besides: those of the program itself, and the neighbours read
-/// with each.
+/// The most other pages that may come in: those of the program itself, and the neighbours that are
+/// read with each.
 const BESIDES: i64 = 128;
 
-/// A fork of pages in swap reads none of them and takes no slots; all that share a page read it
-/// once, and have it in one frame.
+/// A fork of pages in swap reads none of them and takes no slots. All processes that share a page
+/// read it once, and have it in one frame.
 pub fn fork(machine: Machine) -> Outcome {
     let region = Region::new(PAGES, Promise::Eager)?;
     mark(&region, 0..PAGES, 1);
@@ -51,7 +51,7 @@ pub fn fork(machine: Machine) -> Outcome {
     );
     for child in children.iter().flatten() {
         let seen = swapped(&region, child.pid())?;
-        // Some may have come in behind a page of the program's own.
+        // Some may have come in as neighbours of a page of the program.
         ensure!(
             seen + BESIDES as usize >= in_swap,
             "expected {in_swap} pages in swap in a child, saw {seen}"
@@ -71,7 +71,7 @@ pub fn fork(machine: Machine) -> Outcome {
         .iter()
         .flatten()
         .try_for_each(|child| expect_same_frames(&region, child.pid()));
-    // For all before any is waited for: it is not said who takes which.
+    // All gates are opened before any child is waited for, because any child may pass any gate.
     children.iter().try_for_each(|_| leave.open())?;
     for child in children.into_iter().flatten() {
         child.join()?;
@@ -93,9 +93,9 @@ fn expect_same_frames(region: &Region, pid: Pid) -> Outcome {
     Ok(())
 }
 
-/// One side writes shared pages in swap: each is read once and copied once, and the other side has
-/// what it had. When it is the only one left, it gets its pages without a copy, and they leave
-/// their slots.
+/// One process writes shared pages in swap. Each page is read once and copied once, and the other
+/// processes' contents do not change. When the process is the only one left, it gets its pages
+/// without a copy, and the pages give up their slots.
 pub fn one_side(machine: Machine) -> Outcome {
     let region = Region::new(PAGES, Promise::Eager)?;
     mark(&region, 0..PAGES, 1);

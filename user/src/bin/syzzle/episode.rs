@@ -1,4 +1,4 @@
-//! Episodes: processes that do what `user::fuzz` says.
+//! Episodes: processes that carry out what `user::fuzz` chooses.
 
 use crate::watch::Registrar;
 use abi::{PAGE_SIZE, SBRK_EAGER};
@@ -10,30 +10,30 @@ use user::process::{self, Fork, Pid};
 use user::random::Random;
 use user::{Failed, Result, arch, syscall};
 
-/// Calls of an episode, those of all its processes together.
+/// The number of calls of an episode, of all its processes together.
 pub const CALLS: u64 = 100;
-/// Fewest calls that are worth a process.
+/// The fewest calls that are worth a process of their own.
 const FEWEST: u64 = 8;
-/// Processes that a process remembers, to kill and to inspect.
+/// The number of processes that a process remembers, to kill and to inspect.
 const KNOWN: usize = 16;
-/// Bytes of the window that the kernel may write to.
+/// The size of the window that the kernel may write to, in bytes.
 const WINDOW: u64 = 16 * PAGE_SIZE as u64;
 
-/// A name that is cut, and the longest path there is.
+/// The longest path. Its name is longer than names can be, so the kernel cuts it.
 const LONGEST: [u8; abi::PATH_MAX] = {
     let mut path = [b'x'; abi::PATH_MAX];
     path[abi::PATH_MAX - 1] = 0;
     path
 };
-/// A path that is too long by one.
+/// A path that is one byte too long.
 const TOO_LONG: [u8; abi::PATH_MAX + 1] = {
     let mut path = [b'x'; abi::PATH_MAX + 1];
     path[abi::PATH_MAX] = 0;
     path
 };
 
-/// Few names, so that processes meet. All lead into the fuzzer's own folder, whatever the current
-/// directory is, which is always in it; `.` cannot be removed.
+/// Few names, so that processes meet. All lie in the fuzzer's own folder, because every current
+/// directory lies in it, and `.` cannot be removed.
 static PATHS: [&[u8]; 18] = [
     b"sz0\0",
     b"sz1\0",
@@ -55,7 +55,7 @@ static PATHS: [&[u8]; 18] = [
     &TOO_LONG,
 ];
 
-/// Runs episodes one after the other. `life` is to stay open as long as any of them lives.
+/// Runs episodes one after another. `life` stays open as long as a process of an episode lives.
 pub fn launch(mut random: Random, episodes: u64, registrar: Registrar, life: Fd) -> Result<()> {
     for _ in 0..episodes {
         let random = random.split();
@@ -64,9 +64,9 @@ pub fn launch(mut random: Random, episodes: u64, registrar: Registrar, life: Fd)
                 let status = Fuzzer::new(random, registrar, life)?.run();
                 process::exit(i32::from(status.is_err()))
             }
-            // How it ended says nothing.
+            // The status of an episode says nothing.
             Ok(Fork::Parent(pid)) => drop(process::wait_for(pid)?),
-            // The episode before may still be on its way out, with much memory.
+            // The episode before may still be freeing much memory.
             Err(Failed) => process::sleep(1)?,
         }
     }
@@ -77,13 +77,13 @@ pub fn launch(mut random: Random, episodes: u64, registrar: Registrar, life: Fd)
 struct Fuzzer {
     random: Random,
     registrar: Registrar,
-    /// The end of a pipe that tells that this process lives.
+    /// The end of a pipe. Holding it shows that this process lives.
     life: Fd,
-    /// Calls that are left.
+    /// The number of calls that are left.
     left: u64,
     window: Range<u64>,
     known: [Pid; KNOWN],
-    /// How many processes were ever known; the latest stay.
+    /// The number of processes ever remembered; the latest are kept.
     met: usize,
 }
 
@@ -103,7 +103,7 @@ impl Fuzzer {
         })
     }
 
-    /// Makes the calls, and then waits for its children or leaves them.
+    /// Makes the calls, and then waits for the children or leaves them.
     fn run(mut self) -> Result<()> {
         self.registrar.register()?;
         let paths = PATHS.map(|path| path.as_ptr() as u64);
@@ -134,7 +134,7 @@ impl Fuzzer {
             Action::Fork => return self.fork(),
             Action::Execute => return self.execute(),
             Action::Kill(process) => {
-                // It may be gone.
+                // The process may have ended.
                 let _ = process::kill(self.find(process));
             }
             Action::Inspect(call, process, [first, second, third]) => {
@@ -152,7 +152,7 @@ impl Fuzzer {
         Ok(())
     }
 
-    /// Makes a call; what it gives says nothing.
+    /// Makes a call. Its result says nothing.
     fn call(&self, number: u64, arguments: [u64; ARGUMENTS]) {
         // SAFETY: the kernel is led to write only to the window, where no object lives, or to where
         // it must refuse (see `user::fuzz`, whose tests hold it to that), and not to move the
@@ -164,7 +164,7 @@ impl Fuzzer {
     fn find(&self, process: Process) -> Pid {
         match process {
             Process::Nobody(pid) => pid,
-            // 0 is nobody to kill, and the caller to inspect.
+            // 0 names no process to kill, and the caller to inspect.
             Process::Known(index) => self.known[index as usize % self.met.clamp(1, KNOWN)],
         }
     }
@@ -196,7 +196,7 @@ impl Fuzzer {
         }
     }
 
-    /// Has a child become another program.
+    /// Makes a child execute another program.
     fn execute(&mut self) -> Result<()> {
         match process::fork() {
             Ok(Fork::Child) => {
@@ -212,8 +212,8 @@ impl Fuzzer {
         }
     }
 
-    /// Moves the break, but down to the window at most: below is the program. A step to below 0
-    /// is tried as it is; the kernel must not follow.
+    /// Moves the break, but not below the window, because the program lies there. A step to below 0
+    /// is made as it is: the kernel must refuse it.
     fn move_break(&self, step: i32, mode: u64) -> Result<()> {
         let now = memory::current_break()? as i64;
         let lowest = self.window.start as i64;

@@ -1,12 +1,12 @@
-//! `syzzle [-b] SEED N`: some N system calls with random arguments, by processes that fork, kill,
-//! and share files and pipes. A run can be repeated, because what each process tries depends on
-//! SEED alone.
+//! `syzzle [-b] SEED N`: makes some N system calls with random arguments, by processes that fork,
+//! kill, and share files and pipes. A run can be repeated, because what each process tries depends
+//! on SEED alone.
 //!
 //! Four launchers run one *episode* after another: a process that makes a hundred calls, or shares
-//! them with the children it forks. Nothing of an episode can be relied on to end: a watch
-//! kills whoever is older than two seconds. The kernel has to survive, and to give all memory back.
-//! With `-b`, other programs run beside, so memory is not counted. What is tried is decided by
-//! `user::fuzz`.
+//! them with the children that it forks. No process of an episode is certain to end, so a watch
+//! kills every process that is older than two seconds. The kernel has to survive and to give all
+//! memory back. With `-b`, other programs run beside this one, so memory is not counted.
+//! `user::fuzz` chooses the calls.
 
 #![no_std]
 #![no_main]
@@ -27,9 +27,9 @@ use watch::Registrar;
 
 user::main!(run);
 
-/// Launchers, and so episodes at a time.
+/// The number of launchers, and so of episodes at one time.
 const LAUNCHERS: usize = 4;
-/// Where all files are.
+/// The directory that holds all files.
 const FOLDER: &CStr = c"/syzzle.d";
 
 fn run(args: Args) -> i32 {
@@ -71,14 +71,14 @@ fn fuzz(seed: u64, calls: u64, alone: bool) -> Outcome<u64> {
 
 fn launch_all(seed: u64, calls: u64) -> Outcome<u64> {
     let mut random = Random::new(seed);
-    // What episodes print goes here. It has a page that they can map.
+    // Episodes print into this file. It has a page that they can map.
     let quiet = Fd::open(
         c"quiet",
         abi::OpenFlags::CREATE.with(abi::OpenFlags::READ_WRITE),
     )?;
     quiet.write_all(&[0; abi::PAGE_SIZE])?;
     let (records, registry) = pipe()?;
-    // Broken when the last process of the last episode has ended.
+    // This pipe breaks when the last process of the last episode has ended.
     let (end_of_life, life) = pipe()?;
     let registrar = Registrar::new(registry);
 
@@ -108,7 +108,7 @@ fn launch_all(seed: u64, calls: u64) -> Outcome<u64> {
         fd.close()?;
     }
     let killed = watch::keep(records)?;
-    // It stops for nothing else.
+    // The ticker stops only when it is killed.
     process::kill(ticker)?;
     records.close()?;
     for _ in 0..LAUNCHERS + 2 {
@@ -120,7 +120,7 @@ fn launch_all(seed: u64, calls: u64) -> Outcome<u64> {
     Ok(killed)
 }
 
-/// Forks and has the child end after `body`: with 0 if it went well.
+/// Forks a child that ends after `body`: with 0 if `body` succeeded.
 fn spawn(body: impl FnOnce() -> Result<()>) -> Result<Pid> {
     match process::fork()? {
         Fork::Parent(pid) => Ok(pid),
@@ -128,7 +128,7 @@ fn spawn(body: impl FnOnce() -> Result<()>) -> Result<Pid> {
     }
 }
 
-/// Makes `fd` the descriptors 0, 1 and 2 and closes it.
+/// Makes `fd` the descriptors 0, 1 and 2, and closes it.
 fn be_quiet(fd: Fd) -> Result<()> {
     for standard in [Fd::INPUT, Fd::OUTPUT, Fd::ERROR] {
         standard.close()?;

@@ -1,8 +1,9 @@
 //! The watch over processes that may never end by themselves.
 //!
-//! Everybody writes records to one pipe: a process its number when it begins, the ticker a tick,
-//! the undertaker that all is over. Records have four bytes and the pipe's size is a multiple of
-//! that, so none is torn. Processes are killed when they are [`LONGEST_LIFE`] ticks old.
+//! All processes write records to one pipe. A process writes its number when it begins, the ticker
+//! writes a tick, and the undertaker writes that all is over. A record has four bytes and the
+//! pipe's size is a multiple of four, so no record is torn. Processes are killed when they are
+//! [`LONGEST_LIFE`] ticks old.
 
 #![forbid(unsafe_code)]
 
@@ -10,12 +11,12 @@ use user::file::Fd;
 use user::process::{self, Pid};
 use user::{Failed, Result};
 
-/// Ticks that a process gets.
+/// The number of ticks that a process may live.
 const LONGEST_LIFE: u32 = 5;
-/// Most processes under watch; beyond, the oldest are killed before their time.
+/// The most processes under watch. If there are more, the oldest are killed early.
 const WATCHED: usize = 4096;
 
-/// Records that are no process's number.
+/// Records that are no process number.
 const TICK: i32 = 0;
 const END: i32 = -1;
 
@@ -24,12 +25,12 @@ const END: i32 = -1;
 pub struct Registrar(Fd);
 
 impl Registrar {
-    /// One that writes to `fd`.
+    /// Returns a registrar that writes to `fd`.
     pub fn new(fd: Fd) -> Self {
         Self(fd)
     }
 
-    /// Returns the descriptor, which must not be used otherwise.
+    /// Returns the descriptor, which must not be used for anything else.
     pub fn descriptor(self) -> Fd {
         self.0
     }
@@ -38,18 +39,18 @@ impl Registrar {
         self.0.write_all(&record.to_ne_bytes())
     }
 
-    /// Has the watch know the caller.
+    /// Puts the calling process under watch.
     pub fn register(self) -> Result<()> {
         self.record(process::id())
     }
 
-    /// Waits until nobody holds the other end of `life`, and says so.
+    /// Waits until no process holds the other end of `life`, and then writes that all is over.
     pub fn announce_end(self, life: Fd) -> Result<()> {
         while life.read(&mut [0])? != 0 {}
         self.record(END)
     }
 
-    /// Records ticks.
+    /// Writes ticks.
     pub fn tick_for_ever(self) -> Result<()> {
         loop {
             process::sleep(1)?;
@@ -58,7 +59,7 @@ impl Registrar {
     }
 }
 
-/// The processes under watch, oldest first, with the tick they began in: a ring.
+/// A ring of the processes under watch, the oldest first, with the tick in which each began.
 struct Watched {
     ring: [(Pid, u32); WATCHED],
     oldest: usize,
@@ -77,7 +78,7 @@ impl Watched {
 
     fn kill_oldest(&mut self) {
         let (pid, _) = self.ring[self.oldest];
-        // Most have ended long ago; numbers are not used twice.
+        // Most have ended long ago. Process numbers are not used twice.
         if process::kill(pid).is_ok() {
             self.killed += 1;
         }

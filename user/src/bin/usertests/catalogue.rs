@@ -1,4 +1,4 @@
-//! The tests, by the names they are known by, in the order they run.
+//! The tests by name, in the order in which they run.
 
 #![forbid(unsafe_code)]
 
@@ -12,14 +12,14 @@ use user::testing::outcome::Outcome;
 /// What a test needs of the kernel.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Needs {
-    /// The calls of xv6, as they always were.
+    /// The calls of xv6.
     Xv6,
-    /// The lazy mode of `sbrk`, which came in 2025.
+    /// The lazy mode of `sbrk`, which xv6 got in 2025.
     LazyBreak,
 }
 
 impl Needs {
-    /// Why a test that needs this cannot run here.
+    /// Returns why a test that needs this cannot run on this kernel.
     pub fn missing(self) -> Option<&'static str> {
         match self {
             Self::LazyBreak if !kernel::has_lazy_break() => {
@@ -47,7 +47,7 @@ const fn lazy(name: &'static CStr, body: fn() -> Outcome) -> Test {
     Test { name, needs, body }
 }
 
-/// Those that take a moment.
+/// The tests that take a moment.
 pub const QUICK: &[Test] = &[
     test(c"copyin", pointers::copyin),
     test(c"copyout", pointers::copyout),
@@ -119,7 +119,7 @@ pub const QUICK: &[Test] = &[
     test(c"unlinkcwd", inodes::unlinkcwd),
 ];
 
-/// Those that take longer.
+/// The tests that take longer.
 pub const SLOW: &[Test] = &[
     test(c"bigdir", disk::bigdir),
     test(c"manywrites", disk::manywrites),

@@ -21,7 +21,7 @@ pub fn dirtest() -> Outcome {
     open_fails(c"dir0", READ)
 }
 
-/// Paths up and down, and everything that must not work on what is in a directory.
+/// Paths that lead up and down, and calls that must fail for the entries of a directory.
 pub fn subdir() -> Outcome {
     for path in [c"dd/dd/ffff", c"dd/dd", c"dd/ff", c"dd", c"ff"] {
         clear(path);
@@ -51,7 +51,7 @@ pub fn subdir() -> Outcome {
     unlink(c"dd")
 }
 
-/// A file is no directory, and a directory is no file. The current directory is that of `dd`.
+/// A file is no directory, and a directory is no file. The current directory is the parent of `dd`.
 fn nothing_under_files() -> Outcome {
     for path in [c"dd/ff/ff", c"dd/xx/ff"] {
         open_fails(path, CREATE)?;
@@ -82,7 +82,7 @@ fn expect_bytes(path: &CStr, expected: &[u8; 2]) -> Outcome {
     Ok(fd.close()?)
 }
 
-/// Names count up to 14 bytes; what comes after is as if it were not there.
+/// 14 bytes of a name count. The bytes behind them are ignored.
 pub fn fourteen() -> Outcome {
     for path in [c"12345678901234/12345678901234", c"12345678901234"] {
         clear(path);
@@ -94,7 +94,7 @@ pub fn fourteen() -> Outcome {
     open(c"12345678901234/12345678901234/12345678901234", READ)?.close()?;
     mkdir_fails(c"12345678901234/12345678901234")?;
     mkdir_fails(c"123456789012345/12345678901234")?;
-    // Names of 13 bytes are others.
+    // A name of 13 bytes names another file.
     open_fails(c"1234567890123", READ)?;
 
     unlink(file)?;
@@ -102,7 +102,7 @@ pub fn fourteen() -> Outcome {
     unlink(c"12345678901234")
 }
 
-/// `.` and `..` cannot be removed, wherever they are.
+/// `.` and `..` cannot be removed, in any directory.
 pub fn rmdot() -> Outcome {
     clear(c"dots");
     mkdir(c"dots")?;
@@ -115,7 +115,7 @@ pub fn rmdot() -> Outcome {
     unlink(c"dots")
 }
 
-/// A file is not entered, and a directory not written.
+/// A file cannot be entered, and a directory cannot be written.
 pub fn dirfile() -> Outcome {
     clear(c"dirfile");
     open(c"dirfile", CREATE)?.close()?;
@@ -134,8 +134,8 @@ pub fn dirfile() -> Outcome {
     Ok(directory.close()?)
 }
 
-/// The empty path, in directories nested deeper than a kernel may have inodes in memory: no
-/// reference is kept.
+/// The empty path is resolved in more nested directories than the kernel may have inodes in memory.
+/// No call keeps a reference.
 pub fn iref() -> Outcome {
     const DEPTH: usize = 51;
     for _ in 0..DEPTH {

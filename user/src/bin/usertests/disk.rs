@@ -53,7 +53,7 @@ pub fn manywrites() -> Outcome {
     Ok(())
 }
 
-/// A write from a bad address may have taken a block already; the file's end gives it back.
+/// A write from a bad address may have allocated a block already. The block is freed with the file.
 pub fn badwrite() -> Outcome {
     const ROUNDS: usize = 600;
     clear(c"junk");
@@ -70,10 +70,11 @@ pub fn badwrite() -> Outcome {
     unlink(c"junk")
 }
 
-/// More files than any disk here has room for.
+/// More files than any test disk has room for.
 const MOST_FILES: usize = 4000;
 
-/// The disk fills up; a directory finds no room; everything can be removed and is free again.
+/// The disk fills up, and a directory cannot grow. Everything can be removed, and its blocks are
+/// free again.
 pub fn diskfull() -> Outcome {
     let first = fill_disk()?;
     let second = fill_disk()?;
@@ -84,7 +85,7 @@ pub fn diskfull() -> Outcome {
     Ok(())
 }
 
-/// Fills the disk with files of the largest size and empties it again; how many blocks went in.
+/// Fills the disk with files of the largest size and removes them. Returns how many blocks fitted.
 fn fill_disk() -> Outcome<usize> {
     let path = |number| numbered("full", number);
     let mut blocks = 0;
@@ -109,11 +110,11 @@ fn fill_disk() -> Outcome<usize> {
     outcome.map(|()| blocks)
 }
 
-/// Fills a file up to the largest size; how many blocks fitted.
+/// Fills a file up to the largest size. Returns how many blocks fitted.
 fn fill_file(fd: Fd) -> Outcome<usize> {
     let buffer = [b'f'; 12 * BLOCK_SIZE];
     let mut written = 0;
-    // In large pieces first, then block by block to the end of the file or the disk.
+    // Writes large pieces first, and then single blocks up to the end of the file or the disk.
     for piece in [&buffer[..], &buffer[..BLOCK_SIZE]] {
         while matches!(fd.write(piece), Ok(count) if count == piece.len()) {
             written += piece.len();
@@ -132,7 +133,7 @@ fn when_full(files: usize) -> Outcome {
         files < MOST_FILES,
         "expected the disk to be full, saw {files} files fit"
     );
-    // There may be a block left that a file of the largest size could not use: it needs two.
+    // A block may be left that a file of the largest size could not use, because it needs two.
     for number in 0..3 {
         if file::make_directory(numbered("fulldir", number)?.as_c_str()).is_err() {
             (0..number).try_for_each(|made| unlink(numbered("fulldir", made)?.as_c_str()))?;
@@ -143,7 +144,7 @@ fn when_full(files: usize) -> Outcome {
     mkdir_fails(c"fulldir")
 }
 
-/// Inodes run out, cleanly, and can be had again.
+/// Inodes run out with an error, and are free again after the files are removed.
 pub fn outofinodes() -> Outcome {
     let path = |number| numbered("zz", number);
     let mut files = 0;

@@ -1,4 +1,4 @@
-//! Becoming another program.
+//! Executing other programs.
 
 #![forbid(unsafe_code)]
 
@@ -39,14 +39,14 @@ pub fn exectest() -> Outcome {
     unlink(c"echo-ok")
 }
 
-/// Arguments that do not fit into the one stack page, though each of them and their number does.
+/// The arguments do not fit into the one stack page, though each of them and their number do.
 pub fn bigargtest() -> Outcome {
     let mut text = [b'b'; 400];
     text[399] = 0;
     let argument = CStr::from_bytes_with_nul(&text).map_err(|_| Failed)?;
     clear(c"bigarg-ok");
     child::run(|| {
-        // The page takes ten of them.
+        // Ten of these arguments fit into the page.
         process::exec(ECHO, [argument; ARG_MAX - 1]);
         scratch::make(c"bigarg-ok", b"1")
     })?;
@@ -54,11 +54,11 @@ pub fn bigargtest() -> Outcome {
     open_fails(c"bigarg-ok", READ)
 }
 
-/// Exec with next to no memory left succeeds or fails, and that is all.
+/// Exec with almost no memory left either succeeds or fails; nothing else happens.
 pub fn execout() -> Outcome {
     for spare in 0..15 {
         child::run(|| {
-            // What the program prints says nothing.
+            // The output of the program does not matter.
             Fd::OUTPUT.close()?;
             open(c"execout", REPLACE)?;
             let mut region = Region::new(0, Promise::Eager)?;

@@ -10,16 +10,16 @@ use crate::scratch::{
 use abi::BLOCK_SIZE;
 use user::testing::outcome::{Outcome, ensure, expect};
 
-/// Blocks of the largest file: 12 direct ones and one block of numbers.
+/// The number of blocks of the largest file: 12 direct ones, and one block of block numbers.
 const LARGEST: usize = 12 + BLOCK_SIZE / 4;
 
-/// What is there can be opened, what is not cannot.
+/// A file that exists can be opened, and one that does not exist cannot.
 pub fn opentest() -> Outcome {
     open(PROGRAM, READ)?.close()?;
     open_fails(c"doesnotexist", READ)
 }
 
-/// Small writes add up.
+/// Small writes add up to a file.
 pub fn writetest() -> Outcome {
     const WRITES: usize = 100;
     clear(c"small");
@@ -44,7 +44,7 @@ pub fn writetest() -> Outcome {
     unlink(c"small")
 }
 
-/// The largest file can be written and read, and not one byte more.
+/// The largest file can be written and read. One byte more cannot be written.
 pub fn writebig() -> Outcome {
     clear(c"big");
     let fd = open(c"big", CREATE)?;
@@ -84,7 +84,7 @@ pub fn createtest() -> Outcome {
     Ok(())
 }
 
-/// A file without a name lives until it is closed, beside a new one of the same name.
+/// A file without a name lives until it is closed, beside a new file with its old name.
 pub fn unlinkread() -> Outcome {
     let mut buffer = [0; 32];
     clear(c"unlinkread");
@@ -106,7 +106,7 @@ pub fn unlinkread() -> Outcome {
     unlink(c"unlinkread")
 }
 
-/// Writes of every size up to more than a transaction holds.
+/// Writes of every size, up to more than a transaction holds.
 pub fn bigwrite() -> Outcome {
     const LARGEST_WRITE: usize = 12 * BLOCK_SIZE;
     let mut buffer = [0; LARGEST_WRITE];
@@ -130,7 +130,7 @@ pub fn bigwrite() -> Outcome {
     Ok(())
 }
 
-/// Reads and writes of sizes that are no parts of a block.
+/// Reads and writes of sizes that do not divide a block.
 pub fn bigfile() -> Outcome {
     const CHUNK: usize = 600;
     const CHUNKS: u8 = 20;

@@ -6,17 +6,18 @@ use user::process::{self, Fork};
 use user::testing::measure::available_pages;
 use user::testing::outcome::{Outcome, failure};
 
-/// Ticks that processes which were not waited for get to leave: a fork bomb takes a while.
+/// The number of ticks that processes which were not waited for may take to end. A fork bomb takes
+/// a while.
 const PATIENCE: u32 = 100;
 
-/// Free memory, in pages: frames that are free or will be for the asking, by the kernel's count,
-/// where it keeps one and nothing moves between frames and swap, else what a program can reserve,
-/// which is the same up to page tables.
+/// Free memory, in pages. If the kernel counts frames, and no pages move between frames and swap,
+/// it is the number of frames that are free or can be freed at once. Otherwise it is what a program
+/// can reserve, which is smaller by the page tables.
 #[derive(Clone, Copy)]
 pub struct Frames(u64);
 
 impl Frames {
-    /// Returns those free now.
+    /// Returns how much memory is free now.
     pub fn now() -> Self {
         Self(match SystemCounters::now() {
             Ok(counters) if counters[MemCounter::SwapSlots] == 0 => counters.available(),
@@ -24,7 +25,7 @@ impl Frames {
         })
     }
 
-    /// Fails unless as many as before are free again, soon; from now on counts those that are.
+    /// Fails unless as much memory is free again soon. Remembers how much is free then.
     pub fn expect_back(&mut self) -> Outcome {
         let mut now = Self::now();
         for _ in 0..PATIENCE {
@@ -46,10 +47,11 @@ impl Frames {
     }
 }
 
-/// Returns how many pages a child can reserve. It tells by its status, which needs nothing but
-/// `wait`.
+/// Returns how many pages a child can reserve. The child answers by its exit status, because that
+/// needs nothing but `wait`.
 pub fn reservable() -> u64 {
-    // Or what the child copies would depend on what this process happens to have written before.
+    // Without this, the number of pages that the child copies would depend on what this process
+    // wrote before.
     touch_own_pages();
     let status = match process::fork() {
         Ok(Fork::Child) => {
@@ -59,6 +61,6 @@ pub fn reservable() -> u64 {
         Ok(Fork::Parent(pid)) => process::wait_for(pid),
         Err(failed) => Err(failed),
     };
-    // A kernel that cannot even do this has no memory to speak of.
+    // A kernel that cannot even do this has hardly any memory.
     status.map_or(0, |pages| u64::from(pages.max(0) as u32))
 }

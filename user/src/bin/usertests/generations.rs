@@ -9,7 +9,7 @@ use user::process::{self, Fork};
 use user::testing::child;
 use user::testing::outcome::{Outcome, ensure, expect, failure};
 
-/// Forks and has the child end with 0 after `body`.
+/// Forks a child that ends with 0 after `body`.
 fn spawn(body: impl FnOnce()) -> Outcome<process::Pid> {
     match process::fork()? {
         Fork::Parent(pid) => Ok(pid),
@@ -27,12 +27,13 @@ fn reap() -> Outcome {
     Ok(())
 }
 
-/// A parent ends while its children do; they find another, and the grandparent sees none of them.
+/// A parent ends while its children end. The children get a new parent, and the grandparent waits
+/// for none of them.
 pub fn reparent() -> Outcome {
     let this = process::id();
     for _ in 0..200 {
         let child = spawn(|| {
-            // It ends before this one, after it, or at the same time on another hart.
+            // The grandchild ends before its parent, after it, or at the same time on another hart.
             if spawn(|| ()).is_err() {
                 process::exit(1);
             }
@@ -71,17 +72,17 @@ pub fn forkfork() -> Outcome {
     second.join()
 }
 
-/// A fork bomb goes on for two seconds. It starves itself, and nobody else.
+/// A fork bomb runs for two seconds. It starves itself, and no other process.
 pub fn forkforkfork() -> Outcome {
     const STOP: &core::ffi::CStr = c"stopforking";
     clear(STOP);
-    // Broken when the last of them has ended.
+    // This pipe breaks when the last process of the bomb has ended.
     let (end_of_life, life) = pipe()?;
     let bomb = spawn(|| {
         while Fd::open(STOP, READ).is_err() {
-            // Both go on. Where there is no room for a child, the others stop too.
+            // Both processes go on. If there is no memory for a child, all processes stop.
             if process::fork().is_err() {
-                // Another may have made it in the meantime.
+                // Another process may have made the file in the meantime.
                 let _ = Fd::open(STOP, CREATE);
             }
         }
@@ -95,12 +96,12 @@ pub fn forkforkfork() -> Outcome {
     unlink(STOP)
 }
 
-/// Children of children that have ended are handed on while they end themselves.
+/// Orphans are handed on while they end themselves.
 pub fn reparent2() -> Outcome {
     for _ in 0..800 {
         spawn(|| {
             for _ in 0..2 {
-                // Too many orphans at a time for a small kernel are not this test's concern.
+                // This test does not require that a small kernel has room for all orphans.
                 let _ = process::fork();
             }
         })?;
@@ -109,7 +110,7 @@ pub fn reparent2() -> Outcome {
     Ok(())
 }
 
-/// Children up to the limit; then a clear no, and all can be waited for.
+/// Forks children up to the limit. Then fork is refused, and every child can be waited for.
 pub fn forktest() -> Outcome {
     let mut children = 0;
     while children <= CHILDREN_MAX {

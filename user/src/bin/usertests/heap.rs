@@ -16,7 +16,7 @@ use user::testing::outcome::{Outcome, ensure, expect};
 
 const GIB: usize = 1 << 30;
 
-/// The break moves byte by byte, and further than there is memory it does not.
+/// The break moves byte by byte, and not beyond the memory there is.
 pub fn sbrkbasic() -> Outcome {
     too_much()?;
     let mut end = memory::current_break()?;
@@ -33,7 +33,8 @@ pub fn sbrkbasic() -> Outcome {
     expect("the parent's break", end, memory::current_break()?)
 }
 
-/// More memory than there is: it is refused, or who touches it is killed, but it does not work.
+/// Memory beyond what there is: the kernel refuses it, or kills the process that touches it. Using
+/// it must not work.
 fn too_much() -> Outcome {
     const MOST: usize = 64;
     let status = match process::fork()? {
@@ -56,7 +57,8 @@ fn too_much() -> Outcome {
     Ok(())
 }
 
-/// A hundred megabytes, or most of what there is: it can be had, given back, and had again, empty.
+/// A hundred megabytes, or most of memory, can be reserved, given back, and reserved again; they
+/// read as zeros then.
 pub fn sbrkmuch() -> Outcome {
     let pages = (100 << 20) / PAGE_SIZE;
     let most = frames::reservable() as usize / 10 * 9;
@@ -90,17 +92,17 @@ pub fn sbrkmuch() -> Outcome {
     Ok(())
 }
 
-/// Moves the break by `increment`, without regard to what lives there.
+/// Moves the break by `increment`, whatever lives there.
 ///
 /// # Safety
 ///
-/// What is given back must not be used again, or the process must be meant to die of it.
+/// What is given back must not be used again, unless the process is meant to be killed for it.
 unsafe fn sbrk(increment: i32) -> u64 {
     // SAFETY: the caller's promise.
     unsafe { syscall::sbrk(increment, abi::SBRK_EAGER) }
 }
 
-/// The break goes down through stack and text, and to the middle of a page.
+/// The break moves down through stack and text, and to the middle of a page.
 pub fn sbrkbugs() -> Outcome {
     let all = i32::try_from(memory::current_break()?).map_err(|_| user::Failed)?;
     child::run_killed("giving back all memory", || {
@@ -111,7 +113,8 @@ pub fn sbrkbugs() -> Outcome {
         // SAFETY: as above; the stack goes too, so that whatever follows the call dies.
         unsafe { sbrk(-(all - 3500)) };
     })?;
-    // To the middle of a page, and from there down, but not to the beginning of the page.
+    // The break moves to the middle of a page, and from there down, but not to the beginning of a
+    // page.
     child::run(|| {
         let region = Region::new(10, Promise::Eager)?;
         memory::grow(2048, Promise::Eager)?;
@@ -124,7 +127,7 @@ pub fn sbrkbugs() -> Outcome {
     })
 }
 
-/// The last bytes below a break in the middle of a page can be used by the kernel too.
+/// The kernel can also use the last bytes below a break in the middle of a page.
 pub fn sbrklast() -> Outcome {
     let region = Region::new(1, Promise::Eager)?;
     memory::grow(10, Promise::Eager)?;
@@ -158,7 +161,7 @@ pub fn sbrklast() -> Outcome {
     Ok(())
 }
 
-/// A request to go far below 0 changes nothing, and says where the break is.
+/// A request to move far below 0 changes nothing, and returns the break.
 pub fn sbrk8000() -> Outcome {
     let end = memory::current_break()?;
     for increment in [0x8000_0004_u32 as i32, i32::MIN, -(end as i32) - 1] {
@@ -193,10 +196,10 @@ pub fn sbrkarg() -> Outcome {
     Ok(())
 }
 
-/// Memory that the program's file says nothing about.
+/// Memory that the program's file does not fill.
 static UNINITIALISED: [AtomicU8; 10_000] = [const { AtomicU8::new(0) }; 10_000];
 
-/// What the image does not fill is zero.
+/// The part of the image that the file does not fill is zero.
 pub fn bsstest() -> Outcome {
     for byte in &UNINITIALISED {
         expect("uninitialised data", 0, byte.load(Ordering::Relaxed))?;

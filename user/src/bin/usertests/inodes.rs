@@ -1,5 +1,5 @@
-//! Inodes whose last name goes while somebody holds them: the last reference is given up inside and
-//! outside of calls, and by processes that end.
+//! Inodes whose last name is removed while a process holds them. The last reference is dropped
+//! inside and outside of calls, and by processes that end.
 
 #![forbid(unsafe_code)]
 
@@ -19,13 +19,13 @@ pub fn openiput() -> Outcome {
         }
         Ok(())
     })?;
-    // Into the middle of it, more or less.
+    // The child has tried some of its opens by now, and will try others after the unlink.
     process::sleep(1)?;
     unlink(c"oidir")?;
     opener.join()
 }
 
-/// A process ends in a directory that has been removed.
+/// A process ends while its current directory has been removed.
 pub fn exitiput() -> Outcome {
     clear(c"iputdir");
     child::run(remove_current)?;
@@ -46,8 +46,8 @@ pub fn iput() -> Outcome {
     open_fails(c"iputdir", READ)
 }
 
-/// In a directory that has been removed, and its parent too, nothing can be relied on but that the
-/// kernel lives, and that what was removed stays so.
+/// In a directory that has been removed, together with its parent, calls may succeed or fail. The
+/// kernel survives, and what was removed stays removed.
 pub fn unlinkcwd() -> Outcome {
     for path in [c"/ucwd/b", c"/ucwd"] {
         clear(path);
@@ -63,7 +63,7 @@ pub fn unlinkcwd() -> Outcome {
     close_if_open(Fd::open(c"../c", CREATE))?;
     chdir(c"/")?;
     open_fails(c"/ucwd", READ)?;
-    // New directories may get the inodes of the old ones, and are whole.
+    // New directories may get the inodes of the old ones, and must be whole.
     mkdir(c"/ucwd")?;
     mkdir(c"/ucwd/b")?;
     open_fails(c"/ucwd/c", READ)?;

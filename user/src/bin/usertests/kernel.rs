@@ -1,7 +1,7 @@
-//! What kind of kernel this is, as far as tests must know.
+//! The facts about this kernel that tests must know.
 //!
-//! Found out once, before the first test, with calls that every kernel answers; children inherit
-//! the answers.
+//! They are found out once, before the first test, with calls that every kernel answers. Children
+//! inherit them.
 
 use core::sync::atomic::{AtomicBool, Ordering};
 use user::memory::{Promise, SystemCounters};
@@ -14,13 +14,13 @@ static COUNTERS: AtomicBool = AtomicBool::new(false);
 /// Whether `sbrk` can reserve addresses without memory.
 static LAZY_BREAK: AtomicBool = AtomicBool::new(false);
 
-/// Bytes that are more than any machine here has: reserving them works only if nothing is promised.
+/// More bytes than any machine here has. They can be reserved only if the kernel promises nothing.
 const MORE_THAN_MEMORY: usize = 64 << 30;
 
-/// Finds out.
+/// Finds out the facts.
 pub fn probe() {
     COUNTERS.store(SystemCounters::now().is_ok(), Ordering::Relaxed);
-    // In a child, for a kernel that does not know the second argument may try in earnest.
+    // A child tries, because a kernel that ignores the second argument may really reserve memory.
     let lazy = child::run(|| {
         let mut region = Region::new(0, Promise::Lazy)?;
         region.extend(MORE_THAN_MEMORY / abi::PAGE_SIZE, Promise::Lazy)?;
@@ -32,7 +32,8 @@ pub fn probe() {
     LAZY_BREAK.store(lazy.is_ok(), Ordering::Relaxed);
 }
 
-/// Returns whether this kernel keeps Cowslip's counters, and so all of its contract.
+/// Returns whether this kernel keeps Cowslip's counters. Such a kernel follows all of Cowslip's
+/// contract.
 pub fn has_counters() -> bool {
     COUNTERS.load(Ordering::Relaxed)
 }

@@ -1,4 +1,4 @@
-//! Addresses without memory: the break in its lazy mode.
+//! Reserved addresses without memory: the break in its lazy mode.
 
 use crate::lies::{self, Lie, PROGRAM, refused};
 use crate::scratch::{self, READ, clear, open, unlink};
@@ -13,10 +13,10 @@ use user::testing::child;
 use user::testing::outcome::{Outcome, ensure, expect};
 
 const GIB: u64 = 1 << 30;
-/// Pages of a gibibyte.
+/// The number of pages of a gibibyte.
 const GIB_PAGES: usize = 1 << 18;
 
-/// A gibibyte of which every 64th page is used.
+/// A gibibyte is reserved, and every 64th page is used.
 pub fn lazy_alloc() -> Outcome {
     let region = Region::new(GIB_PAGES, Promise::Lazy)?;
     let used = || (0..GIB_PAGES).step_by(64);
@@ -26,11 +26,11 @@ pub fn lazy_alloc() -> Outcome {
     for page in used() {
         expect("a page of a sparse heap", page as u64, region.read(page))?;
     }
-    // A neighbour that was never written.
+    // The next page, which was never written.
     expect("an untouched page", 0, region.read(1))
 }
 
-/// What was given back is gone, used or not; what comes again is empty.
+/// Memory that is given back is gone, used or not. When it is reserved again, it reads as zeros.
 pub fn lazy_unmap() -> Outcome {
     const STEP: usize = GIB_PAGES / 16;
     let mut region = Region::new(GIB_PAGES, Promise::Lazy)?;
@@ -59,7 +59,7 @@ pub fn lazy_unmap() -> Outcome {
 /// The kernel reads and writes untouched pages below the break, and nothing above it.
 pub fn lazy_copy() -> Outcome {
     let region = Region::new(4, Promise::Lazy)?;
-    // An empty path, in a page that nobody has touched: the current directory.
+    // An empty path, in a page that was never touched. It names the current directory.
     // SAFETY: the kernel only reads the path.
     let opened = unsafe { syscall::open(region.start() + 2 * PAGE_SIZE as u64, READ.0) };
     if opened != FAILURE {
@@ -68,7 +68,7 @@ pub fn lazy_copy() -> Outcome {
     let fd = open(PROGRAM, READ)?;
     let count = region.read_from(fd, 3 * PAGE_SIZE - 100, 200)?;
     expect("bytes read to untouched pages", 200, count)?;
-    // An ELF file begins with these.
+    // An ELF file begins with this byte.
     expect("the first byte", 0x7f, region.byte(3 * PAGE_SIZE - 100))?;
     fd.close()?;
 
@@ -122,12 +122,12 @@ pub fn lazy_copyinstr() -> Outcome {
     Ok(fd.close()?)
 }
 
-/// The break reaches the last user page, and not a byte further.
+/// The break reaches the end of the last user page, and not a byte further.
 pub fn lazy_sbrk() -> Outcome {
     let end = memory::current_break()?;
     let all_but_one = (USER_TOP - end.next_multiple_of(PAGE_SIZE as u64)) / PAGE_SIZE as u64 - 1;
     let mut region = Region::new(all_but_one as usize, Promise::Lazy)?;
-    // The last page is promised, for there is memory for it.
+    // The last page is promised, because there is memory for it.
     region.extend(1, Promise::Eager)?;
     expect("the end of the region", USER_TOP, region.end())?;
     let last = region.pages() - 1;

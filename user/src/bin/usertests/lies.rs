@@ -1,8 +1,8 @@
-//! Addresses that are no program's, and system calls that are given them.
+//! Bad addresses, and system calls that are given them.
 //!
-//! An address here comes from the caller's imagination. The functions are safe all the same
-//! because each can be called only in a way that the kernel has to refuse or that changes
-//! nothing: those that have the kernel *write* take a [`Lie`].
+//! The functions here are safe although their addresses are arbitrary. Each can only make a call
+//! that the kernel has to refuse or that changes nothing. Those that make the kernel *write* take a
+//! [`Lie`].
 
 use crate::kernel;
 use crate::scratch::{self, READ};
@@ -14,8 +14,9 @@ use user::file::Fd;
 use user::syscall;
 use user::testing::outcome::{Outcome, ensure};
 
-/// Addresses that every call must refuse and that kill who touches them: the kernel's memory, the
-/// two pages above the last user page, the first address past the user half, and the last of all.
+/// Addresses that every call must refuse, and at which a touch kills: the kernel's memory, the two
+/// pages above the last user page, the first address past the user half, and the last address of
+/// all.
 pub const OUTSIDE: [Lie; 5] = [
     Lie(0x8000_0000),
     Lie(user::USER_TOP),
@@ -24,17 +25,17 @@ pub const OUTSIDE: [Lie; 5] = [
     Lie(u64::MAX),
 ];
 
-/// Where text begins: may be read, may not be written.
+/// The beginning of text. It may be read, and must not be written.
 pub const TEXT: Lie = Lie(0);
 
-/// A program that every image has, and that exits with 1 when it is run without arguments: should
-/// an exec that must fail succeed, it shows.
+/// A program that every image has. It exits with 1 when it is run without arguments, which shows an
+/// exec that succeeds although it must fail.
 pub const PROGRAM: &CStr = c"/kill";
 
-/// Where the arguments are, in the one stack page that exec made.
+/// The one stack page that exec made. It holds the arguments.
 static STACK_PAGE: AtomicU64 = AtomicU64::new(0);
 
-/// Notes the page that holds the address of the arguments.
+/// Remembers the page that holds the address of the arguments.
 pub fn remember_stack_page(arguments: u64) {
     let page = arguments - arguments % PAGE_SIZE as u64;
     STACK_PAGE.store(page, Ordering::Relaxed);
@@ -50,7 +51,7 @@ pub fn stack_page() -> u64 {
 pub struct Lie(u64);
 
 impl Lie {
-    /// The address `beyond` bytes above the break.
+    /// Returns the address `beyond` bytes above the break.
     pub fn above_break(beyond: u64) -> Outcome<Self> {
         Ok(Self(user::memory::current_break()? + beyond))
     }
@@ -66,48 +67,48 @@ impl Lie {
         self.0
     }
 
-    /// `read(fd, here, count)`.
+    /// Calls `read(fd, here, count)`.
     pub fn read(self, fd: Fd, count: i32) -> u64 {
         // SAFETY: the kernel must not write there; one that does is found out by the test, and
         // nothing of this program lives there.
         unsafe { syscall::read(fd.0, self.0, count) }
     }
 
-    /// `pipe(here)`.
+    /// Calls `pipe(here)`.
     pub fn pipe(self) -> u64 {
         // SAFETY: as `read`.
         unsafe { syscall::pipe(self.0) }
     }
 
-    /// `wait(here)`.
+    /// Calls `wait(here)`.
     pub fn wait(self) -> u64 {
         // SAFETY: as `read`.
         unsafe { syscall::wait(self.0) }
     }
 
-    /// `fstat(fd, here)`.
+    /// Calls `fstat(fd, here)`.
     pub fn fstat(self, fd: Fd) -> u64 {
         // SAFETY: as `read`.
         unsafe { syscall::fstat(fd.0, self.0) }
     }
 }
 
-/// `write(fd, address, count)`.
+/// Calls `write(fd, address, count)`.
 pub fn write(fd: Fd, address: u64, count: i32) -> u64 {
     // SAFETY: the kernel only reads there.
     unsafe { syscall::write(fd.0, address, count) }
 }
 
-/// `exec(path, argv)` with raw addresses. If it succeeds, the program ends here.
+/// Calls `exec(path, argv)` with raw addresses. If it succeeds, the program ends here.
 pub fn exec(path: u64, argv: u64) -> u64 {
     // SAFETY: the kernel only reads there; if it succeeds, nothing of ours remains.
     unsafe { syscall::exec(path, argv) }
 }
 
-/// A call that is given an address to read from.
+/// A call that reads from the address it is given.
 pub type ReadingCall = (&'static str, fn(u64) -> u64);
 
-/// Every call that takes a path, given an address for it.
+/// Every call that takes a path, with the path's address as its argument.
 pub const PATH_CALLS: [ReadingCall; 9] = [
     ("open", |path| {
         // SAFETY: the kernel only reads the path. So for all in this table.
@@ -147,7 +148,7 @@ pub const PATH_CALLS: [ReadingCall; 9] = [
     }),
 ];
 
-/// Fails unless the result of a call that was lied to is -1.
+/// Fails unless a call with a bad address returned -1.
 pub fn refused(what: impl Display, result: u64) -> Outcome {
     ensure!(
         result == FAILURE,
@@ -157,8 +158,8 @@ pub fn refused(what: impl Display, result: u64) -> Outcome {
     Ok(())
 }
 
-/// Fails unless a read or write that was lied to moved nothing. The contract says -1; xv6 says
-/// that 0 bytes were moved when a pipe or the console finds out.
+/// Fails unless a read or write with a bad address moved nothing. The contract demands -1; xv6
+/// returns 0 moved bytes when a pipe or the console meets the address.
 pub fn moved_nothing(what: impl Display, result: u64) -> Outcome {
     if result == 0 && !kernel::has_counters() {
         return Ok(());
@@ -166,7 +167,7 @@ pub fn moved_nothing(what: impl Display, result: u64) -> Outcome {
     refused(what, result)
 }
 
-/// `link(old, address)`.
+/// Calls `link(old, address)`.
 pub fn link_from(old: &CStr, address: u64) -> u64 {
     // SAFETY: the kernel only reads the paths.
     unsafe { syscall::link(old.as_ptr() as u64, address) }

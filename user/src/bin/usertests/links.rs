@@ -1,4 +1,4 @@
-//! Several names of one file, alone and in competition.
+//! Several names of one file, in one process and in competing ones.
 
 #![forbid(unsafe_code)]
 
@@ -13,7 +13,7 @@ use user::random::Random;
 use user::testing::child;
 use user::testing::outcome::{Outcome, ensure, expect};
 
-/// A file lives as long as it has a name; directories have one only.
+/// A file lives as long as it has a name. A directory can have only one name.
 pub fn linktest() -> Outcome {
     clear(c"lf1");
     clear(c"lf2");
@@ -34,8 +34,8 @@ pub fn linktest() -> Outcome {
     link_fails(c".", c"lf1")
 }
 
-/// Files are made, linked and removed by two processes at once; those that were made are there,
-/// once, and no others.
+/// Two processes make, link and remove files at once. Afterwards exactly the files that must exist
+/// do, once each.
 pub fn concreate() -> Outcome {
     const FILES: usize = 40;
     for number in 0..FILES {
@@ -50,7 +50,7 @@ pub fn concreate() -> Outcome {
     for number in 0..FILES {
         let path = numbered("C", number)?;
         let path = path.as_c_str();
-        // Whoever comes second finds nothing.
+        // The process that comes second finds no file.
         let other = child::start(|| {
             open_and_unlink(path);
             Ok(())
@@ -62,11 +62,11 @@ pub fn concreate() -> Outcome {
     Ok(())
 }
 
-/// How a process comes by a file.
+/// How a process makes a file.
 #[derive(Clone, Copy)]
 enum How {
     Create,
-    /// As another name of the first file, which is there already.
+    /// As another name of the first file, which exists already.
     Link,
 }
 
@@ -84,7 +84,7 @@ impl How {
         match self {
             Self::Create => Ok(open(path, CREATE)?.close()?),
             Self::Link => {
-                // The other may have made it first.
+                // The other process may have made the file first.
                 let _ = file::link(c"C0", path);
                 Ok(())
             }
@@ -95,7 +95,7 @@ impl How {
 fn open_and_unlink(path: &CStr) {
     for _ in 0..3 {
         if let Ok(fd) = file::Fd::open(path, READ) {
-            // An open descriptor closes.
+            // A valid descriptor can be closed.
             let _ = fd.close();
         }
     }
@@ -146,7 +146,7 @@ pub fn linkunlink() -> Outcome {
 fn churn(seed: u64) {
     let mut random = Random::new(seed ^ process::id() as u64);
     for _ in 0..100 {
-        // Any of these may fail, for the other one is at it too.
+        // Any of these calls may fail, because the other process uses the name too.
         match random.below(3) {
             0 => {
                 if let Ok(fd) = file::Fd::open(c"x", CREATE) {

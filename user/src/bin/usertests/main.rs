@@ -1,9 +1,9 @@
-//! `usertests [-q] [-c] [NAME]`: is the system-call interface what programs for xv6 expect, for
-//! good and for bad arguments, and does the kernel survive its users?
+//! `usertests [-q] [-c] [NAME]`: tests that the system-call interface is what programs for xv6
+//! expect, with good and bad arguments, and that the kernel survives its programs.
 //!
-//! The tests have the names that xv6's own suite gave to what they look at, and need the calls of
-//! xv6 alone. Each runs in a process of its own; afterwards not one page of memory may be missing.
-//! `-q` leaves out the slow ones, `-c` repeats until one fails, NAME runs one.
+//! The tests have the names of xv6's own tests of those subjects, and need xv6's calls alone. Each
+//! runs in a process of its own. Afterwards no page of memory may be missing. `-q` leaves out the
+//! slow tests, `-c` repeats all until one fails, and NAME runs one.
 
 #![no_std]
 #![no_main]
@@ -40,11 +40,12 @@ use user::{Args, eprintln, print, println};
 
 user::main!(run);
 
-/// What a child whose test failed, and said so itself, exits with. No other program does.
+/// The exit status of a child whose test failed and that has said so itself. No other program has
+/// it.
 const FAILED: i32 = 99;
-/// The status for arguments that make no sense.
+/// The exit status for bad arguments.
 const USAGE: i32 = 2;
-/// Most failures that are listed at the end.
+/// The most failures that are listed at the end.
 const LISTED: usize = 100;
 
 /// What to run.
@@ -75,7 +76,7 @@ impl Plan {
         Some(plan)
     }
 
-    /// Returns the tests of this plan: one that was named is run even if it is slow.
+    /// Returns the tests of this plan. A named test is run even if it is slow.
     fn tests(&self) -> impl Iterator<Item = &'static Test> {
         let slow = self.slow || self.only.is_some();
         let only = self.only;
@@ -140,11 +141,11 @@ fn run_all(plan: &Plan) -> bool {
     false
 }
 
-/// Runs a test and says how it went. Returns whether it passed. `frames` are those that were free
-/// before, and become those that are free afterwards.
+/// Runs a test and prints its result. Returns whether it passed. `frames` is the memory that was
+/// free before, and becomes the memory that is free afterwards.
 fn run_one(test: &Test, frames: &mut Frames) -> bool {
     let name = Lossy::from(test.name);
-    // Names the test if it hangs; the line with the result takes its place.
+    // This names the test if it hangs. Otherwise the result overwrites it.
     print!("test {name}: \r");
     let outcome = match status_of(test) {
         Ok(0) => frames.expect_back(),
@@ -159,8 +160,8 @@ fn run_one(test: &Test, frames: &mut Frames) -> bool {
     outcome.is_ok()
 }
 
-/// The status of a child that does a test. The child says itself why it failed: what it leaves
-/// running must not keep anybody from being told.
+/// Returns the status of a child that runs a test. The child itself prints why the test failed,
+/// because processes that it leaves running could hold up the report.
 fn status_of(test: &Test) -> Outcome<i32> {
     match process::fork()? {
         Fork::Parent(pid) => Ok(process::wait_for(pid)?),

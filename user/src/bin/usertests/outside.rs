@@ -1,4 +1,4 @@
-//! What kills a program that touches it, and nothing else.
+//! Addresses at which a touch kills the program, and nothing else happens.
 
 use crate::lies::{OUTSIDE, TEXT, stack_page};
 use user::arch;
@@ -37,7 +37,7 @@ pub fn MAXVAplus() -> Outcome {
     Ok(())
 }
 
-/// Text and what is outside cannot be written.
+/// Text and addresses outside of the program cannot be written.
 pub fn nowrite() -> Outcome {
     for lie in [TEXT].into_iter().chain(OUTSIDE) {
         store_kills(lie.address())?;
@@ -45,7 +45,7 @@ pub fn nowrite() -> Outcome {
     Ok(())
 }
 
-/// The page below the one stack page of the contract is nobody's.
+/// The page below the stack page belongs to no process.
 pub fn stacktest() -> Outcome {
     let last_below = stack_page() - 1;
     let first_below = stack_page() - abi::PAGE_SIZE as u64;

@@ -1,4 +1,4 @@
-//! Buffers and vectors that lie, given to every call that takes one.
+//! Bad buffers and vectors, given to every call that takes one.
 
 #![forbid(unsafe_code)]
 
@@ -11,10 +11,10 @@ use user::process::{self, Fork};
 use user::region::Region;
 use user::testing::outcome::{Outcome, ensure, expect};
 
-/// What is asked for at a bad address, in bytes.
+/// The number of bytes that a call with a bad address asks for.
 const COUNT: i32 = 8192;
 
-/// No call reads from where the program may not.
+/// No call reads where the program may not.
 pub fn copyin() -> Outcome {
     for lie in OUTSIDE {
         let address = lie.address();
@@ -54,7 +54,7 @@ pub fn copyin() -> Outcome {
     Ok(())
 }
 
-/// No call writes to where the program may not, its text included.
+/// No call writes where the program may not, for example to its text.
 pub fn copyout() -> Outcome {
     for lie in [TEXT].into_iter().chain(OUTSIDE) {
         let address = lie.address();
@@ -83,7 +83,7 @@ pub fn copyout() -> Outcome {
     Ok(())
 }
 
-/// A wait that cannot deliver the status fails, and the child can still be waited for.
+/// A wait that cannot deliver the status fails. The child can still be waited for.
 fn waits_again(lie: Lie) -> Outcome {
     let child = match process::fork()? {
         Fork::Child => process::exit(7),
@@ -94,7 +94,7 @@ fn waits_again(lie: Lie) -> Outcome {
     expect("the status after a wait that failed", 7, status)
 }
 
-/// Memory that was given back is nobody's.
+/// Memory that was given back is out of reach of every call.
 pub fn rwsbrk() -> Outcome {
     let region = Region::new(2, Promise::Eager)?;
     drop(region);
@@ -141,8 +141,8 @@ pub fn argptest() -> Outcome {
     scratch::unlink(c"argptest")
 }
 
-/// Whatever a page holds, a path in it that names nothing is refused, and pages that do not exist
-/// are too.
+/// A path that names nothing is refused, whatever its page holds, and so is a page that does not
+/// exist.
 pub fn validatetest() -> Outcome {
     let missing = c"validatetest.no";
     for page in 0..275 {
@@ -155,7 +155,7 @@ pub fn validatetest() -> Outcome {
     Ok(())
 }
 
-/// An address far outside of what hardware can translate does no harm.
+/// An address far outside of what the hardware translates does no harm.
 pub fn pgbug() -> Outcome {
     let address = 0xeaeb_0b5b_0000_2f5e;
     let argv = [0u64];
@@ -163,7 +163,7 @@ pub fn pgbug() -> Outcome {
     refused("pipe", Lie::beyond_user_half(address).pipe())
 }
 
-/// Fifty thousand execs with an argument that is nowhere: each fails, and none keeps a page.
+/// Fifty thousand execs with an argument at a bad address: each fails, and none keeps a page.
 pub fn badarg() -> Outcome {
     let path = PROGRAM.as_ptr() as u64;
     let argv = [0xffff_ffff, 0u64];
@@ -173,7 +173,7 @@ pub fn badarg() -> Outcome {
     Ok(())
 }
 
-/// A write whose buffer ends within a page that does not exist fails, and keeps what came before.
+/// A write whose buffer reaches into a page that does not exist fails, and keeps the bytes before.
 pub fn partial_write() -> Outcome {
     let region = Region::new(1, Promise::Eager)?;
     scratch::make(c"partialwrite", b"A")?;
@@ -186,7 +186,7 @@ pub fn partial_write() -> Outcome {
     )?;
     fd.close()?;
     expect_content(b"X")?;
-    // What only looked written does not survive when blocks have to make room.
+    // Bytes that were written only to the cache are lost when other blocks need its room.
     let block = [b'z'; 1024];
     let big = scratch::open(c"partialbig", CREATE)?;
     for _ in 0..100 {

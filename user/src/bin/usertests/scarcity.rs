@@ -1,4 +1,4 @@
-//! All of memory: it can be had, it runs out, and it comes back.
+//! All of memory: a process can reserve it, it runs out, and it comes back.
 
 #![forbid(unsafe_code)]
 
@@ -12,7 +12,7 @@ use user::testing::child::{self, Child};
 use user::testing::measure::available_pages;
 use user::testing::outcome::{Outcome, ensure, expect};
 
-/// A process takes everything it can reserve, uses it, and gives it back, twice.
+/// A process reserves everything it can, uses it, and gives it back, twice.
 pub fn mem() -> Outcome {
     let take_all = || -> Outcome<usize> {
         let region = Region::new(available_pages()?, Promise::Eager)?;
@@ -36,8 +36,8 @@ pub fn mem() -> Outcome {
     })
 }
 
-/// Ten processes ask for a hundred megabytes each. Not all can have them; those that were
-/// refused keep nothing, so one page is left for the parent.
+/// Ten processes ask for a hundred megabytes each. Some are refused and keep nothing, so a page is
+/// left for the parent.
 pub fn sbrkfail() -> Outcome {
     const CHILDREN: usize = 10;
     const PAGES: usize = (100 << 20) / PAGE_SIZE;
@@ -45,7 +45,7 @@ pub fn sbrkfail() -> Outcome {
     let mut children: [Option<Child>; CHILDREN] = [const { None }; CHILDREN];
     for place in &mut children {
         *place = Some(child::start(|| {
-            // The region stays until the end of the process.
+            // The region lives until the process ends.
             let region = Region::new(PAGES, Promise::Eager);
             write(write_end, &[u8::from(region.is_ok())])?;
             loop {
@@ -66,7 +66,7 @@ pub fn sbrkfail() -> Outcome {
     read_end.close()?;
     write_end.close()?;
 
-    // One that uses what it gets, up to ten times as much: refused, or killed.
+    // A process that uses up to ten times as much is refused or killed.
     let hungry = child::start(|| {
         let mut region = Region::new(0, Promise::Eager)?;
         for _ in 0..10 {

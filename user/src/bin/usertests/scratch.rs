@@ -1,4 +1,4 @@
-//! Files for tests: calls that must work or must fail, and say which one did not.
+//! Files for tests: calls that must succeed or must fail, with the name of the call in the error.
 
 #![forbid(unsafe_code)]
 
@@ -12,18 +12,18 @@ use user::{Failed, Result};
 
 pub use abi::OpenFlags;
 
-/// For reading.
+/// Opens for reading.
 pub const READ: OpenFlags = OpenFlags::READ_ONLY;
-/// For reading and writing.
+/// Opens for reading and writing.
 pub const UPDATE: OpenFlags = OpenFlags::READ_WRITE;
-/// For reading and writing, made if it is not there.
+/// Opens for reading and writing, and makes the file if it does not exist.
 pub const CREATE: OpenFlags = OpenFlags::CREATE.with(OpenFlags::READ_WRITE);
-/// For writing, made if it is not there, emptied if it is.
+/// Opens for writing. Makes the file if it does not exist, and empties it if it does.
 pub const REPLACE: OpenFlags = OpenFlags::CREATE
     .with(OpenFlags::WRITE_ONLY)
     .with(OpenFlags::TRUNCATE);
 
-/// What a call gave that had to work.
+/// Returns the result of a call that must succeed.
 pub fn works<T>(what: impl Display, result: Result<T>) -> Outcome<T> {
     result.map_err(|Failed| failure!("{what}: expected success, saw -1"))
 }
@@ -68,7 +68,7 @@ pub fn unlink_fails(path: &CStr) -> Outcome {
 
 /// Removes what an earlier test that failed may have left.
 pub fn clear(path: &CStr) {
-    // It is not there, as a rule.
+    // Usually the file does not exist.
     let _ = file::unlink(path);
 }
 
@@ -131,7 +131,7 @@ pub fn write(fd: Fd, bytes: &[u8]) -> Outcome {
     Ok(())
 }
 
-/// Reads with one call; fails unless that gives `expected` bytes.
+/// Reads with one call. Fails unless that returns `expected` bytes.
 pub fn read(fd: Fd, buffer: &mut [u8], expected: usize) -> Outcome {
     let count = works("read", fd.read(buffer))?;
     ensure!(
@@ -159,7 +159,7 @@ pub fn make(path: &CStr, bytes: &[u8]) -> Outcome {
     Ok(fd.close()?)
 }
 
-/// The name that begins with `prefix` and ends with `number`.
+/// Returns the name that begins with `prefix` and ends with `number`.
 pub fn numbered(prefix: &str, number: usize) -> Outcome<PathBuffer> {
     let mut digits = [0; 20];
     let mut start = digits.len();

@@ -9,8 +9,7 @@ use user::process::{self, KILLED};
 use user::testing::child::{self, Gate};
 use user::testing::outcome::{Outcome, ensure, expect};
 
-/// A pipe delivers every byte once and in order, whatever the sizes of reads and writes; then it
-/// ends.
+/// A pipe delivers every byte once and in order, with reads and writes of any size. Then it ends.
 pub fn pipe1() -> Outcome {
     const WRITES: usize = 5;
     const BYTES: usize = 1033;
@@ -52,7 +51,7 @@ pub fn pipe1() -> Outcome {
     Ok(write_end.close()?)
 }
 
-/// A killed process has the status -1, whenever the kill comes.
+/// A killed process has the status -1, at whatever moment it is killed.
 pub fn killstatus() -> Outcome {
     for round in 0..40 {
         let victim = child::start(|| {
@@ -60,7 +59,7 @@ pub fn killstatus() -> Outcome {
                 process::id();
             }
         })?;
-        // Mostly before it has run at all, sometimes while it runs.
+        // Most kills come before the child has run at all, some while it runs.
         if round % 8 == 7 {
             process::sleep(1)?;
         }
@@ -70,11 +69,11 @@ pub fn killstatus() -> Outcome {
     Ok(())
 }
 
-/// No process has the number 0, and nobody is harmed by a kill of it or of other nonsense.
+/// No process has the number 0. A kill of it, or of another bad number, harms no process.
 pub fn killzero() -> Outcome {
     for nobody in [0, -1, i32::MIN, i32::MAX] {
         let killed = process::kill(nobody);
-        // xv6 takes its free slots for processes with the number 0.
+        // In xv6, the free slots for processes have the number 0.
         if nobody != 0 || kernel::has_counters() {
             fails("kill of nobody", killed)?;
         }
@@ -85,7 +84,7 @@ pub fn killzero() -> Outcome {
     Ok(())
 }
 
-/// Programs that never call do not keep others from running, and can be killed.
+/// Programs that make no calls do not keep others from running, and can be killed.
 pub fn preempt() -> Outcome {
     let (read_end, write_end) = pipe()?;
     let spin = || -> Outcome {
@@ -113,7 +112,7 @@ pub fn preempt() -> Outcome {
     Ok(never.remove()?)
 }
 
-/// Statuses arrive as they were given.
+/// Exit statuses arrive unchanged.
 pub fn exitwait() -> Outcome {
     for status in (0..100).chain([255, 256, 0x1234_5678, i32::MAX, i32::MIN, KILLED - 1]) {
         match process::fork()? {

@@ -11,7 +11,7 @@ use user::memory::Promise;
 use user::region::Region;
 use user::testing::outcome::Outcome;
 
-/// No call takes a path from where the program may not read.
+/// No call takes a path from memory that the program may not read.
 pub fn copyinstr1() -> Outcome {
     for lie in OUTSIDE {
         refused_as_path(lie.address())?;
@@ -29,10 +29,10 @@ fn refused_as_path(address: u64) -> Outcome {
     Ok(())
 }
 
-/// A path may have as many bytes as the contract says, and not one more; so may arguments, which
+/// A path may have as many bytes as the contract says, and not one more. So may arguments, which
 /// have one page.
 pub fn copyinstr2() -> Outcome {
-    // One NUL more than fits, and exactly what fits.
+    // A path that is one byte too long, and one of exactly the greatest length.
     let mut long = [b'x'; PATH_MAX + 1];
     long[PATH_MAX] = 0;
     refused_as_path(long.as_ptr() as u64)?;
@@ -56,7 +56,7 @@ pub fn copyinstr2() -> Outcome {
     Ok(())
 }
 
-/// A path that does not end before memory does is no path.
+/// A path that reaches the end of memory without a NUL is refused.
 pub fn copyinstr3() -> Outcome {
     let region = Region::new(2, Promise::Eager)?;
     region.set_byte(2 * PAGE_SIZE - 1, b'x');

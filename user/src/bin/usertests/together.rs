@@ -9,7 +9,7 @@ use user::file::Fd;
 use user::testing::child::{self, Child};
 use user::testing::outcome::{Outcome, expect};
 
-/// Two processes write through one open file: every write is there.
+/// Two processes write through one open file. Every write is there.
 pub fn sharedfd() -> Outcome {
     const WRITES: usize = 1000;
     const BYTES: usize = 10;
@@ -57,7 +57,7 @@ fn count(fd: Fd, counts: &mut [usize; 256]) -> Outcome {
     }
 }
 
-/// Four processes write a file each: no byte is in another's.
+/// Four processes write a file each. No byte lands in another file.
 pub fn fourfiles() -> Outcome {
     const FILES: usize = 4;
     const WRITES: usize = 12;
@@ -95,7 +95,8 @@ pub fn fourfiles() -> Outcome {
     Ok(())
 }
 
-/// Four processes make and remove files in one directory: those made are there, those removed not.
+/// Four processes make and remove files in one directory. Afterwards the files that were made
+/// exist, and the removed ones do not.
 pub fn createdelete() -> Outcome {
     const PROCESSES: usize = 4;
     const FILES: usize = 20;

@@ -1,4 +1,4 @@
-//! Files that are emptied while somebody has them open.
+//! Files that are emptied while a process has them open.
 
 #![forbid(unsafe_code)]
 
@@ -20,7 +20,7 @@ pub fn truncate1() -> Outcome {
     let writer = open(PATH, OpenFlags::WRITE_ONLY.with(OpenFlags::TRUNCATE))?;
     let late_reader = open(PATH, READ)?;
     read(late_reader, &mut buffer, 0)?;
-    // The early reader stands beyond the end now.
+    // The first reader's offset is beyond the end now.
     read(reader, &mut buffer, 0)?;
 
     write(writer, b"abcdef")?;
@@ -40,7 +40,7 @@ pub fn truncate1() -> Outcome {
     scratch::unlink(PATH)
 }
 
-/// A writer that stands beyond the end cannot leave a hole.
+/// A writer whose offset is beyond the end cannot leave a hole.
 pub fn truncate2() -> Outcome {
     clear(PATH);
     let first = open(PATH, REPLACE)?;
@@ -64,7 +64,7 @@ pub fn truncate3() -> Outcome {
             write(writer, b"1234567890")?;
             writer.close()?;
             let reader = open(PATH, READ)?;
-            // How much is there is the other's affair.
+            // The length of the file depends on the other process.
             reader.read(&mut buffer)?;
             reader.close()?;
         }

@@ -1,4 +1,4 @@
-//! Pages that the file has no longer, or not yet; and a file without a name.
+//! Pages that the file has no longer, or not yet, and files without a name.
 
 use super::{CREATE, PATH, make, make_of, map, remove};
 use crate::child::{self, Gate};
@@ -11,9 +11,9 @@ use user::memory;
 
 const BOTH: [Sharing; 2] = [Sharing::Shared, Sharing::Private];
 
-/// Bytes of the file in its last page.
+/// The bytes of the file in its last page.
 const TAIL: usize = 100;
-/// Bytes of a file that ends in its second page.
+/// The length of a file that ends in its second page, in bytes.
 const BYTES: usize = PAGE_SIZE + TAIL;
 
 /// A file of `bytes` bytes, none of which is zero.
@@ -25,8 +25,8 @@ fn make_filled(bytes: usize) -> Outcome<Fd> {
     make_of(&contents, bytes)
 }
 
-/// Behind the last byte are zeros to the end of its page, and nothing behind that. What is stored
-/// there stays out of the file.
+/// Behind the last byte of the file, its page reads as zeros; there are no pages behind that one.
+/// What is stored behind the last byte does not reach the file.
 pub fn fileend() -> Outcome {
     for sharing in BOTH {
         let file = make_filled(BYTES)?;
@@ -57,14 +57,14 @@ pub fn fileend() -> Outcome {
     Ok(())
 }
 
-/// Opens the file again, at its beginning.
+/// Closes the file and opens it again, at its beginning.
 fn reopen(file: Fd) -> Outcome<Fd> {
     file.close()?;
     Ok(Fd::open(PATH, OpenFlags::READ_WRITE)?)
 }
 
-/// When a file grows, what is new is in the mappings that were there before, in its last page and
-/// behind.
+/// When a file grows, older mappings show the new bytes, in the last page and in the pages behind
+/// it.
 pub fn filegrows() -> Outcome {
     for sharing in BOTH {
         let file = make_filled(BYTES)?;
@@ -87,15 +87,15 @@ pub fn filegrows() -> Outcome {
     Ok(())
 }
 
-/// Writes zeros to the end of the file until it has so many bytes.
+/// Writes zeros at the end of the file until it has `bytes` bytes.
 fn fill_to(file: Fd, bytes: usize) -> Outcome {
     let zeros = private(bytes.div_ceil(PAGE_SIZE))?;
     let more = bytes - file.stat()?.size as usize;
     expect("bytes written", more, zeros.write_to(file, 0, more)?)
 }
 
-/// Emptying a file takes its pages from all who map them, processes that were forked too, and
-/// leaves the copies. New contents are in the old mappings.
+/// Emptying a file takes its pages from every mapping, those of forked processes included, and
+/// leaves the private copies. The old mappings show the file's new contents.
 pub fn filetruncated() -> Outcome {
     const PAGES: usize = 4;
     for mode in FORK_MODES {
@@ -144,8 +144,9 @@ fn nothing_but_the_copy(shared: &Mapping, own: &Mapping) -> Outcome {
     expect("the copy", 0x300, own.read(0))
 }
 
-/// A file without a name is there while it is mapped, read before or not, by the process that made
-/// the mapping or by its child; and another that gets the name is another.
+/// A file without a name exists as long as it is mapped, by the process that made the mapping or by
+/// its child, whether its pages were read before or not. A new file that gets the name is another
+/// file.
 pub fn fileunlinked() -> Outcome {
     const PAGES: usize = 8;
     for sharing in BOTH {

@@ -14,7 +14,7 @@ use user::syscall;
 const PAGES: usize = 4;
 const BOTH: [Sharing; 2] = [Sharing::Shared, Sharing::Private];
 
-/// Descriptors that are none, of what is no file, or that cannot be read.
+/// Bad descriptors, descriptors of something that is no file, and descriptors that cannot be read.
 pub fn filedescriptors() -> Outcome {
     let file = make(PAGES, 0x100)?;
     let (read_end, write_end) = pipe()?;
@@ -46,8 +46,8 @@ pub fn filedescriptors() -> Outcome {
     remove(file)
 }
 
-/// Words that make no sense, each alone among good ones. Where they demand a place, what is there
-/// stays.
+/// Bad arguments, each alone among good ones. If the call demands an address, the mapping that is
+/// there stays.
 pub fn filearguments() -> Outcome {
     let file = make(PAGES, 0x100)?;
     let there = Mapping::near(FREE, PAGES, Sharing::Private, READ_WRITE)?;
@@ -133,8 +133,8 @@ pub fn filearguments() -> Outcome {
     remove(file)
 }
 
-/// What is open only for reading is written through no shared mapping, however it comes by the
-/// right; a private one is another matter.
+/// A file that is open only for reading is written through no shared mapping, in whatever way the
+/// mapping gets the right to write. A private mapping may be written.
 pub fn filereadonly() -> Outcome {
     make(PAGES, 0x100)?.close()?;
     let file = Fd::open(PATH, OpenFlags::READ_ONLY)?;

@@ -1,5 +1,5 @@
-//! The kernel reads and writes mapped files for a program, also the very file that it moves bytes
-//! of.
+//! The kernel reads and writes mapped files for a program, also when a call moves bytes of that
+//! very file.
 
 use super::{PATH, holds, make, make_of, map, remove, skip};
 use crate::child;
@@ -16,8 +16,8 @@ use user::syscall;
 const PAGES: usize = 4;
 const BOTH: [Sharing; 2] = [Sharing::Shared, Sharing::Private];
 
-/// `read` into a mapping of the file that is read, and `write` from one of the file that is
-/// written: other pages, the same page, all pages; touched before or not.
+/// `read` moves bytes of a file into a mapping of that file, and `write` moves bytes from a mapping
+/// into the mapped file: to other pages, to the same page, to all pages, touched before or not.
 pub fn fileitself() -> Outcome {
     for sharing in BOTH {
         for touched in [false, true] {
@@ -27,7 +27,7 @@ pub fn fileitself() -> Outcome {
                 mark(&mapping, 0..2 * PAGES, 0x100);
             }
             let half = PAGES * PAGE_SIZE;
-            // The first half of the file comes to the second half of the mapping.
+            // Copies the first half of the file to the second half of the mapping.
             let reader = open(0)?;
             expect("bytes read", half, mapping.read_from(reader, half, half)?)?;
             marked(
@@ -36,12 +36,12 @@ pub fn fileitself() -> Outcome {
                 PAGES..2 * PAGES,
                 0x100 - PAGES as u64,
             )?;
-            // Each page comes to where it is.
+            // Copies each page onto itself.
             let reader = open(0)?;
             expect("bytes read", half, mapping.read_from(reader, 0, half)?)?;
             marked("read to where it is", &mapping, 0..PAGES, 0x100)?;
             mark(&mapping, PAGES..2 * PAGES, 0x200);
-            // And the other way, into the first half of the file.
+            // Copies in the other direction, into the first half of the file.
             let writer = open(0)?;
             expect("bytes written", half, mapping.write_to(writer, half, half)?)?;
             holds("written from the mapping", 0..PAGES, 0x200 + PAGES as u64)?;
@@ -58,15 +58,15 @@ pub fn fileitself() -> Outcome {
     Ok(())
 }
 
-/// The file, from a byte on.
+/// Opens the file at byte `from`.
 fn open(from: usize) -> Outcome<Fd> {
     let file = Fd::open(PATH, OpenFlags::READ_WRITE)?;
     skip(file, from)?;
     Ok(file)
 }
 
-/// Pipes take from mapped files and give to them, pages that were never touched included; a copy
-/// that comes to the end of the file stops there, with what lies before done.
+/// Pipes read from mapped files and write to them, also to pages that were never touched. A copy
+/// that reaches the end of the file stops there, and the bytes before are copied.
 pub fn filepipes() -> Outcome {
     for sharing in BOTH {
         let file = make(PAGES, 0x100)?;
@@ -108,7 +108,7 @@ pub fn filepipes() -> Outcome {
     Ok(())
 }
 
-/// Paths and arguments that lie in a mapping of a file which nobody has touched yet.
+/// Paths and arguments lie in a mapping of a file whose pages no process has touched yet.
 pub fn fileexec() -> Outcome {
     const WORDS: &CStr = c"/sleep";
     const SECOND: u64 = 64;
@@ -131,7 +131,7 @@ pub fn fileexec() -> Outcome {
         })?;
         remove(file)?;
     }
-    // A path that begins in the last page of a file, behind which is nothing.
+    // This path begins in the last page of a file, and the file ends before the path does.
     let contents = private(1)?;
     for offset in 0..PAGE_SIZE {
         contents.set_byte(offset, b'/');

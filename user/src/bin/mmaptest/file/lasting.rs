@@ -1,6 +1,5 @@
-//! What is stored in a shared mapping stays in the file when the mapping goes, however it goes, and
-//! when memory is needed for other things. That it is on the disk as well is what `powercut` is
-//! for.
+//! What is stored in a shared mapping stays in the file when the mapping ends, however it ends, and
+//! when memory is needed for other pages. `powercut` tests that it is on the disk as well.
 
 use super::{holds, make, map, remove};
 use crate::child::{self, Gate};
@@ -18,7 +17,7 @@ const PAGES: usize = 4;
 /// How a mapping ends.
 #[derive(Clone, Copy)]
 enum Way {
-    /// Not: `msync`.
+    /// The mapping does not end: `msync` writes it.
     Sync,
     Unmap,
     Exit,
@@ -28,8 +27,8 @@ enum Way {
 
 const WAYS: [Way; 5] = [Way::Sync, Way::Unmap, Way::Exit, Way::Exec, Way::Kill];
 
-/// After each way, `read` finds what was stored, now and when the pages have had to leave memory.
-/// Each has its own part of the file.
+/// After each way, `read` finds what was stored, at once and after the pages had to leave memory.
+/// Each way has its own part of the file.
 pub fn filelasting() -> Outcome {
     let pages = WAYS.len() * PAGES;
     let file = make(pages, 0x100)?;
@@ -43,10 +42,11 @@ pub fn filelasting() -> Outcome {
     remove(file)
 }
 
-/// What is stored.
+/// The first word of the first page that is stored.
 const BASE: u64 = 0x1000;
 
-/// A child stores in a shared mapping of the file from page `first` on, which then ends.
+/// A child stores in a shared mapping of the file, from page `first` on. The mapping then ends in
+/// the given way.
 fn store_and_go(way: Way, file: Fd, first: usize) -> Outcome {
     let stored = Gate::new()?;
     let child = child::start(|| {
@@ -62,7 +62,7 @@ fn store_and_go(way: Way, file: Fd, first: usize) -> Outcome {
             }
             Way::Kill => {
                 stored.open()?;
-                // Nobody opens this one.
+                // Waits for ever: no process opens this gate.
                 Gate::new()?.pass()?;
             }
         }
@@ -80,8 +80,8 @@ fn store_and_go(way: Way, file: Fd, first: usize) -> Outcome {
     outcome
 }
 
-/// Pages of files leave memory and come back as they were: stored or read, shared or private; and
-/// copies stay copies.
+/// Pages of files leave memory and come back unchanged, stored or read, shared or private. Private
+/// copies stay private copies.
 pub fn filecrowded() -> Outcome {
     let file = make(2 * PAGES, 0x100)?;
     let shared = map(file, 2 * PAGES, Sharing::Shared)?;
@@ -109,10 +109,11 @@ pub fn filecrowded() -> Outcome {
     remove(file)
 }
 
-/// Has a child use all memory for a moment, so that what can be had from the disk again gives way.
+/// Makes a child use all memory for a moment, so that pages which can be read from the disk again
+/// leave memory.
 pub fn crowd_out() -> Outcome {
     child::run(|| {
-        // There will be none for copies.
+        // There will be no frames for copies.
         touch_own_pages();
         let most = SystemCounters::now()?[MemCounter::Frames] as usize;
         let mut region = Region::new(0, Promise::Eager)?;

@@ -1,9 +1,9 @@
-//! Mappings of files: whose the pages are, what of them reaches the file, and what the kernel does
-//! with them.
+//! Mappings of files: which process a page belongs to, which stores reach the file, and what the
+//! kernel does with mapped pages.
 //!
-//! Each test works on one file, [`PATH`], which it makes and removes. What is here makes it and
-//! looks at it as `read` and `write` do, so that a mapping is always compared with somebody else's
-//! view.
+//! Each test works on one file, [`PATH`], which it makes and removes. The functions here make the
+//! file and look at it with `read` and `write`, so that a test always compares a mapping with an
+//! independent view.
 
 pub mod behind;
 pub mod forbidden;
@@ -25,21 +25,21 @@ use user::file::{Fd, unlink};
 use user::mapping::{Mapping, Sharing};
 use user::pages::Pages;
 
-/// The file.
+/// The path of the file.
 pub const PATH: &CStr = c"/mmaptest.file";
-/// How it is made and opened.
+/// The flags with which the file is made and opened.
 pub const CREATE: OpenFlags = OpenFlags::READ_WRITE.with(OpenFlags::CREATE);
 
-/// Makes the file, opened for reading and writing. It has what [`mark`] writes.
+/// Makes the file with the contents that [`mark`] writes, and opens it for reading and writing.
 pub fn make(pages: usize, base: u64) -> Outcome<Fd> {
     let contents = private(pages)?;
     mark(&contents, 0..pages, base);
     make_of(&contents, pages * PAGE_SIZE)
 }
 
-/// Makes the file of some bytes.
+/// Makes the file with the first `bytes` bytes of `contents`.
 pub fn make_of(contents: &Pages, bytes: usize) -> Outcome<Fd> {
-    // It is there if a test has failed.
+    // The file exists if an earlier test has failed.
     let _ = unlink(PATH);
     let file = Fd::open(PATH, CREATE)?;
     expect("bytes written", bytes, contents.write_to(file, 0, bytes)?)?;
@@ -74,7 +74,7 @@ pub fn rewrite(page: usize, word: u64) -> Outcome {
     Ok(file.close()?)
 }
 
-/// Goes on in a file by some bytes.
+/// Skips `bytes` bytes of a file.
 pub fn skip(file: Fd, bytes: usize) -> Outcome {
     let nowhere = private(bytes.div_ceil(PAGE_SIZE).max(1))?;
     expect("bytes read", bytes, nowhere.read_from(file, 0, bytes)?)

@@ -1,5 +1,5 @@
-//! Parts of mappings of files: offsets, many mappings of one file, and what is unmapped, protected
-//! or replaced in the middle.
+//! Parts of mappings of files: offsets, many mappings of one file, and parts that are unmapped,
+//! protected or replaced.
 
 use super::{PATH, holds, make, map, remove};
 use crate::child;
@@ -12,8 +12,8 @@ use user::mapping::{Mapping, Sharing};
 const PAGES: usize = 8;
 const LAST: usize = PAGES - 1;
 
-/// Each page of a file can be mapped alone, as often as one likes, and all mappings of it are one
-/// page; closing the file changes nothing.
+/// Each page of a file can be mapped alone, any number of times, and all mappings of a page share
+/// its frame. Closing the file changes nothing.
 pub fn fileoffsets() -> Outcome {
     let file = make(PAGES, 0x100)?;
     let mut shared: [Option<Mapping>; PAGES] = [const { None }; PAGES];
@@ -30,7 +30,7 @@ pub fn fileoffsets() -> Outcome {
             0..LAST - page,
             0x100 + page as u64,
         )?;
-        // All of them have the last page.
+        // All these mappings contain the last page.
         mapping.write(LAST - page, 0x200 + page as u64);
     }
     for (page, mapping) in own.iter().flatten().enumerate() {
@@ -54,7 +54,7 @@ pub fn fileoffsets() -> Outcome {
     Ok(unlink(PATH)?)
 }
 
-/// The file from a page to its end.
+/// Maps the file from page `first` to its end.
 fn from(file: Fd, first: usize, sharing: Sharing) -> Outcome<Mapping> {
     Ok(Mapping::of_file(
         file,
@@ -65,8 +65,8 @@ fn from(file: Fd, first: usize, sharing: Sharing) -> Outcome<Mapping> {
     )?)
 }
 
-/// What is cut out of a mapping, or may not be touched, is out of reach; on both sides of it the
-/// file goes on where it did. What was stored before is the file's.
+/// A part that is unmapped from a mapping, or may not be touched, is out of reach. On both sides of
+/// it the mapping is unchanged. What was stored there before is in the file.
 pub fn fileparts() -> Outcome {
     for sharing in [Sharing::Shared, Sharing::Private] {
         let file = make(PAGES, 0x100)?;
@@ -103,8 +103,8 @@ pub fn fileparts() -> Outcome {
     Ok(())
 }
 
-/// Files and zeros replace each other, and a file another part of itself, in the middle of
-/// mappings. What was stored in what is replaced is the file's.
+/// Zeros replace a file, a file replaces zeros, and a file replaces another part of itself, in the
+/// middle of mappings. What was stored in the replaced pages is in the file.
 pub fn filefixed() -> Outcome {
     let file = make(PAGES, 0x100)?;
     let mapping = map(file, PAGES, Sharing::Shared)?;
@@ -113,7 +113,7 @@ pub fn filefixed() -> Outcome {
     zero("zeros in place of the file", &mapping, 1..3)?;
     mark(&mapping, 1..3, 0x900);
     mapping.renew_from_file(4..6, file, 0, Sharing::Private, READ_WRITE)?;
-    // Its pages 4 and 5 are the file's 0 and 1.
+    // Pages 4 and 5 of the mapping are now pages 0 and 1 of the file.
     marked("the file's first pages", &mapping, 4..6, 0x200 - 4)?;
     mark(&mapping, 4..6, 0x900);
     mapping.renew_from_file(2..3, file, 7, Sharing::Shared, READ_WRITE)?;

@@ -1,4 +1,4 @@
-//! Private mappings of a file: the file's pages until they are written, and the process's own from
+//! Private mappings of a file: a page is the file's until it is written, and the process's own from
 //! then on.
 
 use super::{holds, make, map, remove, rewrite};
@@ -12,8 +12,8 @@ use user::memory;
 
 const PAGES: usize = 4;
 
-/// A page that was read first is copied when it is written; one that is written first is copied at
-/// once, whole. The file never sees it.
+/// A page that was read first is copied when it is written. A page that is written first is copied
+/// whole at once. The file does not change.
 pub fn fileprivate() -> Outcome {
     let file = make(PAGES, 0x100)?;
     let mapping = map(file, PAGES, Sharing::Private)?;
@@ -38,7 +38,7 @@ pub fn fileprivate() -> Outcome {
     holds("the file", 0..PAGES, 0x100)?;
     let other = map(file, PAGES, Sharing::Private)?;
     marked("another mapping", &other, 0..PAGES, 0x100)?;
-    // What `write` does is seen where the page is the file's still, and only there.
+    // `write` changes exactly those pages of the mapping that are still the file's.
     for page in 0..PAGES {
         rewrite(page, 0x300 + page as u64)?;
     }
@@ -49,14 +49,14 @@ pub fn fileprivate() -> Outcome {
     remove(file)
 }
 
-/// Parent and child have the copies that there were at the fork, and each its own from then on,
-/// however the fork copies.
+/// Parent and child both have the copies that existed at the fork, and each writes its own from
+/// then on, in every mode of fork.
 pub fn fileprivatefork() -> Outcome {
     for mode in FORK_MODES {
         memory::set_fork_mode(mode)?;
         let file = make(PAGES, 0x100)?;
         let mapping = map(file, PAGES, Sharing::Private)?;
-        // Pages 0 and 1 are copies; 2 is the file's, and 3 has never been touched.
+        // Pages 0 and 1 are copies, page 2 is the file's, and page 3 was never touched.
         mark(&mapping, 0..2, 0x200);
         expect("read", 0x102, mapping.read(2))?;
         child::run(|| {

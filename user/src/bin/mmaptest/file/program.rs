@@ -1,4 +1,5 @@
-//! Programs run from the pages of their files, which all who run them have in common.
+//! Programs run from the pages of their files, and all processes that run a program share those
+//! pages.
 
 use super::stranger::{Stranger, text_pages};
 use super::{CREATE, make, remove};
@@ -11,12 +12,12 @@ use user::file::{Fd, unlink};
 use user::memory::{self, ProcessCounters};
 use user::process::Pid;
 
-/// A copy of this program.
+/// The path of a copy of this program.
 const COPY: &CStr = c"/mmaptest.copy";
 
-/// Makes it.
+/// Makes the copy.
 fn copy_this_program() -> Outcome {
-    // It is there if a test has failed.
+    // The copy exists if an earlier test has failed.
     let _ = unlink(COPY);
     let this = Fd::open(c"/mmaptest", OpenFlags::READ_ONLY)?;
     let size = this.stat()?.size as usize;
@@ -28,8 +29,8 @@ fn copy_this_program() -> Outcome {
     Ok(copy.close()?)
 }
 
-/// A program that runs cannot be opened for writing or emptied. It can be read, and lose its name,
-/// which another file may get then: the program goes on.
+/// A running program cannot be opened for writing or emptied. It can be read, and it can lose its
+/// name to another file; the process goes on.
 pub fn running() -> Outcome {
     let file = make(1, 0x100)?;
     copy_this_program()?;
@@ -60,7 +61,7 @@ pub fn running() -> Outcome {
     stranger.add()?;
     other.close()?;
     stranger.end()?;
-    // One that does not run any more is a file like others.
+    // A program that no longer runs can be opened like any file.
     copy_this_program()?;
     Stranger::start(COPY)?.end()?;
     Fd::open(COPY, OpenFlags::READ_WRITE)?.close()?;
@@ -68,11 +69,11 @@ pub fn running() -> Outcome {
     remove(file)
 }
 
-/// Copies that run at once.
+/// The number of copies that run at once.
 const COPIES: usize = 10;
 
-/// Ten copies of a program that were begun independently of each other have one text: nine of them
-/// add none.
+/// Ten processes that start one program independently share its text: nine of them add no frames
+/// for it.
 pub fn tencopies() -> Outcome {
     let file = make(1, 0x100)?;
     copy_this_program()?;
@@ -96,7 +97,7 @@ pub fn tencopies() -> Outcome {
         common += common_text(first.pid(), other.pid())?;
         other.end()?;
     }
-    // They have touched all of it; not all of it need have stayed.
+    // The processes have touched all of the text, but some pages may have left memory again.
     let least = text_pages() as usize * (COPIES - 1) / 2;
     ensure!(
         common >= least,
@@ -107,14 +108,15 @@ pub fn tencopies() -> Outcome {
     remove(file)
 }
 
-/// A copy that has done something.
+/// Returns a copy that has done some work.
 fn started() -> Outcome<Stranger> {
     let stranger = Stranger::start(COPY)?;
     stranger.add()?;
     Ok(stranger)
 }
 
-/// Fails unless two programs have the same frames for their text; how many pages of it both have.
+/// Fails unless two processes have the text in the same frames. Returns how many pages of text both
+/// have in memory.
 fn common_text(one: Pid, other: Pid) -> Outcome<usize> {
     let mut common = 0;
     for page in 0..text_pages() {

@@ -1,4 +1,4 @@
-//! Shared mappings of a file: one page for all who map it, and for `read` and `write`.
+//! Shared mappings of a file: one page for all processes that map it, and for `read` and `write`.
 
 use super::stranger::Stranger;
 use super::{PATH, holds, make, map, remove, rewrite};
@@ -13,8 +13,8 @@ use user::memory;
 
 const PAGES: usize = 4;
 
-/// What parent and child store is there for the other, touched before the fork or not, and for
-/// `read`; and what `write` writes is there for both. No page is copied, however the fork copies.
+/// Parent and child find each other's stores, touched before the fork or not, and so does `read`.
+/// Both find what `write` writes. No page is copied, in any mode of fork.
 pub fn fileshared() -> Outcome {
     for mode in FORK_MODES {
         memory::set_fork_mode(mode)?;
@@ -55,8 +55,7 @@ pub fn fileshared() -> Outcome {
     Ok(())
 }
 
-/// Programs of no relation that open the file for themselves have the same pages, and so have two
-/// mappings of one process.
+/// Unrelated programs that open the file share its pages, and so do two mappings of one process.
 pub fn filestrangers() -> Outcome {
     const ROUNDS: u64 = 8;
     let file = make(PAGES, 0x1000)?;
@@ -77,7 +76,7 @@ pub fn filestrangers() -> Outcome {
             marked("in another mapping", &other, 0..PAGES, base)?;
             holds("read", 0..PAGES, base)?;
         }
-        // And it goes on from what is stored here.
+        // The stranger adds to the words that are stored here.
         base += 0x100;
         mark(&mapping, 0..PAGES, base);
     }

@@ -1,5 +1,6 @@
-//! A program of no relation to a test: this one, begun anew by exec. It maps the file shared and,
-//! when it is asked to, adds one to the first word of each page. It has touched all of its text.
+//! A stranger: a process without relation to a test. It runs this program anew by exec, maps the
+//! file shared and, when the test asks, adds one to the first word of each page. It has touched all
+//! of its text.
 
 use super::{PATH, map};
 use crate::child::{self, Child};
@@ -12,21 +13,22 @@ use user::mapping::Sharing;
 use user::process::{self, Pid};
 use user::{arch, memory};
 
-/// The argument that makes the program a stranger.
+/// The argument that makes this program a stranger.
 pub const STRANGER: &CStr = c"-stranger";
-/// What it exits with if it cannot do its work.
+/// The exit status of a stranger that cannot do its work.
 const HELPLESS: i32 = 3;
 
-/// What it is asked, which is also the answer.
+/// The byte that asks a stranger to add, which is also its answer.
 const ADD: u8 = b'+';
 const LEAVE: u8 = b'-';
 
-/// Whole pages of the program's text. One that is left out may hold something else as well.
+/// Returns how many whole pages the program's text has. A page that text shares with other data
+/// does not count.
 pub fn text_pages() -> u64 {
     memory::constants().start / PAGE - 1
 }
 
-/// What a stranger does; its status.
+/// Runs the stranger. Returns its status.
 pub fn serve() -> i32 {
     match answer_all() {
         Ok(()) => 0,
@@ -55,7 +57,7 @@ fn answer_all() -> Outcome {
     }
 }
 
-/// A stranger at work.
+/// A running stranger.
 pub struct Stranger {
     child: Child,
     to: Fd,
@@ -79,19 +81,19 @@ impl Stranger {
         Ok(Self { child, to, from })
     }
 
-    /// Returns its number.
+    /// Returns the stranger's process number.
     pub fn pid(&self) -> Pid {
         self.child.pid()
     }
 
-    /// Has it add one to each page.
+    /// Makes the stranger add one to each page.
     pub fn add(&self) -> Outcome {
         self.to.write_all(&[ADD])?;
         let mut answer = [0];
         expect("bytes from a stranger", 1, self.from.read(&mut answer)?)
     }
 
-    /// Has it go.
+    /// Ends the stranger.
     pub fn end(self) -> Outcome {
         self.to.write_all(&[LEAVE])?;
         self.child.join()?;

@@ -1,4 +1,4 @@
-//! Many processes at one file, while its pages are written back and have to leave memory.
+//! Many processes at one file, while its pages are written back and leave memory.
 
 use super::lasting::crowd_out;
 use super::{PATH, make, map, remove};
@@ -14,13 +14,14 @@ use user::random::Random;
 
 const PAGES: usize = 64;
 const PROCESSES: usize = 4;
-/// Fewest steps: two rounds of the file.
+/// The fewest steps of a process: two rounds of the file.
 const STEPS: usize = 2 * PAGES * STAY;
-/// Steps at one page, which is then left alone long enough to be evicted.
+/// How many steps a process spends at one page. After that it leaves the page alone long enough for
+/// it to be evicted.
 const STAY: usize = 32;
 
-/// No store is lost, and no old word comes back: each process has a word of its own in every page,
-/// counts in it, and finds in its mapping, in others and with `read` what it stored last.
+/// No store is lost, and no old word comes back. Each process has a word of its own in every page
+/// and counts in it. It finds its last count in its mapping, in other mappings and with `read`.
 pub fn filetogether() -> Outcome {
     let (file, crowded) = (make(PAGES, 0)?, shared(1)?);
     let (ready, go_on) = (Gate::new()?, Gate::new()?);
@@ -38,7 +39,7 @@ pub fn filetogether() -> Outcome {
     for _ in 0..PROCESSES {
         ready.pass()?;
     }
-    // There will be no memory for copies.
+    // There will be no frames for copies.
     touch_own_pages();
     for _ in 0..PROCESSES {
         go_on.open()?;
@@ -51,15 +52,15 @@ pub fn filetogether() -> Outcome {
     remove(file)
 }
 
-/// A process that counts.
+/// A process that counts in its word of each page.
 struct Counter {
     file: Fd,
     mapping: Mapping,
-    /// Where `read` puts the file.
+    /// The memory into which `read` copies the file.
     seen: Mapping,
-    /// The number of its word.
+    /// The index of this process's word.
     own: usize,
-    /// What it stored last in each page.
+    /// The number that was last stored in each page.
     stored: [u64; PAGES],
 }
 
@@ -76,13 +77,13 @@ impl Counter {
         })
     }
 
-    /// Counts in one page after the other, as long as memory is short and longer. New mappings and
-    /// open files can be refused then.
+    /// Counts in one page after another, for as long as memory is short and at least [`STEPS`]
+    /// steps. While memory is short, new mappings and open files can be refused.
     fn count(&mut self, crowded: &Mapping) -> Outcome {
         let mut random = Random::new(self.own as u64);
         let mut steps = 0;
         while steps < STEPS || crowded.read(0) == 0 {
-            // Each process is at another page.
+            // Each process begins at another page.
             let page = (steps / STAY + self.own * PAGES / PROCESSES) % PAGES;
             steps += 1;
             let seen = self.mapping.read_word(page, self.own);
@@ -97,7 +98,7 @@ impl Counter {
                     }
                 }
                 2 => {
-                    // If it is refused, the old pages stay.
+                    // If the call is refused, the old pages stay.
                     let _ = self.mapping.renew_from_file(
                         page..PAGES,
                         self.file,
@@ -117,7 +118,7 @@ impl Counter {
         Ok(())
     }
 
-    /// Fails unless `read` finds what was stored last.
+    /// Fails unless `read` finds what was stored last in each page.
     fn read_all(&self, file: Fd) -> Outcome {
         let bytes = PAGES * PAGE_SIZE;
         expect("bytes read", bytes, self.seen.read_from(file, 0, bytes)?)?;
