@@ -1,5 +1,5 @@
-//! The architectures of the guest, and what differs between them on the host's side: the compiler's
-//! target, the emulator with its firmware, the machine, and what its exit codes mean.
+//! The architectures of the guest, and what differs between them on the host: the compiler's
+//! target, the emulator with its firmware, the machine, and the meaning of its exit codes.
 
 use clap::ValueEnum;
 
@@ -16,23 +16,23 @@ pub enum Arch {
 
 /// The emulator of an architecture, and where it comes from.
 pub struct Emulator {
-    /// Its name.
+    /// The emulator's program.
     pub program: &'static str,
-    /// Debian's packages of it, newest first.
+    /// Debian's packages of the emulator, the newest first.
     pub packages: &'static [&'static str],
     /// A file of the firmware, in one of the emulator's data folders.
     pub firmware: &'static str,
     /// The package that has the firmware.
     pub firmware_package: &'static str,
-    /// The folder of the cache that a copy is unpacked into.
+    /// The folder of the cache into which a copy is unpacked.
     pub folder: &'static str,
 }
 
 impl Arch {
-    /// All of them.
+    /// All architectures.
     pub const ALL: [Self; 2] = [Self::Riscv64, Self::X86_64];
 
-    /// Returns its name, as the command line and the kernel have it.
+    /// Returns the name that the command line and the kernel use.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Riscv64 => "riscv64",
@@ -40,7 +40,7 @@ impl Arch {
         }
     }
 
-    /// Returns what the guests are built for.
+    /// Returns the target that the guests are built for.
     pub const fn target(self) -> &'static str {
         match self {
             Self::Riscv64 => "riscv64imac-unknown-none-elf",
@@ -48,9 +48,9 @@ impl Arch {
         }
     }
 
-    /// Returns what the compiler is told besides. Kernel and programs are linked at fixed
-    /// addresses; the kernel's code model has symbols in the lowest or highest 2 GiB, where the
-    /// programs and the kernel are.
+    /// Returns further flags of the compiler. Kernel and programs are linked at fixed addresses;
+    /// the kernel's code model places symbols in the lowest or highest 2 GiB, where the programs
+    /// and the kernel are.
     pub const fn flags(self) -> &'static [&'static str] {
         match self {
             Self::Riscv64 => &[],
@@ -58,8 +58,8 @@ impl Arch {
         }
     }
 
-    /// Returns what cargo is told besides. A file of the xv6 format ends at 268 KiB, and the
-    /// largest program has more code than that on x86_64 unless it is built to be small.
+    /// Returns further arguments of cargo. A file of the xv6 format ends at 268 KiB, and on x86_64
+    /// the largest program has more code than that unless it is built to be small.
     pub const fn profile(self) -> &'static [&'static str] {
         match self {
             Self::Riscv64 => &[],
@@ -67,10 +67,10 @@ impl Arch {
         }
     }
 
-    /// Returns its emulator.
+    /// Returns the emulator.
     pub const fn emulator(self) -> &'static Emulator {
         match self {
-            // Later suites gave riscv a package of its own.
+            // Later suites have a package for riscv alone.
             Self::Riscv64 => &Emulator {
                 program: "qemu-system-riscv64",
                 packages: &["qemu-system-riscv", "qemu-system-misc"],
@@ -88,8 +88,8 @@ impl Arch {
         }
     }
 
-    /// Returns the C compiler for the tests' programs, and Debian's package of it. On a host of the
-    /// same architecture the host's own will do.
+    /// Returns the C compiler for the tests' programs, and Debian's package of it. On a host of
+    /// that architecture the host's own compiler is used.
     pub fn c_compiler(self) -> (&'static str, &'static str) {
         match self {
             Self::Riscv64 => ("riscv64-linux-gnu-gcc", "gcc-riscv64-linux-gnu"),
@@ -98,9 +98,9 @@ impl Arch {
         }
     }
 
-    /// Returns the status that a guest ended with, from the emulator's exit code. A PC's device for
-    /// it gives 2n + 1, and this kernel asks for its status and 1: 1 is left to the emulator's own
-    /// failures, 0 to being left.
+    /// Returns the status with which a guest ended, from the emulator's exit code. A PC's exit
+    /// device turns a value n into 2n + 1, and this kernel writes its status plus 1. Exit code 1
+    /// therefore remains for the emulator's own failures, and 0 for a user who leaves the emulator.
     pub const fn status(self, code: u8) -> Option<u8> {
         match self {
             Self::Riscv64 => Some(code),

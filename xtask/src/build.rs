@@ -1,7 +1,7 @@
-//! Building: the kernel and the programs, by a cargo of their own, and tests with settings of their
+//! Builds of the kernel and the programs, by an inner cargo, and of tests with settings of their
 //! own.
 //!
-//! Invariant: cargo decides what changed and says where the results lie; nothing here guesses
+//! Invariant: cargo decides what changed and says where the results are; nothing here guesses
 //! paths. Neighbours: [`crate::setup::Toolchain`] knows the compiler, [`crate::image`] takes the
 //! programs.
 
@@ -16,22 +16,22 @@ use crate::museum::{Copy, Mistake};
 use crate::setup::Toolchain;
 use crate::workspace::Workspace;
 
-/// What was built.
+/// The results of a build.
 pub struct Guests {
-    /// What it was built for.
+    /// The architecture.
     pub arch: Arch,
     /// The version of the compiler.
     pub compiler: String,
     /// The kernel, with symbols.
     pub kernel: PathBuf,
-    /// The programs, with symbols; the file's name is the program's.
+    /// The programs, with symbols. A file's name is the program's name.
     pub programs: Vec<PathBuf>,
 }
 
 /// The name of the kernel's package and of its binary.
 const KERNEL: &str = "kernel";
 
-/// Builds what changed.
+/// Builds the kernel and the programs.
 pub fn guests(workspace: &Workspace, toolchain: &Toolchain) -> Result<Guests> {
     let packages = ["build", "--release", "-p", KERNEL, "-p", "user"];
     let mut cargo = toolchain.cargo(workspace, &packages);
@@ -50,7 +50,7 @@ pub fn guests(workspace: &Workspace, toolchain: &Toolchain) -> Result<Guests> {
 }
 
 /// Builds a kernel that makes a known mistake, from a copy of the sources. The next such build
-/// takes its place.
+/// overwrites it.
 pub fn mistaken_kernel(copy: &Copy, toolchain: &Toolchain, mistake: &Mistake) -> Result<PathBuf> {
     copy.make(Some(mistake))?;
     let command = toolchain.apart("mistakes").cargo(
@@ -62,10 +62,10 @@ pub fn mistaken_kernel(copy: &Copy, toolchain: &Toolchain, mistake: &Mistake) ->
         .context("cargo built no kernel")
 }
 
-/// Runs a `cargo build` or `cargo test --no-run`, whose arguments are complete. Returns the
-/// executables it made. `what` it builds is for the message if it fails.
+/// Runs a complete `cargo build` or `cargo test --no-run` command. Returns the executables it made.
+/// `what` names them in the message if the build fails.
 pub fn build(mut command: Command, what: &str) -> Result<Vec<PathBuf>> {
-    // Messages for people go to standard error, the list of results to standard output.
+    // Messages for the user go to standard error, and the list of results to standard output.
     command.arg("--message-format=json-render-diagnostics");
     let built = command
         .stdin(Stdio::null())

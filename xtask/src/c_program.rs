@@ -1,5 +1,5 @@
-//! Programs in C: anybody's source, compiled for the guest against the small library in `user/c`,
-//! which has the names of the courses. What the compiler says is shown as it is.
+//! Programs in C: a user's source, compiled for the guest against the small library in `user/c`,
+//! whose functions have the names of the courses. The compiler's messages are shown unchanged.
 
 use std::fs;
 use std::path::Path;
@@ -12,10 +12,10 @@ use crate::arch::Arch;
 use crate::process::run_bounded;
 use crate::workspace::Workspace;
 
-/// One program takes no longer to compile than this.
+/// The longest time to compile one program.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Bare programs, linked at 0, as the courses compile theirs.
+/// The flags of the courses: programs without a runtime, linked at 0.
 const FLAGS: [&str; 14] = [
     "-std=gnu11",
     "-O",
@@ -33,7 +33,7 @@ const FLAGS: [&str; 14] = [
     "-Wl,-Tlib/program.ld",
 ];
 
-/// The library's sources besides the architecture's own.
+/// The library's sources, without the architecture's own.
 const LIBRARY: [&str; 4] = [
     "lib/system.c",
     "lib/string.c",
@@ -41,8 +41,8 @@ const LIBRARY: [&str; 4] = [
     "lib/malloc.c",
 ];
 
-/// Returns what the compiler is told besides, for programs of either kind: riscv64 has no `gp` that
-/// anybody sets up, so the linker must not shorten addresses by it.
+/// Returns further flags for programs of either kind. On riscv64 no code sets up `gp`, so the
+/// linker must not shorten addresses by it.
 pub const fn machine_flags(arch: Arch) -> &'static [&'static str] {
     match arch {
         Arch::Riscv64 => &[
@@ -60,7 +60,7 @@ pub fn is_source(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "c")
 }
 
-/// Compiles a program. Returns what it becomes.
+/// Compiles a program. Returns the file for the image.
 pub fn compile(workspace: &Workspace, arch: Arch, source: &Path) -> Result<Vec<u8>> {
     let failed = || format!("cannot compile {}", source.display());
     let source = source.canonicalize().with_context(failed)?;
@@ -72,7 +72,7 @@ pub fn compile(workspace: &Workspace, arch: Arch, source: &Path) -> Result<Vec<u
             .current_dir(workspace.root().join("user/c"))
             .args(FLAGS)
             .args(machine_flags(arch))
-            // The courses' sources lie in `user`, and may name its headers without the folder.
+            // The courses' sources are in `user` and include its headers without naming the folder.
             .args(["-I.", "-iquote", "user", "-o"])
             .arg(&program)
             .arg(&own)

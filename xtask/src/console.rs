@@ -1,10 +1,10 @@
-//! The guest's console on the person's terminal.
+//! The guest's console on the user's terminal.
 //!
-//! The keyboard belongs to the emulator, which switches the terminal to raw mode, hands every key
-//! to the guest and takes Ctrl-A for itself. Its output passes through here, so that a panic's
-//! backtrace can be turned into source lines.
+//! The emulator has the keyboard. It switches the terminal to raw mode, passes every key to the
+//! guest and keeps Ctrl-A for itself. The emulator's output passes through this module, which can
+//! so turn a panic's backtrace into source lines.
 //!
-//! Invariant: the terminal is left as it was, whatever ends the run.
+//! Invariant: the terminal is left as it was, however the run ends.
 
 use std::io::{self, IsTerminal, Write};
 use std::mem;
@@ -41,7 +41,7 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// Shows output as soon as it comes.
+    /// Shows output immediately.
     pub fn show(&mut self, output: &[u8]) {
         let shown = self.curtain.pass(output);
         self.print(&shown);
@@ -50,7 +50,7 @@ impl Screen {
     fn print(&mut self, bytes: &[u8]) {
         self.last = bytes.last().copied().or(self.last);
         let mut output = io::stdout().lock();
-        // Nobody reads any more: the guest's status still counts.
+        // If standard output is closed, the run goes on, because the guest's status still counts.
         let _ = output.write_all(bytes).and_then(|()| output.flush());
     }
 }
@@ -59,14 +59,14 @@ impl Drop for Screen {
     fn drop(&mut self) {
         let held = mem::take(&mut self.curtain).lift();
         self.print(&held);
-        // What is said about the run begins a line of its own.
+        // A message about the run begins on a line of its own.
         if self.last.is_some_and(|last| last != b'\n') {
             self.print(b"\n");
         }
     }
 }
 
-/// The settings of the terminal, put back when dropped.
+/// The settings of the terminal. They are restored on drop.
 struct Terminal {
     settings: Option<String>,
 }

@@ -1,11 +1,11 @@
-//! Ctrl-C, SIGTERM and SIGHUP: the children get the signal too, then this program dies of it.
+//! Ctrl-C, SIGTERM and SIGHUP: the children get the signal too, and then this program dies of it.
 //!
-//! A terminal sends Ctrl-C to the processes of its foreground group only. Helpers have groups of
-//! their own (see [`crate::process`]), and a script that holds this process alone signals nobody
-//! else; without this module both would leave children behind that work, or read the terminal.
+//! A terminal sends Ctrl-C only to the processes of its foreground group. Helpers have groups of
+//! their own (see [`crate::process`]), and a script that signals this process alone signals no
+//! other. Without this module both would leave children running, or reading the terminal.
 //!
-//! Invariants: a signal that was ignored when this program started stays ignored (`nohup`, jobs in
-//! the background); the exit status tells the signal. Neighbour: [`crate::guard`] is for SIGKILL.
+//! Invariants: a signal that was ignored when this program started stays ignored (`nohup`,
+//! background jobs); the exit status tells the signal. Neighbour: [`crate::guard`] handles SIGKILL.
 
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,14 +20,15 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
-/// For the children to end. The emulator needs some of it to put the terminal's settings back.
+/// How long the children may take to end. The emulator needs some of that time to restore the
+/// terminal's settings.
 const PATIENCE: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// Whether a signal has come.
 static ENDING: AtomicBool = AtomicBool::new(false);
 
-/// Lets the signals end the children as well, from now on.
+/// From now on, makes the signals end the children as well.
 pub fn end_children_too() -> Result<()> {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = ignored(&status);
@@ -39,7 +40,7 @@ pub fn end_children_too() -> Result<()> {
         if let Some(signal) = signals.forever().next() {
             ENDING.store(true, Ordering::SeqCst);
             end_children(signal);
-            // Returns only if it fails, and then nothing better is left to do.
+            // This returns only if it fails, and then nothing better is left to do.
             let _ = emulate_default_handler(signal);
             std::process::exit(128 + signal);
         }
@@ -47,7 +48,7 @@ pub fn end_children_too() -> Result<()> {
     Ok(())
 }
 
-/// Waits for the end of this program if a signal has come. Its children are ending then, and what
+/// If a signal has come, waits for the end of this program. Its children are ending then, so what
 /// the caller takes for their result is none.
 pub fn wait_if_ending() {
     while ENDING.load(Ordering::SeqCst) {
@@ -55,7 +56,7 @@ pub fn wait_if_ending() {
     }
 }
 
-/// Returns the set of ignored signals, as `/proc/PID/status` tells it; signal N is bit N - 1.
+/// Returns the set of ignored signals from `/proc/PID/status`. Signal N is bit N - 1.
 fn ignored(status: &str) -> u64 {
     status
         .lines()
@@ -83,7 +84,7 @@ fn end_children(signal: i32) {
 
 /// Sends a signal to a child or, if the child leads a process group, to that group.
 fn send(child: Pid, signal: Signal) {
-    // Those that are gone already need no signal.
+    // Children that have ended need no signal.
     let _ = match getpgid(Some(child)) {
         Ok(group) if group == child => kill_process_group(group, signal),
         _ => kill_process(child, signal),
@@ -107,7 +108,7 @@ fn children() -> Vec<Pid> {
         .collect()
 }
 
-/// Returns whether a child has not ended yet. Its status stays for the thread that waits for it.
+/// Returns whether a child is still running. Its status stays for the thread that waits for it.
 fn is_running(child: Pid) -> bool {
     let look = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
     matches!(waitid(WaitId::Pid(child), look), Ok(None))

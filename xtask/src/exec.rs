@@ -1,5 +1,5 @@
-//! One shell line instead of an interactive shell: handed to our kernel, or typed at the prompt of
-//! a foreign image, whose shell knows nothing of us.
+//! One shell line instead of an interactive shell. Cowslip's kernel gets the line on its command
+//! line; for a foreign image the line is typed at the prompt.
 
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ use crate::outcome::Outcome;
 use crate::session::{Session, Waited};
 use crate::vm::Vm;
 
-/// Shows the console until the guest powers off or, if a pattern is given, matches it.
+/// Shows the console until the guest powers off or, if a pattern is given, the console matches it.
 pub fn to_the_end(vm: Vm, expect: Option<&Regex>, deadline: Option<Instant>) -> Result<Outcome> {
     let mut screen = Screen::default();
     let mut session = Session::new(vm, deadline, |bytes: &[u8]| screen.show(bytes));
@@ -22,8 +22,8 @@ pub fn to_the_end(vm: Vm, expect: Option<&Regex>, deadline: Option<Instant>) -> 
     ended(&mut session, waited, expect)
 }
 
-/// Types a line at the first prompt. It has passed when the pattern matches what it prints or,
-/// without a pattern, when the shell is back.
+/// Types a line at the first prompt. The run has passed when the output matches the pattern or,
+/// without a pattern, when the shell's prompt is back.
 pub fn at_the_prompt(
     vm: Vm,
     line: &str,
@@ -38,7 +38,7 @@ pub fn at_the_prompt(
     }
     let typed_at = session.position();
     session.type_line(line)?;
-    // The console echoes the line; a pattern that the line itself matches must not.
+    // The console echoes the line. If the line itself matches the pattern, the echo must not count.
     let echoed = Regex::new(r"\n")?;
     let waited = session.wait_for(&echoed, typed_at);
     if waited != Waited::Seen {
@@ -55,7 +55,7 @@ pub fn at_the_prompt(
         expect.is_some_and(|pattern| pattern.is_match(&session.vm.transcript()[from..]))
     };
     if waited == Waited::Seen && !matched(&session) {
-        // What looked like a prompt may have been the program's; the shell's word settles it.
+        // What looked like a prompt may have been the program's output. The shell's answer decides.
         waited = session.shell_is_back()?;
         if waited == Waited::Seen && expect.is_some() && !matched(&session) {
             session.vm.kill();

@@ -1,9 +1,9 @@
-//! `cargo xtask gdb`: one command to a debugger that is attached to a halted machine and knows the
-//! kernel's symbols.
+//! `cargo xtask gdb`: boots a halted machine with a debugger attached that knows the kernel's
+//! symbols.
 //!
-//! The debugger starts the emulator itself and talks to it through a pipe: there is no port to
-//! agree on, Ctrl-C stops the guest and not the emulator, and the emulator goes when the debugger
-//! does. This process becomes the debugger, so that the terminal has one master.
+//! The debugger starts the emulator itself and talks to it through a pipe. So there is no port to
+//! agree on, Ctrl-C stops the guest and not the emulator, and the emulator ends with the debugger.
+//! This process becomes the debugger, so that only one process uses the terminal.
 
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -20,7 +20,7 @@ use crate::setup::{Toolchain, ensure_debugger, ensure_emulator};
 use crate::swap::Swap;
 use crate::workspace::Workspace;
 
-/// Boots halted, with a debugger attached; returns only if that fails.
+/// Boots a halted machine with a debugger attached. Returns only if that fails.
 pub fn run(workspace: &Workspace, arguments: GdbArguments) -> Result<u8> {
     let arch = arguments.machine.arch;
     ensure_emulator(arch)?;

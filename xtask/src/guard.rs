@@ -1,13 +1,13 @@
-//! Programs that end with this one, whatever ends it: SIGKILL too, which nothing can catch.
+//! Programs that end with this one, however it ends, even by SIGKILL, which no process can catch.
 //!
 //! A guarded program is started as `xtask guard PARENT PROGRAM ARGUMENTS...`. That process asks
 //! Linux for SIGTERM at the death of its parent and then becomes the program; the request outlives
-//! `exec` (prctl(2), `PR_SET_PDEATHSIG`). SIGTERM and not SIGKILL, because the emulator then puts
-//! the terminal's settings back.
+//! `exec` (prctl(2), `PR_SET_PDEATHSIG`). It asks for SIGTERM and not SIGKILL, because the emulator
+//! then restores the terminal's settings.
 //!
 //! Invariant: the thread that starts a guarded program outlives it, because Linux takes the end of
-//! that thread for the death of the parent. Neighbours: [`crate::ending`] is for the signals that
-//! can be caught, and for programs that need more gentleness.
+//! that thread for the death of the parent. Neighbours: [`crate::ending`] handles the signals that
+//! can be caught, and programs that need more time to end.
 
 use std::env;
 use std::ffi::OsString;
@@ -19,18 +19,18 @@ use anyhow::{Error, Result};
 
 use crate::cli::GuardArguments;
 
-/// The name of the command, as [`crate::cli`] has it.
+/// The name of the command in [`crate::cli`].
 const NAME: &str = "guard";
-/// This very program, also when the file it was started from has been replaced meanwhile.
+/// The file of this program, even if its path names another file by now.
 const THIS_PROGRAM: &str = "/proc/self/exe";
 
-/// Returns the same command, for a program that ends with this one.
+/// Returns `command` as a command that ends with this program.
 pub fn guarded(command: &Command) -> Command {
     wrapped(Path::new(THIS_PROGRAM), command)
 }
 
-/// Returns the same command for a program that a successor of this process starts, one that this
-/// process has become by `exec`.
+/// Returns `command` as a command that ends with the successor of this process, the program that
+/// this process becomes by `exec`.
 pub fn guarded_by_successor(command: &Command) -> Result<Command> {
     Ok(wrapped(&env::current_exe()?, command))
 }
@@ -53,7 +53,7 @@ fn wrapped(this_program: &Path, command: &Command) -> Command {
     guarded
 }
 
-/// Becomes the program; returns only if that fails.
+/// Executes the guarded program. Returns only if that fails.
 pub fn run(arguments: &GuardArguments) -> Result<u8> {
     let [program, rest @ ..] = arguments.command.as_slice() else {
         return Ok(0);
@@ -67,7 +67,7 @@ fn name(program: &OsString) -> String {
     program.to_string_lossy().into_owned()
 }
 
-/// Has this process die with its parent; at once, if that is dead already.
+/// Makes this process die with its parent. Ends it at once if the parent is dead already.
 #[cfg(target_os = "linux")]
 fn ask_for_signal(parent: i32) -> Result<()> {
     use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};

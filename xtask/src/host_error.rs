@@ -1,13 +1,14 @@
-//! Errors of the host's files under a guest's disks, told to the person while the guest runs.
+//! Errors of the host's files under a guest's disks, reported to the user while the guest runs.
 //!
-//! The emulator hands such an error to the guest, which goes on; its kernel knows that a disk
-//! failed and not why. The reason, a full file system as a rule, is in an event of the emulator's
-//! control protocol (QEMU Machine Protocol, `BLOCK_IO_ERROR`). The emulator sends events to a
-//! socket that this program listens at: an abstract one of Linux, which has no file, so neither a
-//! long path nor the full file system stands in its way. Other systems go without.
+//! The emulator passes such an error to the guest, which goes on. The guest's kernel knows that a
+//! disk failed, but not why. The reason, usually a full file system, is in an event of the
+//! emulator's control protocol (QEMU Machine Protocol, `BLOCK_IO_ERROR`). The emulator sends events
+//! to a socket at which this program listens. It is one of Linux's abstract sockets: it has no
+//! file, so neither a long path nor the full file system matters. On other systems the errors are
+//! not reported.
 //!
-//! Invariant: each error of a disk is told once, however often the guest tries again. Neighbour:
-//! [`crate::qemu`] has the disks report errors instead of stopping the machine.
+//! Invariant: each error of a disk is reported once, however often the guest tries again.
+//! Neighbour: [`crate::qemu`] makes the disks report errors instead of stopping the machine.
 
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Write};
@@ -21,13 +22,13 @@ use regex::Regex;
 use crate::qemu::Machine;
 use crate::swap;
 
-/// What makes the emulator send events.
+/// The command that makes the emulator send events.
 const HELLO: &[u8] = b"{\"execute\":\"qmp_capabilities\"}\n";
 
 /// A field of an event: its name, and its value if that is a string.
 const FIELD: &str = r#""([a-z-]+)": *"([^"]*)""#;
 
-/// Has the machine tell of errors, from its start to its end.
+/// Makes the machine report errors, from its start to its end.
 pub fn tell(machine: &mut Machine) -> Result<()> {
     let Some((listener, name)) = listener()? else {
         return Ok(());
@@ -39,7 +40,7 @@ pub fn tell(machine: &mut Machine) -> Result<()> {
     };
     thread::spawn(move || {
         if let Ok((stream, _)) = listener.accept() {
-            // A conversation that breaks off is the end of the machine.
+            // If the connection breaks, the machine has ended.
             let _ = listen(stream, &files);
         }
     });
@@ -62,7 +63,7 @@ fn listener() -> Result<Option<(UnixListener, String)>> {
     Ok(None)
 }
 
-/// The files that a machine's disks are.
+/// The files behind a machine's disks.
 struct Files {
     disk: Option<PathBuf>,
     swap: Option<PathBuf>,
@@ -84,7 +85,7 @@ fn listen(mut stream: UnixStream, files: &Files) -> Result<()> {
     Ok(())
 }
 
-/// Returns what an event says of an error, if it is one.
+/// Returns the message about an event, if the event is an error.
 fn message(field: &Regex, event: &str, files: &Files) -> Option<String> {
     let value = |name: &str| {
         let mut fields = field.captures_iter(event);

@@ -1,7 +1,7 @@
-//! Disk images: ours, made anew for every run, and foreign ones, booted on a copy.
+//! Disk images: Cowslip's, made anew for every run, and foreign ones, booted on a copy.
 //!
-//! Invariant: zero blocks are left out of the host's file, so a large disk costs what is on it.
-//! Neighbour: `fs` knows the format.
+//! Invariant: zero blocks are left out of the host's file, so a large disk takes only the space of
+//! its contents. Neighbour: `fs` knows the format.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -21,12 +21,12 @@ use crate::cli::WithFile;
 use crate::setup::ensure_c_compiler;
 use crate::workspace::Workspace;
 
-/// How large a disk is.
+/// The size of a disk.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Geometry {
-    /// Blocks of 1 KiB.
+    /// The number of blocks of 1 KiB.
     pub blocks: u32,
-    /// Files and directories it can have.
+    /// The number of files and directories that the disk can have.
     pub inodes: u32,
 }
 
@@ -38,17 +38,17 @@ impl Geometry {
     };
 }
 
-/// A file for the root of an image.
+/// A file for the root directory of an image.
 #[derive(Clone)]
 pub struct Extra {
-    /// Its name.
+    /// The file's name.
     pub name: String,
-    /// What is in it.
+    /// The file's contents.
     pub bytes: Vec<u8>,
 }
 
 impl Extra {
-    /// Reads the files that `--with` names. Returns what is a program in C is compiled.
+    /// Reads the files that `--with` names. Programs in C are compiled.
     pub fn read_all(workspace: &Workspace, arch: Arch, with: &[WithFile]) -> Result<Vec<Self>> {
         if with.iter().any(|file| c_program::is_source(&file.host)) {
             ensure_c_compiler(arch)?;
@@ -69,11 +69,12 @@ impl Extra {
     }
 }
 
-/// Blocks kept while a foreign image is looked at; all of it is in memory anyway.
+/// The number of blocks that are cached while a foreign image is examined. The whole image is in
+/// memory anyway.
 const CACHE_BLOCKS: usize = 64;
 
-/// Makes our image: the programs, the README and the given files. A given file takes the place of
-/// one of ours with its name: the first exercise of a course is a program called `sleep`.
+/// Makes Cowslip's image: the programs, the README and the given files. A given file replaces a
+/// file of its name, because the first exercise of a course is a program called `sleep`.
 pub fn build(
     workspace: &Workspace,
     guests: &Guests,
@@ -100,7 +101,7 @@ pub fn build(
     Ok(image.finish()?)
 }
 
-/// Reads a foreign image and checks that it is one.
+/// Reads a foreign image and checks that it is a sound one.
 pub fn load(path: &Path) -> Result<Vec<u8>> {
     let bytes = read(path)?;
     let disk = MemoryDisk::from_bytes(bytes.clone());
@@ -110,7 +111,7 @@ pub fn load(path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Adds files to a foreign image; a file of the same name is replaced.
+/// Adds files to a foreign image. A file replaces one of its name.
 pub fn add_files(image: Vec<u8>, extras: &[Extra]) -> Result<Vec<u8>> {
     if extras.is_empty() {
         return Ok(image);
@@ -140,7 +141,7 @@ pub fn add_files(image: Vec<u8>, extras: &[Extra]) -> Result<Vec<u8>> {
     Ok(disk.unmount()?.into_bytes())
 }
 
-/// Returns what is wrong with an image, one line per fault. Returns none if it is sound.
+/// Returns the faults of an image, one per line. Returns none if it is sound.
 pub fn faults(path: &Path) -> Result<Vec<String>> {
     let mut disk = MemoryDisk::from_bytes(read(path)?);
     let findings = fsck::check(&mut disk);
@@ -166,7 +167,7 @@ pub fn write_temporary(workspace: &Workspace, image: &[u8]) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Writes an image back to a file of the person's.
+/// Writes an image back to a file of the user's.
 pub fn write_over(path: &Path, image: &[u8]) -> Result<()> {
     File::options()
         .write(true)

@@ -1,4 +1,4 @@
-//! As much of JSON (RFC 8259) as a report needs.
+//! The part of JSON (RFC 8259) that reports need.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ pub enum Json {
     Text(String),
     /// An array.
     List(Vec<Json>),
-    /// An object, in this order.
+    /// An object, with its members in this order.
     Object(Vec<(&'static str, Json)>),
 }
 

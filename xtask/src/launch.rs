@@ -18,7 +18,7 @@ use crate::swap::Swap;
 use crate::vm::{Keyboard, Vm};
 use crate::workspace::Workspace;
 
-/// The kernel option that has it audit its memory.
+/// The kernel option that makes the kernel audit its memory.
 pub const AUDIT: &str = "audit";
 /// The kernel option that makes every `sbrk` lazy.
 pub const LAZY_SBRK: &str = "lazy-sbrk";
@@ -28,7 +28,7 @@ pub fn stack_pages(count: u8) -> String {
     format!("stack-pages={count}")
 }
 
-/// Boots what the arguments describe; the exit code says how it ended.
+/// Boots what the arguments describe. Returns the exit code for how the run ended.
 pub fn run(workspace: &Workspace, arguments: RunArguments) -> Result<u8> {
     if arguments.icount && arguments.machine.smp != 1 {
         bail!("--icount counts the instructions of one hart; leave --smp at 1");

@@ -1,10 +1,11 @@
-//! `cargo xtask`: the only tool a person calls. It finds or installs what is missing, builds the
-//! kernel, the programs and the disk image, boots them under QEMU, and checks all of it.
+//! `cargo xtask`: the only tool that a user of the project calls. It finds or installs what is
+//! missing, builds the kernel, the programs and the disk image, boots them under QEMU, and checks
+//! all of it.
 //!
-//! Invariants: the exit code says what happened (see [`outcome`]); whatever may wait has a limit;
-//! two runs at once do not meet, since each keeps its files in a folder of its own
-//! ([`workspace`]). Neighbours: `fs` lays out the disk image and checks it, `abi` gives
-//! the exit codes; the guests are built by a cargo of their own ([`build`]).
+//! Invariants: the exit code says how a command ended (see [`outcome`]); every wait has a limit;
+//! two runs at once do not meet, because each keeps its files in a folder of its own
+//! ([`workspace`]). Neighbours: `fs` lays out the disk image and checks it, `abi` defines the exit
+//! codes; an inner cargo builds the guests ([`build`]).
 
 #![forbid(unsafe_code)]
 

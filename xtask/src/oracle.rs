@@ -1,5 +1,5 @@
-//! `cargo xtask oracle` and `cargo xtask model`: tools that are programs of their own. They are
-//! built here; the rest of the command line is theirs.
+//! `cargo xtask oracle` and `cargo xtask model`: programs that are built here and get the rest of
+//! the command line.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! How a run of a guest ended, as an exit code and as one line for people.
+//! The outcome of a run of a guest, as an exit code and as one line of text.
 
 use std::path::Path;
 
@@ -6,32 +6,32 @@ use crate::symbols;
 use crate::watch::Panic;
 use crate::workspace::Workspace;
 
-/// Exit code: time ran out (as `timeout` has it).
+/// Exit code: the time limit was reached (124, as with `timeout`).
 pub const EXIT_TIMEOUT: u8 = 124;
-/// Exit code: xtask itself failed, or the emulator did.
+/// Exit code: xtask itself or the emulator failed.
 pub const EXIT_TROUBLE: u8 = 125;
 
 /// How a run of a guest ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Outcome {
-    /// The guest powered off with this status, or the person left the emulator (0).
+    /// The guest powered off with this status, or the user left the emulator (0).
     Status(u8),
-    /// The console said what `--expect` was waiting for.
+    /// The console matched the pattern of `--expect`.
     Matched,
     /// The kernel panicked.
     Panicked(Panic),
     /// The kernel refused to start and said why.
     Refused,
-    /// Time ran out.
+    /// The time limit was reached.
     TimedOut,
-    /// The guest ended before the console said what `--expect` was waiting for.
+    /// The guest ended before the console matched the pattern of `--expect`.
     NeverMatched,
     /// The emulator did not run the guest, or died.
     Emulator(String),
 }
 
 impl Outcome {
-    /// Returns the exit code that tells it.
+    /// Returns the exit code.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Status(status) => *status,
@@ -44,7 +44,7 @@ impl Outcome {
         }
     }
 
-    /// Says it on standard error where the exit code alone would leave one guessing.
+    /// Prints the outcome on standard error if the exit code alone does not explain it.
     pub fn report(&self, workspace: &Workspace, kernel: &Path) {
         match self {
             Self::Status(_) | Self::Matched => {}

@@ -1,10 +1,10 @@
 //! Standard input that is no terminal, typed at the guest's shell.
 //!
-//! Nothing is typed before the first prompt, because a serial line that nobody has set up yet loses
-//! what arrives. Then a line is typed at each prompt, or when a program seems to read. As at a
-//! keyboard, the kernel keeps about 1,000 bytes typed ahead of a program that does not read. Where
-//! the input ends, Ctrl-D is typed until init starts another shell, because then the last program
-//! is over. The run ends with status 0.
+//! Nothing is typed before the first prompt, because input is lost on a serial line that has not
+//! been set up. Then a line is typed at each prompt, or when a program seems to read. As with a
+//! keyboard, the kernel keeps about 1,000 bytes that are typed ahead of a program that does not
+//! read. At the end of the input, Ctrl-D is typed until init starts another shell, which shows that
+//! the last program has ended. The run ends with status 0.
 
 use std::io::{BufRead, BufReader, Read};
 use std::sync::mpsc::{self, Receiver, TryRecvError};
@@ -19,25 +19,25 @@ use crate::outcome::Outcome;
 use crate::session::{Session, Waited};
 use crate::vm::Vm;
 
-/// A line whose program shows no prompt for so long is taken to be one that reads the next.
+/// If a program shows no prompt for this long, it is assumed to read the next line.
 const PATIENCE: Duration = Duration::from_millis(400);
-/// How often it is looked whether there is a line.
+/// How often this program checks for a line of input.
 const LOOK: Duration = Duration::from_millis(20);
-/// What ends the input of whoever reads the console.
+/// The key that ends the input of the program that reads the console.
 const END_OF_FILE: &[u8] = b"\x04";
-/// What init of xv6, and ours, says when a shell has ended.
+/// The line that init (of xv6 and of Cowslip) prints when a shell has ended.
 const ANOTHER_SHELL: &str = r"(?m)^(\$ )?init: starting sh";
-/// More programs than this do not read the console inside each other.
+/// The most programs that read the console inside each other.
 const ENDS_MAX: usize = 16;
 
-/// Shows the console, and types what is read from standard input, until that ends.
+/// Shows the console, and types standard input until it ends.
 pub fn run(vm: Vm, deadline: Option<Instant>) -> Result<Outcome> {
     let mut screen = Screen::default();
     let mut session = Session::new(vm, deadline, |bytes: &[u8]| screen.show(bytes));
     feed(&mut session, std::io::stdin())
 }
 
-/// Types all of `input` at the prompt and ends the guest when it has dealt with it.
+/// Types all of `input` at the prompt, and ends the guest when it has handled the input.
 pub fn feed(session: &mut Session, input: impl Read + Send + 'static) -> Result<Outcome> {
     let mut waited = session.wait_prompt(0);
     let lines = lines(input);
@@ -72,14 +72,15 @@ pub fn feed(session: &mut Session, input: impl Read + Send + 'static) -> Result<
     })
 }
 
-/// The lines of the input as they come. The last one gets an end if it has none.
+/// Returns the lines of the input as they arrive. A newline is added to the last line if it has
+/// none.
 fn lines(input: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
     let (sender, lines) = mpsc::channel();
     thread::spawn(move || {
         let mut input = BufReader::new(input);
         loop {
             let mut line = Vec::new();
-            // An input that cannot be read is one that has ended.
+            // An input that cannot be read counts as ended.
             if !matches!(input.read_until(b'\n', &mut line), Ok(1..)) {
                 break;
             }
@@ -94,7 +95,7 @@ fn lines(input: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
     lines
 }
 
-/// Ends the input of program after program, and of the shell in the end.
+/// Ends the input of one program after another, and finally of the shell.
 fn end_input(session: &mut Session) -> Result<Waited> {
     let another = Regex::new(ANOTHER_SHELL)?;
     for _ in 0..ENDS_MAX {

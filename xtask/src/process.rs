@@ -1,8 +1,8 @@
-//! Running other programs, with a limit on how long.
+//! Running other programs, with a limit on their time.
 //!
-//! Invariant: a program that overstays is killed together with everything it started, so that
-//! nothing goes on behind the person's back. So every bounded program leads a process group;
-//! Ctrl-C reaches it through [`crate::ending`].
+//! Invariant: a program that exceeds its limit is killed together with every process that it
+//! started, so that none goes on unnoticed. Every such program therefore leads a process group.
+//! [`crate::ending`] passes Ctrl-C to it.
 
 use std::io::Read;
 use std::os::unix::process::CommandExt;
@@ -15,7 +15,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 /// How a bounded program ended.
 pub struct Finished {
-    /// Its status; none if its time ran out.
+    /// The status. None if the time ran out.
     pub status: Option<ExitStatus>,
     /// Its standard output.
     pub output: String,
@@ -24,13 +24,13 @@ pub struct Finished {
 }
 
 impl Finished {
-    /// Returns whether it ended in time with status 0.
+    /// Returns whether the program ended in time with status 0.
     pub fn success(&self) -> bool {
         self.status.is_some_and(|status| status.success())
     }
 
-    /// Returns what it had to say for itself, in one line for a message: an error if there is one,
-    /// else its last line.
+    /// Returns one line for a message about the program: an error that it printed or, without one,
+    /// its last line.
     pub fn last_words(&self) -> &str {
         if self.status.is_none() {
             return "its time ran out";
@@ -55,8 +55,8 @@ pub fn run_bounded(command: &mut Command, limit: Duration) -> Result<Finished> {
     run_until(command, || Instant::now() >= deadline)
 }
 
-/// Runs a program without input for at most `most`, and for `quiet` after `progress` was last seen
-/// to give another number.
+/// Runs a program without input. Kills it after `most`, or when `progress` has returned one number
+/// for as long as `quiet`.
 pub fn run_while_progressing(
     command: &mut Command,
     quiet: Duration,
@@ -74,7 +74,7 @@ pub fn run_while_progressing(
     })
 }
 
-/// Runs a program without input until its time is over.
+/// Runs a program without input until `is_over` returns `true`.
 fn run_until(command: &mut Command, is_over: impl FnMut() -> bool) -> Result<Finished> {
     let mut child = command
         .stdin(Stdio::null())
@@ -96,7 +96,7 @@ fn run_until(command: &mut Command, is_over: impl FnMut() -> bool) -> Result<Fin
     })
 }
 
-/// Runs a program on the person's terminal and waits for it.
+/// Runs a program on the user's terminal and waits for it.
 pub fn run_inherited(command: &mut Command) -> Result<ExitStatus> {
     command
         .status()
@@ -113,7 +113,7 @@ pub fn collect(stream: Option<impl Read + Send + 'static>) -> JoinHandle<String>
     thread::spawn(move || {
         let mut bytes = Vec::new();
         if let Some(mut stream) = stream {
-            // What could be read before an error is what there is to show.
+            // If reading fails, the text before the error is kept.
             let _ = stream.read_to_end(&mut bytes);
         }
         String::from_utf8_lossy(&bytes).into_owned()
@@ -125,7 +125,7 @@ fn joined(collector: JoinHandle<String>) -> String {
 }
 
 fn wait_until(child: &mut Child, mut is_over: impl FnMut() -> bool) -> Result<Option<ExitStatus>> {
-    // Short sleeps at first, so that quick programs cost nothing.
+    // The first sleeps are short, so that quick programs are not delayed.
     let mut pause = Duration::from_millis(1);
     loop {
         if let Some(status) = child.try_wait()? {
@@ -141,7 +141,7 @@ fn wait_until(child: &mut Child, mut is_over: impl FnMut() -> bool) -> Result<Op
 
 /// Kills a child that leads a process group, and the group.
 fn kill_group(child: &mut Child) {
-    // Nobody may be left in the group, which is as good.
+    // The group may be empty already.
     let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
     let _ = child.wait();
 }
@@ -174,7 +174,8 @@ mod tests {
     #[test]
     fn an_overstaying_program_goes_with_its_children() {
         let mut command = Command::new("sh");
-        // The inner sleep holds the pipe open: were it not killed too, this would take a minute.
+        // The inner sleep holds the pipe open. If it were not killed too, the test would take a
+        // minute.
         command.args(["-c", "sleep 60 & sleep 60"]);
         let begin = Instant::now();
         let finished = run_bounded(&mut command, Duration::from_millis(200)).expect("sh runs");

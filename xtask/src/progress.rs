@@ -1,11 +1,10 @@
-//! A sign of life where something takes long.
+//! A sign of progress during work that takes long.
 
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// A spinner with the seconds it has been turning; it shows only on a terminal and vanishes when
-/// dropped.
+/// A spinner with the seconds since it started. It shows only on a terminal, and vanishes on drop.
 pub struct Spinner(ProgressBar);
 
 /// Starts a spinner.

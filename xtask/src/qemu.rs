@@ -1,4 +1,4 @@
-//! The emulated machine: from what is asked for to QEMU's command line.
+//! The emulated machine, and QEMU's command line for it.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -24,21 +24,21 @@ pub struct Machine {
     pub disk: Option<Disk>,
     /// The disk to swap to, if it has one.
     pub swap: Option<Swap>,
-    /// What runs before it.
+    /// What runs before the kernel.
     pub firmware: Firmware,
-    /// The processor, if it is not the emulator's usual one.
+    /// The processor. None means the emulator's default.
     pub cpu: Option<String>,
-    /// Harts.
+    /// The number of harts.
     pub smp: u8,
-    /// Memory.
+    /// The size of memory.
     pub mem: Memory,
     /// Kernel options, such as `test=panic`.
     pub options: Vec<String>,
-    /// The shell line to run; without one, an interactive shell.
+    /// The shell line to run. None means an interactive shell.
     pub line: Option<String>,
     /// What the guest's clock counts.
     pub clock: Clock,
-    /// Where a debugger may attach, as QEMU's `-gdb` has it; the machine waits for it.
+    /// Where a debugger may attach, in the form of QEMU's `-gdb`. The machine waits for it.
     pub debugger: Option<String>,
     /// The abstract socket that events go to: see [`crate::host_error`].
     pub events: Option<String>,
@@ -47,7 +47,7 @@ pub struct Machine {
 /// What runs before the kernel.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Firmware {
-    /// OpenSBI, which stays and serves the kernel.
+    /// OpenSBI, which stays in memory and serves the kernel.
     OpenSbi,
     /// Nothing: the kernel begins in machine mode.
     Absent,
@@ -55,9 +55,9 @@ pub enum Firmware {
 
 /// Where the console of a machine is.
 pub enum Console {
-    /// On the standard streams, with QEMU's monitor behind Ctrl-A.
+    /// On the standard streams, with QEMU's monitor at Ctrl-A.
     WithMonitor,
-    /// On the standard streams, every byte of input for the guest.
+    /// On the standard streams. Every byte of input goes to the guest.
     Plain,
     /// In a file, without input.
     File(PathBuf),
@@ -68,23 +68,23 @@ pub enum Console {
 pub struct Disk {
     /// The file.
     pub path: PathBuf,
-    /// What its contents are worth.
+    /// What happens to the contents after the run.
     pub keep: Keep,
 }
 
-/// Has a disk tell the guest of the host's errors. By default the emulator stops the whole machine
-/// when the host's file system is full, without a word.
+/// The options that make a disk report the host's errors to the guest. By default the emulator
+/// silently stops the whole machine when the host's file system is full.
 pub const REPORT_ERRORS: &str = "rerror=report,werror=report";
 
-/// What the contents of a disk image are worth after the run.
+/// What happens to the contents of a disk image after the run.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Keep {
-    /// Nothing: flushes need not reach the host's disk.
+    /// They are discarded. Flushes need not reach the host's disk.
     Nothing,
-    /// Nothing, but every write and every flush goes into this file too, which exists and is empty,
-    /// in the format of QEMU's `blklogwrites`.
+    /// They are discarded, but every write and flush is also recorded in this file, in the format
+    /// of QEMU's `blklogwrites`. The file exists and is empty.
     Recorded(PathBuf),
-    /// They are the person's: a flush is a flush.
+    /// They belong to the user. A flush of the guest flushes the host's file.
     Everything,
 }
 
@@ -97,7 +97,7 @@ impl Disk {
             Keep::Everything => command.args(["-drive", &drive]),
             Keep::Nothing => command.args(["-drive", &format!("{drive},cache=unsafe")]),
             Keep::Recorded(recording) => {
-                // The recorder must hear of flushes, the host's disk need not.
+                // The recorder must see flushes, but the host's disk need not.
                 let file = |name: &str, path: &str| {
                     format!("driver=file,node-name={name},filename={path},cache.no-flush=on")
                 };
@@ -118,7 +118,7 @@ impl Disk {
 pub enum Clock {
     /// Time.
     Time,
-    /// Instructions: one is one nanosecond, on every run and every host.
+    /// Instructions: one takes a nanosecond, on every run and every host.
     Instructions,
 }
 
@@ -188,7 +188,8 @@ impl Machine {
         }
         if let Some(disk) = &self.disk {
             disk.attach(&mut command);
-            // On the `virt` machine the first of the slots, the only one where xv6 looks.
+            // On the `virt` machine the disk gets the first of the slots, because xv6 looks at no
+            // other.
             let device = match self.arch {
                 Arch::Riscv64 => "virtio-blk-device,drive=x0,bus=virtio-mmio-bus.0",
                 Arch::X86_64 => "virtio-blk-pci,drive=x0",
@@ -227,12 +228,12 @@ impl Machine {
     }
 }
 
-/// QEMU's option lists take a comma for their own unless it is doubled.
+/// Returns a path as QEMU's option lists take it: a comma ends a value there unless it is doubled.
 pub fn quoted(path: &Path) -> String {
     path.to_string_lossy().replace(',', ",,")
 }
 
-/// Returns a TCP port of this host that nobody listens on.
+/// Returns a TCP port of this host at which no process listens.
 pub fn free_port() -> Result<u16> {
     TcpListener::bind(("127.0.0.1", 0))
         .and_then(|listener| listener.local_addr())

@@ -1,8 +1,8 @@
-//! Typing at a guest's prompt and reading what it answers.
+//! Typing at a guest's prompt, and reading its answers.
 //!
-//! A prompt is `$ ` at the start of a line with nothing after it for a moment. A program may print
-//! the same, so where it matters that the shell is back, [`Session::shell_is_back`] makes it say
-//! so.
+//! A prompt is `$ ` at the start of a line, with no output after it for a moment. A program may
+//! print that too. Where it matters that the shell is back, [`Session::shell_is_back`] makes the
+//! shell say so.
 
 use std::mem;
 use std::time::{Duration, Instant};
@@ -12,28 +12,28 @@ use regex::bytes::Regex;
 
 use crate::vm::{Event, Vm};
 
-/// How long nothing may follow a `$ ` for it to be taken for a prompt.
+/// How long no output may follow a `$ ` that counts as a prompt.
 const QUIET: Duration = Duration::from_millis(150);
 /// How long [`Session::insist`] waits before it types again.
 const REPEAT: Duration = Duration::from_secs(1);
-/// What the shell is made to echo to show that it is back; no program prints it by chance.
+/// The text that the shell is made to echo. No program prints it by chance.
 const MARK: &str = "cowslip-is-back-at-its-prompt";
 
-/// What a wait ended with.
+/// Why a wait has ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Waited {
-    /// What was waited for.
+    /// The expected output was seen.
     Seen,
-    /// The end of the guest.
+    /// The guest has ended.
     Closed,
-    /// The end of the time.
+    /// The time limit was reached.
     TimedOut,
 }
 
-/// Somebody who hears what a guest prints.
+/// A listener to a guest's output.
 type Listener<'a> = Box<dyn FnMut(&[u8]) + 'a>;
 
-/// A guest with a keyboard. What it prints also goes to a listener.
+/// A guest with a keyboard, whose output also goes to a listener.
 pub struct Session<'a> {
     /// The guest.
     pub vm: Vm,
@@ -42,7 +42,7 @@ pub struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// Returns a conversation that ends at the deadline at the latest.
+    /// Returns a session that ends at the deadline at the latest.
     pub fn new(vm: Vm, deadline: Option<Instant>, listener: impl FnMut(&[u8]) + 'a) -> Self {
         Self {
             vm,
@@ -51,22 +51,22 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Returns how much the console has printed: where to look for what comes next.
+    /// Returns how many bytes the console has printed. Later output is searched from there.
     pub fn position(&self) -> usize {
         self.vm.transcript().len()
     }
 
-    /// Waits until what was printed after `from` matches.
+    /// Waits until the output after `from` matches.
     pub fn wait_for(&mut self, pattern: &Regex, from: usize) -> Waited {
         self.wait_until(|printed| pattern.is_match(&printed[from..]))
     }
 
-    /// Waits until the console shows a prompt printed after `from`.
+    /// Waits until the output after `from` ends with a prompt.
     pub fn wait_prompt(&mut self, from: usize) -> Waited {
         self.wait_either(None, from)
     }
 
-    /// Waits for a prompt printed after `from`, but not for longer than this.
+    /// Waits for a prompt after `from`, but no longer than `time`.
     pub fn wait_prompt_within(&mut self, from: usize, time: Duration) -> Waited {
         let whole = self.deadline;
         let pause = Instant::now() + time;
@@ -76,7 +76,7 @@ impl<'a> Session<'a> {
         waited
     }
 
-    /// Waits for a prompt or, if there is one, a match, whichever comes first.
+    /// Waits for a prompt or, if there is a pattern, for a match, whichever comes first.
     pub fn wait_either(&mut self, pattern: Option<&Regex>, from: usize) -> Waited {
         loop {
             let done = |printed: &[u8]| {
@@ -98,8 +98,8 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Types a key again and again until the prompt comes back: a program that has not quite been
-    /// started does not hear the first.
+    /// Types a key again and again until the prompt is back. A program that is just starting does
+    /// not see the first keys.
     pub fn insist(&mut self, key: &[u8]) -> Result<Waited> {
         let from = self.position();
         loop {
@@ -111,7 +111,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Waits until the rest is over.
+    /// Waits until the guest has ended.
     pub fn wait_closed(&mut self) -> Waited {
         self.wait_until(|_| false)
     }
@@ -121,9 +121,9 @@ impl<'a> Session<'a> {
         self.vm.type_bytes(format!("{line}\n").as_bytes())
     }
 
-    /// Makes the shell echo a mark, which it does only when it reads lines again. The listener
-    /// hears nothing of the mark, but all that a program printed meanwhile that had only looked
-    /// like the shell.
+    /// Makes the shell echo a mark, which it does only when it reads lines again. The listener gets
+    /// all output but the mark. That includes the output of a program whose text only looked like a
+    /// prompt.
     pub fn shell_is_back(&mut self) -> Result<Waited> {
         let from = self.position();
         let listener = mem::replace(&mut self.listener, Box::new(|_| {}));
@@ -151,7 +151,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Whether the time of the whole conversation is over.
+    /// Returns whether the session's deadline is over.
     pub fn is_over_time(&self) -> bool {
         self.deadline
             .is_some_and(|deadline| Instant::now() >= deadline)
@@ -170,7 +170,7 @@ fn find(text: &[u8], part: &[u8]) -> Option<usize> {
     text.windows(part.len()).position(|window| window == part)
 }
 
-/// Returns whether the text ends in a prompt that begins at `from` or later.
+/// Returns whether the text ends with a prompt that begins at `from` or later.
 fn ends_at_prompt(text: &[u8], from: usize) -> bool {
     match text.strip_suffix(b"$ ") {
         Some(before) => before.len() >= from && matches!(before.last(), None | Some(b'\n')),
@@ -185,8 +185,8 @@ mod tests {
     use super::*;
     use crate::vm::Keyboard;
 
-    /// Returns a stand-in for a guest: a host shell without a terminal, whose input is echoed by no
-    /// one.
+    /// Returns a session with a stand-in for a guest: a host shell without a terminal, which does
+    /// not echo its input.
     fn session(script: &str) -> Session<'static> {
         let mut command = Command::new("sh");
         command.args(["-c", script]);
@@ -209,7 +209,8 @@ mod tests {
 
     #[test]
     fn a_program_that_prints_a_prompt_is_not_the_shell() {
-        // Prints what looks like a prompt, stays quiet, prints on, and only then reads lines.
+        // The script prints what looks like a prompt, pauses, prints more, and only then reads
+        // lines.
         let mut session = session(
             "printf '$ '; sleep 1; echo more; printf '$ '; read line; eval \"$line\"; printf '$ '; read line",
         );

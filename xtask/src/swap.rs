@@ -1,8 +1,8 @@
-//! The disk to swap to: an empty file made anew for every run, and the faults it may have.
+//! The disk to swap to: an empty file made anew for every run, and the faults that it may have.
 //!
-//! The kernel knows it by its serial number, not by where it is plugged in. What is on it is worth
-//! nothing after the run, so flushes do not reach the host's disk; the file is sparse and costs
-//! what the guest has written.
+//! The kernel knows the disk by its serial number, not by where it is attached. Its contents are
+//! worthless after the run, so flushes do not reach the host's disk. The file is sparse and takes
+//! only the space that the guest has written.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -15,24 +15,24 @@ use crate::cli::{Memory, SwapArguments};
 use crate::qemu::{REPORT_ERRORS, quoted};
 use crate::workspace::Workspace;
 
-/// How the kernel recognises it.
+/// The serial number by which the kernel recognises the disk.
 pub const SERIAL: &str = "cowslip-swap";
 
-/// What the emulator calls it, without and with faults.
+/// The emulator's names for the disk, without and with faults.
 pub const NODES: [&str; 2] = ["swap", "faulty-swap"];
 
-/// Sectors, QEMU's unit for faults, of a page.
+/// The sectors of a page. QEMU counts faults in sectors.
 const SECTORS_PER_PAGE: u64 = abi::PAGE_SIZE as u64 / 512;
 
 /// A disk to swap to.
 #[derive(Clone)]
 pub struct Swap {
-    /// The file, which is the machine's alone.
+    /// The file, which belongs to this machine.
     pub path: PathBuf,
     faults: Vec<Fault>,
 }
 
-/// A page of the disk that cannot be read, or not written.
+/// A page of the disk that cannot be read, or that cannot be written.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Fault {
     access: Access,
@@ -53,7 +53,7 @@ enum Often {
 }
 
 impl Swap {
-    /// Makes the disk that was asked for, if one was.
+    /// Makes the disk that the arguments ask for, if any.
     pub fn asked_for(workspace: &Workspace, arguments: &SwapArguments) -> Result<Option<Self>> {
         let create = |size| Self::create(workspace, size, arguments.swap_fault.clone());
         arguments.swap.map(create).transpose()
@@ -93,8 +93,8 @@ impl Swap {
 }
 
 impl Fault {
-    /// Reads `read:PAGE` or `write:PAGE`, with `:once` behind it if only the first attempt is to
-    /// fail.
+    /// Reads `read:PAGE` or `write:PAGE`. `:once` at the end means that only the first attempt
+    /// fails.
     pub fn parse(text: &str) -> Result<Self, String> {
         let cure = || format!("`{text}` is no fault; write for example read:12 or write:40:once");
         let mut parts = text.split(':');
@@ -117,8 +117,8 @@ impl Fault {
         })
     }
 
-    /// Returns the rule of QEMU's `blkdebug` driver that makes it so: error 5, EIO, whatever else
-    /// goes on (event "none").
+    /// Returns the rule of QEMU's `blkdebug` driver for this fault: error 5, EIO, in every state
+    /// (event "none").
     fn rule(&self, number: usize) -> String {
         let access = match self.access {
             Access::Read => "read",

@@ -7,8 +7,8 @@ use rustc_demangle::demangle;
 
 use crate::workspace::Workspace;
 
-/// One line per frame, inlined functions included, for the addresses of a backtrace (innermost
-/// first). An address that nothing is known about stays an address.
+/// Returns one line per frame, inlined functions included, for the addresses of a backtrace
+/// (innermost first). An address without debug information is shown as a number.
 pub fn backtrace(workspace: &Workspace, kernel: &Path, addresses: &[u64]) -> Vec<String> {
     let loader = match Loader::new(kernel) {
         Ok(loader) => loader,
@@ -18,7 +18,7 @@ pub fn backtrace(workspace: &Workspace, kernel: &Path, addresses: &[u64]) -> Vec
         .iter()
         .enumerate()
         .flat_map(|(depth, &address)| {
-            // A return address is one instruction past the call, which may be another line's.
+            // A return address is one instruction past the call, and may belong to another line.
             let places = places(&loader, address.saturating_sub(1), workspace);
             if places.is_empty() {
                 return vec![format!("{depth:4}: {address:#018x}")];

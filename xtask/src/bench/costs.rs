@@ -1,9 +1,9 @@
 //! The figures that the suite holds the kernel to: `docs/costs.toml`.
 //!
-//! Counted instructions are the same on every run and every host, so a row that takes more than
-//! [`MARGIN`] above its figure was made worse by a change. They depend on the compiler; where that
-//! is another one than the figures are from, [`OTHER_COMPILER`] is the margin. A row that takes
-//! less passes; `cargo xtask bench --accept` writes the figures of a run.
+//! Counted instructions are equal on every run and every host. A row that takes more than
+//! [`MARGIN`] above its figure was therefore made worse by a change. The figures depend on the
+//! compiler; for another compiler than the one they are from, [`OTHER_COMPILER`] is the margin. A
+//! row that takes less passes. `cargo xtask bench --accept` writes the figures of a run.
 
 use std::fs;
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ use crate::workspace::Workspace;
 
 /// By how many percent a row may exceed its figure.
 const MARGIN: u64 = 3;
-/// The same, when another compiler has built the guests.
+/// By how many percent a row may exceed its figure if another compiler has built the guests.
 const OTHER_COMPILER: u64 = 15;
 /// The key of the version of the compiler.
 const COMPILER: &str = "compiler";
@@ -26,17 +26,17 @@ const COMPILER: &str = "compiler";
 /// The figures.
 pub struct Costs(DocumentMut);
 
-/// How a row did.
+/// The judgement of a row.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Judgement {
-    /// It takes no more than it may.
+    /// The row takes no more than it may.
     Kept,
-    /// It takes more; the text says so.
+    /// The row takes more. The text says so.
     Worse(String),
 }
 
 impl Costs {
-    /// Reads the file.
+    /// Reads the figures.
     pub fn load(workspace: &Workspace) -> Result<Self> {
         let file = file(workspace);
         let text =
@@ -47,7 +47,7 @@ impl Costs {
             .with_context(|| format!("{} is no TOML", file.display()))
     }
 
-    /// Puts the figures of a run in place of those that are there.
+    /// Replaces the figures by those of a run.
     pub fn accept(&mut self, guests: &Guests, mode: Fork, figures: &Figures) {
         self.0[COMPILER] = value(&guests.compiler);
         let mut table = Table::new();
@@ -62,14 +62,14 @@ impl Costs {
         arch[mode.name()] = Item::Table(table);
     }
 
-    /// Writes the file.
+    /// Writes the figures.
     pub fn write(&self, workspace: &Workspace) -> Result<()> {
         let file = file(workspace);
         fs::write(&file, self.0.to_string())
             .with_context(|| format!("cannot write {}", file.display()))
     }
 
-    /// Judges each row of a run, and each row that should be there.
+    /// Judges each row of a run, and each row that is missing from it.
     pub fn judge(
         &self,
         guests: &Guests,
@@ -116,7 +116,7 @@ fn judge_row(value: u64, accepted: u64, margin: u64) -> Judgement {
     ))
 }
 
-/// What is to be done about a figure that is not the accepted one.
+/// What a person does about a figure that differs from the accepted one.
 const CURE: &str = "run `cargo xtask bench --accept` and commit docs/costs.toml";
 
 fn file(workspace: &Workspace) -> PathBuf {

@@ -6,11 +6,11 @@ use regex::Regex;
 /// One row.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Figure {
-    /// Its name, such as `fork-64m`.
+    /// The name, such as `fork-64m`.
     pub row: String,
-    /// How much it is.
+    /// The value.
     pub value: u64,
-    /// Of what: `instructions`, `bytes` or `faults`.
+    /// The unit: `instructions`, `bytes` or `faults`.
     pub unit: String,
 }
 
@@ -22,7 +22,8 @@ impl Figures {
     /// Reads the lines `forkbench ROW VALUE UNIT` of a console.
     ///
     /// # Errors
-    /// If there is none.
+    ///
+    /// If there is no such line.
     pub fn read(console: &str) -> Result<Self> {
         let line = Regex::new(r"(?m)^forkbench ([a-z0-9-]+) ([0-9]+) ([a-z]+)\r?$")?;
         let figures: Vec<_> = line
@@ -59,9 +60,9 @@ impl Figures {
             .collect()
     }
 
-    /// Returns by which power of the size the cost of fork grows, from the smallest size to the
-    /// largest: 0 if fork does not know how large the process is, 1 if it does something to each
-    /// page.
+    /// Returns the exponent with which the cost of fork grows with the size of the process, from
+    /// the smallest size to the largest: 0 if the cost does not depend on the size, 1 if fork does
+    /// something to each page.
     pub fn slope(&self) -> Option<f64> {
         let forks = self.forks();
         let (&first, &last) = (forks.first()?, forks.last()?);

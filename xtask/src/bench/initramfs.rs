@@ -1,7 +1,7 @@
 //! The first file system of a Linux kernel: an archive that the kernel unpacks into memory
 //! (Documentation/driver-api/early-userspace/buffer-format.rst, the "newc" format of cpio).
 
-/// A directory, a device for characters, a regular file that may be executed.
+/// The modes of a directory, of a character device, and of a regular file that may be executed.
 const DIRECTORY: u32 = 0o040_755;
 const DEVICE: u32 = 0o020_600;
 const PROGRAM: u32 = 0o100_755;
@@ -9,10 +9,10 @@ const PROGRAM: u32 = 0o100_755;
 const CONSOLE: (u32, u32) = (5, 1);
 /// The name that ends an archive.
 const END: &str = "TRAILER!!!";
-/// What headers, names and contents are aligned to.
+/// The alignment of headers, names and contents.
 const ALIGNMENT: usize = 4;
 
-/// Returns an archive with a console and this program as init.
+/// Returns an archive that holds a console and `program` as init.
 pub fn with_init(program: &[u8]) -> Vec<u8> {
     let mut archive = Vec::new();
     add(&mut archive, "dev", DIRECTORY, (0, 0), &[]);

@@ -1,8 +1,10 @@
-//! Debian's kernel for an architecture, out of its package: fetched by an apt of its own, which
-//! neither reads nor changes what the system knows of packages, and kept in the person's cache.
+//! Debian's kernel for an architecture, taken from its package. An apt of its own fetches the
+//! package; it neither reads nor changes what the system knows of packages. The kernel is kept in
+//! the user's cache.
 //!
-//! The suite is fixed, because the one before has no kernel for riscv64; so both architectures are
-//! compared with the same Linux. The archive is the one that the system's apt uses.
+//! The suite is fixed, because the suite before it has no kernel for riscv64, and both
+//! architectures are to be compared with one Linux. The archive is the one that the system's apt
+//! uses.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,24 +18,24 @@ use crate::process::run_bounded;
 use crate::progress::spinner;
 use crate::setup::cache_folder;
 
-/// The suite whose kernel is taken.
+/// The suite from which the kernel is taken.
 const SUITE: &str = "trixie";
-/// The keys that Debian signs its suites with.
+/// The keys with which Debian signs its suites.
 const KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
-/// For asking apt for what it has.
+/// The limit for queries to apt.
 const QUERY_LIMIT: Duration = Duration::from_secs(60);
-/// For lists and packages: some 130 MB.
+/// The limit for fetching lists and packages, some 130 MB.
 const FETCH_LIMIT: Duration = Duration::from_secs(900);
 
 /// A kernel.
 pub struct Kernel {
-    /// Its file.
+    /// The kernel's file.
     pub file: PathBuf,
-    /// Its version, as the file's name has it.
+    /// The version, as in the file's name.
     pub version: String,
 }
 
-/// Returns the kernel; fetches it if it is not in the cache.
+/// Returns the kernel. Fetches it if it is not in the cache.
 pub fn ensure(arch: Arch) -> Result<Kernel> {
     let folder = cache_folder("linux")?.join(arch.name());
     if let Some(kernel) = find(&folder)? {
@@ -42,11 +44,11 @@ pub fn ensure(arch: Arch) -> Result<Kernel> {
     let _sign = spinner(format!("fetching Debian's Linux for {}", arch.name()));
     let new = folder.with_extension(format!("{}.new", std::process::id()));
     let fetched = fetch(arch, &new).and_then(|()| {
-        // Another run may have put the same there meanwhile.
+        // Another run may have put its copy there meanwhile.
         let _ = fs::remove_dir_all(&folder);
         fs::rename(&new, &folder).with_context(|| format!("cannot make {}", folder.display()))
     });
-    // What is left of a failure is of no use to anybody, and the failure is what matters.
+    // The rest of a failed attempt is useless, and the failure is what the user must see.
     let _ = fs::remove_dir_all(&new);
     fetched?;
     find(&folder)?.with_context(|| format!("there is no kernel in {}", folder.display()))
@@ -74,7 +76,7 @@ fn version(name: &str) -> Option<&str> {
         .or_else(|| name.strip_prefix("vmlinuz-"))
 }
 
-/// Makes a folder with the kernel and nothing else of its package.
+/// Makes a folder that holds the kernel, and nothing else of its package.
 fn fetch(arch: Arch, folder: &Path) -> Result<()> {
     let apt = Apt::new(arch, folder)?;
     apt.run("apt-get", &["update"], FETCH_LIMIT)?;
@@ -122,7 +124,7 @@ struct Apt {
 }
 
 impl Apt {
-    /// Returns one whose files are in `folder`, where it leaves the packages too.
+    /// Returns an apt whose files are in `folder`. It leaves the packages there, too.
     fn new(arch: Arch, folder: &Path) -> Result<Self> {
         let architecture = match arch {
             Arch::Riscv64 => "riscv64",

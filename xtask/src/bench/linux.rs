@@ -1,4 +1,5 @@
-//! The same measurements on Linux: `tests/linux/forkbench.c`, alone on a machine like ours.
+//! The measurements on Linux: `tests/linux/forkbench.c` runs alone on a machine like the one that
+//! Cowslip gets.
 
 use std::fs;
 use std::process::Command;
@@ -16,9 +17,9 @@ use crate::session::Waited;
 use crate::setup::ensure_c_compiler;
 use crate::workspace::Workspace;
 
-/// The program takes no longer to compile than this.
+/// The longest time to compile the program.
 const COMPILE_LIMIT: Duration = Duration::from_secs(60);
-/// A static program without a library.
+/// The flags for a static program without a library.
 const FLAGS: [&str; 11] = [
     "-std=gnu11",
     "-O2",
@@ -32,7 +33,7 @@ const FLAGS: [&str; 11] = [
     "-fno-stack-protector",
     "-fno-tree-loop-distribute-patterns",
 ];
-/// Kernel options: pages of 4 KiB, as we have them, and an end if init ends.
+/// Kernel options: pages of 4 KiB, as Cowslip has, and a machine that stops if init ends.
 const OPTIONS: [&str; 4] = [
     "console=ttyS0",
     "quiet",

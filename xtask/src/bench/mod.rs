@@ -1,10 +1,10 @@
-//! `cargo xtask bench`: what fork and the faults after it cost, in guest instructions, in every
+//! `cargo xtask bench`: the cost of fork and of the faults after it in guest instructions, in every
 //! fork mode and, if asked, on Linux.
 //!
-//! `forkbench` (a program of `user`) and `tests/linux/forkbench.c` measure, [`figures`] reads what
-//! they print, [`table`] and [`plot`] show it, [`costs`] keeps the figures that the suite holds the
-//! kernel to. [`linux`] boots Debian's kernel, which [`kernel_package`] fetches, with the C program
-//! as its init ([`initramfs`]).
+//! `forkbench` (a program of `user`) and `tests/linux/forkbench.c` measure. [`figures`] reads what
+//! they print, [`table`] and [`plot`] show it, and [`costs`] keeps the figures that the suite holds
+//! the kernel to. [`linux`] boots Debian's kernel, which [`kernel_package`] fetches, with the C
+//! program as its init ([`initramfs`]).
 
 mod costs;
 mod figures;
@@ -33,28 +33,28 @@ use crate::setup::{Toolchain, ensure_emulator};
 use crate::vm::{Keyboard, Vm};
 use crate::workspace::Workspace;
 
-/// Room for a process of 512 MiB and an eager copy of it.
+/// The machine's memory: room for a process of 512 MiB and an eager copy of it.
 const MEMORY: Memory = Memory::mebibytes(2048);
-/// One run takes half a minute on an idle host.
+/// The limit of a run, which takes half a minute on an idle host.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// The fork modes that the suite holds to their figures. Copying all memory at once is for
-/// comparison alone.
+/// The fork modes that the suite holds to their figures. Eager copies are measured for comparison
+/// alone.
 pub const JUDGED: [Fork; 1] = [Fork::Cow];
 
-/// What was measured on one system.
+/// The measurement of one system.
 pub struct Measured {
     /// The architecture.
     pub arch: Arch,
-    /// The system, or the fork mode if it is ours.
+    /// The name of the system. For Cowslip it is the fork mode.
     pub system: String,
-    /// The fork mode if it is ours.
+    /// The fork mode, if the system is Cowslip.
     pub mode: Option<Fork>,
     /// The rows.
     pub figures: Figures,
 }
 
-/// Measures what was asked for.
+/// Measures what the arguments ask for.
 pub fn run(workspace: &Workspace, arguments: &BenchArguments) -> Result<u8> {
     let chosen = |arch: &Arch| arguments.arch.is_none_or(|wanted| wanted == *arch);
     let mut costs = Costs::load(workspace)?;
@@ -97,8 +97,8 @@ pub fn run(workspace: &Workspace, arguments: &BenchArguments) -> Result<u8> {
     Ok(0)
 }
 
-/// Runs `forkbench` on a machine that counts instructions. The disk has nothing but our programs,
-/// so that the figures depend on nothing else.
+/// Runs `forkbench` on a machine that counts instructions. The disk holds Cowslip's programs and
+/// nothing else, so that the figures depend on nothing else.
 pub fn measure(workspace: &Workspace, guests: &Guests, mode: Fork) -> Result<Figures> {
     let contents = image::build(workspace, guests, &[], Geometry::DEFAULT)?;
     let mut machine = Machine::new(guests.arch, &guests.kernel);

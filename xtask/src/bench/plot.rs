@@ -9,7 +9,7 @@ use super::Measured;
 
 const SIZE: (u32, u32) = (800, 500);
 
-/// Draws it as an SVG image.
+/// Draws the plot as an SVG image.
 pub fn draw(file: &Path, measured: &[Measured]) -> Result<()> {
     let mut image = String::new();
     draw_into(&mut image, measured)?;

@@ -7,8 +7,8 @@ use crate::arch::Arch;
 use crate::cli::Fork;
 use crate::json::Json;
 
-/// Returns a table of what was measured on one architecture: a column for each system and, beside
-/// Linux, how many times as much it takes as our default.
+/// Returns a table of the measurements on one architecture. It has a column for each system and,
+/// beside Linux, the ratio to Cowslip's default.
 pub fn of(arch: Arch, measured: &[Measured]) -> String {
     let ours = measured.iter().find(|one| one.mode == Some(Fork::Cow));
     let rival = measured.iter().find(|one| one.mode.is_none());
@@ -67,7 +67,7 @@ fn ratio(rival: &Figures, ours: &Figures, row: &str) -> String {
     }
 }
 
-/// Returns everything that was measured.
+/// Returns all measurements.
 pub fn json(measured: &[Measured]) -> Json {
     let row = |figure: &super::figures::Figure| {
         Json::Object(vec![

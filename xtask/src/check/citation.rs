@@ -1,5 +1,5 @@
-//! What comments and documents refer to exists: rules by their numbers, pages and files by their
-//! paths, sections by their headings. And nothing refers to what is outside the tree.
+//! Checks that comments and documents refer to what exists: rules by their numbers, pages and files
+//! by their paths, sections by their headings. Nothing may refer to what is outside the tree.
 
 use std::collections::HashSet;
 use std::fs;
@@ -11,10 +11,9 @@ use super::text::{self, Text};
 
 /// The page that lists the rules, each under a heading of its own.
 const RULES: &str = "docs/rules.md";
-/// What has no target in the tree.
+/// References that have no target in the tree.
 const OUTSIDE: [&str; 3] = ["ABI: \"", "the issue of", "the design's"];
-/// Where something may be named that does not exist: in what has been, and in the tests of this
-/// file.
+/// Files that may name what does not exist: the record of the past, and the tests of this file.
 const SPARED: [&str; 2] = ["CHANGELOG.md", "xtask/src/check/citation.rs"];
 
 /// The patterns by which citations are found.

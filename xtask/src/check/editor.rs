@@ -1,4 +1,4 @@
-//! What an editor shows of the rooms: the compiler's messages, from each room's own target.
+//! The check for editors: the compiler's messages, from each room's own target.
 
 use anyhow::Result;
 
@@ -8,9 +8,9 @@ use crate::process::run_inherited;
 use crate::setup::Toolchain;
 use crate::workspace::Workspace;
 
-/// Has cargo print what the compiler finds as JSON: in all rooms on the host, then in the guests
-/// for their target. Goes on after errors, because they are what the editor wants to know. Returns
-/// 1 if there were any.
+/// Makes cargo print the compiler's findings as JSON: for all rooms on the host, then for the
+/// guests and their target. Goes on after errors, because an editor wants to show all of them.
+/// Returns 1 if there were any.
 pub fn for_editor(workspace: &Workspace) -> Result<u8> {
     let toolchain = Toolchain::ensure(workspace, Arch::Riscv64)?;
     let host = host_cargo(workspace, &["check", "--workspace", "--all-targets"]);

@@ -1,7 +1,9 @@
-//! `cargo xtask check`: formatting, lints and documentation of all rooms, those that run on the
-//! host with the host's compiler and the guests with theirs; and what no tool of cargo's sees: that
-//! comments and documents are narrow enough ([`width`]) and refer to what exists ([`citation`]),
-//! and that the patches of the museum apply.
+//! `cargo xtask check`: formatting, lints and documentation of all rooms. The rooms of the host are
+//! checked with the host's compiler, and the guests with theirs.
+//!
+//! Three checks are done here because no tool of cargo does them: comments and documents are narrow
+//! enough ([`width`]), they refer to what exists ([`citation`]), and the patches of the museum
+//! apply.
 
 mod citation;
 mod editor;
@@ -22,30 +24,30 @@ use crate::process::run_inherited;
 use crate::setup::{Toolchain, forget_outer_cargo};
 use crate::workspace::{TARGET_VARIABLES, Workspace};
 
-/// The documentation is read with its private items, so links to those are good links.
+/// The documentation is built with its private items, so links to those are valid.
 const DOCUMENTATION_FLAGS: &str = "-D warnings -A rustdoc::private-intra-doc-links";
 
-/// Returns what is wrong in the tree with this root, a line each.
+/// A check, which returns the problems of the tree with this root, one per line.
 type Find = fn(&Path) -> Vec<String>;
 
-/// The checks that are done here.
+/// The checks that are done in this module.
 const FINDINGS: [(&str, Find); 3] = [
     ("width of comments and documents", width::problems),
     ("rules, pages and paths that are cited", citation::problems),
     ("patches of the museum", museum::problems),
 ];
 
-/// The model checkers of `sync::atomic`, by the cfg that chooses them.
+/// The model checkers of `sync::atomic`, by the cfg that selects them.
 pub const MODEL_CHECKERS: [&str; 2] = ["loom", "shuttle"];
 
-/// The rooms that have tests for them.
+/// The rooms that have tests for the model checkers.
 pub const MODELLED: [&str; 4] = ["-p", "cowslip-sync", "-p", "cowslip-mm"];
 
 /// The rooms that run in the emulator.
 const GUESTS: [&str; 4] = ["-p", "kernel", "-p", "user"];
 
 /// Runs every check whose name contains the filter, also after one has failed. Returns 1 if any
-/// did.
+/// failed.
 pub fn run(workspace: &Workspace, filter: Option<&str>) -> Result<u8> {
     let wanted = |name: &str| filter.is_none_or(|part| name.contains(part));
     let (mut passed, mut failed) = (0, 0);
@@ -98,7 +100,7 @@ fn cargo_checks(workspace: &Workspace) -> Result<Vec<(&'static str, Command)>> {
             host_cargo(workspace, &["fmt", "--all", "--check"]),
         ),
         ("lints, on the host", {
-            // The guests' libraries and their tests are among it, their binaries are not.
+            // The lints cover the guests' libraries and their tests, but not the guests' binaries.
             let mut lints = host_cargo(workspace, &["clippy", "--workspace", "--all-targets"]);
             lints.args(deny);
             lints
@@ -128,8 +130,8 @@ pub fn host_cargo(workspace: &Workspace, subcommand: &[&str]) -> Command {
     command
 }
 
-/// Returns the same for a model checker, which has a target folder of its own: its cfg changes
-/// every crate.
+/// Returns a cargo command for a model checker. It has a target folder of its own, because the
+/// checker's cfg changes every crate.
 pub fn modelled_cargo(workspace: &Workspace, checker: &str, subcommand: &[&str]) -> Command {
     let mut command = host_cargo(workspace, subcommand);
     command

@@ -1,39 +1,40 @@
-//! The files that people read, and what is prose in them.
+//! The files that people read, and the prose in them.
 //!
-//! Invariant: code and tables are never taken for prose. Of a Rust or C file only comments are
-//! prose, of a Markdown file everything but code, of a TOML file the lines that begin with `#`.
+//! Invariant: code and tables are never taken for prose. The prose of a Rust or C file is its
+//! comments, of a Markdown file everything but code, and of a TOML file the lines that begin with
+//! `#`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Folders without anything of ours.
+/// Folders that hold no sources of the project.
 const FOREIGN: [&str; 2] = ["target", "node_modules"];
 
-/// How a file says that something is prose.
+/// How prose is marked in a file.
 #[derive(Clone, Copy)]
 enum Language {
-    /// `//` begins a comment.
+    /// Comments begin with `//`.
     Slashes,
-    /// Lines that begin with `#`.
+    /// The lines that begin with `#`.
     Hash,
     Markdown,
 }
 
 /// A file with its text.
 pub struct Text {
-    /// The file, as seen from the root of the tree.
+    /// The path of the file from the root of the tree.
     pub path: PathBuf,
     language: Language,
     text: String,
 }
 
-/// A line with something for people in it.
+/// A line that holds prose.
 pub struct Prose<'t> {
-    /// Counted from 1.
+    /// The number of the line, counted from 1.
     pub number: usize,
     /// The whole line.
     pub line: &'t str,
-    /// The part of it that is prose.
+    /// The prose in the line.
     pub prose: &'t str,
 }
 

@@ -1,4 +1,4 @@
-//! Comments and documents end at column 100. rustfmt sees to code, and to nothing else.
+//! Checks that comments and documents end at column 100. rustfmt checks code only.
 
 use std::path::Path;
 
@@ -27,7 +27,7 @@ pub fn problems(root: &Path) -> Vec<String> {
         .collect()
 }
 
-/// Returns whether a line is too wide. A table cannot be wrapped, nor can an address.
+/// Returns whether a line is too wide. Tables and addresses may be, because they cannot be wrapped.
 fn is_wide(prose: &Prose) -> bool {
     let text = prose.prose.trim_start_matches(['/', '!', '#', ' ']);
     let spared = text.starts_with('|') || text.contains("://");

@@ -1,5 +1,5 @@
-//! What `llvm-cov export --format=lcov` prints: `SF:` begins a file, each `DA:` has a line's number
-//! and how often it was run (geninfo(1), "tracefile format").
+//! The output of `llvm-cov export --format=lcov`: `SF:` begins a file, and each `DA:` holds a
+//! line's number and how often it was run (geninfo(1), "tracefile format").
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 /// For each file, its lines with code and how often each was run.
 pub type Counted = BTreeMap<String, BTreeMap<usize, u64>>;
 
-/// Reads the text. A file that comes twice counts once, with both.
+/// Reads the text. If a file occurs twice, its counts are added.
 pub fn read(text: &str) -> Result<Counted> {
     let mut counted = Counted::new();
     let mut file = None;

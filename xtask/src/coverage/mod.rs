@@ -2,10 +2,11 @@
 //! the host run.
 //!
 //! The tests are built once more with counters in them (rustc's `-Cinstrument-coverage`), in a
-//! target folder of their own. Lines of test modules are not counted: they would only flatter.
+//! target folder of their own. Lines of test modules are not counted, because almost all of them
+//! are run.
 //!
-//! Invariant: the folder of the counters is this run's own, so no earlier run adds to it.
-//! Neighbours: [`crate::setup`] finds LLVM's tools, [`lcov`] reads what they tell, [`source`] knows
+//! Invariant: the folder of the counters belongs to this run, so no earlier run adds to it.
+//! Neighbours: [`crate::setup`] finds LLVM's tools, [`lcov`] reads their output, [`source`] knows
 //! which lines are tests.
 
 mod lcov;
@@ -28,13 +29,13 @@ use crate::workspace::Workspace;
 
 use report::Room;
 
-/// What is measured, and how many lines in a hundred the tests must run.
+/// The measured rooms, and the percentage of lines that their tests must run.
 const ROOMS: [(&str, Option<u64>); 2] = [("mm", Some(95)), ("fs", None)];
 
-/// With counters and on a busy host.
+/// The limit for the tests, which run with counters on a busy host.
 const LIMIT: Duration = Duration::from_secs(900);
 
-/// Measures and prints a line per file. Returns 1 if a room has less than it must.
+/// Measures, and prints a line for each file. Returns 1 if a room's tests run too few lines.
 pub fn run(workspace: &Workspace) -> Result<u8> {
     let tools = ensure_llvm_tools(workspace)?;
     let tests = build_tests(workspace)?;
@@ -55,7 +56,7 @@ fn build_tests(workspace: &Workspace) -> Result<Vec<PathBuf>> {
     for (room, _) in ROOMS {
         command.args(["--package", &format!("cowslip-{room}")]);
     }
-    // Where a target is named, the flags are not for what runs while cargo builds.
+    // If a target is named, cargo does not apply the flags to its build scripts.
     let host = compiler::host().context("`rustc -vV` names no host")?;
     command
         .args(["--target", &host, "--target-dir"])
@@ -64,7 +65,7 @@ fn build_tests(workspace: &Workspace) -> Result<Vec<PathBuf>> {
     build::build(command, "tests of mm and fs")
 }
 
-/// Runs the tests; the file with what all of them have counted.
+/// Runs the tests. Returns the file with the counts of all of them.
 fn count(workspace: &Workspace, tools: &LlvmTools, tests: &[PathBuf]) -> Result<PathBuf> {
     let raw = workspace.temporary("counters");
     for program in tests {
@@ -93,7 +94,7 @@ fn count(workspace: &Workspace, tools: &LlvmTools, tests: &[PathBuf]) -> Result<
     Ok(merged)
 }
 
-/// Returns what was counted, as text in the format of the lcov tools.
+/// Returns the counts in the text format of the lcov tools.
 fn export(tools: &LlvmTools, tests: &[PathBuf], profile: &Path) -> Result<lcov::Counted> {
     let mut export = Command::new(&tools.cov);
     export

@@ -1,4 +1,4 @@
-//! The figures of one room, as people read them.
+//! The figures of one room as text.
 
 use std::fmt;
 use std::fs;
@@ -12,7 +12,7 @@ use super::source;
 /// A room and its files.
 pub struct Room {
     name: &'static str,
-    /// How many lines in a hundred must have been run.
+    /// The percentage of lines that must have been run.
     needed: Option<u64>,
     files: Vec<File>,
 }
@@ -113,7 +113,7 @@ fn row(name: &str, lines: u64, covered: u64) -> String {
     )
 }
 
-/// Ascending numbers, with neighbours drawn together: `3-5, 9`.
+/// Returns ascending numbers as ranges: `3-5, 9`.
 fn ranges(numbers: &[usize]) -> String {
     numbers
         .chunk_by(|one, next| one + 1 == *next)

@@ -1,12 +1,11 @@
-//! Which lines of a source file are tests.
+//! The lines of a source file that are tests.
 //!
-//! Invariant relied on: rustfmt has formatted the file, so a module that begins in the first column
-//! ends at the next brace in the first column.
+//! The module relies on rustfmt: a module that begins in the first column ends at the next brace in
+//! the first column.
 
 use std::collections::BTreeSet;
 
-/// Returns the numbers of the lines of modules that only tests have
-/// (`#[cfg(test)] mod tests { ... }`).
+/// Returns the numbers of the lines of test modules (`#[cfg(test)] mod tests { ... }`).
 pub fn test_lines(text: &str) -> BTreeSet<usize> {
     let mut found = BTreeSet::new();
     let mut lines = (1..).zip(text.lines()).peekable();
@@ -29,7 +28,7 @@ pub fn test_lines(text: &str) -> BTreeSet<usize> {
     found
 }
 
-/// Returns whether a path below a room's `src` is a file of tests alone.
+/// Returns whether a path below a room's `src` is a file of tests.
 pub fn is_test_file(path: &str) -> bool {
     path.split('/')
         .any(|part| matches!(part, "tests" | "tests.rs" | "testing"))

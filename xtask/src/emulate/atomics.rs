@@ -1,4 +1,4 @@
-//! Which loads and stores of a kernel in Rust are meant to be atomic, from its debug information.
+//! The loads and stores of a Rust kernel that are meant to be atomic, from its debug information.
 
 use std::collections::HashMap;
 use std::fs;
@@ -7,8 +7,8 @@ use std::path::Path;
 use addr2line::{Loader, Location};
 use emu::symbols::accesses;
 
-/// Returns the addresses of the instructions that come from atomic or volatile accesses; none for a
-/// kernel without debug information.
+/// Returns the addresses of the instructions that come from atomic or volatile accesses. Returns
+/// none for a kernel without debug information.
 pub fn addresses(path: &Path, kernel: &[u8]) -> Vec<u64> {
     let Ok(loader) = Loader::new(path) else {
         return Vec::new();
@@ -20,12 +20,12 @@ pub fn addresses(path: &Path, kernel: &[u8]) -> Vec<u64> {
         .collect()
 }
 
-/// Returns whether the source means the instruction to be atomic, as far as can be told.
+/// Returns whether the source means the instruction to be atomic, as far as that can be found out.
 ///
-/// The compiler gives an access the place of what it was merged with: a load that also widens or
-/// compares has the place of that, and one that was merged from several has none. So the line of
-/// the source decides, in the innermost function that is not the language's own library; and an
-/// access without a line is not held against the kernel.
+/// The compiler attributes a merged access to the other operation: a load that also widens or
+/// compares has that operation's location, and one that was merged from several has none. Therefore
+/// the line of the source decides, in the innermost function that is not of the language's library.
+/// An access without a line counts as atomic, so that it is not reported.
 fn is_meant(loader: &Loader, sources: &mut Sources, address: u64) -> bool {
     let Ok(mut frames) = loader.find_frames(address) else {
         return false;
@@ -51,7 +51,7 @@ fn is_meant(loader: &Loader, sources: &mut Sources, address: u64) -> bool {
     false
 }
 
-/// Returns whether a line of source has an atomic operation in it.
+/// Returns whether a line of source contains an atomic operation.
 fn is_atomic(line: &str) -> bool {
     const OPERATIONS: [&str; 6] = [
         ".load(",
@@ -68,12 +68,12 @@ fn file<'a>(place: Option<&Location<'a>>) -> &'a str {
     place.and_then(|place| place.file).unwrap_or("")
 }
 
-/// Source files that were read.
+/// The source files that were read.
 #[derive(Default)]
 struct Sources(HashMap<String, Vec<String>>);
 
 impl Sources {
-    /// Returns the text of a line, empty if it cannot be read.
+    /// Returns the text of a line. It is empty if it cannot be read.
     fn line(&mut self, place: &Location<'_>) -> &str {
         let path = file(Some(place));
         let lines = self.0.entry(path.to_owned()).or_insert_with(|| {

@@ -1,5 +1,5 @@
-//! The tests of the sanitizers: the lab kernel (`tests/lab-kernel`), which must be clean, and its
-//! variants with one mistake each, of which each must be found and named.
+//! The tests of the sanitizers. The lab kernel (`tests/lab-kernel`) must be clean. Of each of its
+//! variants, which make one mistake each, the mistake must be found and named.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,13 +17,13 @@ use crate::process::run_bounded;
 use crate::test::{Filter, Report, Verdict};
 use crate::workspace::Workspace;
 
-/// Longest the compiler may take for one kernel.
+/// The longest time to compile one kernel.
 const LIMIT: Duration = Duration::from_secs(60);
-/// Seeds under which the correct kernel is run.
+/// The number of seeds under which the correct kernel runs.
 const CLEAN_SEEDS: u64 = 12;
-/// Seeds among which each mistake is found.
+/// The number of seeds among which each mistake is found.
 const MISTAKE_SEEDS: u64 = 40;
-/// No run of a kernel that ends takes more steps.
+/// The most steps of a kernel that ends.
 const STEPS: u64 = 30_000_000;
 const HARTS: usize = 3;
 
@@ -58,8 +58,8 @@ struct Mistake {
     what: String,
 }
 
-/// Runs the tests that the filter admits, then those of WebAssembly ([`super::wasm`]) and of
-/// Cowslip ([`super::ours`]).
+/// Runs the tests that the filter admits. Those of WebAssembly ([`super::wasm`]) and of Cowslip
+/// ([`super::ours`]) follow.
 pub fn tests(workspace: &Workspace, filter: &Filter<'_>, report: &Report) {
     variants(workspace, filter, report);
     super::wasm::test(workspace, filter, report);
@@ -110,7 +110,7 @@ fn mistakes(folder: &Path) -> Result<Vec<Mistake>> {
         .collect()
 }
 
-/// Compiles the kernel with a mistake (0 for none); where it is.
+/// Compiles the kernel with a mistake (0 for none). Returns its path.
 pub fn compile(workspace: &Workspace, folder: &Path, mistake: u32) -> Result<PathBuf> {
     let program = |other: bool| -> Result<PathBuf> {
         let file = workspace.temporary("lab-program");
@@ -121,7 +121,7 @@ pub fn compile(workspace: &Workspace, folder: &Path, mistake: u32) -> Result<Pat
         }
         command.args(["-Tprogram.ld", "program.c", "-o"]).arg(&file);
         bounded(&mut command)?;
-        // The copier comes with the compiler. It writes over its input.
+        // The copier comes with the compiler. It overwrites its input.
         let copier = Arch::Riscv64.c_compiler().0.replace("gcc", "objcopy");
         bounded(Command::new(copier).args(["-O", "binary"]).arg(&file))?;
         Ok(file)
@@ -152,7 +152,7 @@ fn bounded(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs a kernel to its end, cut into pieces of so many steps.
+/// Runs a kernel to its end, in pieces of `piece` steps.
 fn run(kernel: &[u8], seed: u64, piece: u64) -> Result<(Machine, Stop)> {
     let config = Config {
         harts: HARTS,
@@ -179,7 +179,8 @@ fn run(kernel: &[u8], seed: u64, piece: u64) -> Result<(Machine, Stop)> {
     }
 }
 
-/// The correct kernel ends well without a report, and the same way however the run is cut.
+/// The correct kernel ends well without a report. The run does not depend on the size of its
+/// pieces.
 fn correct(workspace: &Workspace, folder: &Path) -> Result<()> {
     let path = compile(workspace, folder, 0)?;
     let kernel = fs::read(&path)?;
@@ -201,7 +202,7 @@ fn correct(workspace: &Workspace, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A mistake is found by a report of the right kind that has the right word in it.
+/// A mistake is found by a report of the right kind that contains the right word.
 fn found(workspace: &Workspace, folder: &Path, mistake: &Mistake) -> Result<()> {
     let path = compile(workspace, folder, mistake.number)?;
     let kernel = fs::read(&path)?;

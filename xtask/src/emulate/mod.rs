@@ -1,7 +1,7 @@
-//! `cargo xtask emu`: kernels on the machine of our own.
+//! `cargo xtask emu`: kernels on Cowslip's own emulated machine.
 //!
-//! Neighbours: `emu` is the machine; [`setup`] turns arguments into one; [`run`](mod@run) drives
-//! it; [`reports`] prints findings with source lines.
+//! Neighbours: `emu` is the machine. [`setup`] makes one from the arguments, [`run`](mod@run)
+//! drives it, and [`reports`] prints findings with source lines.
 
 mod atomics;
 mod gdb;
@@ -22,7 +22,7 @@ pub use atomics::addresses as atomic_instructions;
 pub use reports::Printer;
 pub use setup::{Seeds, fences_instructions};
 
-/// Runs what the arguments describe; the exit code says how it ended.
+/// Runs what the arguments describe. Returns the exit code for how the run ended.
 pub fn run(workspace: &Workspace, arguments: &EmuArguments) -> Result<u8> {
     let subject = setup::Subject::read(workspace, arguments)?;
     match arguments.seeds {

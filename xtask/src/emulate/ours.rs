@@ -1,8 +1,8 @@
-//! The tests of this kernel on the machine that is out to break it: boots and programs under every
-//! unkindness, several harts and seeds, without a single report.
+//! The tests of Cowslip on the adversarial machine: boots and programs under every kind of
+//! adversity, with several harts and seeds, must not cause a single report.
 //!
-//! A trial in which races are watched and stores are late takes ten times as long, so those are
-//! short, and the long ones watch translations, locks and the kernel's own memory.
+//! A trial with late stores and watched races takes ten times as long as one without. Such trials
+//! are short. The long trials watch translations, locks and the kernel's own memory.
 
 use std::ops::Range;
 use std::sync::Mutex;
@@ -24,12 +24,12 @@ use crate::swap;
 use crate::test::{Filter, Report, Verdict};
 use crate::workspace::Workspace;
 
-/// How unkind a trial is, and what it watches.
+/// The adversity of a trial, and what it watches.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Eyes {
-    /// Everything: late stores, races.
+    /// Everything, including late stores and races.
     All,
-    /// What the plain loop of the machine can do.
+    /// What the machine's plain loop can do.
     Fast,
 }
 
@@ -38,13 +38,13 @@ struct Trial {
     line: &'static str,
     harts: usize,
     mebibytes: usize,
-    /// Of the disk to swap to; 0 for none.
+    /// The size of the disk to swap to. 0 means that there is none.
     swap: usize,
     eyes: Eyes,
     seeds: Range<u64>,
-    /// What the console must show.
+    /// The pattern that the console must match.
     shows: &'static str,
-    /// Millions of steps in which it ends.
+    /// The most millions of steps until the end.
     limit: u64,
 }
 
@@ -165,7 +165,7 @@ impl Trial {
     }
 }
 
-/// What every trial needs.
+/// What all trials need.
 struct Lab<'a> {
     kernel: Vec<u8>,
     image: Vec<u8>,

@@ -9,7 +9,7 @@ use emu::sanitize::Report;
 use crate::symbols;
 use crate::workspace::Workspace;
 
-/// Prints what a machine found.
+/// A printer of a machine's findings.
 pub struct Printer<'a> {
     workspace: &'a Workspace,
     loader: Option<Loader>,
@@ -26,7 +26,7 @@ impl<'a> Printer<'a> {
 
     /// Returns the lines for one address of a backtrace.
     fn lines(&self, address: u64, is_return: bool) -> Vec<String> {
-        // A return address is one instruction past the call, which may be another line's.
+        // A return address is one instruction past the call, and may belong to another line.
         let at = address.saturating_sub(u64::from(is_return));
         let places = self
             .loader
@@ -45,7 +45,7 @@ impl<'a> Printer<'a> {
         report.render(&mut |address, is_return| self.lines(address, is_return))
     }
 
-    /// Prints every finding on standard error; returns how many there were.
+    /// Prints every finding on standard error. Returns how many there were.
     pub fn print(&self, machine: &Machine) -> usize {
         for report in machine.reports() {
             eprint!("\n{}", self.text(report));
@@ -53,7 +53,7 @@ impl<'a> Printer<'a> {
         machine.reports().len()
     }
 
-    /// Prints where every hart is.
+    /// Prints each hart's position.
     pub fn print_harts(&self, machine: &Machine) {
         for hart in machine.harts() {
             eprintln!(

@@ -18,9 +18,9 @@ use crate::cli::EmuArguments;
 use crate::outcome::{EXIT_TIMEOUT, EXIT_TROUBLE};
 use crate::workspace::Workspace;
 
-/// Steps between two looks at the keyboard.
+/// The number of steps between two looks at the keyboard.
 const LOOK: u64 = 200_000;
-/// Exit code: a sanitizer found something.
+/// Exit code: a sanitizer reported something.
 pub const EXIT_FOUND: u8 = 1;
 
 /// Runs a machine with the console on the standard streams.
@@ -72,7 +72,7 @@ pub fn once(workspace: &Workspace, arguments: &EmuArguments, subject: &Subject) 
 
 /// How a run ended.
 pub enum Ended {
-    /// The kernel powered off, or the shell line is done.
+    /// The kernel powered off, or the shell line has ended.
     Code(u8),
     /// The limit was reached.
     Limit,
@@ -89,8 +89,8 @@ fn ended(stop: Stop) -> Ended {
     }
 }
 
-/// Types a line at the shell's first prompt and ends at the second. Findings do not end the run;
-/// they are printed after it.
+/// Types a line at the shell's first prompt, and ends the run at the second. Findings do not end
+/// the run; they are printed after it.
 pub fn typed(machine: &mut Machine, line: &str, limit: u64, screen: &mut Screen) -> Ended {
     let mut waited = session::wait_prompt(machine, 0, limit, |machine| screen.show(machine));
     if waited == Waited::Prompt {
@@ -103,7 +103,7 @@ pub fn typed(machine: &mut Machine, line: &str, limit: u64, screen: &mut Screen)
     }
 }
 
-/// Runs a kernel that knows what to do and powers off by itself.
+/// Runs a kernel that needs no input and powers off by itself.
 pub fn unattended(machine: &mut Machine, limit: u64, screen: &mut Screen) -> Ended {
     loop {
         let until = (machine.steps() + LOOK).min(limit);
@@ -117,7 +117,7 @@ pub fn unattended(machine: &mut Machine, limit: u64, screen: &mut Screen) -> End
     }
 }
 
-/// Runs with what a person types.
+/// Runs the machine with input from the user.
 fn attended(machine: &mut Machine, limit: u64, screen: &mut Screen) -> Ended {
     let keyboard = keyboard();
     let mut open = true;
@@ -128,7 +128,7 @@ fn attended(machine: &mut Machine, limit: u64, screen: &mut Screen) -> Ended {
             Stop::Reached if machine.steps() < limit => {}
             Stop::Reported => {}
             Stop::Idle if open => {
-                // Nothing happens until somebody types.
+                // Nothing happens until the user types.
                 match keyboard.recv() {
                     Ok(bytes) => machine.type_bytes(&bytes),
                     Err(_) => open = false,
@@ -158,7 +158,7 @@ fn keyboard() -> Receiver<Vec<u8>> {
     receiver
 }
 
-/// The console as far as it has been shown, and the trace as far as it has been written.
+/// The console output and the trace, up to what has been shown and written.
 #[derive(Default)]
 pub struct Screen {
     shown: usize,
@@ -167,7 +167,7 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// A screen that shows nothing.
+    /// Returns a screen that shows nothing.
     pub fn silent() -> Self {
         Self {
             silent: true,
@@ -175,7 +175,7 @@ impl Screen {
         }
     }
 
-    /// A screen, with a file for the turns of harts if one is named.
+    /// Returns a screen. If a file is named, the turns of harts are written to it.
     fn new(trace: Option<&Path>, machine: &mut Machine) -> Result<Self> {
         let mut screen = Self::default();
         if let Some(path) = trace {
@@ -192,12 +192,12 @@ impl Screen {
         let text = machine.console();
         if text.len() > self.shown && !self.silent {
             let mut out = io::stdout().lock();
-            // A closed standard output is no reason to stop.
+            // The run goes on if standard output is closed.
             let _ = out
                 .write_all(&text[self.shown..])
                 .and_then(|()| out.flush());
         }
-        // What a debugger has run again was shown the first time.
+        // Output that a debugger runs again was shown the first time.
         self.shown = self.shown.max(text.len());
         let Some(file) = &mut self.trace else {
             return;

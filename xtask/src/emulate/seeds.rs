@@ -1,4 +1,4 @@
-//! Many seeds, and the smallest run that still shows what the first failing one shows.
+//! Runs under many seeds, and the smallest run that still fails like the first failing one.
 
 use anyhow::Result;
 use emu::adversity::Adversity;
@@ -10,17 +10,17 @@ use super::setup::{Seeds, Subject};
 use crate::cli::EmuArguments;
 use crate::workspace::Workspace;
 
-/// What a run failed with.
+/// How a run failed.
 struct Failure {
     /// The kind of the first finding, or how the run ended.
     kind: String,
-    /// The step at which the run was over.
+    /// The step at which the run ended.
     step: u64,
-    /// What there is to say.
+    /// The description for the user.
     text: String,
 }
 
-/// Tries every seed; exits with 0 if none fails.
+/// Runs every seed. Returns 0 if none fails.
 pub fn search(
     workspace: &Workspace,
     arguments: &EmuArguments,
@@ -49,7 +49,7 @@ pub fn search(
     Ok(0)
 }
 
-/// Runs once without a word; what it failed with, if it did.
+/// Runs once without output. Returns the failure, if there is one.
 fn attempt(
     arguments: &EmuArguments,
     subject: &Subject,
@@ -83,14 +83,14 @@ fn attempt(
     }))
 }
 
-/// The end of what a machine printed.
+/// Returns the end of what a machine printed.
 fn tail(machine: &Machine) -> String {
     const BYTES: usize = 600;
     let text = machine.console();
     String::from_utf8_lossy(&text[text.len().saturating_sub(BYTES)..]).into_owned()
 }
 
-/// Takes harts and freedoms away as long as the same kind of failure remains.
+/// Removes harts and kinds of adversity as long as the run still fails with that kind of failure.
 fn shrink(
     arguments: &EmuArguments,
     subject: &Subject,
@@ -98,7 +98,7 @@ fn shrink(
     mut config: Config,
     mut failure: Failure,
 ) -> Result<(Config, Failure)> {
-    // A run that shows it later is no smaller.
+    // A run that fails later is no smaller.
     let limit = failure.step.saturating_mul(2);
     let mut smaller: Vec<Config> = (1..config.harts)
         .map(|harts| Config {
@@ -123,7 +123,7 @@ fn shrink(
     Ok((config, failure))
 }
 
-/// The first of some configurations that fails in the same way.
+/// Returns the first of some configurations that fails in the given way.
 fn first_like(
     arguments: &EmuArguments,
     subject: &Subject,
@@ -141,7 +141,7 @@ fn first_like(
     Ok(None)
 }
 
-/// The switches that are on, as `--adversity` takes them.
+/// Returns the switches that are on, in the form that `--adversity` takes.
 fn names(adversity: Adversity) -> String {
     let on: Vec<_> = Adversity::NAMES
         .into_iter()

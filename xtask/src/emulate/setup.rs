@@ -1,4 +1,4 @@
-//! From arguments to a machine: kernel, disks, command line, and how unkind it is.
+//! From arguments to a machine: its kernel, disks, command line, and adversity.
 
 use std::fs;
 use std::path::PathBuf;
@@ -17,12 +17,12 @@ use crate::setup::Toolchain;
 use crate::swap;
 use crate::workspace::Workspace;
 
-/// A range of seeds, the end not among them.
+/// A range of seeds. The end is not part of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Seeds {
-    /// The first.
+    /// The first seed.
     pub first: u64,
-    /// The one after the last.
+    /// The seed after the last one.
     pub end: u64,
 }
 
@@ -50,18 +50,18 @@ pub struct Subject {
     kernel: Vec<u8>,
     image: Vec<u8>,
     swap: Option<Vec<u8>>,
-    /// The instructions that are meant to be atomic, if races are watched.
+    /// The addresses of instructions that are meant to be atomic, if races are watched.
     atomics: Vec<u64>,
-    /// Whether it is ours, which takes the shell line on its command line.
+    /// Whether the kernel is Cowslip, which takes the shell line on its command line.
     pub ours: bool,
 }
 
-/// The virtio slots of the disks, as `cargo xtask run` plugs them.
+/// The virtio slots of the disks, the ones that `cargo xtask run` uses.
 const DISK_SLOT: usize = 0;
 const SWAP_SLOT: usize = 1;
 
 impl Subject {
-    /// Reads the files that the arguments name; builds what they do not.
+    /// Reads the files that the arguments name. Builds the others.
     pub fn read(workspace: &Workspace, arguments: &EmuArguments) -> Result<Self> {
         let read = |path: &PathBuf| {
             fs::read(path).with_context(|| format!("cannot read {}", path.display()))
@@ -152,8 +152,8 @@ impl Subject {
     }
 }
 
-/// Returns whether there is a `fence.i` anywhere in a kernel. One without it relies on machines
-/// that fetch what was stored.
+/// Returns whether a kernel contains a `fence.i`. A kernel without one relies on machines that
+/// fetch what was stored.
 pub fn fences_instructions(kernel: &[u8]) -> bool {
     const FENCE_I: [u8; 4] = 0x0000_100f_u32.to_le_bytes();
     kernel.windows(4).any(|window| window == FENCE_I)
@@ -195,7 +195,7 @@ fn watch(names: &[String]) -> Result<Watch> {
     Ok(watch)
 }
 
-/// Returns how the kernel of a machine began, in words.
+/// Returns in words how the kernel of a machine began.
 pub fn began(machine: &Machine) -> &'static str {
     match machine.start() {
         Start::Machine => "machine mode",

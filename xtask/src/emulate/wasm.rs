@@ -1,5 +1,5 @@
-//! The test that a run is the same on every host: the lab kernel with a mistake, natively and in
-//! WebAssembly under Node, prints the same console and the same reports.
+//! The test that a run is equal on every host. The lab kernel with a mistake prints one console and
+//! one set of reports, natively and in WebAssembly under Node.
 
 use std::fs;
 use std::path::PathBuf;
@@ -16,9 +16,9 @@ use crate::test::{Filter, Report, Verdict};
 use crate::workspace::Workspace;
 
 const NAME: &str = "emu in WebAssembly: a seed gives the same report as natively";
-/// A machine with files and arguments, as Node offers it.
+/// The target: a machine with files and arguments, which Node provides.
 const TARGET: &str = "wasm32-wasip1";
-/// Longest a build or a run may take.
+/// The longest time for a build or a run.
 const LIMIT: Duration = Duration::from_secs(240);
 const HARTS: usize = 3;
 const SEEDS: u64 = 3;
@@ -26,7 +26,7 @@ const STEPS: u64 = 3_000_000;
 /// A mistake of the lab kernel that several watchers report.
 const MISTAKE: u32 = 3;
 
-/// Runs the test, or says what the machine lacks for it.
+/// Runs the test, or reports what it lacks on this host.
 pub fn test(workspace: &Workspace, filter: &Filter<'_>, report: &Report) {
     if !filter.admits(NAME) {
         return;
@@ -43,7 +43,7 @@ pub fn test(workspace: &Workspace, filter: &Filter<'_>, report: &Report) {
     });
 }
 
-/// Returns what is missing, if something is.
+/// Returns what is missing, if anything is.
 fn lacks(workspace: &Workspace) -> Option<String> {
     let node = run_bounded(Command::new("node").arg("--version"), LIMIT);
     if !node.is_ok_and(|done| done.success()) {
@@ -98,7 +98,7 @@ fn compare(workspace: &Workspace) -> Result<()> {
         .and_then(|name| name.to_str())
         .context("a strange name")?;
     let mut node = Command::new("node");
-    // Some builds of Node 20 crash when they compile in the background of a long run.
+    // Some builds of Node 20 crash when they compile in the background during a long run.
     node.args(["--no-warnings", "--single-threaded"])
         .arg(folder.join("replay.mjs"))
         .arg(module)

@@ -1,9 +1,9 @@
 //! A copy of the sources, in which mistakes are made.
 //!
-//! Invariants: the checkout itself is never changed. The copy lies at one place with a target
-//! folder of its own, and only files that differ are written, so going from one mistake to the next
-//! builds no more than the rooms that they touch. A copy belongs to one process at a time, as the
-//! file `owner` says.
+//! Invariants: the checkout itself is never changed. The copy has a fixed place and a target folder
+//! of its own, and only files that differ are written. So a change from one mistake to the next
+//! builds only the rooms that the two touch. A copy belongs to one process at a time, which the
+//! file `owner` names.
 
 use std::collections::HashSet;
 use std::fs;
@@ -16,12 +16,12 @@ use anyhow::{Context, Result, bail};
 use super::mistake::Mistake;
 use crate::workspace::Workspace;
 
-/// What lies in the root of a checkout and is no source. Hidden folders but cargo's are not,
+/// An entry of the checkout's root that holds no sources. Hidden folders, except cargo's, hold none
 /// either.
 const NO_SOURCE: &str = "target";
 const CARGO_SETTINGS: &str = ".cargo";
 
-/// The copy of the sources, and what is built from it.
+/// The copy of the sources, and the builds from it.
 pub struct Copy {
     /// The copy as a checkout.
     pub workspace: Workspace,
@@ -46,7 +46,7 @@ impl Copy {
         Ok(copy)
     }
 
-    /// Has the copy make this mistake and no other.
+    /// Makes this mistake, and no other, in the copy.
     pub fn make(&self, mistake: Option<&Mistake>) -> Result<()> {
         let mut changed = match mistake {
             Some(mistake) => mistake.changes(&self.original)?,
@@ -62,7 +62,7 @@ impl Copy {
             };
             write_if_other(&root.join(path), &text)?;
         }
-        // What has left the tree since the copy was made.
+        // Files that have left the tree since the copy was made.
         let kept: HashSet<_> = sources.into_iter().collect();
         for path in self::sources(root)? {
             if !kept.contains(&path) {
@@ -75,12 +75,12 @@ impl Copy {
 
 impl Drop for Copy {
     fn drop(&mut self) {
-        // If it stays, the next run sees that its owner is no more.
+        // If the file stays, the next run sees that its owner has ended.
         let _ = fs::remove_file(&self.owner);
     }
 }
 
-/// Writes this process into the file `owner`, unless one that is still running stands there.
+/// Writes this process into the file `owner`, unless the process named there is still running.
 fn own(owner: &Path) -> Result<()> {
     if let Ok(pid) = fs::read_to_string(owner) {
         if Path::new("/proc").join(pid.trim()).exists() {
@@ -96,7 +96,7 @@ fn own(owner: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Returns the files under a root, as seen from there.
+/// Returns the files under a root, as paths from there.
 fn sources(root: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut folders = vec![PathBuf::new()];
@@ -120,7 +120,8 @@ fn sources(root: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Writes a file, unless that is what it says already: cargo looks at the time.
+/// Writes a file, unless it has that text already, because cargo looks at the time of the last
+/// write.
 fn write_if_other(path: &Path, text: &[u8]) -> Result<()> {
     let same = match fs::read(path) {
         Ok(there) => there == text,
@@ -149,7 +150,7 @@ mod tests {
         let owner = folder.join("owner");
         own(&owner).expect("nobody has it");
         assert!(own(&owner).is_err(), "this process has it");
-        // A pid that cannot exist: the kernel's limit is 2^22.
+        // This pid cannot exist, because Linux's limit is 2^22.
         fs::write(&owner, "4294967295").expect("a file");
         own(&owner).expect("its owner is gone");
         fs::remove_dir_all(&folder).expect("it is still there");

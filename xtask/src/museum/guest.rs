@@ -1,4 +1,4 @@
-//! Tests in the emulator, for mistakes that are made in the kernel.
+//! Tests in the emulator, for mistakes in the kernel.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use crate::setup::{Toolchain, ensure_c_compiler, ensure_emulator};
 use crate::test;
 use crate::workspace::Workspace;
 
-/// The kernel as it is, and the disk with the test program.
+/// The correct kernel, and the disk with the test programs.
 pub struct Guest<'w> {
     workspace: &'w Workspace,
     toolchain: Toolchain,
@@ -22,7 +22,7 @@ pub struct Guest<'w> {
 }
 
 impl<'w> Guest<'w> {
-    /// Builds both, for the architecture that a mistake can be made on.
+    /// Builds both, for the architecture on which a mistake can be made.
     pub fn new(workspace: &'w Workspace, mistake: &Mistake) -> Result<Self> {
         let arch = if mistake.pc.is_empty() {
             Arch::Riscv64
@@ -48,7 +48,7 @@ impl<'w> Guest<'w> {
         })
     }
 
-    /// Runs the mistake's tests on the kernel as it is and on one that makes it.
+    /// Runs the mistake's tests on the correct kernel and on one that makes the mistake.
     pub fn show(&self, copy: &Copy, mistake: &Mistake) -> Result<Exhibit> {
         let mistaken = mistaken_kernel(copy, &self.toolchain, mistake)?;
         let (mut passed, mut caught) = (true, true);

@@ -1,9 +1,9 @@
-//! The known mistakes, as the folder `museum/` has them: a folder each, named `NN-name`, with a
-//! patch that puts the mistake into the tree and a page about it.
+//! The known mistakes in the folder `museum/`. Each is a folder named `NN-name`, with a patch that
+//! puts the mistake into the tree and a page about it.
 //!
-//! Invariant: a [`Mistake`] that was read has a page that names its tests. The page is for people;
-//! its table is for [`super`], [`crate::grade`] and the oracle's own test, so neither can say
-//! anything else than the other.
+//! Invariant: every [`Mistake`] has a page that names its tests. The page is for readers. Its table
+//! is what [`super`], [`crate::grade`] and the oracle's own test read, so page and programs cannot
+//! disagree.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,32 +27,33 @@ const ROWS: [&str; 6] = [
     "audit",
     "oracle",
 ];
-/// The row that those pages have besides whose mistake can be made on x86_64 alone.
+/// The further row of pages about mistakes that can be made on x86_64 alone.
 const PC: &str = "x86_64";
-/// The row that those of them have besides that only the console tells from the right code.
+/// The further row of those pages whose mistake shows only on the console.
 const CONSOLE: &str = "console";
-/// What a row says if there is nothing.
+/// What an empty row says.
 const NOTHING: &str = "-";
 
-/// A mistake that copy-on-write kernels are known to have made.
+/// A mistake that copy-on-write kernels have made.
 pub struct Mistake {
-    /// Its number in the list of `docs/rules.md`.
+    /// The number in the list of `docs/rules.md`.
     pub number: u8,
-    /// Its short name.
+    /// The short name.
     pub name: String,
-    /// The tests of `cowtest` that see it in the emulator.
+    /// The tests of `cowtest` that see the mistake in the emulator.
     pub cowtest: Vec<String>,
-    /// The kernel's audit reports it.
+    /// Whether the kernel's audit reports the mistake.
     pub audited: bool,
-    /// The simulated machine of `sim` finds it.
+    /// Whether the simulated machine of `sim` finds the mistake.
     pub simulated: bool,
-    /// Lines for the shell that see it on x86_64, where alone it can be made.
+    /// Shell lines that see the mistake on x86_64, if it can be made there alone.
     pub pc: Vec<String>,
-    /// What those lines print without the mistake, and not with it.
+    /// What those lines print without the mistake, and do not print with it.
     pub console: Vec<String>,
-    /// It is made where only the emulator goes, so no unit test can see it.
+    /// Whether the mistake is in code that runs in the emulator alone, so that no unit test can see
+    /// it.
     pub in_the_kernel: bool,
-    /// Its folder, as seen from the root of the tree.
+    /// The folder's path from the root of the tree.
     folder: PathBuf,
     patch: String,
 }
@@ -115,7 +116,7 @@ impl Mistake {
         })
     }
 
-    /// Returns the files that the mistake changes, as seen from the root, with their new text.
+    /// Returns the files that the mistake changes, as paths from the root, with their new text.
     pub fn changes(&self, root: &Path) -> Result<Vec<(PathBuf, String)>> {
         let patch = self.folder.join(PATCH);
         let changed = Patch::parse(&self.patch).and_then(|patch| {
@@ -136,7 +137,7 @@ impl Mistake {
     }
 }
 
-/// What the page of a mistake says for machines.
+/// The table of a page.
 struct Page {
     number: u8,
     rows: Vec<(String, String)>,
@@ -167,12 +168,12 @@ impl Page {
         found.map_or(NOTHING, |(_, value)| value)
     }
 
-    /// Returns whether a row says something.
+    /// Returns whether a row is not empty.
     fn says(&self, key: &str) -> bool {
         self.row(key) != NOTHING
     }
 
-    /// Returns what stands in backquotes in a row.
+    /// Returns the names in backquotes in a row.
     fn names(&self, key: &str) -> Vec<String> {
         self.row(key)
             .split('`')

@@ -1,10 +1,10 @@
-//! `cargo xtask museum`: mistakes that other systems made, and for each a test of its own.
+//! `cargo xtask museum`: mistakes that other systems made, each with a test that sees it.
 //!
-//! The folder `museum/` has a patch and a page for each ([`mod@mistake`]). A test is worth
-//! something only if it passes on the code and fails on the mistake, so both are run, in a copy of
-//! the sources ([`mod@copy`]), one line for each mistake. What runs are unit tests of the memory
-//! system ([`mod@unit`]) or, where these cannot see the mistake, programs in the emulator
-//! ([`guest`]).
+//! The folder `museum/` has a patch and a page for each ([`mod@mistake`]). A test of a mistake is
+//! good only if it passes on the correct code and fails on the mistake. So each test is run on
+//! both, in a copy of the sources ([`mod@copy`]), and one line is printed for each mistake. The
+//! tests are unit tests of the memory system ([`mod@unit`]) or, where these cannot see the mistake,
+//! programs in the emulator ([`guest`]).
 
 mod copy;
 mod guest;
@@ -26,18 +26,18 @@ use unit::Tests;
 pub use copy::Copy;
 pub use mistake::{Mistake, all};
 
-/// A test of the museum that has been run both ways.
+/// The result of a mistake's tests.
 struct Exhibit {
-    /// What ran; empty if there is no test of the mistake.
+    /// The tests that ran. Empty if the mistake has none.
     tests: Vec<String>,
-    /// All of it passed on the code as it is.
+    /// Whether all tests passed on the correct code.
     passed: bool,
-    /// None of it passed on the mistake.
+    /// Whether all tests failed on the mistake.
     caught: bool,
 }
 
 impl Exhibit {
-    /// Without a test nothing has passed and nothing was caught.
+    /// Returns a result. Without a test, nothing has passed and nothing was caught.
     fn new(tests: Vec<String>, passed: bool, caught: bool) -> Self {
         let some = !tests.is_empty();
         Self {
@@ -48,8 +48,8 @@ impl Exhibit {
     }
 }
 
-/// Shows the mistakes whose names contain the filter. Returns 1 if a test is missing, or passes or
-/// fails where it must not.
+/// Tests the mistakes whose names contain the filter. Returns 1 if a mistake has no test, or a test
+/// passes or fails where it must not.
 pub fn run(workspace: &Workspace, filter: Option<&str>) -> Result<u8> {
     let mut mistakes = all(workspace.root())?;
     mistakes.retain(|mistake| filter.is_none_or(|part| mistake.name.contains(part)));
@@ -93,7 +93,7 @@ fn line(mistake: &Mistake, exhibit: &Exhibit, seconds: f64) -> String {
     )
 }
 
-/// Returns what is wrong in the museum: a folder that cannot be read, or a patch without a place.
+/// Returns the problems of the museum: folders that cannot be read, and patches that do not apply.
 pub fn problems(root: &Path) -> Vec<String> {
     match all(root) {
         Ok(mistakes) => mistakes

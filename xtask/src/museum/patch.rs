@@ -1,9 +1,9 @@
-//! Patches: the unified format of `git diff`, read and applied to text.
+//! Patches in the unified format of `git diff`, read and applied to text.
 //!
-//! A hunk is found by the lines it expects, not by its number: the nearest place to where it was
-//! made counts. If the surroundings have changed, up to [`FUZZ`] lines of context at each end are
-//! left out of account, so a small change nearby does not break a patch. The lines that the patch
-//! itself removes must be there.
+//! A hunk is found by the lines that it expects, not by its line number: the nearest match to its
+//! number is taken. If no place matches, up to [`FUZZ`] lines of context at each end are ignored,
+//! so a small change nearby does not break a patch. The lines that the patch itself removes must be
+//! there.
 
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
@@ -21,14 +21,14 @@ pub struct Patch {
 
 /// The changes to one file.
 pub struct FilePatch {
-    /// The file, as seen from the root of the tree.
+    /// The file's path from the root of the tree.
     pub path: PathBuf,
     hunks: Vec<Hunk>,
 }
 
-/// A run of lines that is replaced by another.
+/// A run of lines, and the lines that replace them.
 struct Hunk {
-    /// The index of the first line, where the patch was made.
+    /// The index of the first line when the patch was made.
     start: usize,
     lines: Vec<Line>,
 }
@@ -46,11 +46,11 @@ enum Mark {
     Added,
 }
 
-/// A hunk found no place.
+/// The error that no place matches a hunk.
 #[derive(Debug)]
 pub struct Misfit {
     path: PathBuf,
-    /// The first line that the hunk removes or stands behind.
+    /// The first line that the hunk removes, or the line behind which it adds.
     line: String,
 }
 
@@ -68,7 +68,7 @@ impl fmt::Display for Misfit {
 impl std::error::Error for Misfit {}
 
 impl Patch {
-    /// Reads a patch. Only changes to files that exist on both sides are understood.
+    /// Reads a patch. It may only change files, and neither add nor remove any.
     pub fn parse(text: &str) -> Result<Self> {
         let mut files: Vec<FilePatch> = Vec::new();
         let mut lines = text.lines().enumerate().peekable();
@@ -106,7 +106,7 @@ impl Patch {
     }
 }
 
-/// Returns the path in a `+++` line, without the `b/` and the time that some tools add.
+/// Returns the path in a `+++` line, without the `b/` and without the time that some tools add.
 fn path_of(name: &str) -> Result<PathBuf> {
     let name = name.split('\t').next().unwrap_or(name);
     let path = Path::new(name.strip_prefix("b/").unwrap_or(name));
@@ -130,7 +130,7 @@ fn ranges_of(header: &str) -> Option<(usize, usize, usize)> {
     Some((start.saturating_sub(1), old, new))
 }
 
-/// Returns the mark of a hunk's line and its text. An editor may have taken the space of an empty
+/// Returns the mark and the text of a hunk's line. An editor may have removed the space of an empty
 /// line.
 fn marked(line: &str) -> Result<(Mark, &str)> {
     let mark = match line.chars().next() {
@@ -144,7 +144,7 @@ fn marked(line: &str) -> Result<(Mark, &str)> {
 }
 
 impl Mark {
-    /// Returns how many lines it stands for on the old and on the new side.
+    /// Returns how many lines this line counts for on the old and on the new side.
     fn sides(self) -> (usize, usize) {
         match self {
             Self::Context => (1, 1),
@@ -158,7 +158,7 @@ impl FilePatch {
     /// Returns the text with all hunks applied.
     pub fn apply(&self, text: &str) -> Result<String, Misfit> {
         let mut lines: Vec<&str> = text.lines().collect();
-        // How far earlier hunks have moved what follows.
+        // The distance by which earlier hunks have moved the lines behind them.
         let mut moved = 0;
         for hunk in &self.hunks {
             let expected = hunk.start.saturating_add_signed(moved);
@@ -174,7 +174,7 @@ impl FilePatch {
             let mut new = Vec::new();
             for line in body {
                 match line.mark {
-                    // The file's own line, not the patch's.
+                    // The file's own line is kept, because the patch's may differ within the fuzz.
                     Mark::Context => {
                         new.push(lines[place]);
                         place += 1;
@@ -194,7 +194,7 @@ impl FilePatch {
 }
 
 impl Hunk {
-    /// Returns the line of the file by which a person finds the place.
+    /// Returns the line by which a person finds the place in the file.
     fn landmark(&self) -> &str {
         let of = |mark| self.lines.iter().find(move |line| line.mark == mark);
         of(Mark::Removed)
@@ -209,7 +209,7 @@ impl Hunk {
             .map_or("", |line| &line.text)
     }
 
-    /// Returns how many lines of context stand at both ends.
+    /// Returns how many lines of context there are at both ends.
     fn context(&self) -> (usize, usize) {
         let context = |line: &&Line| line.mark == Mark::Context;
         let before = self.lines.iter().take_while(context).count();
@@ -222,12 +222,13 @@ impl Hunk {
         &self.lines[cut.0..self.lines.len() - cut.1]
     }
 
-    /// Finds the nearest place that has the lines of the hunk, with as little fuzz as need be: the
-    /// index of the first line there, and how much of the context was left out.
+    /// Finds the nearest place that matches the lines of the hunk, with as little fuzz as possible.
+    /// Returns the index of its first line, and how much of the context was ignored.
     fn place(&self, lines: &[&str], expected: usize) -> Option<(usize, (usize, usize))> {
         let (before, after) = self.context();
         (0..=FUZZ).find_map(|fuzz| {
-            // A line of context is always left: without any, an addition would fit anywhere.
+            // At least one line of context is kept. Without any, an addition would match
+            // everywhere.
             let cut = (
                 fuzz.min(before.saturating_sub(1)),
                 fuzz.min(after.saturating_sub(1)),

@@ -1,7 +1,7 @@
 //! The unit tests of the memory system, with and without a mistake in the sources.
 //!
-//! All builds come from the copy of the sources. A test is a mistake's own if it is named after the
-//! mistake's number.
+//! All builds come from the copy of the sources. The tests of a mistake have its number in their
+//! names.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -14,16 +14,16 @@ use crate::build;
 use crate::check::host_cargo;
 use crate::process::run_bounded;
 
-/// The tests take seconds; a mistake can make one of them run for ever.
+/// The limit. The tests take seconds, but a mistake can make one run for ever.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The program with the unit tests, with a mistake in it or without any. Because the next build
-/// takes its place, it is copied out of the way.
+/// The program with the unit tests, with a mistake or without any. It is copied away, because the
+/// next build overwrites it.
 pub struct Tests {
     program: PathBuf,
 }
 
-/// Runs the tests that are a mistake's own, on the code as it is and on the mistake.
+/// Runs the tests of a mistake on the correct code and on the mistake.
 pub fn show(copy: &Copy, unbroken: &Tests, mistake: &Mistake) -> Result<Exhibit> {
     let tests = unbroken.named_after(mistake)?;
     if tests.is_empty() {
@@ -68,7 +68,7 @@ impl Tests {
         Ok(Self { program })
     }
 
-    /// Returns the names of the tests that are a mistake's own.
+    /// Returns the names of the tests of a mistake.
     fn named_after(&self, mistake: &Mistake) -> Result<Vec<String>> {
         let listed = run_bounded(
             Command::new(&self.program).args(["--list", "--format", "terse"]),
@@ -78,7 +78,7 @@ impl Tests {
         Ok(named(&listed.output, mistake.number))
     }
 
-    /// Returns those of the tests that pass.
+    /// Returns the tests that pass.
     fn passing(&self, tests: &[String]) -> Result<Vec<String>> {
         let mut command = Command::new(&self.program);
         command
@@ -89,7 +89,7 @@ impl Tests {
     }
 }
 
-/// Returns the tests, among those the harness lists, that are named after a mistake's number.
+/// Returns the tests in the harness's list that are named after a mistake's number.
 fn named(list: &str, number: u8) -> Vec<String> {
     let prefix = format!("mistake_{number:02}_");
     list.lines()
@@ -103,7 +103,7 @@ fn named(list: &str, number: u8) -> Vec<String> {
         .collect()
 }
 
-/// Returns the tests that ended with `ok`: not one that took the whole program with it.
+/// Returns the tests that ended with `ok`. If a test ended the whole program, it is not among them.
 fn passed(output: &str) -> Vec<String> {
     output
         .lines()

@@ -1,4 +1,5 @@
-//! Which of all mutants run: a sample that a seed determines, a part for one of several machines.
+//! The choice of the mutants that run: a sample that a seed determines, and a part for one of
+//! several machines.
 
 use user::random::Random;
 
@@ -22,8 +23,8 @@ impl Shard {
         Ok(Self { index, count })
     }
 
-    /// Returns the items of this part: every so many-th, so that no part has one file's mutants
-    /// alone.
+    /// Returns the items of this part: every n-th of the list, so that each part has mutants of all
+    /// files.
     pub fn of(self, all: &[String]) -> Vec<String> {
         all.iter()
             .skip(self.index)
@@ -33,8 +34,8 @@ impl Shard {
     }
 }
 
-/// `count` of the items, or all if there are fewer: the first steps of a shuffle (Durstenfeld,
-/// "Algorithm 235", CACM 1964).
+/// Returns `count` of the items, or all if there are fewer, by the first steps of a shuffle
+/// (Durstenfeld, "Algorithm 235", CACM 1964).
 pub fn sample(all: &[String], count: usize, seed: u64) -> Vec<String> {
     let mut random = Random::new(seed);
     let mut items = all.to_vec();

@@ -1,9 +1,9 @@
-//! `cargo xtask mutants`: small changes to the memory system, one at a time, and whether its tests
-//! notice.
+//! `cargo xtask mutants`: makes small changes to the memory system, one at a time, and counts how
+//! many its tests notice.
 //!
-//! cargo-mutants makes the mutants and runs the tests, in a copy of the checkout;
-//! `.cargo/mutants.toml` says how, and which mutants are left out and why. What is chosen here is
-//! which of them run ([`choice`]); what came of it is counted in [`result`].
+//! cargo-mutants makes the mutants and runs the tests in a copy of the checkout.
+//! `.cargo/mutants.toml` says how, and which mutants are left out and why. [`choice`] chooses the
+//! mutants that run, and [`result`] counts how they ended.
 //!
 //! Invariants: a mutant that runs for ever or takes more memory than [`MEMORY_KIB`] is stopped; the
 //! checkout itself is never changed.
@@ -25,21 +25,23 @@ use crate::workspace::Workspace;
 pub use choice::Shard;
 use result::Tally;
 
-/// What is mutated.
+/// The package that is mutated.
 const ROOM: &str = "cowslip-mm";
-/// How many of a hundred viable mutants must be caught.
+/// The percentage of viable mutants that must be caught.
 const NEEDED: u64 = 95;
-/// The most address space a compiler or a test may have: a mutant may well allocate without end.
+/// The most address space that a compiler or a test may have, because a mutant may allocate without
+/// end.
 const MEMORY_KIB: u64 = 8 << 20;
-/// Reading the sources takes a second.
+/// The limit for listing the mutants, which takes a second.
 const LIST_LIMIT: Duration = Duration::from_secs(60);
 
-/// The exit codes of cargo-mutants after a run: all caught, some missed, some that ran out of time.
+/// The exit codes of cargo-mutants after a run: all were caught, some were missed, some ran out of
+/// time.
 const RAN: [i32; 3] = [0, 2, 3];
-/// Its exit code if the tests fail without any mutant.
+/// The exit code of cargo-mutants if the tests fail without any mutant.
 const BASELINE_FAILED: i32 = 4;
 
-/// Makes the mutants the arguments ask for. Returns 1 if too many live.
+/// Runs the mutants that the arguments ask for. Returns 1 if too many live.
 pub fn run(workspace: &Workspace, arguments: &MutantsArguments) -> Result<u8> {
     let program = ensure_cargo_mutants(workspace)?;
     let all = list(workspace, &program)?;
@@ -61,7 +63,7 @@ pub fn run(workspace: &Workspace, arguments: &MutantsArguments) -> Result<u8> {
     Ok(u8::from(!tally.reaches(NEEDED)))
 }
 
-/// Returns the names of all mutants that the settings leave in.
+/// Returns the names of all mutants that are not left out.
 fn list(workspace: &Workspace, program: &Path) -> Result<Vec<String>> {
     let mut command = Command::new(program);
     command
@@ -77,7 +79,7 @@ fn list(workspace: &Workspace, program: &Path) -> Result<Vec<String>> {
     Ok(listed.output.lines().map(str::to_owned).collect())
 }
 
-/// Makes the mutants. Returns the folder with what came of them.
+/// Runs the mutants. Returns the folder with the results.
 fn make(workspace: &Workspace, program: &Path, chosen: &[String], jobs: u8) -> Result<PathBuf> {
     let output = workspace.target().join("mutants");
     std::fs::create_dir_all(&output)
@@ -97,7 +99,7 @@ fn make(workspace: &Workspace, program: &Path, chosen: &[String], jobs: u8) -> R
             "--output",
         ])
         .arg(&output)
-        // A failed random test is enough; nobody looks for the smallest.
+        // A failed random test is enough. Searching for its smallest case would take time.
         .env("PROPTEST_MAX_SHRINK_ITERS", "0");
     for name in chosen {
         command

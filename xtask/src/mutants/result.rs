@@ -1,4 +1,5 @@
-//! What came of the mutants: cargo-mutants writes a list of names for each end a mutant can have.
+//! The results of the mutants. cargo-mutants writes a list of names for each way in which a mutant
+//! can end.
 
 use std::fmt;
 use std::fs;
@@ -6,22 +7,22 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-/// How many mutants ended how.
+/// The number of mutants that ended in each way.
 #[derive(Debug)]
 pub struct Tally {
-    /// A test failed.
+    /// Mutants for which a test failed.
     caught: u64,
-    /// The tests never ended, which is noticed too.
+    /// Mutants under which the tests ran for ever, which is noticed too.
     timeout: u64,
-    /// The compiler refused it.
+    /// Mutants that did not compile.
     unviable: u64,
-    /// Every test passed: the names.
+    /// The names of the mutants under which every test passed.
     missed: Vec<String>,
 }
 
 impl Tally {
-    /// Counts, in the lists in a folder, the mutants that were chosen: cargo-mutants 27.1 makes
-    /// those that delete a field whatever it is told.
+    /// Counts the chosen mutants in the lists of a folder. The lists may hold others: cargo-mutants
+    /// 27.1 always runs mutants that delete a field.
     pub fn read(folder: &Path, chosen: &[String]) -> Result<Self> {
         let list = |name: &str| -> Result<Vec<String>> {
             let path = folder.join(name);
@@ -49,7 +50,7 @@ impl Tally {
         self.caught + self.timeout
     }
 
-    /// Returns whether so many of a hundred viable mutants were noticed.
+    /// Returns whether at least `percent` of a hundred viable mutants were noticed.
     pub fn reaches(&self, percent: u64) -> bool {
         self.noticed() * 100 >= self.viable() * percent
     }

@@ -1,4 +1,4 @@
-//! Pulling the plug: boots, waits for the moment, kills the emulator.
+//! A power cut: boots a guest, waits for the moment, and kills the emulator.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -15,16 +15,16 @@ use crate::image;
 use crate::qemu::{Console, Disk, Keep};
 use crate::vm::{Event, Keyboard, Vm};
 
-/// A guest that shows nothing of what is waited for within this time hangs.
+/// How long a guest may take to show an expected output before it counts as hung.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What is left after a cut.
 pub struct Remains {
-    /// All the console printed.
+    /// The output of the console.
     pub console: String,
-    /// The disk with all that was written.
+    /// The disk with all writes.
     pub disk: Vec<u8>,
-    /// What was written, and when it was flushed.
+    /// The writes and flushes.
     pub recording: Recording,
 }
 
@@ -56,7 +56,7 @@ pub fn cut(site: &Site, plan: &Plan) -> Result<Remains> {
         }
     }
     vm.kill();
-    // What it said before it died is still on its way.
+    // The emulator's last output is still in the pipe.
     while !matches!(vm.next(None), Event::Closed) {}
 
     let remains = Remains {
@@ -71,7 +71,7 @@ pub fn cut(site: &Site, plan: &Plan) -> Result<Remains> {
 
 /// Waits until the console shows a match.
 fn wait_for(vm: &mut Vm, pattern: &Regex, until: Instant) -> Result<()> {
-    // Output is looked at once, from the last line that may still grow.
+    // Each search begins at the last line, because that line may have grown.
     let mut from = 0;
     loop {
         let printed = &vm.transcript()[from..];
@@ -90,7 +90,7 @@ fn wait_for(vm: &mut Vm, pattern: &Regex, until: Instant) -> Result<()> {
     }
 }
 
-/// Lets the guest run until a moment.
+/// Lets the guest run until `moment`.
 fn wait_until(vm: &mut Vm, moment: Instant) -> Result<()> {
     loop {
         match vm.next(Some(moment)) {
@@ -110,7 +110,7 @@ fn ended(vm: &mut Vm) -> Result<()> {
     )
 }
 
-/// Returns the last thing a console shows.
+/// Returns the last line that a console shows.
 pub fn last_line(console: &str) -> &str {
     console.trim_end().lines().last().unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! What must hold of a disk after a cut.
+//! The judgement of a disk after a cut.
 
 use std::path::PathBuf;
 
@@ -16,37 +16,37 @@ use super::plan::{Plan, Recovery, Workload};
 use super::recovery::{mount, recover};
 use super::tree;
 
-/// What is wrong after a cut.
+/// A fault after a cut.
 #[derive(Debug)]
 pub enum Fault {
-    /// The disk lacks what a call that had returned did.
+    /// The disk lacks the effect of a call that had returned.
     LostPromise(String),
     /// The disk is not a sound file system.
     Inconsistency(String),
-    /// The guest or the emulator failed otherwise.
+    /// The guest or the emulator failed in another way.
     Trouble(String),
 }
 
-/// A fault, and the disk that has it, as it was found.
+/// A fault, and the disk as it was found.
 pub struct Failure {
-    /// What is wrong.
+    /// The fault.
     pub fault: Fault,
     /// A copy of the disk.
     pub kept: Option<PathBuf>,
 }
 
-/// What was met in a cut that did no harm.
+/// What a harmless cut met.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Findings {
-    /// Calls that had returned, if they were counted.
+    /// The number of calls that had returned, if they were counted.
     pub calls: u64,
-    /// Disks, of the two, with a transaction in the log.
+    /// How many of the two disks had a transaction in the log.
     pub logs: usize,
-    /// Inodes that had lost their names while they were open, on both disks.
+    /// The number of inodes, on both disks, that had lost their names while they were open.
     pub orphans: usize,
-    /// Blocks that were written and lost because nothing had flushed them.
+    /// The number of blocks that were written and lost because no flush followed.
     pub lost_blocks: usize,
-    /// Disks on which the call in progress was done, wholly or partly.
+    /// The number of disks on which the call in progress was done, wholly or partly.
     pub ahead: usize,
 }
 
@@ -93,7 +93,7 @@ impl Fault {
     }
 }
 
-/// Returns what the disks must keep. A workload that complained is an error.
+/// Returns what the disks must hold. If the workload reported an error, that is a fault.
 fn promised(plan: &Plan, remains: &Remains) -> Result<Option<Promised>> {
     let complaint = remains
         .console
@@ -110,7 +110,7 @@ fn promised(plan: &Plan, remains: &Remains) -> Result<Option<Promised>> {
     }
 }
 
-/// Judges one disk. What it met on it is added to the findings.
+/// Judges one disk. Adds what it met to the findings.
 fn judge(
     site: &Site,
     disk: &[u8],
@@ -154,7 +154,7 @@ fn judge(
     Ok(())
 }
 
-/// Keeps a disk for whoever looks into the failure; where.
+/// Keeps a disk for the examination of the failure. Returns its path.
 fn keep(site: &Site, plan: &Plan, disk: &[u8]) -> Option<PathBuf> {
     let path = site
         .workspace
@@ -162,7 +162,7 @@ fn keep(site: &Site, plan: &Plan, disk: &[u8]) -> Option<PathBuf> {
     std::fs::write(&path, disk).ok().map(|()| path)
 }
 
-/// At most so many findings are told; the disk is kept for the others.
+/// The most findings that are printed. The kept disk shows the others.
 const SHOWN: usize = 3;
 
 fn errors(findings: &[Finding]) -> String {

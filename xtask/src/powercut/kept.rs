@@ -1,4 +1,4 @@
-//! Whether a disk keeps what the calls of `promises` promised.
+//! The check that a disk holds what the calls of `promises` promised.
 
 use anyhow::{Context, Result};
 use regex::Regex;
@@ -6,26 +6,27 @@ use regex::Regex;
 use abi::PAGE_SIZE;
 use user::promises::{ATOMIC_WRITE, Call, DONE, Model, Script, Seen, Tree, Way};
 
-/// What must be on the disk: every call that was said to have returned, and perhaps the one after.
+/// What must be on the disk: the effects of every call that was reported as returned, and perhaps
+/// of the next one.
 pub struct Promised {
     done: u64,
     before: Model,
     next: Call,
 }
 
-/// How far the call was that had not returned.
+/// How far the call in progress had come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InProgress {
-    /// Nothing of it is on the disk, or it changes nothing.
+    /// No effect of it is on the disk, or it has none.
     NotBegun,
-    /// It is done.
+    /// Its effect is on the disk.
     Done,
-    /// A long write is done up to some byte, or stores up to some page.
+    /// A long write is done up to some byte, or a store up to some page.
     Partly,
 }
 
 impl Promised {
-    /// Returns what the console of a guest promises.
+    /// Returns the promises on a guest's console.
     pub fn read(seed: u64, console: &str) -> Result<Self> {
         let line = Regex::new(&format!(r"(?m)^{DONE}([0-9]+)\r?\n"))?;
         let done = match line.captures_iter(console).last() {
@@ -54,7 +55,11 @@ impl Promised {
         self.done
     }
 
-    /// Compares with what is on the disk; an error says what is not as promised.
+    /// Compares the promises with the contents of the disk.
+    ///
+    /// # Errors
+    ///
+    /// A description of what differs.
     pub fn check(&self, found: &Tree) -> Result<InProgress, String> {
         let before = self.before.tree();
         if *found == before {
@@ -83,8 +88,8 @@ impl Promised {
         }
     }
 
-    /// Returns how many bytes of the call in progress, if it is a write, can be on the disk; of one
-    /// by stores, whole pages.
+    /// Returns how many bytes of the call in progress can be on the disk, if it is a write. For
+    /// stores they are whole pages.
     fn part_written(&self, found: &Tree) -> usize {
         let Call::Write {
             way,
@@ -109,7 +114,8 @@ impl Promised {
         }
     }
 
-    /// One name at which the disk is neither as it was before the call in progress nor as after it.
+    /// Returns one name at which the disk differs both from the state before the call in progress
+    /// and from the state after it.
     fn difference(&self, found: &Tree, before: &Tree, after: &Tree) -> String {
         let all = [found, before, after];
         let strange = all.iter().flat_map(|tree| tree.keys()).find(|path| {
@@ -134,7 +140,8 @@ fn describe(seen: Option<&Seen>) -> String {
         None => "missing".to_owned(),
         Some(Seen::Directory) => "a directory".to_owned(),
         Some(Seen::File { same_as, bytes }) => {
-            // FNV-1a (Fowler, Noll and Vo), so that two contents of one length can be told apart.
+            // FNV-1a (Fowler, Noll and Vo), so that different contents of one length can be told
+            // apart.
             let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, &byte| {
                 (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
             });
@@ -152,7 +159,7 @@ mod tests {
 
     const SEED: u64 = 5;
 
-    /// Returns the trees after each of the first calls of a seed.
+    /// Returns the trees after each of the first `count` calls of a seed.
     fn trees(count: u64) -> Vec<Tree> {
         let tree = |done| Promised::new(SEED, done).before.tree();
         (0..=count).map(tree).collect()
@@ -174,7 +181,7 @@ mod tests {
             let promised = Promised::new(SEED, done);
             assert_eq!(promised.check(&states[1]), Ok(InProgress::NotBegun));
             assert!(promised.check(&states[2]).is_ok(), "call {}", done + 1);
-            // A refused call changes nothing, and two calls may undo each other.
+            // A refused call changes nothing, and a call may undo the one before it.
             if states[0] != states[1] && states[0] != states[2] {
                 older += 1;
                 assert!(promised.check(&states[0]).is_err(), "call {done}");

@@ -1,12 +1,12 @@
-//! `cargo xtask powercut`: the emulator is killed at random moments while programs write to the
-//! disk, and what is left is judged.
+//! `cargo xtask powercut`: kills the emulator at random moments while programs write to the disk,
+//! and judges the disk.
 //!
 //! A disk with a cache of its own may lose what was written after the last flush, in any
-//! combination; killing the emulator alone would lose nothing of it. So QEMU records every write
-//! and flush, and each cut leaves two disks: the one on which all writes have arrived, and one on
-//! which some of those that were not flushed have not ([`recording`]). Both must be consistent seen
-//! through the log, and spotless once recovered by a mount here or by booting again ([`recovery`]);
-//! and what the calls had done that the guest said had returned must be there ([`judge`]).
+//! combination. Killing the emulator alone would lose none of it. So QEMU records every write and
+//! flush, and each cut yields two disks: one on which all writes have arrived, and one that lacks
+//! some of those that were not flushed ([`recording`]). Both must be consistent when read through
+//! the log, and free of faults once recovered by a mount here or by booting again ([`recovery`]).
+//! The effects of all calls that the guest reported as returned must be there ([`judge`]).
 //!
 //! Invariant: a seed determines the whole plan of a cut ([`plan`]); only the guest's progress until
 //! the moment is chance. Neighbours: `user::promises` makes the calls and knows what they promise,
@@ -39,12 +39,12 @@ use crate::workspace::Workspace;
 use plan::Plan;
 pub use tally::Tally;
 
-/// How many guests run at once; each may have several harts, and the host has few cores.
+/// The number of guests that run at once. Each may have several harts, and the host has few cores.
 const AT_ONCE: usize = 2;
-/// A line of progress is printed after so many cuts.
+/// The number of cuts between two lines of progress.
 const PROGRESS: usize = 20;
 
-/// Makes the cuts the arguments ask for. Returns 1 if any of them did harm.
+/// Makes the cuts that the arguments ask for. Returns 1 if any of them did harm.
 pub fn run(workspace: &Workspace, arguments: &PowercutArguments) -> Result<u8> {
     let arch = arguments.machine.arch;
     ensure_emulator(arch)?;
@@ -66,7 +66,7 @@ pub fn run(workspace: &Workspace, arguments: &PowercutArguments) -> Result<u8> {
     Ok(u8::from(tally.is_harmed()))
 }
 
-/// Where cuts are made: a machine and what its disk holds at first.
+/// The machine of the cuts, and the first contents of its disk.
 pub struct Site<'a> {
     workspace: &'a Workspace,
     machine: Machine,
@@ -74,7 +74,7 @@ pub struct Site<'a> {
 }
 
 impl<'a> Site<'a> {
-    /// Returns a machine with our kernel and a disk with our programs.
+    /// Returns a machine with Cowslip's kernel and a disk with its programs.
     pub fn new(
         workspace: &'a Workspace,
         guests: &Guests,
@@ -88,8 +88,8 @@ impl<'a> Site<'a> {
     }
 }
 
-/// Makes a cut for every seed, two at a time; `progress` is told the count after each one, and
-/// what harm it did.
+/// Makes a cut for every seed, two at a time. Calls `progress` after each with the count and the
+/// harm that the cut did.
 pub fn cuts(
     site: &Site,
     seeds: Range<u64>,

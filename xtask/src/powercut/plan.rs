@@ -1,4 +1,4 @@
-//! What happens in one cut: who writes, when the power goes, how the disk is recovered.
+//! The plan of one cut: the writing program, the moment of the cut, and the recovery of the disk.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,14 +6,14 @@ use std::time::Duration;
 use user::promises;
 use user::random::Random;
 
-/// One cut.
+/// The plan of one cut.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// Determines everything below, and which unflushed writes are lost.
+    /// The seed, which determines the other fields and which unflushed writes are lost.
     pub seed: u64,
-    /// Who writes.
+    /// The writing program.
     pub workload: Workload,
-    /// When the power goes.
+    /// The moment of the cut.
     pub moment: Moment,
     /// How the disk that lost writes is recovered.
     pub recovery: Recovery,
@@ -22,31 +22,31 @@ pub struct Plan {
 /// A program that writes until the power goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Workload {
-    /// `promises`: every call that returned is known.
+    /// `promises`: the calls that returned are known.
     Promises,
-    /// `stressfs`, again and again.
+    /// `stressfs`, repeated.
     Stressfs,
     /// `grind`.
     Grind,
-    /// This test of `usertests`, again and again.
+    /// This test of `usertests`, repeated.
     Usertests(&'static str),
 }
 
-/// When the power goes.
+/// The moment of a cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
-    /// So long after the first output of the workload.
+    /// This long after the first output of the workload.
     After(Duration),
-    /// As soon as the workload says that so many calls have returned.
+    /// As soon as the workload reports that this many calls have returned.
     Promise(u64),
 }
 
 /// How a disk is recovered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recovery {
-    /// By mounting it on the host.
+    /// A mount on the host.
     Mount,
-    /// By booting from it.
+    /// A boot from the disk.
     Boot,
 }
 
@@ -74,16 +74,16 @@ const FILE_TESTS: [&str; 20] = [
     "manywrites",
 ];
 
-/// The power goes at most so many milliseconds after the first output.
+/// The latest moment of a cut, in milliseconds after the first output.
 const LATEST: u64 = 2500;
-/// The power goes at most after so many calls, which take about as long.
+/// The largest number of calls before a cut, which take about as long as [`LATEST`].
 const LAST_PROMISE: u64 = 2000;
-/// More often than `stressfs` can be done in [`LATEST`].
+/// More rounds of `stressfs` than fit into [`LATEST`].
 const STRESSFS_ROUNDS: usize = 50;
 
 impl Plan {
-    /// The plan that a seed determines. Successive seeds take turns at the workloads, every other
-    /// being `promises`, which tells most.
+    /// Returns the plan that a seed determines. Successive seeds go through the workloads in turn.
+    /// Every other workload is `promises`, because it shows most.
     pub fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
         let workload = match seed % 6 {
@@ -120,7 +120,7 @@ impl Plan {
         }
     }
 
-    /// Returns what the first output of the workload begins with.
+    /// Returns the beginning of the workload's first output.
     pub fn first_output(&self) -> String {
         match self.workload {
             Workload::Promises => promises::STARTED.to_owned(),

@@ -1,11 +1,11 @@
-//! What was written to a disk, as QEMU's `blklogwrites` recorded it, and what of it a disk with a
-//! cache may have lost.
+//! The writes to a disk, as QEMU's `blklogwrites` recorded them, and the part of them that a disk
+//! with a cache may lose.
 //!
 //! The format is that of Linux's `dm-log-writes` (its documentation, "Log Ordering Details", and
-//! `drivers/md/dm-log-writes.c`): a superblock, then for each request a header of little-endian
-//! words, alone in a sector, and the bytes that were written. Recording and guest are killed in the
-//! same instant, so the last entry may be cut short; its request was never answered. The kernel
-//! has one request on its way at a time, so there is none behind it.
+//! `drivers/md/dm-log-writes.c`): a superblock, and then for each request a header of little-endian
+//! words, alone in a sector, and the bytes that were written. Recorder and guest are killed at one
+//! moment, so the last entry may be incomplete; its request was never answered. The kernel has one
+//! request under way at a time, so no entry follows it.
 
 use std::fs;
 use std::ops::Range;
@@ -29,7 +29,7 @@ pub struct Recording {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Request {
-    /// These bytes of the recording, to byte `offset` of the disk.
+    /// A write of these bytes of the recording to byte `offset` of the disk.
     Write {
         offset: usize,
         bytes: Range<usize>,
@@ -81,8 +81,9 @@ impl Recording {
         Ok(Self { bytes, requests })
     }
 
-    /// Does to a disk what was recorded, except that some blocks written after the last flush are
-    /// lost; how many. The random numbers choose the odds, from none to all, and then the blocks.
+    /// Repeats the recorded writes on a disk, except some blocks that were written after the last
+    /// flush. Returns how many are left out. The random numbers choose the odds, from none to all,
+    /// and then the blocks.
     pub fn replay(&self, disk: &mut [u8], random: &mut Random) -> usize {
         let is_flush = |request: &Request| *request == Request::Flush;
         let last_flush = self.requests.iter().rposition(is_flush);

@@ -1,4 +1,4 @@
-//! Recovering a disk after a cut, in the two ways there are.
+//! The two ways to recover a disk after a cut.
 
 use std::fs as files;
 use std::time::{Duration, Instant};
@@ -16,12 +16,12 @@ use crate::qemu::{Console, Disk, Keep};
 use crate::session::{Session, Waited};
 use crate::vm::{Keyboard, Vm};
 
-/// Blocks of metadata that a mount keeps in memory.
+/// The number of blocks of metadata that a mount caches.
 const CACHE_BLOCKS: usize = 64;
-/// A guest that recovers a disk takes no longer than this.
+/// The limit for a guest that recovers a disk.
 const BOOT_LIMIT: Duration = Duration::from_secs(120);
 
-/// Recovers a disk and leaves it in an orderly way.
+/// Recovers a disk and unmounts it.
 pub fn recover(site: &Site, disk: MemoryDisk, recovery: Recovery) -> Result<MemoryDisk> {
     match recovery {
         Recovery::Mount => Ok(mount(disk)?.unmount()?),
@@ -34,7 +34,7 @@ pub fn mount(disk: MemoryDisk) -> Result<FileSystem<MemoryDisk>> {
     FileSystem::mount(disk, CACHE_BLOCKS).context("it cannot be mounted")
 }
 
-/// Boots from a disk and powers off. Returns what is on it then.
+/// Boots from a disk and powers off. Returns the contents of the disk afterwards.
 fn boot(site: &Site, disk: &[u8]) -> Result<MemoryDisk> {
     const SIGN: &str = "recovered";
     let path = image::write_temporary(site.workspace, disk)?;

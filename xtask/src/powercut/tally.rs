@@ -1,4 +1,4 @@
-//! The count of cuts and of the harm they did.
+//! The count of cuts, and of the harm that they did.
 
 use super::judge::{Failure, Fault, Findings};
 use super::plan::Plan;
@@ -15,7 +15,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// A cut has been judged; a line about it if it did harm.
+    /// Adds a judged cut. Returns a line about it if it did harm.
     pub fn add(&mut self, plan: &Plan, verdict: Result<Findings, Failure>) -> Option<String> {
         self.cuts += 1;
         let Failure { fault, kept } = match verdict {
@@ -50,12 +50,12 @@ impl Tally {
         &self.failures
     }
 
-    /// Returns whether any cut did harm, or could not be made.
+    /// Returns whether any cut did harm or could not be made.
     pub fn is_harmed(&self) -> bool {
         !self.failures.is_empty()
     }
 
-    /// Returns what the cuts met that they must survive: figures that show what was tried.
+    /// Returns figures about what the disks survived in these cuts. They show what was tested.
     pub fn circumstances(&self) -> String {
         let Findings {
             calls,
@@ -71,7 +71,7 @@ impl Tally {
         )
     }
 
-    /// Returns the count in one line.
+    /// Returns the counts in one line.
     pub fn summary(&self) -> String {
         let mut summary = format!(
             "powercut: {} cuts, {} lost promises, {} inconsistencies",

@@ -1,4 +1,4 @@
-//! What lies in a directory of a disk, in the form in which `user::promises` says what must.
+//! The contents of a directory of a disk, in the form of `user::promises`.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use anyhow::{Context, Result, bail};
 use fs::{FileSystem, InodeNo, MemoryDisk};
 use user::promises::{Seen, Tree};
 
-/// Bytes of an entry of a directory: the number of the inode, then the name.
+/// The size of a directory entry: the number of the inode, then the name.
 const ENTRY: usize = 2 + NAME_MAX;
 
-/// Everything in the directory at `root`.
+/// Reads everything in the directory at `root`.
 pub fn read(disk: &mut FileSystem<MemoryDisk>, root: &str) -> Result<Tree> {
     let mut reader = Reader {
         disk,
@@ -47,7 +47,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Reads a directory; its path below the root is empty or ends in a slash.
+    /// Reads a directory. Its path from the root is empty or ends in a slash.
     fn read_directory(&mut self, directory: &str) -> Result<()> {
         let (_, _, entries) = self.look(directory)?;
         for entry in entries.chunks_exact(ENTRY) {
@@ -71,7 +71,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Returns the inode at a path below the root, what it is, and its bytes.
+    /// Returns the number, the kind and the bytes of the inode at a path from the root.
     fn look(&mut self, path: &str) -> Result<(u32, FileKind, Vec<u8>)> {
         let full = format!("{}/{path}", self.root);
         let failed = || format!("cannot read {full}");

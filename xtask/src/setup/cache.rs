@@ -1,4 +1,4 @@
-//! The person's cache folder (XDG Base Directory Specification, `XDG_CACHE_HOME`).
+//! The user's cache folder (XDG Base Directory Specification, `XDG_CACHE_HOME`).
 
 use std::env;
 use std::ffi::OsString;
@@ -6,14 +6,15 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-/// Returns a folder of this project in the cache; it need not exist.
+/// Returns the path of a folder of this project in the cache. The folder need not exist.
 pub fn folder(name: &str) -> Result<PathBuf> {
     let cache = cache(env::var_os("XDG_CACHE_HOME"), env::var_os("HOME"));
     let cache = cache.context("neither XDG_CACHE_HOME nor HOME names a folder")?;
     Ok(cache.join("cowslip").join(name))
 }
 
-/// As the specification has it: a variable that is empty or relative counts as unset.
+/// Returns the cache folder. By the specification, a variable that is empty or relative counts as
+/// unset.
 fn cache(cache: Option<OsString>, home: Option<OsString>) -> Option<PathBuf> {
     let absolute = |value: OsString| Some(PathBuf::from(value)).filter(|path| path.is_absolute());
     let of_home = || Some(home.and_then(absolute)?.join(".cache"));

@@ -1,4 +1,4 @@
-//! What a Rust compiler says of itself: where its files are, and which LLVM it has.
+//! Facts about a Rust compiler: where its files are, and which LLVM it has.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -13,7 +13,7 @@ pub fn sysroot(rustc: &str) -> Option<PathBuf> {
     ask(rustc, &["--print", "sysroot"]).map(|answer| PathBuf::from(answer.trim()))
 }
 
-/// Returns a program that came with the compiler on PATH.
+/// Returns the path of a program that came with the compiler on PATH.
 pub fn companion(name: &str) -> Option<PathBuf> {
     let path = sysroot("rustc")?
         .join("lib/rustlib")
@@ -23,7 +23,7 @@ pub fn companion(name: &str) -> Option<PathBuf> {
     path.exists().then_some(path)
 }
 
-/// Returns the target it compiles for by itself.
+/// Returns the compiler's default target.
 pub fn host() -> Option<String> {
     detail("host")
 }
@@ -33,7 +33,7 @@ pub fn llvm_major() -> Option<u32> {
     detail("LLVM version")?.split('.').next()?.parse().ok()
 }
 
-/// Returns a line of what `rustc -vV` says.
+/// Returns a line of the output of `rustc -vV`.
 fn detail(key: &str) -> Option<String> {
     find(&ask("rustc", &["-vV"])?, key).map(str::to_owned)
 }

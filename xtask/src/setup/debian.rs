@@ -1,6 +1,6 @@
 //! The third way to the guest target, on Debian and Ubuntu: the distribution's own compiler, which
-//! builds `core` and `alloc` from its source package. The guests stay stable Rust; only cargo's
-//! `-Zbuild-std` is a nightly option, allowed by `RUSTC_BOOTSTRAP=1` for that build alone.
+//! builds `core` and `alloc` from its source package. The guests remain stable Rust. Only cargo's
+//! `-Zbuild-std` is a nightly option, and `RUSTC_BOOTSTRAP=1` allows it for that build alone.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -15,18 +15,20 @@ use super::programs::{Version, version_line};
 
 const CARGO: &str = "/usr/bin/cargo";
 const RUSTC: &str = "/usr/bin/rustc";
-/// The workspace's `rust-version`.
+/// The version that the workspace needs, as in `rust-version`.
 const NEEDED: Version = Version {
     major: 1,
     minor: 88,
 };
-/// The packages for the web browsers are kept newer than the suite; later suites need them no more.
+/// The sets of packages. The packages for the web browsers are newer than the rest of their suite;
+/// later suites do not need them.
 const PACKAGE_SETS: [[&str; 3]; 2] = [
     ["rustc-web", "cargo-web", "rust-web-src"],
     ["rustc", "cargo", "rust-src"],
 ];
 const CLIPPY_PACKAGES: [&str; 2] = ["rust-web-clippy", "rust-clippy"];
-/// That rustc carries no linker. Newest first; what the suites offer is in here.
+/// Linkers, the newest first, because that rustc comes without one. Those that the suites offer are
+/// among them.
 const LINKERS: [&str; 9] = [
     "ld.lld-22",
     "ld.lld-21",
@@ -58,7 +60,7 @@ impl fmt::Display for Compiler {
     }
 }
 
-/// Finds or installs it.
+/// Finds or installs the compiler.
 pub fn ensure() -> Result<Compiler> {
     let version = match compiler() {
         Some(version) => version,
@@ -72,25 +74,25 @@ pub fn ensure() -> Result<Compiler> {
 }
 
 impl Compiler {
-    /// Returns its version.
+    /// Returns the version of the compiler.
     pub fn version(&self) -> Version {
         self.version
     }
 
-    /// Returns a bare cargo command. Returns what the linker wants is added to the flags.
+    /// Returns a cargo command without arguments. Adds the flags that the linker needs.
     pub fn cargo(&self, flags: &mut Vec<String>) -> Command {
         flags.push(format!("-Clinker={}", self.linker.display()));
         flags.push("-Clinker-flavor=ld.lld".to_owned());
         Command::new(CARGO)
     }
 
-    /// Puts this compiler into a cargo's environment.
+    /// Sets the environment of a cargo command to this compiler.
     pub fn environment(&self, command: &mut Command) {
         command
             .env("RUSTC", RUSTC)
             .env("RUSTDOC", "/usr/bin/rustdoc")
             .env("RUSTC_BOOTSTRAP", "1");
-        // `cargo clippy` finds its driver next to itself, but cargo finds its subcommands on PATH.
+        // `cargo clippy` finds its driver beside itself, but cargo finds its subcommands on PATH.
         let mut path = OsString::from("/usr/bin");
         if let Some(old) = std::env::var_os("PATH") {
             path.push(":");
@@ -99,7 +101,7 @@ impl Compiler {
         command.env("PATH", path);
     }
 
-    /// Returns what makes cargo build the library too.
+    /// Returns the arguments that make cargo build the library too.
     pub fn build_std_arguments(&self) -> [&'static str; 2] {
         [
             "-Zbuild-std=core,alloc,compiler_builtins",
@@ -107,7 +109,7 @@ impl Compiler {
         ]
     }
 
-    /// Finds or installs the lints that belong to this compiler.
+    /// Finds or installs the clippy of this compiler.
     pub fn ensure_clippy(&self) -> Result<()> {
         if Path::new("/usr/bin/cargo-clippy").exists() {
             return Ok(());
@@ -121,7 +123,7 @@ impl Compiler {
     }
 }
 
-/// Returns the version of Debian's compiler if all three parts are there and new enough.
+/// Returns the version of Debian's compiler if all three parts are installed and new enough.
 fn compiler() -> Option<Version> {
     let version = Version::find(&version_line(RUSTC)?)?;
     let source = sysroot(RUSTC)?.join("lib/rustlib/src/rust/library/Cargo.lock");
@@ -152,7 +154,7 @@ fn new_enough(package: &str) -> bool {
         .is_some_and(|version| version >= NEEDED)
 }
 
-/// Returns the linker of the rustc on PATH, or else a package's.
+/// Returns the linker of the rustc on PATH or, without one, that of a package.
 fn find_linker() -> Option<PathBuf> {
     companion("rust-lld").or_else(|| {
         LINKERS

@@ -1,6 +1,7 @@
-//! The programs that read what instrumented code has counted: `llvm-profdata` and `llvm-cov`.
+//! The programs that read the counts of instrumented code: `llvm-profdata` and `llvm-cov`.
 //!
-//! Invariant: they are of the LLVM the compiler has, for each release has a raw format of its own.
+//! Invariant: they have the compiler's version of LLVM, because each release has a raw format of
+//! its own.
 
 use std::path::{Path, PathBuf};
 
@@ -9,15 +10,15 @@ use anyhow::{Context, Result, bail};
 use super::{compiler, packages, rustup};
 use crate::workspace::Workspace;
 
-/// Where they are.
+/// The paths of the programs.
 pub struct LlvmTools {
-    /// Merges what several runs have counted.
+    /// Merges the counts of several runs.
     pub profdata: PathBuf,
-    /// Tells which lines that were.
+    /// Prints which lines were counted.
     pub cov: PathBuf,
 }
 
-/// Finds or installs them: those of the toolchain, or else the distribution's.
+/// Finds or installs the programs: those of the toolchain or, without them, the distribution's.
 pub fn ensure_llvm_tools(workspace: &Workspace) -> Result<LlvmTools> {
     if let Some(tools) = LlvmTools::find(compiler::companion) {
         return Ok(tools);

@@ -1,4 +1,5 @@
-//! What only root can install: the error of a person who is not root, with the one command to run.
+//! The error of a user who is not root and lacks packages that only root can install. It names the
+//! one command that installs them.
 
 use std::error::Error;
 use std::fmt;
@@ -12,8 +13,8 @@ pub struct Missing {
 }
 
 impl Missing {
-    /// Packages that are missing for one reason. Where apt's lists are empty, the command updates
-    /// them first.
+    /// Returns the error for packages that are missing for one reason. If apt's lists are empty,
+    /// the command updates them first.
     pub fn new(packages: &[&str], why: &str, lists_are_empty: bool) -> Self {
         Self {
             packages: packages.iter().map(|&package| package.to_owned()).collect(),
@@ -22,7 +23,7 @@ impl Missing {
         }
     }
 
-    /// Both, so that one command installs everything.
+    /// Returns both errors as one, so that one command installs everything.
     pub fn and(mut self, other: Self) -> Self {
         for package in other.packages {
             if !self.packages.contains(&package) {

@@ -1,9 +1,9 @@
-//! Set-up: what the other commands need, found or installed. Each command asks for its own part
-//! when it starts, so that nobody has to call `setup` first.
+//! Set-up: finding or installing what the other commands need. Each command asks for its own part
+//! when it starts, so calling `setup` first is never necessary.
 //!
-//! Invariants: nothing is installed without saying so; only root installs, anybody else is given
-//! the one command to run or, for the emulator, a copy of their own; every step has a limit, so a
-//! machine without a network hears soon what is missing.
+//! Invariants: nothing is installed silently; only root installs, and other users are given the one
+//! command to run or, for the emulator, a copy of their own; every step has a limit, so that a
+//! machine without a network soon reports what is missing.
 
 mod cache;
 pub mod compiler;
@@ -32,9 +32,9 @@ use crate::outcome::EXIT_TROUBLE;
 use crate::workspace::Workspace;
 use missing::Missing;
 
-/// The whole set-up, asked for by name: looks again at what an earlier run gave up on. Goes on
-/// after what fails, so that all that is missing is told at once; the exit code is that of trouble
-/// if anything is.
+/// Does the whole set-up, at the user's request. Retries what an earlier run gave up on. Goes on
+/// after failures, so that everything missing is reported at once. Returns the exit code for
+/// trouble if anything is missing.
 pub fn everything(workspace: &Workspace) -> Result<u8> {
     rustup::forget_failure(workspace);
     let mut shortfall = Shortfall::default();
@@ -53,7 +53,7 @@ pub fn everything(workspace: &Workspace) -> Result<u8> {
     Ok(shortfall.tell())
 }
 
-/// What could not be set up.
+/// The parts that could not be set up.
 #[derive(Default)]
 struct Shortfall {
     missing: Option<Missing>,
@@ -67,7 +67,7 @@ impl Shortfall {
         let said = error.to_string();
         match error.downcast::<Missing>() {
             Ok(missing) => {
-                // Why it did not go without installing.
+                // The reason why the step did not succeed without installing.
                 if said != missing.to_string() {
                     self.failures.push(Error::msg(said));
                 }
@@ -80,7 +80,8 @@ impl Shortfall {
         }
     }
 
-    /// Tells people. Returns the exit code. What one command cures comes last, where it is seen.
+    /// Prints the failures. Returns the exit code. What one command cures is printed last, where
+    /// the user sees it.
     fn tell(self) -> u8 {
         let complete = self.missing.is_none() && self.failures.is_empty();
         for failure in self.failures {

@@ -1,4 +1,4 @@
-//! cargo-mutants, which makes the mutants: a program of crates.io that is built here.
+//! cargo-mutants, the program that makes the mutants. It is built here from crates.io.
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -13,14 +13,14 @@ use crate::progress::spinner;
 use crate::workspace::Workspace;
 
 const NAME: &str = "cargo-mutants";
-/// The release whose output and settings are known.
+/// The release whose output and settings this program knows.
 const VERSION: &str = "27.1.0";
-/// To fetch and build it; it is some 150 crates.
+/// The limit for fetching and building some 150 crates.
 const LIMIT: Duration = Duration::from_secs(3600);
 const VERSION_LIMIT: Duration = Duration::from_secs(30);
 
-/// Returns the program: the one on PATH, or else one of our own in the target folder, built if it
-/// is missing.
+/// Returns the path of cargo-mutants: the one on PATH or, without one, one in the target folder,
+/// which is built if it is missing.
 pub fn ensure_cargo_mutants(workspace: &Workspace) -> Result<PathBuf> {
     if is_there(NAME) {
         return Ok(PathBuf::from(NAME));
@@ -44,7 +44,8 @@ pub fn ensure_cargo_mutants(workspace: &Workspace) -> Result<PathBuf> {
     Ok(program)
 }
 
-/// A program for cargo, it wants the name of its command first.
+/// Returns whether the program runs. As a subcommand of cargo it expects the name of its command
+/// first.
 fn is_there(program: impl AsRef<OsStr>) -> bool {
     let mut ask = Command::new(program);
     ask.args(["mutants", "--version"]);

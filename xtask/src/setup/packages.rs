@@ -1,8 +1,8 @@
 //! System packages on Debian and Ubuntu.
 //!
-//! Invariants: no package that is there is removed for one that is wanted (`--no-remove`); who is
-//! not root changes nothing of the system, and has lists of their own where the system's are empty.
-//! Neighbour: [`super::missing`] is the error of who may not install.
+//! Invariants: no installed package is removed for a wanted one (`--no-remove`); a user who is not
+//! root changes nothing of the system, and gets lists of their own if the system's are empty.
+//! Neighbour: [`super::missing`] is the error of a user who may not install.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -19,14 +19,14 @@ use super::programs::is_on_path;
 use crate::process::{Finished, run_bounded};
 use crate::progress::spinner;
 
-/// For fetching the lists; a mirror that is slower than this is as good as none.
+/// The limit for fetching the lists. A slower mirror counts as unreachable.
 const UPDATE_LIMIT: Duration = Duration::from_secs(180);
-/// For fetching and unpacking; the largest set is some 300 MB.
+/// The limit for fetching and unpacking. The largest set has some 300 MB.
 const INSTALL_LIMIT: Duration = Duration::from_secs(1800);
-/// For asking the lists that are already here.
+/// The limit for queries to the lists on this machine.
 const QUERY_LIMIT: Duration = Duration::from_secs(30);
 
-/// Options that have apt use the person's own lists, if [`refresh`] had to fetch some.
+/// Options that make apt use the user's own lists, if [`refresh`] had to fetch some.
 static OWN_LISTS: OnceLock<Vec<String>> = OnceLock::new();
 
 /// Returns the version of `package` that would be installed, if any.
@@ -34,7 +34,7 @@ pub fn candidate(package: &str) -> Option<String> {
     parse_candidate(&policy(&[package])?)
 }
 
-/// Returns what apt knows of packages or, without any, of its lists.
+/// Returns apt's policy for packages or, without any, for its archives.
 fn policy(packages: &[&str]) -> Option<String> {
     let mut query = Command::new("apt-cache");
     query
@@ -58,7 +58,7 @@ fn parse_candidate(policy: &str) -> Option<String> {
         .map(str::to_owned)
 }
 
-/// Returns whether apt knows of no archive at all, as in a new container.
+/// Returns whether apt knows no archive, as in a new container.
 fn lists_are_empty() -> bool {
     policy(&[]).is_none_or(|policy| !policy.lines().any(names_archive))
 }
@@ -69,8 +69,9 @@ fn names_archive(line: &str) -> bool {
     line.trim_end().ends_with(" Packages")
 }
 
-/// Brings the package lists up to date, once per run: the system's, or who is not root and finds
-/// those empty fetches their own. Lists that are old may still do, so failing is told and no more.
+/// Updates the package lists, once per run. Root updates the system's lists. Another user fetches
+/// lists of their own if the system's are empty. A failure is only reported, because old lists may
+/// be good enough.
 pub fn refresh() {
     static DONE: OnceLock<()> = OnceLock::new();
     DONE.get_or_init(|| {
@@ -114,7 +115,8 @@ fn use_own_lists() -> Result<()> {
     Ok(())
 }
 
-/// Installs packages as root, or fails with [`Missing`], which tells the command that would.
+/// Installs packages if the user is root. Otherwise returns [`Missing`], which names the command
+/// that would.
 pub fn install(packages: &[&str], why: &str) -> Result<()> {
     let list = packages.join(" ");
     if !is_there() {
@@ -123,7 +125,7 @@ pub fn install(packages: &[&str], why: &str) -> Result<()> {
         );
     }
     if !is_root() {
-        // Even if this person has lists of their own, the command is for the system's.
+        // The command is for the system's lists, even if this user has lists of their own.
         let lists_are_empty = OWN_LISTS.get().is_some() || lists_are_empty();
         return Err(Missing::new(packages, why, lists_are_empty).into());
     }
@@ -142,8 +144,8 @@ pub fn install(packages: &[&str], why: &str) -> Result<()> {
     Ok(())
 }
 
-/// Fetches the archives of packages, and of what they need and the system has not, into a folder.
-/// Works without being root, from the lists that are here.
+/// Fetches the archives of packages, and of their missing dependencies, into a folder. Works
+/// without root, from the lists on this machine.
 pub fn download(packages: &[&str], archives: &Path) -> Result<()> {
     let list = packages.join(" ");
     let _sign = spinner(format!("fetching {list}"));

@@ -14,14 +14,14 @@ use crate::process::run_bounded;
 
 const VERSION_LIMIT: Duration = Duration::from_secs(20);
 
-/// Returns the C compiler for an architecture, for programs in C; the line tells its version.
+/// Finds or installs the C compiler for an architecture. Returns a line that names its version.
 pub fn ensure_c_compiler(arch: Arch) -> Result<String> {
     let (program, package) = arch.c_compiler();
     let why = format!("programs in C need a compiler for {}", arch.name());
     ensure(program, package, &why)
 }
 
-/// The debugger; the line tells its version.
+/// Finds or installs the debugger. Returns a line that names its version.
 pub fn ensure_debugger() -> Result<String> {
     ensure(
         "gdb-multiarch",
@@ -41,14 +41,14 @@ fn ensure(program: &str, package: &str, why: &str) -> Result<String> {
     }
 }
 
-/// Returns whether one of the folders of PATH has a file of this name.
+/// Returns whether a folder of PATH has a file of this name.
 pub fn is_on_path(program: &str) -> bool {
     env::var_os("PATH")
         .is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(program).is_file()))
 }
 
-/// Returns the first line a program prints when asked for its version. Returns none if it cannot be
-/// run.
+/// Returns the first line that a program prints when asked for its version. Returns `None` if it
+/// cannot be run.
 pub fn version_line(program: impl AsRef<OsStr>) -> Option<String> {
     let asked = run_bounded(Command::new(program).arg("--version"), VERSION_LIMIT).ok()?;
     if !asked.success() {
@@ -57,12 +57,12 @@ pub fn version_line(program: impl AsRef<OsStr>) -> Option<String> {
     asked.output.lines().next().map(str::to_owned)
 }
 
-/// A version as far as it matters here.
+/// The first two numbers of a version.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Version {
     /// The part before the first dot.
     pub major: u32,
-    /// The part after it.
+    /// The part between the first and the second dot.
     pub minor: u32,
 }
 

@@ -13,20 +13,21 @@ use super::unpacked;
 use crate::arch::{Arch, Emulator};
 use crate::process::run_bounded;
 
-/// Older ones hang silently or lack devices this kernel relies on.
+/// The oldest version that works. Older ones hang silently or lack devices that this kernel needs.
 const NEEDED: Version = Version { major: 7, minor: 2 };
-/// For an answer about itself.
+/// The limit for an emulator's answer about itself.
 const CHECK_LIMIT: Duration = Duration::from_secs(20);
-/// Which emulator [`ensure_emulator`] chose for each architecture, in the order of [`Arch::ALL`].
+/// The emulator that [`ensure_emulator`] chose for each architecture, in the order of
+/// [`Arch::ALL`].
 static CHOSEN: [OnceLock<PathBuf>; Arch::ALL.len()] = [const { OnceLock::new() }; Arch::ALL.len()];
 
-/// Returns the emulator to start: what [`ensure_emulator`] chose, or its plain name before that.
+/// Returns the emulator to start: the choice of [`ensure_emulator`], or its plain name before that.
 pub fn emulator(arch: Arch) -> &'static Path {
     let chosen = CHOSEN[arch as usize].get();
     chosen.map_or(Path::new(arch.emulator().program), PathBuf::as_path)
 }
 
-/// Finds or installs the emulator and its firmware; the line tells the version.
+/// Finds or installs the emulator and its firmware. Returns a line that names the version.
 pub fn ensure_emulator(arch: Arch) -> Result<String> {
     let emulator = arch.emulator();
     let name = emulator.program;
@@ -58,8 +59,9 @@ pub fn ensure_emulator(arch: Arch) -> Result<String> {
     Ok(line)
 }
 
-/// The one on PATH before the unpacked one. An unpacked one that is of no use counts as none, since
-/// it can be unpacked anew: an update of the system may have taken a library from it.
+/// Returns the emulator on PATH or, without one, the unpacked one. An unpacked one that does not
+/// work counts as missing, because it can be unpacked anew: an update of the system may have
+/// removed a library that it needs.
 fn find(emulator: &Emulator) -> Option<PathBuf> {
     let plain = PathBuf::from(emulator.program);
     if version_line(&plain).is_some() {
@@ -76,7 +78,7 @@ fn find(emulator: &Emulator) -> Option<PathBuf> {
     }
 }
 
-/// Fails with the reason if an emulator does not start, or would not find the firmware.
+/// Returns an error with the reason if an emulator does not start or would not find the firmware.
 fn check(emulator: &Emulator, program: &Path) -> Result<()> {
     let asked = run_bounded(Command::new(program).arg("--version"), CHECK_LIMIT)?;
     ensure!(asked.success(), "it does not start: {}", asked.last_words());
@@ -88,7 +90,7 @@ fn check(emulator: &Emulator, program: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Installs it, or else unpacks a copy.
+/// Installs the emulator or, if that fails, unpacks a copy.
 fn install(emulator: &Emulator) -> Result<PathBuf> {
     packages::refresh();
     let (name, packages) = (emulator.program, emulator.packages);
@@ -108,7 +110,7 @@ fn install(emulator: &Emulator) -> Result<PathBuf> {
         };
     };
     unpacked::fetch(&wanted, emulator, |program| check(emulator, program)).map_err(|error| {
-        // The refusal goes last, because it tells the cure.
+        // The refusal comes last, because it names the cure.
         refused.context(format!("no copy can be unpacked ({error:#})"))
     })
 }

@@ -1,7 +1,7 @@
-//! What rustup can add to a toolchain: the second way to the guest target, and the first to tools.
+//! Additions to a toolchain by rustup: the second way to the guest target, and the first to tools.
 //!
-//! Invariant: a machine where the server cannot be reached pays for finding out once, not at
-//! every command: the failure is remembered until `cargo xtask setup` looks again.
+//! Invariant: a machine that cannot reach the server spends the time to find that out once, not at
+//! every command. The failure is remembered until `cargo xtask setup` tries again.
 
 use std::env;
 use std::fs;
@@ -16,10 +16,10 @@ use crate::process::run_while_progressing;
 use crate::progress::spinner;
 use crate::workspace::Workspace;
 
-/// How long rustup may get no further. It tries a server that does not answer again and again, with
-/// growing pauses.
+/// How long rustup may make no progress. It retries a server that does not answer again and again,
+/// with growing pauses.
 const QUIET: Duration = Duration::from_secs(20);
-/// How long the whole may take where the server answers slowly.
+/// The limit for the whole, for a server that answers slowly.
 const LIMIT: Duration = Duration::from_secs(180);
 
 /// Tries to add a `target` or a `component` to the toolchain in use.
@@ -39,13 +39,13 @@ pub fn add(workspace: &Workspace, kind: &str, name: &str) -> Result<()> {
     if add.success() {
         return Ok(());
     }
-    // Only a saving of time: where it cannot be written, the next run tries again.
+    // The file only saves time. If it cannot be written, the next run tries again.
     let _ = fs::write(&failure, add.last_words());
     bail!("rustup cannot fetch it: {}", add.last_words());
 }
 
-/// Returns a number that changes while rustup downloads or unpacks: the bytes and the names in the
-/// two folders where it does so.
+/// Returns a number that changes while rustup downloads or unpacks: the bytes and names in the two
+/// folders that it uses.
 fn progress() -> u64 {
     let home = env::var_os("RUSTUP_HOME").map(PathBuf::from);
     let Some(home) = home.or_else(|| Some(env::home_dir()?.join(".rustup"))) else {
@@ -57,7 +57,7 @@ fn progress() -> u64 {
         .sum()
 }
 
-/// Returns the bytes of all files in a folder, and one for each name in it.
+/// Returns the bytes of all files in a folder, plus one for each name in it.
 fn size(folder: &Path) -> u64 {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let sizes = entries.map(|entry| match entry.metadata() {
@@ -68,12 +68,12 @@ fn size(folder: &Path) -> u64 {
     sizes.sum()
 }
 
-/// Makes the next command try again.
+/// Forgets a remembered failure, so that the next command tries again.
 pub fn forget_failure(workspace: &Workspace) {
     let _ = fs::remove_file(failure_note(workspace));
 }
 
-/// Returns whether there is a rustup.
+/// Returns whether rustup is installed.
 pub fn is_there() -> bool {
     is_on_path("rustup")
 }

@@ -1,8 +1,9 @@
-//! The compiler for the guests (the kernel and the programs), found in a fixed order: the target
-//! is installed; rustup fetches it; Debian's packages build it from source.
+//! The compiler for the guests (the kernel and the programs). Three ways are tried in order: the
+//! target is installed; rustup fetches it; Debian's packages build it from source.
 //!
-//! Invariants: one line says which way was taken. Each way has a target folder of its own, so
-//! changing ways mixes nothing. The inner cargo hears nothing of the outer one that runs xtask.
+//! Invariants: one line says which way was taken. Each way has a target folder of its own, so a
+//! change of ways mixes no builds. The inner cargo gets nothing from the environment of the outer
+//! one that runs xtask.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -19,13 +20,14 @@ use crate::workspace::Workspace;
 
 const QUERY_LIMIT: Duration = Duration::from_secs(30);
 
-/// What lets cargo build the binaries of the kernel and of the programs: see their manifests.
+/// The feature that lets cargo build the binaries of the kernel and of the programs: see their
+/// manifests.
 const GUEST_FEATURE: &str = "cargo-xtask";
 
-/// Frame pointers are what a kernel panic's backtrace is found by.
+/// Flags for all guests. The backtrace of a kernel panic needs frame pointers.
 const COMMON_FLAGS: [&str; 1] = ["-Cforce-frame-pointers=yes"];
 
-/// What tells one rustflag from the next in `CARGO_ENCODED_RUSTFLAGS`.
+/// The separator between flags in `CARGO_ENCODED_RUSTFLAGS`.
 const FLAG_SEPARATOR: &str = "\u{1f}";
 
 /// A way to compile the guests.
@@ -44,7 +46,7 @@ enum Route {
 }
 
 impl Toolchain {
-    /// Finds or installs it, and says in one line which way it took.
+    /// Finds or installs the compiler, and prints in one line which way it took.
     pub fn ensure(workspace: &Workspace, arch: Arch) -> Result<Self> {
         let guest = workspace.target().join("guest");
         let target = arch.target();
@@ -74,7 +76,7 @@ impl Toolchain {
         })
     }
 
-    /// Returns what it compiles for.
+    /// Returns the architecture that it compiles for.
     pub fn arch(&self) -> Arch {
         self.arch
     }
@@ -96,7 +98,7 @@ impl Toolchain {
         }
     }
 
-    /// Returns the same compiler with a target folder of its own, for builds with other settings.
+    /// Returns this compiler with another target folder, for builds with other settings.
     pub fn apart(&self, name: &str) -> Self {
         Self {
             arch: self.arch,
@@ -105,7 +107,7 @@ impl Toolchain {
         }
     }
 
-    /// Returns a cargo command for the guests of the workspace. Its arguments, up to any `--`, are
+    /// Returns a cargo command for the guests of the workspace. Its arguments up to any `--` are
     /// complete.
     pub fn cargo(&self, workspace: &Workspace, subcommand: &[&str]) -> Command {
         let mut command = self.plain_cargo(workspace, subcommand);
@@ -113,8 +115,8 @@ impl Toolchain {
         command
     }
 
-    /// Returns a cargo command for the guest target and packages that are no guests: cargo refuses
-    /// the guests' feature where no package has it.
+    /// Returns a cargo command for the guest target and packages that are no guests. It lacks the
+    /// guests' feature, because cargo refuses a feature that no package has.
     pub fn plain_cargo(&self, workspace: &Workspace, subcommand: &[&str]) -> Command {
         let flags = COMMON_FLAGS.iter().chain(self.arch.flags());
         let mut flags: Vec<String> = flags.map(|&flag| flag.to_owned()).collect();
@@ -123,7 +125,8 @@ impl Toolchain {
             Route::Debian(compiler) => compiler.cargo(&mut flags),
         };
         forget_outer_cargo(&mut command, |name| {
-            // The proxies of rustup choose the toolchain by it, as for the outer cargo.
+            // The proxies of rustup choose the toolchain by this variable, for the inner cargo as
+            // for the outer one.
             name == "RUSTUP_TOOLCHAIN" && matches!(self.route, Route::Installed)
         });
         if let Route::Debian(compiler) = &self.route {
@@ -141,7 +144,7 @@ impl Toolchain {
         command
     }
 
-    /// Gets what `cargo clippy` needs here.
+    /// Finds or installs what `cargo clippy` needs for this compiler.
     pub fn ensure_clippy(&self) -> Result<()> {
         match &self.route {
             Route::Installed => Ok(()),
@@ -150,9 +153,9 @@ impl Toolchain {
     }
 }
 
-/// Returns the error if no way leads to a compiler. Its last lines are the likeliest cure: with a
-/// rustup, to let that fetch the target, whether it failed now or a while ago; else what Debian's
-/// way needs.
+/// Returns the error if no way leads to a compiler. Its last lines name the likeliest cure: with
+/// rustup, to let rustup fetch the target, even if that failed now or earlier; without, the
+/// packages that Debian's way needs.
 fn no_compiler(target: &str, reason: &str, rustup_is_there: bool, debian: Error) -> Error {
     if rustup_is_there {
         return anyhow!(
@@ -165,8 +168,8 @@ fn no_compiler(target: &str, reason: &str, rustup_is_there: bool, debian: Error)
     debian.context(format!("no compiler for {target}: {reason}"))
 }
 
-/// Takes what an outer cargo (the one of `cargo xtask`, or `cargo clippy`) put into the
-/// environment away from an inner one, whose settings are its own.
+/// Removes from an inner cargo's environment what an outer cargo (the one of `cargo xtask`, or
+/// `cargo clippy`) put there, because the inner cargo has settings of its own.
 pub fn forget_outer_cargo(command: &mut Command, keep: impl Fn(&str) -> bool) {
     for (name, _) in env::vars_os() {
         let Some(name) = name.to_str() else { continue };
@@ -205,7 +208,7 @@ fn belongs_to_outer_cargo(name: &str) -> bool {
     EXACT.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// Returns the release of the compiler on PATH if it has the guest target.
+/// Returns the release of the compiler on PATH, if it has the guest target.
 fn installed(target: &str) -> Result<Option<String>> {
     let asked = run_bounded(
         Command::new("rustc").args(["--print", "target-libdir", "--target", target]),

@@ -1,9 +1,9 @@
-//! An emulator that is not installed: Debian's packages of it, with the libraries that are missing,
-//! unpacked into a folder of the person's cache. For those who are not root, and for systems that
-//! hold a package back which the emulator's would replace.
+//! An emulator that is not installed: Debian's packages of it, with missing libraries, unpacked
+//! into a folder of the user's cache. It is for users who are not root, and for systems that hold
+//! back a package which the emulator's packages would replace.
 //!
-//! Invariants: nothing of the system is changed; the folder appears whole or not at all, because it
-//! is renamed into place after what is in it was seen to work.
+//! Invariants: the system is not changed; the folder appears whole or not at all, because it is
+//! renamed into place only after its contents were seen to work.
 
 use std::env;
 use std::fs::{self, Permissions};
@@ -18,17 +18,17 @@ use super::{cache, packages};
 use crate::arch::Emulator;
 use crate::process::run_bounded;
 
-/// For unpacking one package; the largest has some 250 MB in it.
+/// The limit for unpacking one package. The largest has some 250 MB of files.
 const UNPACK_LIMIT: Duration = Duration::from_secs(120);
 
-/// Returns the start script of what was unpacked, if it was.
+/// Returns the start script of the unpacked emulator, if there is one.
 pub fn find(emulator: &Emulator) -> Option<PathBuf> {
     let start = folder(emulator).ok()?.join(emulator.program);
     start.exists().then_some(start)
 }
 
-/// Fetches and unpacks the packages, in place of what is there. Returns the start script, for which
-/// `check` held.
+/// Fetches and unpacks the packages, and replaces what is there. Returns the start script, for
+/// which `check` succeeded.
 pub fn fetch(
     packages: &[&str],
     emulator: &Emulator,
@@ -40,7 +40,7 @@ pub fn fetch(
     let fetched = unpack(packages, program, &new)
         .and_then(|start| check(&start).context("the unpacked emulator is of no use"))
         .and_then(|()| put_in_place(&new, &folder));
-    // What is left of a failure is of no use to anybody, and the failure is what matters.
+    // The rest of a failed attempt is useless, and the failure is what the user must see.
     let _ = fs::remove_dir_all(&new);
     fetched?;
     eprintln!(
@@ -83,11 +83,11 @@ fn unpack(packages: &[&str], program: &str, new: &Path) -> Result<PathBuf> {
     Ok(start)
 }
 
-/// Renames a new folder into the place of an old one.
+/// Renames a new folder so that it replaces an old one.
 fn put_in_place(new: &Path, folder: &Path) -> Result<()> {
     let old = folder.with_extension(format!("{}.old", process::id()));
-    // There need not be an old one, and another process may be as far as this one: the last
-    // to rename wins, and both have unpacked the same.
+    // There may be no old folder, and another process may have come as far as this one. The last to
+    // rename wins, and both have unpacked the same files.
     let _ = fs::rename(folder, &old);
     let renamed = fs::rename(new, folder);
     let _ = fs::remove_dir_all(&old);
@@ -97,9 +97,10 @@ fn put_in_place(new: &Path, folder: &Path) -> Result<()> {
     }
 }
 
-/// Returns a script that becomes the program, with the unpacked libraries before the system's, and
-/// the unpacked data before what was built into it: Debian 13's looks in fixed folders only. The
-/// script finds all of it beside itself, so no name of a folder needs quoting.
+/// Returns a script that executes the program with the unpacked libraries before the system's, and
+/// with the unpacked data before the built-in folders, because Debian 13's emulator looks in fixed
+/// folders only. The script finds everything beside itself, so it contains no folder names that
+/// need quoting.
 fn start_script(program: &str, architecture: &str) -> String {
     format!(
         r#"#!/bin/sh
@@ -112,7 +113,7 @@ exec "$system/usr/bin/{program}" -L "$system/usr/share/qemu" "$@"
     )
 }
 
-/// Returns where the emulator is unpacked.
+/// Returns the folder into which the emulator is unpacked.
 pub fn folder(emulator: &Emulator) -> Result<PathBuf> {
     cache::folder(emulator.folder)
 }

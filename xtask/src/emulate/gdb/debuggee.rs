@@ -1,7 +1,7 @@
 //! A machine under a debugger: breakpoints, watched words, and motion in both directions of time.
 //!
-//! A thread of the debugger is a hart. A breakpoint is met when a hart arrives at its address,
-//! before the instruction there is executed. Invariant: nothing here changes what the machine does,
+//! A thread of the debugger is a hart. A hart meets a breakpoint when it arrives at its address,
+//! before it executes the instruction there. Invariant: nothing here changes what the machine does,
 //! so the past can always be run again.
 
 use emu::hart::Hart;
@@ -10,40 +10,40 @@ use emu::{Machine, Stop};
 
 use crate::emulate::run::Screen;
 
-/// Steps between two looks at the connection.
+/// The number of steps between two looks at the connection.
 const LOOK: u64 = 50_000;
 
-/// What the debugger asked for.
+/// A motion that the debugger asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Motion {
-    /// On to the next breakpoint.
+    /// Run to the next breakpoint.
     Continue,
-    /// On by one instruction of a hart.
+    /// Execute one instruction of a hart.
     Step(usize),
-    /// Back to the last breakpoint.
+    /// Go back to the last breakpoint.
     BackToBreakpoint,
-    /// Back by one instruction of a hart.
+    /// Take back one instruction of a hart.
     BackStep(usize),
 }
 
-/// Why the machine stands again.
+/// Why the machine has halted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Halt {
-    /// One instruction was executed, or taken back.
+    /// One instruction was executed or taken back.
     Stepped,
     /// A hart is at a breakpoint.
     Breakpoint(usize),
     /// A hart changed the watched word at this address, or is about to.
     Changed(usize, u64),
-    /// A watcher found something.
+    /// A sanitizer reported something.
     Found(usize),
-    /// There is nothing before this step.
+    /// The first step is reached, and there is nothing before it.
     Beginning,
     /// The machine is off, or waits for good.
     Ended(Stop),
 }
 
-/// A word that is watched.
+/// A watched word.
 #[derive(Clone, Copy)]
 struct Watched {
     address: u64,
@@ -51,19 +51,19 @@ struct Watched {
     value: Option<u64>,
 }
 
-/// The machine, its past, and where it shall halt.
+/// The machine, its past, and where it halts.
 pub struct Debuggee {
     machine: Machine,
     history: History,
     breakpoints: Vec<u64>,
     watched: Vec<Watched>,
     screen: Screen,
-    /// What the debugger asked for last.
+    /// The last motion that the debugger asked for.
     pub motion: Motion,
 }
 
 impl Debuggee {
-    /// Puts a machine under a debugger; its past begins now.
+    /// Puts a machine under a debugger. Its past begins now.
     pub fn new(mut machine: Machine, screen: Screen) -> Self {
         Self {
             history: History::new(&mut machine),
@@ -80,7 +80,7 @@ impl Debuggee {
         &mut self.machine
     }
 
-    /// Shows what the machine has printed and was not shown before.
+    /// Prints the console output that was not shown before.
     pub fn show(&mut self) {
         self.screen.show(&mut self.machine);
     }
@@ -95,13 +95,13 @@ impl Debuggee {
         self.breakpoints.push(address);
     }
 
-    /// Removes a breakpoint; returns whether there was one.
+    /// Removes a breakpoint. Returns whether it existed.
     pub fn remove_breakpoint(&mut self, address: u64) -> bool {
         let known = self.breakpoints.iter().position(|&at| at == address);
         known.map(|at| self.breakpoints.remove(at)).is_some()
     }
 
-    /// Watches a word of up to 8 bytes; returns false for a longer one.
+    /// Watches a word of up to 8 bytes. Returns `false` if it is longer.
     pub fn watch(&mut self, address: u64, size: usize) -> bool {
         if !(1..=8).contains(&size) {
             return false;
@@ -114,14 +114,14 @@ impl Debuggee {
         true
     }
 
-    /// Watches a word no longer; returns whether it was watched.
+    /// Stops watching a word. Returns whether it was watched.
     pub fn unwatch(&mut self, address: u64) -> bool {
         let known = self.watched.iter().position(|word| word.address == address);
         known.map(|at| self.watched.remove(at)).is_some()
     }
 
-    /// Moves as [`Debuggee::motion`] says. Returns `None` if there is more to do: the caller looks
-    /// at the connection and calls again.
+    /// Moves the machine as [`Debuggee::motion`] says. Returns `None` if there is more to do: the
+    /// caller looks at the connection and calls again.
     pub fn go(&mut self) -> Option<Halt> {
         match self.motion {
             Motion::Continue if self.breakpoints.is_empty() && self.watched.is_empty() => {
@@ -144,7 +144,7 @@ impl Debuggee {
         }
     }
 
-    /// Runs on for a while, one step after the other, to the next halt.
+    /// Runs forward, one step after another, to the next halt. Returns `None` after [`LOOK`] steps.
     fn search(&mut self) -> Option<Halt> {
         self.note_watched();
         for _ in 0..LOOK {
@@ -157,7 +157,7 @@ impl Debuggee {
         None
     }
 
-    /// The hart that has just run is where something shall halt it.
+    /// Returns the reason to halt that the hart which has just run has met, if any.
     fn arrived(&mut self) -> Option<Halt> {
         let current = self.machine.current();
         if self.at_breakpoint() {
@@ -243,7 +243,7 @@ impl Debuggee {
     }
 }
 
-/// What memory holds at a watched address, for the hart whose turn it is.
+/// Returns the value at a watched address, as the hart whose turn it is sees it.
 fn value(machine: &Machine, word: &Watched) -> Option<u64> {
     let mut bytes = [0; 8];
     machine.peek(machine.current(), word.address, &mut bytes[..word.size])?;

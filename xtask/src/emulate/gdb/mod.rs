@@ -1,7 +1,7 @@
-//! A debugger on the machine, with a way back: `reverse-step`, `reverse-continue`, watched words.
+//! A debugger for the machine that can go back: `reverse-step`, `reverse-continue`, watched words.
 //!
-//! [`debuggee`] moves the machine through its time; [`target`] presents it to the `gdbstub` crate;
-//! this file waits for the debugger and carries its bytes.
+//! [`debuggee`] moves the machine through time. [`target`] presents it to the `gdbstub` crate. This
+//! file waits for the debugger and carries its bytes.
 
 mod debuggee;
 mod target;
@@ -25,7 +25,7 @@ use self::target::thread_of;
 use super::run::Screen;
 use super::setup::Subject;
 
-/// Waits for a debugger on this port of the local host, and serves it until it leaves.
+/// Waits for a debugger at `port` of the local host, and serves it until it leaves.
 pub fn serve(machine: Machine, subject: &Subject, port: u16, screen: Screen) -> Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", port))
         .with_context(|| format!("cannot listen on port {port}"))?;
@@ -39,7 +39,7 @@ pub fn serve(machine: Machine, subject: &Subject, port: u16, screen: Screen) -> 
     attend(stream, &mut Debuggee::new(machine, screen))
 }
 
-/// Talks to a debugger that has connected.
+/// Serves a connected debugger.
 fn attend(stream: TcpStream, debuggee: &mut Debuggee) -> Result<()> {
     match GdbStub::new(stream).run_blocking::<Loop>(debuggee) {
         Ok(DisconnectReason::TargetExited(code)) => eprintln!("xtask: the machine is off ({code})"),
@@ -49,7 +49,7 @@ fn attend(stream: TcpStream, debuggee: &mut Debuggee) -> Result<()> {
     Ok(())
 }
 
-/// Turns the debugger's bytes and the machine's halts into events.
+/// Converts the debugger's bytes and the machine's halts to events.
 enum Loop {}
 
 type Failure = WaitForStopReasonError<Error, io::Error>;
@@ -84,7 +84,7 @@ impl BlockingEventLoop for Loop {
     }
 }
 
-/// Returns what the debugger is told about a halt.
+/// Returns the message to the debugger about a halt.
 fn reason(halt: Halt) -> MultiThreadStopReason<u64> {
     match halt {
         Halt::Stepped => MultiThreadStopReason::DoneStep,

@@ -1,7 +1,7 @@
-//! The debuggee as the `gdbstub` crate wants to see it. Harts are threads, counted from 1.
+//! The debuggee behind the interface of the `gdbstub` crate. Harts are threads, counted from 1.
 //!
-//! Registers and memory are read and never written: a run is determined by its seed, its disk and
-//! what is typed, and a value from elsewhere would make its past another one.
+//! Registers and memory are read and never written. Seed, disk and typed input determine a run; a
+//! value from the debugger would make its past another one.
 
 use anyhow::{Error, anyhow};
 use gdbstub::common::{Signal, Tid};
@@ -76,7 +76,7 @@ impl MultiThreadBase for Debuggee {
             let address = start.wrapping_add(at as u64);
             let byte = std::slice::from_mut(byte);
             if machine.peek(hart_of(thread), address, byte).is_none() {
-                // What lies before the first unmapped byte is an answer, too.
+                // The bytes before the first unmapped one are a valid answer.
                 return if at > 0 {
                     Ok(at)
                 } else {
@@ -157,7 +157,7 @@ impl MultiThreadSingleStep for Debuggee {
     }
 }
 
-/// Which hart runs when is the seed's choice; the debugger's wish to run one alone is not granted.
+/// The seed chooses which hart runs. A debugger's request to run one hart alone is not granted.
 impl MultiThreadSchedulerLocking for Debuggee {
     fn set_resume_action_scheduler_lock(&mut self) -> Result<(), Error> {
         Ok(())
@@ -221,7 +221,7 @@ impl HwWatchpoint for Debuggee {
         length: u64,
         kind: WatchKind,
     ) -> TargetResult<bool, Self> {
-        // Only changes are seen.
+        // Only changes are seen, not reads.
         let size = usize::try_from(length).unwrap_or(usize::MAX);
         Ok(kind == WatchKind::Write && self.watch(address, size))
     }

@@ -12,10 +12,10 @@ use crate::emulate::run::Screen;
 #[allow(dead_code)]
 mod tiny;
 
-/// The loop of the counters begins here, and the atomic instruction of it is executed there.
+/// The beginning of the counting loop, where its atomic instruction is.
 const LOOP: u64 = 0x8000_000c;
 const ATOMIC: u64 = 0x8000_0018;
-/// The word that is counted up atomically.
+/// The address of the word that is counted up atomically.
 const WORD: u64 = 0x8000_0400;
 
 fn debuggee() -> Debuggee {
@@ -99,7 +99,7 @@ fn who_changed_a_word_is_found_by_going_back() {
         ));
         assert_eq!(count(&mut debuggee), wanted);
     }
-    // Back to where the last change is about to be made.
+    // Goes back to where the last change is about to be made.
     assert!(matches!(
         go(&mut debuggee, Motion::BackToBreakpoint),
         Halt::Changed(_, WORD)
@@ -114,7 +114,7 @@ fn packet(text: &str) -> Vec<u8> {
     format!("+${text}#{sum:02x}").into_bytes()
 }
 
-/// Sends a packet and returns the text of the answer.
+/// Sends a packet. Returns the text of the answer.
 fn ask(stream: &mut TcpStream, text: &str) -> String {
     stream.write_all(&packet(text)).unwrap();
     let mut answer = Vec::new();
@@ -132,7 +132,7 @@ fn ask(stream: &mut TcpStream, text: &str) -> String {
     expanded(&answer)
 }
 
-/// Undoes the run-length encoding: `x*n` stands for `x` and as many more as `n` is above 29.
+/// Undoes the run-length encoding: `x*n` stands for `x` and for as many more as `n` is above 29.
 fn expanded(text: &[u8]) -> String {
     let mut whole = Vec::new();
     let mut bytes = text.iter();
