@@ -1,4 +1,4 @@
-//! A running guest: its console as a stream of events, its keyboard, its end.
+//! A running guest: its console as a stream of events, its keyboard, and its end.
 //!
 //! Invariant: an emulator does not outlive its [`Vm`], nor the thread that booted it.
 
@@ -17,24 +17,24 @@ use crate::process::{self, collect};
 use crate::qemu::{Console, Machine};
 use crate::watch;
 
-/// What a guest's keyboard is.
+/// A guest's keyboard.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Keyboard {
-    /// The person's terminal.
+    /// The user's terminal.
     Terminal,
-    /// Whatever [`Vm::type_bytes`] types.
+    /// The bytes that [`Vm::type_bytes`] types.
     Typed,
-    /// None.
+    /// There is no keyboard.
     Absent,
 }
 
-/// Something happened to a guest.
+/// An event of a guest.
 pub enum Event {
-    /// Its console printed this.
+    /// Its console printed these bytes.
     Output(Vec<u8>),
-    /// It is over.
+    /// It has ended.
     Closed,
-    /// Nothing happened until the time given.
+    /// Nothing happened until the given time.
     Quiet,
 }
 
@@ -45,7 +45,7 @@ pub struct Vm {
     console: Receiver<Vec<u8>>,
     errors: Option<JoinHandle<String>>,
     transcript: Vec<u8>,
-    /// What the exit code means.
+    /// The architecture, which determines the meaning of the exit code.
     arch: Arch,
 }
 
@@ -57,7 +57,7 @@ impl Vm {
         Ok(vm)
     }
 
-    /// Starts whatever plays the guest. Its exit code is its status.
+    /// Starts a command that plays the guest. Its exit code is the guest's status.
     pub fn start(mut command: Command, keyboard: Keyboard) -> Result<Self> {
         let mut child = command
             .stdin(match keyboard {
@@ -107,7 +107,7 @@ impl Vm {
         }
     }
 
-    /// Returns all the console has printed so far.
+    /// Returns everything that the console has printed so far.
     pub fn transcript(&self) -> &[u8] {
         &self.transcript
     }
@@ -126,12 +126,12 @@ impl Vm {
 
     /// Stops the guest.
     pub fn kill(&mut self) {
-        // It may be over already, which is as good.
+        // The guest may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
-    /// How a guest that closed its console ended.
+    /// Returns how a guest that closed its console ended.
     pub fn outcome(&mut self) -> Result<Outcome> {
         let code = self
             .child

@@ -1,16 +1,16 @@
-//! Watching a console: what to show of it, and what the kernel said about its own end.
+//! What a console's output shows: the part for the user, and the kernel's own words about its end.
 //!
-//! The firmware greets with forty lines that nobody asked for; they are shown only if the kernel
-//! does not follow.
+//! The firmware prints forty lines before the kernel. They are shown only if the kernel does not
+//! follow.
 
 use abi::{EXIT_NO_BOOT, EXIT_PANIC};
 
 use crate::outcome::Outcome;
 
-/// What the kernel begins with.
+/// The beginnings of the kernel's first line.
 const GREETINGS: [&[u8]; 3] = [b"Cowslip ", b"cannot start: ", b"PANIC: "];
 
-/// Holds console output back until the kernel speaks.
+/// Console output, held back until the kernel prints.
 #[derive(Default)]
 pub struct Curtain {
     held: Vec<u8>,
@@ -18,7 +18,7 @@ pub struct Curtain {
 }
 
 impl Curtain {
-    /// Takes the next output and gives what is to be shown.
+    /// Takes the next output. Returns what is to be shown.
     pub fn pass(&mut self, output: &[u8]) -> Vec<u8> {
         if self.open {
             return output.to_vec();
@@ -33,7 +33,7 @@ impl Curtain {
         }
     }
 
-    /// Returns what was still held when the output ended.
+    /// Returns the output that was still held back at the end.
     pub fn lift(self) -> Vec<u8> {
         if self.open { Vec::new() } else { self.held }
     }
@@ -53,12 +53,12 @@ fn first_greeting(text: &[u8]) -> Option<usize> {
     })
 }
 
-/// What a panicking kernel said.
+/// The message of a panicking kernel.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Panic {
-    /// The message with file and line.
+    /// The message, with file and line.
     pub message: String,
-    /// Return addresses, innermost first.
+    /// The return addresses, innermost first.
     pub backtrace: Vec<u64>,
 }
 
@@ -78,9 +78,9 @@ impl Panic {
     }
 }
 
-/// What the emulator's exit code and the console together say.
+/// Returns the outcome that the emulator's exit code and the console show together.
 pub fn outcome(code: Option<u8>, console: &str, emulator_said: &str) -> Outcome {
-    // The emulator's own failures leave with 1 too, but before the firmware has said anything.
+    // The emulator's own failures end with 1 too, but before the firmware has printed anything.
     match code {
         None => Outcome::Emulator(format!("it was killed. {}", emulator_said.trim())),
         Some(code) if code != 0 && console.is_empty() => {

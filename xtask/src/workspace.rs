@@ -1,7 +1,7 @@
-//! Where things are: the checkout, its target folder, and a folder for one run's files.
+//! The places of files: the checkout, its target folder, and a folder for one run's files.
 //!
-//! Invariant: a [`Scratch`] folder belongs to one process; what a killed run left behind is
-//! swept by the next one.
+//! Invariant: a [`Scratch`] folder belongs to one process. The next run removes the folder of a run
+//! that was killed.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use std::{env, fs, process};
 
 use anyhow::{Context, Result};
 
-/// What names the target folder, the stronger first.
+/// The variables that name the target folder, the stronger first.
 pub const TARGET_VARIABLES: [&str; 2] = ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR"];
 
 /// The checkout.
@@ -21,7 +21,7 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// Finds the checkout this program belongs to.
+    /// Returns the checkout that this program belongs to.
     pub fn open() -> Result<Self> {
         let package = env::var_os("CARGO_MANIFEST_DIR")
             .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
@@ -41,7 +41,7 @@ impl Workspace {
         })
     }
 
-    /// Returns another checkout with this root and target folder.
+    /// Returns another checkout, with this root and target folder.
     pub fn elsewhere(root: PathBuf, target: PathBuf) -> Result<Self> {
         for folder in [&root, &target] {
             fs::create_dir_all(folder)
@@ -60,22 +60,22 @@ impl Workspace {
         &self.root
     }
 
-    /// Returns where cargo puts what it builds.
+    /// Returns the folder into which cargo builds.
     pub fn target(&self) -> &Path {
         &self.target
     }
 
-    /// Returns a path nobody else uses, for a file that ends with this run.
+    /// Returns a path that no other code uses, for a file that ends with this run.
     pub fn temporary(&self, suffix: &str) -> PathBuf {
         self.scratch.path(suffix)
     }
 
-    /// Returns a path for something worth remembering between runs.
+    /// Returns the path of a file that is kept between runs.
     pub fn remembered(&self, name: &str) -> PathBuf {
         self.target.join("xtask").join(name)
     }
 
-    /// `path` as seen from the checkout, if it lies inside.
+    /// Returns `path` from the root of the checkout, if it lies inside.
     pub fn relative<'a>(&self, path: &'a str) -> &'a str {
         self.root
             .to_str()
@@ -84,8 +84,8 @@ impl Workspace {
     }
 }
 
-/// Returns the target folder that a person asked for, by the variables that cargo knows; an empty
-/// one counts as unset, as it does for the second of them in cargo.
+/// Returns the target folder that the user asked for, by the variables that cargo knows. An empty
+/// variable counts as unset, as cargo itself treats the second one.
 fn target_folder(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     TARGET_VARIABLES
         .iter()
@@ -94,7 +94,7 @@ fn target_folder(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf>
         .map(PathBuf::from)
 }
 
-/// A folder that is removed when the process ends in the ordinary way.
+/// A folder that is removed when the process ends normally.
 struct Scratch {
     folder: PathBuf,
     next: AtomicU32,
@@ -122,12 +122,12 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // Nothing is lost if it stays: the next run sweeps it.
+        // A folder that stays does no harm, because the next run removes it.
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
-/// Removes the folders of runs that are over. Failing to is harmless: they are only in the way.
+/// Removes the folders of runs that have ended. A folder that cannot be removed does no harm.
 fn sweep(parent: &Path) {
     let Ok(entries) = fs::read_dir(parent) else {
         return;
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn scratch_paths_differ_and_leave_nothing() {
         let parent = env::temp_dir().join(format!("xtask-scratch-{}", process::id()));
-        // A pid that cannot exist: the kernel's limit is 2^22.
+        // This pid cannot exist, because Linux's limit is 2^22.
         let stale = parent.join("run-4294967295");
         fs::create_dir_all(&stale).expect("temporary folder");
         let scratch = Scratch::create(&parent).expect("scratch");

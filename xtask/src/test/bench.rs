@@ -1,6 +1,6 @@
-//! What fork and faults cost, against the accepted figures ([`Costs`]), and how long processes wait
-//! for each other, against limits: in guest instructions, which are the same on every run and every
-//! host.
+//! The cost of fork and of faults, compared with the accepted figures ([`Costs`]), and the waits of
+//! processes, compared with limits. All are in guest instructions, which are equal on every run and
+//! every host.
 
 use std::fmt::Write;
 use std::time::Instant;
@@ -23,12 +23,12 @@ pub const fn name(arch: Arch) -> &'static str {
     }
 }
 
-/// What is measured, its limit in instructions, and what one of it is.
+/// What is measured, its limit in instructions, and the unit that it is counted for.
 type Limit = (&'static str, u64, &'static str);
 
-/// Figures that one run of the guest's `bench` prints.
+/// A table of figures that one run of the guest's `bench` prints.
 struct Table {
-    /// The line for the shell.
+    /// The shell line.
     line: &'static str,
     mebibytes: u64,
     /// Kernel options.
@@ -36,7 +36,7 @@ struct Table {
     limits: &'static [Limit],
 }
 
-/// How long others may be kept waiting.
+/// The limits for how long other processes may be kept waiting.
 const WAITS: Table = Table {
     line: "bench waits",
     mebibytes: 256,
@@ -75,13 +75,13 @@ const WAITS: Table = Table {
     ],
 };
 
-/// Nobody waits longer than 30 ms for one process that asks for the same things: a few slices and
-/// holds of a lock.
+/// No process waits longer than 30 ms for one process that makes the same calls in a loop: a few
+/// slices, and a few holds of a lock.
 const WAIT_MAX: u64 = 30_000_000;
 
-/// Fork and exit each wait for the end of an audit, which is one of 256 MiB here. The auditor then
-/// gives its turn up, so that neither waits for a second one; if it kept its slices, the figure
-/// would be 18 to 35 million, as the slices happen to fall.
+/// Fork and exit each wait for the end of an audit, here one of 256 MiB. The auditor then gives its
+/// turn up, so that neither waits for a second audit. If it kept its slices, the figure would be 18
+/// to 35 million, depending on where the slices fall.
 const WAIT_FOR_AUDITS_MAX: u64 = 15_000_000;
 
 /// Runs the guest's `forkbench` and `bench waits`, and judges each figure.

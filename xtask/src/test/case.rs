@@ -1,4 +1,4 @@
-//! What a guest test is: a machine, something to do on it, and what must come of it.
+//! A guest test: a machine, an action on it, and what must come of it.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use crate::swap::Fault;
 
 /// A guest test.
 pub struct Case {
-    /// Its name, by which it can be chosen.
+    /// The name, by which the test can be chosen.
     pub name: String,
-    /// The processor, if it is not the emulator's usual one.
+    /// The processor. None means the emulator's default.
     pub cpu: Option<&'static str>,
-    /// Harts.
+    /// The number of harts.
     pub smp: u8,
-    /// Memory.
+    /// The size of memory.
     pub mem: Memory,
     /// How fork copies memory.
     pub fork: Fork,
@@ -25,46 +25,46 @@ pub struct Case {
     pub options: Vec<String>,
     /// What the guest's clock counts.
     pub clock: Clock,
-    /// What is in the machine's disk.
+    /// The contents of the machine's disk.
     pub disk: DiskContents,
-    /// How large the disk to swap to is, if it has one.
+    /// The size of the disk to swap to, if there is one.
     pub swap: Option<Memory>,
-    /// The faults of that disk.
+    /// The faults of the disk to swap to.
     pub swap_faults: Vec<Fault>,
-    /// What is done.
+    /// The action on the machine.
     pub action: Action,
-    /// How it must end.
+    /// How the guest must end.
     pub end: End,
-    /// Patterns the console must match, each on its own.
+    /// Patterns that the console must match, each on its own.
     pub shows: Vec<String>,
-    /// Patterns it must not match.
+    /// Patterns that the console must not match.
     pub hides: Vec<String>,
     /// Whether the disk is checked afterwards.
     pub disk_check: DiskCheck,
-    /// Longest it may take.
+    /// The limit of the test.
     pub limit: Duration,
 }
 
-/// What is in a machine's disk.
+/// The contents of a machine's disk.
 #[derive(Clone)]
 pub enum DiskContents {
-    /// Our programs, and those of the tests.
+    /// Cowslip's programs, and those of the tests.
     Ours(Geometry),
     /// These bytes.
     Bytes(fn() -> Vec<u8>),
-    /// A stranger's disk, see [`course`](super::course).
+    /// A course's disk, see [`course`](super::course).
     Course(Course),
     /// There is no disk.
     NoDisk,
 }
 
-/// What is done on a machine.
+/// An action on a machine.
 pub enum Action {
-    /// One shell line, after which it powers off.
+    /// One shell line, after which the guest powers off.
     Line(String),
     /// A conversation at the shell's prompt.
     Talk(Vec<Step>),
-    /// This is the whole input, there from before the boot.
+    /// The whole input, which is there before the boot.
     Piped(&'static str),
 }
 
@@ -73,39 +73,39 @@ pub enum Action {
 pub enum End {
     /// With this status.
     Status(u8),
-    /// With a status of the line that is not 0; the kernel is alive.
+    /// With a status of the shell line that is not 0. The kernel goes on.
     Failure,
-    /// In a panic.
+    /// With a panic.
     Panic,
-    /// Refusing to start.
+    /// With the kernel's refusal to start.
     Refusal,
-    /// Still talking: it is stopped when all has been said.
+    /// Not by itself: it is stopped when the conversation is over.
     Stopped,
 }
 
 /// Whether a disk is checked when its guest has ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum DiskCheck {
-    /// It must be sound.
+    /// The disk must be sound.
     Sound,
-    /// These bytes must be on it.
+    /// The disk must hold these bytes.
     Holds(&'static [u8]),
-    /// It may be what it likes.
+    /// The disk is not checked.
     Skipped,
 }
 
 impl Case {
-    /// Returns a shell line that must end with status 0, on one hart and 128 MiB.
+    /// Returns the test of a shell line that must end with status 0, on one hart and 128 MiB.
     pub fn line(name: impl Into<String>, line: impl Into<String>) -> Self {
         Self::new(name, Action::Line(line.into()), End::Status(0))
     }
 
-    /// Returns a conversation with the shell.
+    /// Returns the test of a conversation with the shell.
     pub fn talk(name: impl Into<String>, steps: Vec<Step>) -> Self {
         Self::new(name, Action::Talk(steps), End::Stopped)
     }
 
-    /// An input that is no terminal.
+    /// Returns the test of an input that is no terminal.
     pub fn piped(name: impl Into<String>, input: &'static str) -> Self {
         Self::new(name, Action::Piped(input), End::Status(0))
     }
@@ -125,63 +125,63 @@ impl Case {
             action,
             end,
             shows: Vec::new(),
-            // However a guest ends: a panic on the way there is one.
+            // However a guest ends, it must not panic on the way.
             hides: vec!["PANIC: ".to_owned()],
             disk_check: DiskCheck::Skipped,
             limit: Duration::from_secs(60),
         }
     }
 
-    /// With this many harts.
+    /// Sets the number of harts.
     pub fn harts(mut self, count: u8) -> Self {
         self.smp = count;
         self
     }
 
-    /// With this processor, as the emulator's `-cpu` has it.
+    /// Sets the processor, in the form of the emulator's `-cpu`.
     pub fn cpu(mut self, model: &'static str) -> Self {
         self.cpu = Some(model);
         self
     }
 
-    /// With a clock that counts instructions: waits are the same on every run and every host.
+    /// Makes the clock count instructions, so that waits are equal on every run and every host.
     pub fn counts_instructions(mut self) -> Self {
         self.clock = Clock::Instructions;
         self
     }
 
-    /// With this much memory, in MiB.
+    /// Sets the size of memory, in MiB.
     pub fn mebibytes(mut self, count: u64) -> Self {
         self.mem = Memory::mebibytes(count);
         self
     }
 
-    /// With this disk.
+    /// Sets the contents of the disk.
     pub fn disk(mut self, disk: DiskContents) -> Self {
         self.disk = disk;
         self
     }
 
-    /// With a disk to swap to, of this size in MiB.
+    /// Adds a disk to swap to, of this size in MiB.
     pub fn swap(mut self, mebibytes: u64) -> Self {
         self.swap = Some(Memory::mebibytes(mebibytes));
         self
     }
 
-    /// With this fault of that disk, as `--swap-fault` has it.
+    /// Adds a fault to the disk to swap to, in the form of `--swap-fault`.
     pub fn swap_fault(mut self, fault: &str) -> Self {
         let fault = Fault::parse(fault).expect("a fault of a test case is well formed");
         self.swap_faults.push(fault);
         self
     }
 
-    /// With this kernel option.
+    /// Adds a kernel option.
     pub fn option(mut self, option: &str) -> Self {
         self.options.push(option.to_owned());
         self
     }
 
-    /// Ending like this.
+    /// Sets how the guest must end.
     pub fn ends(mut self, end: End) -> Self {
         self.end = end;
         if end == End::Panic {
@@ -190,31 +190,31 @@ impl Case {
         self
     }
 
-    /// The console must match this pattern.
+    /// Adds a pattern that the console must match.
     pub fn shows(mut self, pattern: &str) -> Self {
         self.shows.push(pattern.to_owned());
         self
     }
 
-    /// The console must not match this pattern.
+    /// Adds a pattern that the console must not match.
     pub fn hides(mut self, pattern: &str) -> Self {
         self.hides.push(pattern.to_owned());
         self
     }
 
-    /// Afterwards the disk must be sound.
+    /// Requires that the disk is sound afterwards.
     pub fn leaves_disk_sound(mut self) -> Self {
         self.disk_check = DiskCheck::Sound;
         self
     }
 
-    /// Afterwards these bytes must be on the disk, as after a power cut.
+    /// Requires that these bytes are on the disk afterwards, as after a power cut.
     pub fn leaves_on_disk(mut self, bytes: &'static [u8]) -> Self {
         self.disk_check = DiskCheck::Holds(bytes);
         self
     }
 
-    /// At most this long.
+    /// Sets the limit, in seconds.
     pub fn within(mut self, seconds: u64) -> Self {
         self.limit = Duration::from_secs(seconds);
         self

@@ -1,5 +1,5 @@
-//! The C programs of `tests/c`: programs that Cowslip's own build knows nothing of, compiled by
-//! Debian's cross compiler against nothing but the system-call contract.
+//! The C programs of `tests/c`: programs that Cowslip's own build does not know. Debian's cross
+//! compiler compiles them with the system-call contract as their only interface.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,10 +14,10 @@ use crate::image::Extra;
 use crate::process::run_bounded;
 use crate::workspace::Workspace;
 
-/// One program takes no longer to compile than this.
+/// The longest time to compile one program.
 pub const LIMIT: Duration = Duration::from_secs(60);
 
-/// Bare programs, linked at 0, with floating point in hardware registers.
+/// The flags of programs without a runtime, linked at 0, with floating point in hardware registers.
 const FLAGS: [&str; 14] = [
     "-std=c11",
     "-O2",
@@ -35,16 +35,16 @@ const FLAGS: [&str; 14] = [
     "-Wl,-zmax-page-size=4096",
 ];
 
-/// How a program is entered and laid out, as the first line of its source asks.
+/// The entry point and layout of a program, which the first line of its source names.
 struct Layout {
     entry: &'static str,
     linking: &'static [&'static str],
 }
 
-/// The programs of xv6's lessons come in both shapes.
+/// The two layouts of the programs in xv6's courses.
 const LAYOUTS: [(&str, Layout); 2] = [
-    // Text and data in one segment that may be read, written and run; `main` is the entry point
-    // and calls exit itself.
+    // Text and data in one segment that may be read, written and executed. The entry point is
+    // `main`, which calls exit itself.
     (
         "// layout: one segment, entry main",
         Layout {
@@ -52,7 +52,7 @@ const LAYOUTS: [(&str, Layout); 2] = [
             linking: &["-Wl,-N", "-Wl,-Ttext=0"],
         },
     ),
-    // Text and data apart; `start` calls `main` and exits with what it returns.
+    // Text and data in segments of their own. `start` calls `main` and exits with its result.
     (
         "// layout: two segments, entry start",
         Layout {
@@ -62,7 +62,7 @@ const LAYOUTS: [(&str, Layout); 2] = [
     ),
 ];
 
-/// Compiles every program, under the name of its source: those for all architectures and those in
+/// Compiles every program under the name of its source: those for all architectures, and those in
 /// the architecture's own folder.
 pub fn compile(workspace: &Workspace, arch: Arch) -> Result<Vec<Extra>> {
     let folder = workspace.root().join("tests/c");
@@ -74,7 +74,7 @@ pub fn compile(workspace: &Workspace, arch: Arch) -> Result<Vec<Extra>> {
         .collect()
 }
 
-/// Compiles the programs that are written for the library in `user/c`, as `run --with` does.
+/// Compiles the programs that use the library in `user/c`, as `run --with` does.
 pub fn compile_with_library(workspace: &Workspace, arch: Arch) -> Result<Vec<Extra>> {
     sources(&workspace.root().join("tests/source"))?
         .iter()
@@ -87,7 +87,7 @@ pub fn compile_with_library(workspace: &Workspace, arch: Arch) -> Result<Vec<Ext
         .collect()
 }
 
-/// Returns the name of the program that a source becomes.
+/// Returns the name of the program that is made from a source.
 fn name_of(source: &Path) -> String {
     let stem = source.file_stem().unwrap_or_default();
     stem.to_string_lossy().into_owned()

@@ -1,5 +1,5 @@
-//! The tests that need no guest: cargo builds them, the test programs are run here one by one, so
-//! that each test has a time of its own.
+//! The tests that need no guest. cargo builds them, and this module runs the test programs one by
+//! one, so that each test has a time of its own.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -19,8 +19,8 @@ use crate::check::{MODEL_CHECKERS, MODELLED, host_cargo, modelled_cargo};
 use crate::process::run_bounded;
 use crate::workspace::Workspace;
 
-/// What is built and tested on the host: whole packages, and of what runs in the guest only the
-/// libraries.
+/// The packages that are built and tested on the host. Of what runs in the guest, only the
+/// libraries are among them.
 const TESTED: [&[&str]; 2] = [
     &[
         "-p",
@@ -44,33 +44,34 @@ const TESTED: [&[&str]; 2] = [
     &["-p", "user", "-p", "kernel", "--lib"],
 ];
 
-/// Where the tests for a model checker are. Others in its build would use its atomics outside any
-/// execution it knows of.
+/// The module of the tests for a model checker. Other tests in its build would use its atomics
+/// outside of an execution.
 const INTERLEAVINGS: &str = "interleavings::";
 
-/// One test program takes no longer than this.
+/// The limit of one test program.
 const LIMIT: Duration = Duration::from_secs(300);
 const LIST_LIMIT: Duration = Duration::from_secs(20);
 
 /// A program with tests in it.
 struct Suite {
-    /// The room it belongs to, after the model checker if it is built for one.
+    /// The room that the program belongs to. If it is built for a model checker, the checker's name
+    /// follows.
     room: String,
-    /// What its tests have in their names.
+    /// The text that the names of its tests contain.
     only: &'static str,
-    /// The folder of the room, where cargo would run it.
+    /// The folder of the room, which is cargo's working folder for its tests.
     folder: PathBuf,
     program: PathBuf,
 }
 
-/// How one test ended.
+/// The result of one test.
 struct TestResult {
     test: String,
     passed: bool,
     time: Duration,
 }
 
-/// Builds and runs them, two programs at a time.
+/// Builds and runs the test programs, two at a time.
 pub fn run(workspace: &Workspace, filter: &Filter, report: &Report) -> Result<()> {
     let mut suites = Vec::new();
     for tested in TESTED {
@@ -100,7 +101,7 @@ pub fn run(workspace: &Workspace, filter: &Filter, report: &Report) -> Result<()
     Ok(())
 }
 
-/// Builds tests with a `cargo test`; `prefix` goes before the rooms' names.
+/// Builds tests with a `cargo test`. `prefix` is put before the rooms' names.
 fn build_suites(
     mut cargo: Command,
     what: &[&str],
@@ -118,7 +119,7 @@ fn build_suites(
         built.status.success(),
         "the host tests do not build (see above)"
     );
-    // Build scripts, and binaries that tests may call, are built otherwise.
+    // Build scripts, and binaries that tests may call, are built without it.
     let built_as_test = Regex::new(r#""profile":\{[^}]*"test":true\}"#)?;
     let manifest = Regex::new(r#""manifest_path":"([^"]*)/Cargo.toml""#)?;
     let mut suites = Vec::new();
@@ -168,8 +169,8 @@ impl Suite {
         Ok(())
     }
 
-    /// Runs tests one after another and reports those that pass as they do. Returns what came of
-    /// each, and what else was printed.
+    /// Runs tests one after another, and reports each that passes as it ends. Returns the results,
+    /// and the rest of the output.
     fn run_tests(&self, chosen: &[String], report: &Report) -> Result<(Vec<TestResult>, String)> {
         let mut child = self
             .command()
@@ -214,7 +215,7 @@ impl Suite {
                 time,
             });
         }
-        // Over already, unless its time ran out.
+        // The program has ended already, unless its time ran out.
         let _ = child.kill();
         let _ = child.wait();
         Ok((results, rest))
@@ -244,15 +245,15 @@ impl Suite {
     }
 }
 
-/// Reads a line such as `test frame::tests::counts ... ok`: the test, and whether it passed.
-/// Ignored tests have not passed: there are to be none.
+/// Reads a line such as `test frame::tests::counts ... ok`. Returns the test, and whether it
+/// passed. An ignored test counts as failed, because there must be none.
 fn test_line(line: &str) -> Option<(&str, bool)> {
     let (test, verdict) = line.strip_prefix("test ")?.rsplit_once(" ... ")?;
     let test = test.trim_end_matches(" - should panic");
     Some((test, verdict == "ok"))
 }
 
-/// Returns the part of the output that explains one failure; all of it if there is none.
+/// Returns the part of the output that explains a failure, or all of it if there is no such part.
 fn explanation(output: &str, test: &str) -> String {
     let head = format!("---- {test} stdout ----");
     let Some((_, after)) = output.split_once(&head) else {

@@ -1,14 +1,14 @@
 //! Programs that lie: ELF files whose headers promise what the file or the address space does not
-//! have. Each must be refused by exec with -1, and leave nothing behind.
+//! have. Exec must refuse each with -1 and leave nothing behind.
 
 use crate::arch::Arch;
 use crate::image::Extra;
 
-/// Bytes of an ELF64 header and of one program header.
+/// The size of an ELF64 header, and of one program header.
 const HEADER: usize = 64;
 const PROGRAM_HEADER: usize = 56;
 
-/// Offsets of fields (System V ABI, figures 4-3 and 5-1, 64-bit layout).
+/// The offsets of header fields (System V ABI, figures 4-3 and 5-1, 64-bit layout).
 mod field {
     pub const MACHINE: usize = 18;
     pub const ENTRY: usize = 24;
@@ -21,17 +21,17 @@ mod field {
     pub const MEMORY_SIZE: usize = super::HEADER + 40;
 }
 
-/// A file of a liar.
+/// A change of an honest file.
 type Change = fn(&mut Vec<u8>);
 
-/// What the shell says of them.
+/// The shell's message about most of them.
 const NO_PROGRAM: &str = "it is not a program";
 const OTHER_MACHINE: &str = "it is a program for another machine";
 const CUT_OFF: &str = "the file is cut off";
 const DAMAGED: &str = "its program headers cannot be true";
 const TOO_LARGE: &str = "beyond what a program may have";
 
-/// Each lie, by the name of its file, with what the shell says of it. None may run.
+/// Each lie: the name of its file, the shell's message, and the change. None may run.
 const LIES: [(&str, &str, Change); 18] = [
     ("lie-empty", NO_PROGRAM, |elf| elf.clear()),
     ("lie-magic", NO_PROGRAM, |elf| elf[0] = 0),
@@ -86,7 +86,7 @@ const LIES: [(&str, &str, Change); 18] = [
         "segment at 0x80 does not begin on a page",
         |elf| put(elf, field::ADDRESS, &0x80_u64.to_le_bytes()),
     ),
-    // No lie, but a claim: more than there is on the machine of the test.
+    // This is no lie. It asks for more memory than the test's machine has.
     ("lie-much", "there is no memory for it", |elf| {
         put(elf, field::MEMORY_SIZE, &(1_u64 << 30).to_le_bytes())
     }),
@@ -113,14 +113,15 @@ pub fn all(arch: Arch) -> Vec<Extra> {
         .collect()
 }
 
-/// Returns the names of those that exec must refuse, and why.
+/// Returns the names of the programs that exec must refuse, and why.
 pub fn refused() -> impl Iterator<Item = (&'static str, &'static str)> {
     LIES.iter().map(|&(name, why, _)| (name, why))
 }
 
-/// The program the lies are made from; it runs, which shows that it is the lie that is refused.
+/// The honest program from which the lies are made. It runs, which shows that exec refuses the lie
+/// and not the program.
 pub const HONEST: &str = "honest";
-/// A program whose entry point is outside its image: it may start, and dies.
+/// A program whose entry point is outside its image. It may start, and is killed.
 pub const OUTSIDE_ENTRY: &str = "lie-entry";
 
 fn outside_entry(arch: Arch) -> Extra {
@@ -135,9 +136,9 @@ fn outside_entry(arch: Arch) -> Extra {
 /// Returns a program of one segment that exits with status 0.
 fn honest(arch: Arch) -> Vec<u8> {
     let (machine, code): (u16, &[u8]) = match arch {
-        // li a0, 0; li a7, 2 (exit); ecall
+        // The code is: li a0, 0; li a7, 2 (exit); ecall.
         Arch::Riscv64 => (243, &[0x13, 0x05, 0, 0, 0x93, 0x08, 0x20, 0, 0x73, 0, 0, 0]),
-        // xor edi, edi; mov eax, 2 (exit); syscall
+        // The code is: xor edi, edi; mov eax, 2 (exit); syscall.
         Arch::X86_64 => (62, &[0x31, 0xff, 0xb8, 2, 0, 0, 0, 0x0f, 0x05]),
     };
     let mut elf = vec![0; 4096];

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: the host's tests, then the guests', one line each with its time.
+//! `cargo xtask test`: the host's tests, and then the guests', with one line and a time for each.
 //!
 //! Invariants: every test has a limit; a test that fails shows the end of its console; the last
 //! line of standard output is the count, alone.
@@ -36,10 +36,10 @@ pub use single::{c_programs, passes};
 
 use runner::Runner;
 
-/// The test of `cargo xtask grade` on a kernel that is none.
+/// The test of `cargo xtask grade` on a stand-in for a kernel.
 const GRADE: &str = "guest grade: a stand-in kernel";
 
-/// Which tests were asked for.
+/// The tests that were asked for.
 pub struct Filter<'a>(Option<&'a str>);
 
 impl Filter<'_> {
@@ -48,8 +48,8 @@ impl Filter<'_> {
         self.0.is_none_or(|part| name.contains(part))
     }
 
-    /// Whether a test of the host may be among them. Building those takes a while, and none has a
-    /// word in its name that ends like these.
+    /// Returns whether the filter may admit tests of the host. Building those takes a while, and
+    /// none has a word in its name that ends like these.
     fn may_admit_host_tests(&self) -> bool {
         let others = ["guest ", "command ", "emu ", "outside: "];
         self.0

@@ -1,4 +1,4 @@
-//! The quick version of `cargo xtask oracle`, and the proof that it can fail.
+//! A short run of `cargo xtask oracle`, and the proof that it can fail.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -13,12 +13,13 @@ use crate::oracle::{SIMULATOR, build};
 use crate::process::{Finished, run_bounded};
 use crate::workspace::Workspace;
 
-/// What is simulated.
+/// The arguments of the simulation.
 const ARGUMENTS: [&str; 4] = ["--steps=1000000", "--harts=8", "--seed=1", "--threads=2"];
-/// Ten times what a calm machine needs.
+/// The limit: ten times what an idle machine needs.
 const LIMIT: Duration = Duration::from_secs(240);
 
-/// Runs what is asked for: the oracle on the tree, and on each known mistake that it must find.
+/// Runs the tests that the filter admits: the oracle on the tree, and on each known mistake that it
+/// must find.
 pub fn run(workspace: &Workspace, filter: &Filter, report: &Report) {
     for arch in Arch::ALL {
         let name = format!(

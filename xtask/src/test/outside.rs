@@ -1,5 +1,5 @@
-//! The memory system taken by others: a crate outside the workspace is built on it, for the host
-//! and for a bare machine, and the program over plain memory runs.
+//! The memory system in other projects: a crate outside the workspace is built with it, for the
+//! host and for a bare machine, and the program over plain memory runs.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -13,17 +13,17 @@ use crate::process::run_bounded;
 use crate::setup::Toolchain;
 use crate::workspace::Workspace;
 
-/// The crate outside, as seen from the root.
+/// The manifest of the crate, as a path from the root.
 const CRATE: &str = "tests/outside/Cargo.toml";
-/// A build from nothing takes seconds.
+/// The limit. A build from nothing takes seconds.
 const LIMIT: Duration = Duration::from_secs(300);
-/// How the last line of the program over plain memory begins, when all went well.
+/// The beginning of the last line of the program over plain memory, if everything worked.
 const LAST: &str = "both are gone";
 
-/// Says whether what a command printed is what it should be.
+/// A function that judges the output of a command.
 type Judge = fn(&str) -> bool;
 
-/// Runs those that are asked for.
+/// Runs the tests that the filter admits.
 pub fn run(workspace: &Workspace, toolchain: &Toolchain, filter: &Filter, report: &Report) {
     let build = ["build", "--manifest-path", CRATE];
     let apart = |mut command: Command| {

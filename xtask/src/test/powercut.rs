@@ -1,4 +1,4 @@
-//! A few power cuts; `cargo xtask powercut` makes as many as one likes.
+//! A few power cuts. `cargo xtask powercut` makes any number of them.
 
 use std::time::Instant;
 
@@ -13,10 +13,10 @@ use crate::workspace::Workspace;
 /// The name of the test.
 pub const NAME: &str = "guest power cuts";
 
-/// Two cuts of each kind of workload.
+/// The number of cuts: two of each kind of workload.
 const CUTS: u64 = 12;
 
-/// Makes the cuts and judges them together.
+/// Makes the cuts, and judges them together.
 pub fn run(workspace: &Workspace, guests: &Guests, report: &Report) -> Result<()> {
     let begin = Instant::now();
     let machine = MachineArguments {

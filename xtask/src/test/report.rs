@@ -1,4 +1,4 @@
-//! One line per test as it ends, and the count at the end.
+//! The report: one line per test as it ends, and the count at the end.
 
 use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-/// How a test ended.
+/// The result of a test.
 pub enum Verdict {
-    /// As it should.
+    /// The test passed.
     Passed,
-    /// Otherwise; the text says how and may have many lines.
+    /// The test failed. The text says how and may have many lines.
     Failed(String),
 }
 
-/// Collects results from several threads.
+/// A collector of the results of several threads.
 pub struct Report {
     counts: Mutex<Counts>,
 }
@@ -27,14 +27,14 @@ struct Counts {
 }
 
 impl Report {
-    /// Nothing has run yet.
+    /// Returns a report without results.
     pub fn new() -> Self {
         Self {
             counts: Mutex::default(),
         }
     }
 
-    /// Runs a group of tests; if it cannot even begin, that counts as one that failed.
+    /// Runs a group of tests. If the group cannot even begin, that counts as one failed test.
     pub fn attempt(&self, name: &str, group: impl FnOnce() -> Result<()>) {
         let begin = Instant::now();
         if let Err(error) = group() {
@@ -42,7 +42,7 @@ impl Report {
         }
     }
 
-    /// A test has ended.
+    /// Adds the result of a test, and prints its line.
     pub fn result(&self, name: &str, time: Duration, verdict: Verdict) {
         let mut counts = self.counts();
         match verdict {
@@ -60,12 +60,12 @@ impl Report {
         }
     }
 
-    /// Something to be shown when everything has run, such as a table of figures.
+    /// Adds a text that is shown after all tests, such as a table of figures.
     pub fn note(&self, text: String) {
         self.counts().notes.push(text);
     }
 
-    /// The notes, what failed, and the count; the exit code.
+    /// Prints the notes, the failures and the count. Returns the exit code.
     pub fn finish(self) -> Result<u8> {
         let counts = self.counts();
         for note in &counts.notes {
@@ -89,13 +89,14 @@ impl Report {
     }
 
     fn counts(&self) -> std::sync::MutexGuard<'_, Counts> {
-        // The counts are whole after every statement, so a panic elsewhere leaves them usable.
+        // The counts are consistent after every statement, so a panic of another thread leaves them
+        // usable.
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 fn say(line: &str) {
     let mut output = io::stdout().lock();
-    // Nobody reads any more: the exit code still counts.
+    // If standard output is closed, the exit code still counts.
     let _ = writeln!(output, "{line}").and_then(|()| output.flush());
 }

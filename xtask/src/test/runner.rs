@@ -27,9 +27,9 @@ use crate::vm::{Keyboard, Vm};
 use crate::watch::Curtain;
 use crate::workspace::Workspace;
 
-/// How many guests run at once; each may have several harts, and the host has few cores.
+/// The number of guests that run at once. Each may have several harts, and the host has few cores.
 const AT_ONCE: usize = 2;
-/// How many lines of the console are shown when a test fails.
+/// The number of the console's last lines that are shown when a test fails.
 const TAIL: usize = 40;
 
 /// Runs guest tests.
@@ -42,7 +42,7 @@ pub struct Runner<'a> {
 }
 
 impl<'a> Runner<'a> {
-    /// Returns a runner whose disks hold the programs of the guests and these files.
+    /// Returns a runner whose disks hold the programs of the guests and `extras`.
     pub fn new(workspace: &'a Workspace, guests: Guests, extras: Vec<Extra>) -> Self {
         Self {
             workspace,
@@ -53,7 +53,7 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// What the guests were built for.
+    /// Returns the architecture that the guests were built for.
     pub fn arch(&self) -> Arch {
         self.guests.arch
     }
@@ -93,7 +93,7 @@ impl<'a> Runner<'a> {
         report.result(&case.name, begin.elapsed(), verdict);
     }
 
-    /// Runs one test: what its console showed, and whether all was as it must be.
+    /// Runs one test. Returns the console's output, and whether everything was as it must be.
     pub fn run_case(&self, case: &Case) -> (String, Result<()>) {
         let mut console = String::new();
         let result = self.drive_and_judge(case, &mut console);
@@ -118,7 +118,8 @@ impl<'a> Runner<'a> {
         judge(case, outcome.as_ref(), console)?;
         if let Some(disk) = &machine.disk {
             check_disk(case.disk_check, &disk.path)?;
-            // Their folder goes at the end, but until then there would be one for every test.
+            // The run's folder is removed only at the end, and would hold a disk for every test
+            // until then.
             fs::remove_file(&disk.path)?;
         }
         if let Some(swap) = &machine.swap {
@@ -153,7 +154,7 @@ impl<'a> Runner<'a> {
         Ok(machine)
     }
 
-    /// Our image in this size, made when first asked for.
+    /// Returns Cowslip's image of this size. Makes it at the first call.
     fn image(&self, geometry: Geometry) -> Result<Arc<Vec<u8>>> {
         let mut images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(image) = images.get(&geometry) {
@@ -165,7 +166,7 @@ impl<'a> Runner<'a> {
         Ok(image)
     }
 
-    /// Returns the disk of a course, made when first asked for.
+    /// Returns the disk of a course. Makes it at the first call.
     fn course(&self, course: Course) -> Result<Arc<Vec<u8>>> {
         let mut courses = self.courses.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(image) = courses.get(&course) {
@@ -181,7 +182,7 @@ impl<'a> Runner<'a> {
     }
 }
 
-/// Looks at the disk of a guest that has ended or was stopped.
+/// Checks the disk of a guest that has ended or was stopped.
 fn check_disk(check: DiskCheck, disk: &Path) -> Result<()> {
     match check {
         DiskCheck::Skipped => {}
@@ -201,7 +202,8 @@ fn check_disk(check: DiskCheck, disk: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Does what is to be done; how the guest ended, or nothing if it was stopped after a conversation.
+/// Performs the action. Returns how the guest ended, or nothing if it was stopped after a
+/// conversation.
 fn drive(session: &mut Session, action: &Action) -> Result<Option<Outcome>> {
     match action {
         Action::Line(_) => match session.wait_closed() {
@@ -248,7 +250,7 @@ fn judge(case: &Case, outcome: Option<&Outcome>, console: &str) -> Result<()> {
     Ok(())
 }
 
-/// Returns a console as a person sees it: without the firmware's greeting.
+/// Returns a console's output without the firmware's greeting.
 fn shown(transcript: &[u8]) -> String {
     let mut curtain = Curtain::default();
     let mut shown = curtain.pass(transcript);
@@ -256,7 +258,7 @@ fn shown(transcript: &[u8]) -> String {
     String::from_utf8_lossy(&shown).replace('\r', "")
 }
 
-/// Returns a pattern in which `^` and `$` mean lines.
+/// Returns a pattern in which `^` and `$` match at lines.
 fn multiline(pattern: &str) -> Result<Regex> {
     Ok(Regex::new(&format!("(?m){pattern}"))?)
 }

@@ -1,5 +1,4 @@
-//! One command line for the shell of one kernel, for callers that have their own kernel to try: the
-//! museum.
+//! One shell line on one kernel, for callers that have a kernel of their own: the museum.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -15,13 +14,12 @@ use crate::session::{Session, Waited};
 use crate::vm::{Keyboard, Vm};
 use crate::workspace::Workspace;
 
-/// Compiles the tests' programs in C, for a disk of somebody else's.
+/// Compiles the tests' programs in C, for a caller's disk.
 pub fn c_programs(workspace: &Workspace, arch: Arch) -> Result<Vec<Extra>> {
     foreign::compile(workspace, arch)
 }
 
-/// Returns whether a kernel runs a line for the shell to its end, with success, and `shows` is part
-/// of what is printed.
+/// Returns whether a kernel runs a shell line to its end with success, and prints `shows`.
 pub fn passes(
     workspace: &Workspace,
     arch: Arch,
@@ -30,7 +28,7 @@ pub fn passes(
     line: &str,
     shows: &[String],
 ) -> Result<bool> {
-    /// A kernel that makes a mistake may hang.
+    /// The limit. A kernel that makes a mistake may hang.
     const LIMIT: Duration = Duration::from_secs(180);
     let mut machine = Machine::new(arch, kernel);
     machine.line = Some(line.to_owned());

@@ -10,19 +10,23 @@ use crate::session::{Session, Waited};
 
 /// A step of a conversation.
 pub enum Step {
-    /// Wait for the shell's prompt.
+    /// Waits for the shell's prompt.
     Prompt,
-    /// Type these bytes.
+    /// Types these bytes.
     Type(&'static str),
-    /// Type this key until the shell's prompt comes back.
+    /// Types this key until the shell's prompt is back.
     Insist(&'static str),
-    /// Wait until what the console printed since the last [`Step::Type`] matches.
+    /// Waits until the output since the last [`Step::Type`] matches.
     See(&'static str),
-    /// Let some time pass, so that a program gets to where it waits.
+    /// Waits for some time, so that a program comes to the point where it waits.
     Pause(Duration),
 }
 
-/// Goes through a conversation; an error says which step failed and how.
+/// Does the steps of a conversation.
+///
+/// # Errors
+///
+/// Which step failed, and how.
 pub fn talk(session: &mut Session, steps: &[Step]) -> Result<()> {
     let mut from = 0;
     for (number, step) in steps.iter().enumerate() {

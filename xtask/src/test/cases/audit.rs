@@ -1,12 +1,13 @@
-//! The kernel recounts its memory while it works, and every allocation fails once.
+//! Audits: the kernel recounts its memory while it works. And `failnth`: every allocation fails
+//! once.
 
 use super::super::case::{Case, End};
 use crate::launch::AUDIT;
 
-/// A leak that the kernel is asked to have, as an audit tells it.
+/// The audit's line about a leak that the kernel is asked to make.
 const LEAK: &str = r"frame 0x[0-9a-f]+ \(a page table\) has a count of 1, but 0 refer to it$";
 
-/// Returns the tests.
+/// Returns the tests of audits.
 pub fn cases() -> Vec<Case> {
     let mut cases = vec![
         Case::line("audit: a leak is told", "audit")
@@ -35,7 +36,7 @@ pub fn cases() -> Vec<Case> {
             )
             .harts(harts)
             .within(120)
-            // The others print where they like.
+            // The other processes print at any place.
             .shows("clean: [0-9]+ frames, [0-9]+ spaces$"),
         );
     }

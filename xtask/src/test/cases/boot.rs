@@ -1,9 +1,9 @@
-//! From the firmware to the shell, on machines of all sizes.
+//! Boots from the firmware to the shell, on machines of all sizes.
 
 use super::super::case::Case;
 use crate::arch::Arch;
 
-/// Returns the tests.
+/// Returns the tests of booting.
 pub fn cases(arch: Arch) -> Vec<Case> {
     let sizes = [(1, 24), (1, 128), (2, 128), (4, 128), (8, 128), (4, 8192)];
     sizes
@@ -18,8 +18,8 @@ pub fn cases(arch: Arch) -> Vec<Case> {
         .collect()
 }
 
-/// Returns the first line. A PC's firmware keeps some memory to itself, so less is there than was
-/// asked for.
+/// Returns the kernel's first line. A PC's firmware keeps some memory for itself, so there is less
+/// than was asked for.
 fn greeting(arch: Arch, harts: u8, memory: u64) -> String {
     let (name, memory) = match arch {
         Arch::Riscv64 => ("riscv64", memory.to_string()),

@@ -1,5 +1,5 @@
-//! A stranger's disk: the programs of `tests/course`, with an init, a shell and a console node of
-//! their own.
+//! The disks of the courses: the programs of `tests/course`, with an init, a shell and a console
+//! node of their own.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::super::talk::Step::{self, Pause, Prompt, See, Type};
 
 const CTRL_C: &str = "\x03";
 
-/// Returns the tests.
+/// Returns the tests of the courses' disks.
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for course in Course::ALL {
@@ -32,7 +32,7 @@ pub fn cases() -> Vec<Case> {
     cases
 }
 
-/// Lines and what they answer, each of which ends at a prompt.
+/// Shell lines and their output. A prompt follows each.
 const LINES: &[(&str, &str)] = &[
     ("echo hello, world\n", r"(?m)^hello, world\r?$"),
     ("ls\n", r"(?m)^console 3 \d+ 0\r?$"),
@@ -55,7 +55,7 @@ const LINES: &[(&str, &str)] = &[
     ("cat big | wc\n", r"(?m)^\d+ \d+ 274432\r?$"),
 ];
 
-/// Lines that only the course of 2025 has programs for.
+/// Shell lines whose programs only the course of 2025 has.
 const NEWER_LINES: &[(&str, &str)] = &[("lazy\n", r"(?m)^lazy: OK\r?$")];
 
 fn conversation(course: Course) -> Vec<Step> {
@@ -67,7 +67,7 @@ fn conversation(course: Course) -> Vec<Step> {
     for &(line, answer) in LINES.iter().chain(newer) {
         steps.extend([Type(line), See(answer), Prompt]);
     }
-    // A key of the kernel's own, with a shell that knows nothing of it.
+    // A key of the kernel's own, typed at a shell that does not know it.
     steps.extend([
         Type("spin\n"),
         Pause(Duration::from_millis(500)),

@@ -1,9 +1,10 @@
-//! Copy-on-write: `cowtest` on machines of several sizes, and where it must fail.
+//! Copy-on-write: `cowtest` on machines of several sizes, and with an eager fork, where it must
+//! fail.
 
 use super::super::case::{Case, End};
 use crate::cli::Fork;
 
-/// Returns the tests.
+/// Returns the tests of copy-on-write.
 pub fn cases() -> Vec<Case> {
     let machines = [(1, 128), (2, 128), (4, 128), (1, 64), (4, 64), (2, 1024)];
     let mut cases: Vec<_> = machines

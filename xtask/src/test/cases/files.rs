@@ -1,9 +1,9 @@
-//! Files and the disk; afterwards the disk must be sound.
+//! Files and the disk. Afterwards the disk must be sound.
 
 use super::super::case::{Case, DiskContents};
 use crate::image::Geometry;
 
-/// Returns the tests.
+/// Returns the tests of files.
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for harts in [1, 2, 4] {
@@ -50,7 +50,7 @@ pub fn cases() -> Vec<Case> {
     cases
 }
 
-/// Blocks of a disk that the programs leave a little room on.
+/// The blocks of a disk on which the programs leave a little room.
 const SMALL_DISK: u32 = 6 * 1024;
-/// Inodes of a disk that the programs leave a few of.
+/// The inodes of a disk on which the programs leave a few.
 const FEW_INODES: u32 = 128;

@@ -1,10 +1,10 @@
-//! The C programs of `tests/c`, which bring their own library, and of `tests/source`, which are
-//! compiled against ours.
+//! Programs in C: those of `tests/c`, which bring their own library, and those of `tests/source`,
+//! which are compiled against Cowslip's.
 
 use super::super::case::{Case, End};
 use crate::launch::{LAZY_SBRK, stack_pages};
 
-/// Returns the tests.
+/// Returns the tests of programs in C.
 pub fn cases() -> Vec<Case> {
     let mut cases = vec![
         Case::line(

@@ -1,4 +1,5 @@
-//! Programs that broke an earlier kernel: each a small one of `tests/c` that judges what it sees.
+//! Programs that broke an earlier kernel. Each is a small program of `tests/c` that judges its own
+//! results.
 
 use super::super::case::Case;
 use super::super::talk::Step::{Prompt, See, Type};
@@ -6,10 +7,10 @@ use super::super::talk::Step::{Prompt, See, Type};
 /// A processor with vector registers.
 const VECTOR: &str = "rv64,v=true,vlen=128";
 
-/// The numbers of harts that each is run at.
+/// The numbers of harts at which each program runs.
 const HARTS: [u8; 3] = [1, 2, 4];
 
-/// The tests.
+/// Returns the tests of hostile programs.
 pub fn cases() -> Vec<Case> {
     HARTS
         .into_iter()
@@ -27,7 +28,7 @@ const ENDINGS: [(&str, &str); 5] = [
     ("exit", "c-shrinkmap 4\n"),
 ];
 
-/// Returns the tests, at so many harts, of what is on the disk when a mapping has ended and the
+/// Returns the tests, at `harts` harts, of what is on the disk when a mapping has ended and the
 /// power is cut.
 fn endings(harts: u8) -> Vec<Case> {
     let case = |(way, line): (&str, &'static str)| {
@@ -43,7 +44,7 @@ fn endings(harts: u8) -> Vec<Case> {
 
 /// Returns the tests of how long one process waits for others, on `harts` harts.
 ///
-/// Their limit is far above what a loaded host reaches and far below what a starved process waited.
+/// Their limit is far above what a loaded host reaches and far below the wait of a starved process.
 /// `bench waits` counts instructions and checks the kernel's own bound. Instructions cannot be
 /// counted here: while all processes wait for the disk, the counting clock jumps, and several harts
 /// make hardly any progress under it.
@@ -70,7 +71,7 @@ fn waits(harts: u8) -> Vec<Case> {
     ]
 }
 
-/// Returns the tests at so many harts.
+/// Returns the tests at `harts` harts.
 fn at(harts: u8) -> Vec<Case> {
     let case = |subject: &str, line: &str| {
         let program = line.split(' ').next().unwrap_or(line);

@@ -1,9 +1,9 @@
-//! The whole interface: xv6's suite of tests as ours, and the mills that try what nobody thought
-//! of. Afterwards the disk must be sound.
+//! The whole interface: `usertests`, and the programs that make random calls. Afterwards the disk
+//! must be sound.
 
 use super::super::case::Case;
 
-/// Returns the tests.
+/// Returns the tests of the interface.
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for harts in [1, 2, 4] {

@@ -11,10 +11,10 @@ const CTRL_P: &str = "\x10";
 const BACKSPACE_LINE: &str = "echo hexx\x7f\x7fllo\n";
 const CTRL_U_LINE: &str = "rm -everything\x15echo fresh\n";
 
-/// For a program to have been started and to be waiting.
+/// The time for a program to start and to wait for input.
 const SETTLE: Duration = Duration::from_millis(700);
 
-/// Returns the tests.
+/// Returns the tests of the keyboard.
 pub fn cases() -> Vec<Case> {
     vec![
         Case::talk(
@@ -140,7 +140,7 @@ pub fn cases() -> Vec<Case> {
                 Prompt,
             ],
         ),
-        // A stretch of five digits is within the bound.
+        // The pattern allows five digits, so a longer stretch fails the test.
         Case::talk(
             "keyboard: keys beside very many processes hold nobody up",
             vec![

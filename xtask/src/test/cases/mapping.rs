@@ -1,11 +1,11 @@
-//! Mappings: `mmaptest`, with as many harts as matter, with an audit, and with more pages than
-//! frames. Afterwards the disk must be sound: files without names are given back when they are
+//! Mappings: `mmaptest` with several numbers of harts, with an audit, and with more pages than
+//! frames. Afterwards the disk must be sound, because files without names are freed when they are
 //! unmapped.
 
 use super::super::case::Case;
 use crate::launch::AUDIT;
 
-/// Returns the tests.
+/// Returns the tests of mappings.
 pub fn cases() -> Vec<Case> {
     let passes = |name: &str| {
         Case::line(format!("mmaptest: {name}"), "mmaptest")

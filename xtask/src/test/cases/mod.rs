@@ -1,4 +1,4 @@
-//! The guest tests, as tables: one file per subject.
+//! The guest tests as tables, one file per subject.
 
 mod audit;
 mod boot;
@@ -21,7 +21,7 @@ mod trouble;
 use super::case::Case;
 use crate::arch::Arch;
 
-/// Every guest test of an architecture but the measuring ones.
+/// Returns every guest test of an architecture, without those that measure.
 pub fn all(arch: Arch) -> Vec<Case> {
     match arch {
         Arch::Riscv64 => riscv64(),

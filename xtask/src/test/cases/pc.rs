@@ -1,20 +1,20 @@
-//! The tests of x86_64: those of riscv64 where the architecture matters, and its own.
+//! The tests of x86_64: those of riscv64 where the architecture matters, and tests of its own.
 //!
-//! What only the kernel's upper rooms decide (the shell, the keyboard, the disks of the courses) is
-//! tested on riscv64 alone, and what riscv64 does at 1, 2 and 4 harts is done at 1 and 4. The
-//! processors take turns: the least capable one that will do, and the one with everything the
-//! emulator has.
+//! What depends on the kernel's upper rooms alone (the shell, the keyboard, the disks of the
+//! courses) is tested on riscv64 alone. Tests that run at 1, 2 and 4 harts on riscv64 run at 1 and
+//! 4 here. The processors take turns: the least capable one on which the kernel runs, and the one
+//! with everything that the emulator has.
 
 use super::super::case::{Case, End};
 use super::{audit, boot, cow, files, foreign, interface, mapping, processes, swapping, trouble};
 use crate::arch::Arch;
 
-/// No PCID, SMEP, SMAP, FSGSBASE, XSAVE or pages of 1 GiB.
+/// A processor without PCID, SMEP, SMAP, FSGSBASE, XSAVE and pages of 1 GiB.
 const LEAST: &str = "qemu64";
-/// All there is.
+/// A processor with everything that the emulator has.
 const MOST: &str = "max";
 
-/// Returns the tests.
+/// Returns the tests of x86_64.
 pub fn cases() -> Vec<Case> {
     let shared = [
         boot::cases(Arch::X86_64),
@@ -37,7 +37,7 @@ pub fn cases() -> Vec<Case> {
     cases
 }
 
-/// Returns what only this architecture can do wrong.
+/// Returns the tests of mistakes that only this architecture can make.
 fn own() -> Vec<Case> {
     let mut cases = Vec::new();
     for model in [LEAST, MOST] {

@@ -1,15 +1,15 @@
-//! Processes: many of them, orphans, and what can be learnt about their memory.
+//! Processes: many at once, orphans, and reports about their memory.
 
 use super::super::case::{Case, End};
 
-/// What the status of a killed program, -1, is told as.
+/// The exit status that stands for the status of a killed program, -1.
 const KILLED: u8 = abi::EXIT_STATUS_MAX;
 
-/// Runs `ps` beside a process in the background that sleeps and has a zombie for a child (state 4),
-/// not before it does.
+/// Runs `ps` beside a background process that sleeps and has a zombie child (state 4). `ps` starts
+/// only when both are so.
 const PS: &str = "c-zombie & c-asleep c-zombie 4 ps";
 
-/// Returns the tests.
+/// Returns the tests of processes.
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for harts in [1, 2, 4] {
@@ -45,8 +45,8 @@ pub fn cases() -> Vec<Case> {
             .shows(r"^Promised: +[1-9][0-9]* +[1-9][0-9]* +[1-9][0-9]* +0$"),
         Case::line("ps finds all processes", PS)
             .shows(r"^ +pid +parent +state +size +rss +pss +uss +swap +faults +name$")
-            // Init, the shell, its copy for what is in the background, that, and `ps` below its
-            // parent.
+            // Init, the shell, the shell's copy for the background, the background process, and
+            // `ps` below its parent.
             .shows(r"(\n +[0-9]+ +[0-9]+ +\w+( +[0-9]+){4} +0 +[0-9]+ [-\w]+){7}$")
             .shows(r"^ +1 +0 sleep .* init$")
             .shows(r"^ +2 +1 sleep .* sh$")
@@ -56,7 +56,8 @@ pub fn cases() -> Vec<Case> {
         Case::line("ps finds a zombie", PS).shows(r"^ +[0-9]+ +[0-9]+ zombie +0( +0){5} c-zombie$"),
         Case::line("vmstat counts by interval", "vmstat 1 2")
             .shows(r"^ +free +cache +si +so +zero +copy +reuse +file$")
-            // Since boot, and a second that was idle but for its own code's first touch.
+            // The time since boot, and a second in which only the first touches of the program's
+            // own code happened.
             .shows(
                 r"^( +[0-9]+){2}( +0){2} +[1-9][0-9]*( +[0-9]+){3}\n( +[0-9]+){2}( +0){5} +[0-9]$",
             ),
@@ -94,7 +95,7 @@ pub fn cases() -> Vec<Case> {
     cases
 }
 
-/// What `usertrap` can do wrong, and how the kernel's line about it begins.
+/// The kinds of `usertrap`, and the beginning of the kernel's line about each.
 const MISDEEDS: [(&str, &str); 8] = [
     ("null-write", "store page fault at 0x0,"),
     ("constant-write", "store page fault at 0x[0-9a-f]+,"),

@@ -2,10 +2,11 @@
 
 use super::super::case::{Case, End};
 
-/// What a status above 120 is told as: 127, that of a command not found, is one.
+/// The exit status that stands for a status above 120, for example 127, that of a command which is
+/// not found.
 const TOO_LARGE: u8 = abi::EXIT_STATUS_MAX;
 
-/// Returns the tests.
+/// Returns the tests of the shell.
 pub fn cases() -> Vec<Case> {
     vec![
         Case::line("pipes", "echo one two three | wc").shows(r"^ *1 +3 +14\b"),

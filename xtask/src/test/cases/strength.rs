@@ -1,11 +1,10 @@
-//! How much there may be at once, and that nothing is left of it: processes, open files, pipes,
-//! failing execs.
+//! Large numbers of processes, open files, pipes and failing execs. Nothing may be left of them.
 
 use super::super::case::{Case, DiskContents};
 use super::super::talk::Step::{Prompt, See, Type};
 use crate::image::Geometry;
 
-/// Returns the tests.
+/// Returns the tests of large numbers.
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for harts in [1, 2, 4] {
@@ -65,7 +64,7 @@ pub fn cases() -> Vec<Case> {
             .within(120)
             .shows("^c-exec: OK$"),
         Case::line("strength: the cache of the disk", "c-cache")
-            // Few enough inodes that mounting, which looks at each, leaves most of the cache
+            // There are few inodes, so that mounting, which reads each, leaves most of the cache
             // unused.
             .disk(DiskContents::Ours(Geometry {
                 inodes: 512,

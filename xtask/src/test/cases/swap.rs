@@ -1,8 +1,8 @@
-//! The disk to swap to: what the kernel makes of it, and of its faults.
+//! The disk to swap to: how the kernel recognises it, and how it handles the disk's faults.
 
 use super::super::case::{Case, DiskContents, End};
 
-/// Returns the tests.
+/// Returns the tests of the disk to swap to.
 pub fn cases() -> Vec<Case> {
     let trial = |name: &str| {
         Case::line(format!("swap disk: {name}"), "echo alive")
@@ -24,7 +24,7 @@ pub fn cases() -> Vec<Case> {
         })
         .collect();
     cases.extend([
-        // The trial reads 1, 2, 3, ... pages, so page 5 in a transfer of three.
+        // The kernel's trial reads 1, 2, 3, ... pages, so page 5 is in a transfer of three.
         trial("a page that cannot be read")
             .swap_fault("read:5")
             .shows("^swapdisk: failed: the swap disk failed to read 3 pages from slot 3 on$"),

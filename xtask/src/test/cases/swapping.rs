@@ -1,10 +1,10 @@
-//! What programs see of swap: `swaptest` on machines of several sizes, the other suites in little
+//! Swap as programs see it: `swaptest` on machines of several sizes, the other suites in little
 //! memory, and a disk with faults.
 
 use super::super::case::Case;
 use crate::launch::AUDIT;
 
-/// Returns the tests.
+/// Returns the tests of swapping.
 pub fn cases() -> Vec<Case> {
     let mut cases: Vec<_> = [1, 2, 4]
         .into_iter()
@@ -18,7 +18,7 @@ pub fn cases() -> Vec<Case> {
         })
         .collect();
     cases.extend([
-        // Harts fence each other for every round of eviction.
+        // Harts fence each other in every round of eviction.
         Case::line("swaptest family: 4 harts, 64 MiB", "swaptest family")
             .harts(4)
             .mebibytes(64)
@@ -51,7 +51,7 @@ pub fn cases() -> Vec<Case> {
     cases
 }
 
-/// A disk that fails: only those suffer whose pages are lost.
+/// Returns the tests of a disk that fails. Only processes whose pages are lost are killed.
 fn faults() -> [Case; 3] {
     let case = |name: &str, line: &str| {
         Case::line(format!("swap: {name}"), line)
@@ -65,8 +65,8 @@ fn faults() -> [Case; 3] {
             .shows(r"^pid [0-9]+ \(swaptest\): killed: a page of it cannot be read from the disk$")
             .shows("^large: FAILED: expected a child to exit with 0, saw -1$")
             .shows("^alive$"),
-        // How many pages are read together depends on the host's speed, so the page may be the one
-        // that a process waits for.
+        // The host's speed determines how many pages are read together, so the bad page may be the
+        // one that a process waits for.
         case("a page that cannot be read at first", "swaptest large")
             .swap_fault("read:500:once")
             .shows("^the swap disk failed to read ")

@@ -1,4 +1,5 @@
-//! Bad input: one clear line each, no panic but the two that are asked for, nothing lost.
+//! Bad input. Each case must print one clear line and lose nothing. Only the two panics that are
+//! asked for may happen.
 
 use ::fs::mkfs::ImageBuilder;
 
@@ -6,10 +7,10 @@ use super::super::case::{Case, DiskContents, End};
 use super::super::course::mkfs::{self, Shape};
 use super::super::lies;
 
-/// What the status of a killed program, -1, is told as.
+/// The exit status that stands for the status of a killed program, -1.
 const KILLED: u8 = abi::EXIT_STATUS_MAX;
 
-/// Returns the tests.
+/// Returns the tests of bad input.
 pub fn cases() -> Vec<Case> {
     let mut cases = refusals();
     cases.extend([
@@ -44,7 +45,7 @@ pub fn cases() -> Vec<Case> {
     cases
 }
 
-/// What the kernel refuses to start with.
+/// Returns the tests of what the kernel refuses to start with.
 fn refusals() -> Vec<Case> {
     let refused = |name: &str, reason: &str| {
         Case::line(name, "echo not reached")
@@ -73,7 +74,7 @@ fn refusals() -> Vec<Case> {
     ]
 }
 
-/// As the course's `mkfs` makes one when `fs.h` has been changed for the lab.
+/// Returns an image as a course's `mkfs` makes it when `fs.h` has been changed for a lab.
 fn lab_image() -> Vec<u8> {
     static PROGRAM: [u8; 20 << 10] = [0x13; 20 << 10];
     mkfs::image(31, Shape::FileSystemLab, [("init", PROGRAM.as_slice())])

@@ -1,7 +1,7 @@
-//! Emulators that have to be unpacked, on machines where that is not easy.
+//! Emulators that have to be unpacked, on machines where that is difficult.
 //!
-//! Invariant: everything that the set-up asks the system for is a fake, for every architecture, so
-//! that no test depends on what the machine has installed.
+//! Invariant: everything that the set-up asks the system for is a fake, for every architecture. So
+//! no test depends on what the machine has installed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use crate::arch::Arch;
 use crate::process::{Finished, run_bounded};
 use crate::workspace::{TARGET_VARIABLES, Workspace};
 
-/// The tests.
+/// The tests of unpacking.
 pub const TESTS: [Test; 5] = [
     (
         "setup unpacks an emulator that finds its firmware beside it",
@@ -43,7 +43,8 @@ const VERSION: &str = "QEMU emulator version 10.0.2 (fake)";
 const DEBUGGER: &str = "gdb-multiarch";
 const NOT_THERE: &str = "exit 127";
 
-/// An emulator that looks for its data where `-L` says and, as Debian 13's, in a fixed folder.
+/// An emulator that looks for its data in the folder of `-L` and, like Debian 13's, in a fixed
+/// folder.
 const GOOD: &str = r#"
 case "$*" in
 *--version) echo 'QEMU emulator version 10.0.2 (fake)' ;;
@@ -51,14 +52,14 @@ case "$*" in
 esac"#;
 const DEAD: &str = "echo 'error while loading shared libraries: libfake.so.1' >&2; exit 127";
 
-/// A machine with these programs, and a cache whose name has an apostrophe.
+/// A machine with fake programs, and a cache whose path has an apostrophe.
 struct Odd {
     fakes: Fakes,
     cache: PathBuf,
 }
 
 impl Odd {
-    /// Returns a machine without an emulator. Those that can be unpacked are this script.
+    /// Returns a machine without an emulator. The emulators that can be unpacked are this script.
     fn new(workspace: &Workspace, emulator: &str) -> Result<Self> {
         let fakes = Fakes::new(workspace)?;
         let cache = fakes.file("it's a cache");
@@ -79,7 +80,7 @@ impl Odd {
             ),
         )?;
         fakes.add("the-emulator", emulator)?;
-        // The lists are there, or else the person's own are named.
+        // The system's lists exist, or else the command names the user's own.
         let lists = fakes.file("lists").display().to_string();
         let offered = "echo ' 500 http://fake suite/main amd64 Packages'; echo ' Candidate: 1.0'";
         fakes.add(
@@ -89,7 +90,7 @@ impl Odd {
                  *) [ -e '{lists}' ] && {{ {offered}; }}; true ;; esac"
             ),
         )?;
-        // Nothing is installed, but an archive can be fetched where the lists are there.
+        // Nothing is installed, but an archive can be fetched if the lists exist.
         fakes.add(
             "apt-get",
             &format!(
@@ -119,7 +120,8 @@ esac; done
         Ok(Self { fakes, cache })
     }
 
-    /// Runs `setup` as somebody who is not root: with no user of ours known in a namespace, nobody.
+    /// Runs `setup` as a user who is not root: in a namespace that maps no user, everybody is
+    /// nobody.
     fn setup(&self) -> Result<Finished> {
         let xtask = self.fakes.xtask(&["setup"])?;
         let mut command = Command::new("unshare");
@@ -129,12 +131,12 @@ esac; done
             command.env(name, value.unwrap_or_default());
         }
         command.env("XDG_CACHE_HOME", &self.cache);
-        // What a set-up remembers of its failures is not for the real one.
+        // The real set-up must not see the failures that this one remembers.
         command.env(TARGET_VARIABLES[0], self.fakes.file("target"));
         run_bounded(&mut command, LIMIT)
     }
 
-    /// Returns where the emulators are unpacked.
+    /// Returns the folders into which the emulators are unpacked.
     fn unpacked(&self) -> [PathBuf; Arch::ALL.len()] {
         Arch::ALL.map(|arch| self.cache.join("cowslip").join(arch.emulator().folder))
     }
@@ -251,7 +253,7 @@ fn all_at_once(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// Returns the one line that installs these packages of every architecture.
+/// Returns the one command that installs these packages of every architecture.
 fn install_command(packages: fn(Arch) -> Vec<&'static str>) -> String {
     let packages = Arch::ALL.into_iter().flat_map(packages);
     let packages = packages.collect::<Vec<_>>().join(" ");

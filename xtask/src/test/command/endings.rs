@@ -1,4 +1,4 @@
-//! What is left of a run that was ended from outside: nothing.
+//! Runs that are ended from outside. No process may be left of them.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -15,7 +15,7 @@ use super::Test;
 use super::fakes::{Fakes, xtask};
 use crate::workspace::Workspace;
 
-/// The tests.
+/// The tests of endings.
 pub const TESTS: [Test; 4] = [
     ("ends the emulator with it: SIGTERM", |_| {
         emulator_ends(Signal::TERM)
@@ -29,19 +29,19 @@ pub const TESTS: [Test; 4] = [
     ("outlives a hangup under nohup", |_| nohup_is_kept()),
 ];
 
-/// For a machine under load to come to where the signal is to hit it.
+/// How long a loaded machine may take to come to the point at which the signal is sent.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// For what must end at once.
+/// How long something may take that must end at once.
 const SOON: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Sends a signal to the one process that a script would hold, while a guest runs.
+/// Sends a signal to the process that a script would know, while a guest runs.
 fn emulator_ends(signal: Signal) -> Result<()> {
     let (child, emulator) = guest()?;
     let status = end(child, signal)?;
     let gone = until(SOON, || !is_running(emulator));
     if !gone {
-        // Not left to the person, who wants to know and no more.
+        // Without this, a failed test would leave the emulator running.
         let _ = kill_process(emulator, Signal::KILL);
     }
     ensure!(gone, "the emulator went on");
@@ -52,7 +52,8 @@ fn emulator_ends(signal: Signal) -> Result<()> {
     Ok(())
 }
 
-/// Returns a helper in a process group of its own, which Ctrl-C at the terminal does not reach.
+/// Ends a run while it waits for a helper in a process group of its own, which Ctrl-C at the
+/// terminal does not reach.
 fn helper_ends(workspace: &Workspace) -> Result<()> {
     let fakes = Fakes::new(workspace)?;
     let told = fakes.file("pid");
@@ -110,7 +111,7 @@ fn nohup_is_kept() -> Result<()> {
     Ok(())
 }
 
-/// Returns a run whose guest has greeted, and its emulator.
+/// Returns a run whose guest has printed its greeting, and the emulator's process.
 fn guest() -> Result<(Child, Pid)> {
     let mut child = xtask(&["run", "--timeout", "120", "--exec", "sleep 100000"])?
         .stdin(Stdio::null())
@@ -123,7 +124,8 @@ fn guest() -> Result<(Child, Pid)> {
         lines.any(|line| line.starts_with("Cowslip ")),
         "the guest did not boot"
     );
-    // Nobody reads any more, which must not matter to the guest; but it says no more either.
+    // The run's output is not read any more. That must not matter to the guest, and the guest
+    // prints no more.
     let children = Path::new("/proc").join(child.id().to_string()).join("task");
     for thread in fs::read_dir(children)?.flatten() {
         let children = fs::read_to_string(thread.path().join("children"))?;
@@ -134,7 +136,7 @@ fn guest() -> Result<(Child, Pid)> {
     bail!("the run has no emulator")
 }
 
-/// Sends a signal to a run and waits for its end.
+/// Sends a signal to a run, and waits for its end.
 fn end(mut child: Child, signal: Signal) -> Result<ExitStatus> {
     kill_process(Pid::from_child(&child), signal)?;
     if !until(SOON, || !matches!(child.try_wait(), Ok(None))) {
@@ -149,8 +151,7 @@ fn pid(text: &str) -> Option<Pid> {
     Pid::from_raw(text.split_whitespace().next()?.parse().ok()?)
 }
 
-/// Returns whether a process is there and has not ended: an orphan may wait for its new parent to
-/// look.
+/// Returns whether a process exists and has not ended. An orphan may be waiting to be reaped.
 fn is_running(process: Pid) -> bool {
     let stat = format!("/proc/{}/stat", process.as_raw_pid());
     fs::read_to_string(stat).is_ok_and(|stat| {
@@ -159,7 +160,7 @@ fn is_running(process: Pid) -> bool {
     })
 }
 
-/// Waits until something is so, at most so long.
+/// Waits until `so` returns `true`, at most for `limit`.
 fn until(limit: Duration, mut so: impl FnMut() -> bool) -> bool {
     let deadline = Instant::now() + limit;
     while !so() {

@@ -1,4 +1,4 @@
-//! Fake programs, and calls of this program that find them first on PATH.
+//! Fake programs, and runs of this program that find them first on PATH.
 
 use std::ffi::OsString;
 use std::fs::{self, Permissions};
@@ -24,7 +24,7 @@ impl Fakes {
         Ok(Self { folder })
     }
 
-    /// Adds a shell script as a program of this name.
+    /// Adds a shell script as a program with this name.
     pub fn add(&self, name: &str, script: &str) -> Result<()> {
         let path = self.folder.join(name);
         fs::write(&path, format!("#!/bin/sh\n{script}\n"))?;
@@ -32,12 +32,12 @@ impl Fakes {
         Ok(())
     }
 
-    /// Returns a file of the folder that a fake may write to.
+    /// Returns the path of a file to which a fake may write.
     pub fn file(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 
-    /// This very program, for which the fakes are first on PATH.
+    /// Returns a command that runs this program with the fakes first on PATH.
     pub fn xtask(&self, arguments: &[&str]) -> Result<Command> {
         let mut command = xtask(arguments)?;
         command.env("PATH", first_on_path(&self.folder)?);
@@ -45,7 +45,7 @@ impl Fakes {
     }
 }
 
-/// This very program.
+/// Returns a command that runs this program.
 pub fn xtask(arguments: &[&str]) -> Result<Command> {
     let mut command = Command::new(env::current_exe()?);
     command.args(arguments);

@@ -1,4 +1,4 @@
-//! A guest whose disks lie on a full file system of the host.
+//! A guest whose disks are on a full file system of the host.
 
 use std::process::Command;
 use std::time::Duration;
@@ -10,16 +10,17 @@ use super::fakes::xtask;
 use crate::process::run_bounded;
 use crate::workspace::Workspace;
 
-/// The tests.
+/// The tests of full disks.
 pub const TESTS: [Test; 1] = [("goes on where the host's disk is full, and says so", full)];
 
 const LIMIT: Duration = Duration::from_secs(200);
 
-/// Mounts a small file system where runs keep their disks, for nobody else to see, and becomes the
-/// rest of the line.
+/// Mounts a small file system, which no other process sees, where runs keep their disks, and
+/// executes the rest of the line.
 const SMALL: &str = r#"mount -t tmpfs -o size=16m none "$1" && shift && exec "$@""#;
 
-/// Memory that goes to swap until the host has no room: the program may fail, the guest must not.
+/// Runs a program whose memory goes to swap until the host's file system is full. The program may
+/// fail, but the guest must go on.
 fn full(workspace: &Workspace) -> Result<()> {
     let run = xtask(&["run", "--timeout", "150", "--mem", "24M", "--swap", "128M"])?;
     let mut command = Command::new("unshare");

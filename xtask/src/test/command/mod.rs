@@ -1,9 +1,10 @@
-//! This very program, called as a person or a script would call it on an odd machine: programs that
-//! are missing, broken or slow, lists that are empty, disks that are full, ends that come early.
+//! Runs of this program as users and scripts call it, on difficult machines: programs that are
+//! missing, broken or slow, package lists that are empty, disks that are full, and runs that are
+//! ended early.
 //!
-//! Invariant: nothing of the system is changed. Programs that would are fakes, first on PATH
-//! ([`fakes`]), and caches are folders of the run. Neighbour: tests/setup has the scripts for
-//! what takes another system, or more than a suite may do.
+//! Invariant: nothing of the system is changed. Programs that would change it are fakes, first on
+//! PATH ([`fakes`]), and caches are folders of the run. Neighbour: tests/setup has scripts for
+//! tests that need another system, or take longer than a suite may.
 
 mod emulator;
 mod endings;
@@ -18,7 +19,7 @@ use super::Filter;
 use super::report::{Report, Verdict};
 use crate::workspace::Workspace;
 
-/// A name, and what fails if all is not as it must be.
+/// A test: its name, and a function that fails if the test does.
 type Test = (&'static str, fn(&Workspace) -> Result<()>);
 
 /// Runs the tests.

@@ -1,4 +1,4 @@
-//! `cargo xtask run --image`, as a person would call it, with a course's disk.
+//! `cargo xtask run --image` with a course's disk, as a user calls it.
 
 use std::fs;
 use std::path::Path;
@@ -64,7 +64,7 @@ fn check(workspace: &Workspace, course: Course) -> Result<()> {
     Ok(())
 }
 
-/// Has this very program boot the image; it must end with `status`.
+/// Makes this program boot the image. The run must end with `status`.
 fn run_image(path: &Path, arguments: &[&str], status: i32) -> Result<()> {
     let finished = run_bounded(
         Command::new(std::env::current_exe()?)

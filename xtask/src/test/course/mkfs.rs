@@ -1,10 +1,10 @@
-//! A second writer of xv6 images, which shares nothing with `fs`: images made by it are a
-//! stranger's.
+//! A second writer of xv6 images, which shares no code with `fs`. To Cowslip its images are
+//! foreign.
 //!
-//! It lays an image out as the `mkfs` of the courses does, down to what nobody would do on purpose:
-//! every file is appended to, the root directory in turns with the files it names, and takes blocks
-//! in the order in which it first needs them; the root's size is rounded up to a whole block (to
-//! one block more if it was whole already), and nothing but its own `.` counts as a link of it.
+//! It lays an image out as the courses' `mkfs` does, oddities included. Every file is appended to,
+//! alternating with the root directory that lists it, and takes its blocks in the order in which it
+//! first needs them. The root's size is rounded up to a whole block, and by one block more if it
+//! was whole already. Of the links to the root, only its own `.` is counted.
 
 use anyhow::{Result, ensure};
 
@@ -14,7 +14,7 @@ const INODES: usize = 200;
 const INODE: usize = 64;
 const INODES_PER_BLOCK: usize = BLOCK / INODE;
 const BITS_PER_BLOCK: usize = BLOCK * 8;
-/// Block numbers in an inode, and in an indirect block.
+/// The number of block numbers in an inode, and in an indirect block.
 const ADDRESSES: usize = 13;
 const INDIRECT: usize = BLOCK / 4;
 const ENTRY: usize = 16;
@@ -24,13 +24,13 @@ const MAGIC: usize = 0x1020_3040;
 const DIRECTORY: u16 = 1;
 const FILE: u16 = 2;
 
-/// What the block numbers in an inode mean.
+/// The meaning of the block numbers in an inode.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     /// 12 direct blocks and an indirect one.
     Usual,
-    /// 11 direct blocks, an indirect and a double-indirect one. The last is never needed: the lab's
-    /// `mkfs` knows nothing of it.
+    /// 11 direct blocks, an indirect and a double-indirect one. The last is never used, because the
+    /// lab's `mkfs` does not know it.
     FileSystemLab,
 }
 
@@ -42,14 +42,14 @@ impl Shape {
         }
     }
 
-    /// Most bytes of a file.
+    /// Returns the largest size of a file, in bytes.
     pub const fn file_max(self) -> usize {
         (self.direct() + INDIRECT) * BLOCK
     }
 }
 
-/// Returns an image with these files in its root directory and a log of so many blocks, its header
-/// included.
+/// Returns an image with these files in its root directory, and a log of `log_blocks` blocks, its
+/// header included.
 pub fn image<'a>(
     log_blocks: usize,
     shape: Shape,
@@ -90,12 +90,12 @@ struct Image {
     inodes_start: usize,
     bitmap_start: usize,
     next_free: u32,
-    /// By number; number 0 is nobody's.
+    /// The inodes by number. Number 0 names no inode.
     inodes: Vec<Inode>,
 }
 
 impl Image {
-    /// Boot block, superblock, log, inodes, bitmap, data.
+    /// Lays out boot block, superblock, log, inodes, bitmap and data.
     fn new(log_blocks: usize, shape: Shape) -> Self {
         let log_start = 2;
         let inodes_start = log_start + log_blocks;
@@ -130,7 +130,7 @@ impl Image {
         }
     }
 
-    /// The next inode; its number.
+    /// Makes the next inode. Returns its number.
     fn make(&mut self, kind: u16) -> Result<usize> {
         let number = self.inodes.len();
         ensure!(number < INODES, "there are too many files for the image");
@@ -155,7 +155,7 @@ impl Image {
         Ok(())
     }
 
-    /// Returns the number of a file's block, which is provided if there is none.
+    /// Returns the number of a file's block. Allocates it if it does not exist.
     fn block_at(&mut self, inode: usize, index: usize) -> Result<u32> {
         let direct = self.shape.direct();
         ensure!(index < direct + INDIRECT, "a file is too large");
@@ -179,7 +179,7 @@ impl Image {
         Ok(u32::from_le_bytes(number))
     }
 
-    /// Returns the number of the next block nobody has.
+    /// Returns the number of the next free block.
     fn allocate(&mut self) -> Result<u32> {
         let number = self.next_free;
         ensure!(
@@ -220,7 +220,8 @@ mod tests {
         let large: Vec<u8> = (0..Shape::Usual.file_max())
             .map(|at| (at % 251) as u8)
             .collect();
-        // 62 files and two dots fill the root's block, which is then said to have another.
+        // 62 files and two dots fill the root's block. Its size then says that it has another
+        // block.
         let names: Vec<String> = (0..61).map(|number| format!("file{number}")).collect();
         let small = names.iter().map(|name| (name.as_str(), name.as_bytes()));
         for log_blocks in [30, 31] {

@@ -1,6 +1,6 @@
-//! The disks of two xv6 courses: programs of `tests/course`, compiled and packed as a course does
-//! it, by tools that share nothing with ours. Neither init, shell nor console node comes from
-//! Cowslip.
+//! The disks of two xv6 courses: the programs of `tests/course`, compiled and packed as a course
+//! does it, with tools that share no code with Cowslip's. Init, shell and console node are the
+//! course's.
 
 pub mod command;
 pub mod mkfs;
@@ -17,19 +17,19 @@ use crate::arch::Arch;
 use crate::process::run_bounded;
 use crate::workspace::Workspace;
 
-/// A year whose course it is. What programs and images were like changed between the two.
+/// A course's year. Programs and images changed between the two.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Course {
-    /// One segment that may be read, written and run, not aligned in the file; entered at `main`;
-    /// `sbrk` with one argument; a log of 30 blocks.
+    /// One segment that may be read, written and executed and is not aligned in the file; the entry
+    /// point is `main`; `sbrk` has one argument; the log has 30 blocks.
     Of2022,
-    /// Text and data apart; entered at `start`, which calls `main`; `sbrk` with a mode; a log of 31
-    /// blocks.
+    /// Text and data in segments of their own; the entry point is `start`, which calls `main`;
+    /// `sbrk` has a mode; the log has 31 blocks.
     Of2025,
 }
 
 impl Course {
-    /// Both.
+    /// Both courses.
     pub const ALL: [Self; 2] = [Self::Of2022, Self::Of2025];
 
     /// Returns the year.
@@ -78,7 +78,7 @@ impl Course {
         )
     }
 
-    /// Compiles a program with its symbols, as courses leave them in.
+    /// Compiles a program with its symbols, because courses do not strip them.
     fn compile(self, workspace: &Workspace, folder: &Path, source: &str) -> Result<Vec<u8>> {
         let program = workspace.temporary(source);
         let compiled = run_bounded(
@@ -107,7 +107,7 @@ impl Course {
 
 const README: &[u8] = b"one line\na line with words\nthe last line has words, too\n";
 
-/// What every program is linked with.
+/// The sources that every program is linked with.
 const LIBRARY: [&str; 4] = ["ulib.c", "printf.c", "umalloc.c", "usys.S"];
 
 const FLAGS: [&str; 19] = [
@@ -132,11 +132,11 @@ const FLAGS: [&str; 19] = [
     "-Wl,--no-warn-rwx-segments,--build-id=none",
 ];
 
-/// What a program's first line asks for.
+/// The requirements in the first line of a program.
 struct Wishes {
-    /// The one year that has it: `// only: YEAR`.
+    /// The only year of the program: `// only: YEAR`.
     only: Option<u32>,
-    /// To be as large as a file can be: `// padded`.
+    /// Whether the program is padded to the largest size of a file: `// padded`.
     padded: bool,
 }
 
@@ -151,7 +151,7 @@ impl Wishes {
     }
 }
 
-/// Returns the programs in a folder: names and sources.
+/// Returns the names and sources of the programs in a folder.
 fn programs(folder: &Path) -> Result<Vec<(String, String)>> {
     let entries =
         fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
