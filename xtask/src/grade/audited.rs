@@ -1,4 +1,4 @@
-//! Whether a kernel that audits itself reports the mistake it makes.
+//! Runs of Cowslip's kernel with its audit on, to see whether it reports a mistake that it makes.
 
 use std::fs;
 use std::path::Path;
@@ -14,11 +14,11 @@ use crate::session::Session;
 use crate::vm::{Keyboard, Vm};
 use crate::workspace::Workspace;
 
-/// A finding ends the machine long before.
+/// The limit. A finding ends the machine long before.
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// Has our kernel, built with a mistake, run `cowtest` with its audit on. Returns what the audit
-/// reports.
+/// Runs `cowtest` on a kernel that was built with a mistake, with its audit on. Returns what the
+/// audit reports.
 pub fn finding(workspace: &Workspace, kernel: &Path, image: &[u8], harts: u8) -> Result<String> {
     let mut machine = super::machine(kernel, harts)?;
     let path = image::write_temporary(workspace, image)?;
@@ -30,7 +30,7 @@ pub fn finding(workspace: &Workspace, kernel: &Path, image: &[u8], harts: u8) ->
     machine.line = Some("cowtest".to_owned());
     let vm = Vm::boot(&machine, &Console::Plain, Keyboard::Absent)?;
     let mut session = Session::new(vm, Some(Instant::now() + LIMIT), |_: &[u8]| {});
-    // Whether it has ended or not: if not, there was no panic.
+    // If the machine has not ended, there was no panic.
     session.wait_closed();
     session.vm.kill();
     let outcome = session.vm.outcome()?;

@@ -1,5 +1,5 @@
-//! Runs the tests of a suite one by one on somebody's kernel, booting anew after one that took the
-//! kernel down.
+//! The tests of a suite, run one by one on a user's kernel. The kernel is booted anew after a test
+//! that ended it.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -13,16 +13,16 @@ use crate::image;
 use crate::qemu::{Disk, Keep, Machine};
 use crate::workspace::Workspace;
 
-/// What a boot belongs to, for a kernel that does not come to its prompt.
+/// The suite under which a kernel that does not come to its prompt is reported.
 pub const BOOT_SUITE: &str = "kernel";
 
-/// What became of a command.
+/// The result of a command.
 enum Asked {
-    /// It ended.
+    /// The command ended.
     Answered(Answer),
-    /// It ended the machine, or the shell, or never ended.
+    /// The command ended the machine or the shell, or never ended.
     Stopped(Stopped),
-    /// The machine that it was for did not come to its prompt.
+    /// The machine for the command did not come to its prompt.
     NeverBooted(Stopped),
 }
 
@@ -36,8 +36,8 @@ pub struct Grader<'a> {
 }
 
 impl<'a> Grader<'a> {
-    /// Tests `machine`, which gets a fresh disk with `image` at each boot and may be silent for
-    /// `stall`.
+    /// Returns a grader for `machine`. Each boot gets a fresh disk with `image`. The console may be
+    /// silent for `stall`.
     pub fn new(
         workspace: &'a Workspace,
         machine: Machine,
@@ -53,7 +53,7 @@ impl<'a> Grader<'a> {
         }
     }
 
-    /// Runs the tests that `wanted` names, and tells `heard` of each as it ends.
+    /// Runs the tests that `wanted` names. Calls `heard` with each result.
     pub fn run(
         &mut self,
         suites: &[Suite],
@@ -102,7 +102,7 @@ impl<'a> Grader<'a> {
             Asked::NeverBooted(stopped) => (BOOT_SUITE, "boot".to_owned(), stopped.verdict()),
         };
         if verdict.is_bad() {
-            // What it did to the kernel is not to be held against the next test.
+            // A later test must not suffer from what this one did to the kernel.
             self.guest = None;
         }
         Ok(Graded {
@@ -113,7 +113,7 @@ impl<'a> Grader<'a> {
         })
     }
 
-    /// Has the shell run a command, on a machine that is booted if none runs.
+    /// Runs a command in the shell, on the running machine or on a new one.
     fn ask(&mut self, command: &str) -> Result<Asked> {
         let guest = match self.guest.take() {
             Some(guest) => guest,

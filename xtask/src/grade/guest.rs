@@ -1,7 +1,8 @@
-//! A machine under test: typed at, listened to, and given up on when it has nothing more to say.
+//! A machine under test: it gets commands, its output is read, and it is given up on when it shows
+//! no more.
 //!
-//! Nothing here waits for a fixed time: a wait ends with what it waits for, with the end of the
-//! kernel, or when the console has been silent for as long as the person allows.
+//! Nothing here waits for a fixed time. A wait ends with the expected output, with the end of the
+//! kernel, or when the console has been silent for as long as the user allows.
 
 use std::time::{Duration, Instant};
 
@@ -14,26 +15,26 @@ use crate::outcome::Outcome;
 use crate::qemu::{Console, Machine};
 use crate::vm::{Event, Keyboard, Vm};
 
-/// Printing more than this for one command is no progress any more.
+/// A command that prints more than this makes no progress any more.
 const FLOOD: usize = 1 << 20;
-/// How long a panic message may take to come to the end of its line.
+/// How long the rest of a panic message's line may take.
 const LAST_WORDS: Duration = Duration::from_secs(2);
-/// How long the prompt may take that follows a command's mark; without it we go on as well.
+/// How long the prompt after a command's mark may take. The session goes on without it.
 const PROMPT: Duration = Duration::from_secs(3);
 
-/// Why a guest answers no more.
+/// Why a guest no longer answers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Stopped {
-    /// Its console fell silent, or never stopped: the end of what it said.
+    /// Its console fell silent or printed without end. The text is the end of its output.
     Hung(String),
-    /// It panicked, or ended otherwise, and said or showed this.
+    /// It panicked or ended in another way. The text is its message or the end of its output.
     Gone(String),
-    /// The shell ended, and perhaps another was started.
+    /// The shell ended. Another may have been started.
     ShellDied(String),
 }
 
 impl Stopped {
-    /// Returns what that says about the test under way.
+    /// Returns the verdict on the test under way.
     pub fn verdict(self) -> Verdict {
         match self {
             Self::Hung(last) => Verdict::Hung(last),
@@ -47,18 +48,18 @@ impl Stopped {
     }
 }
 
-/// What a command did.
+/// The result of a command.
 pub struct Answer {
-    /// What the console showed from the command on.
+    /// The console's output since the command was typed.
     pub printed: String,
-    /// Whether its status was 0.
+    /// Whether the command's status was 0.
     pub status_is_zero: bool,
 }
 
 /// A booted machine with a shell.
 pub struct Guest {
     vm: Vm,
-    /// Longest silence.
+    /// The longest silence allowed.
     stall: Duration,
     commands: u32,
 }
@@ -76,7 +77,7 @@ impl Guest {
         Ok(waited.map(|()| guest))
     }
 
-    /// Has the shell run a command, and say whether it went well.
+    /// Runs a command in the shell, which prints a mark for success or failure.
     pub fn run(&mut self, command: &str) -> Result<Result<Answer, Stopped>> {
         self.commands += 1;
         let mark = format!("graded-{}", self.commands);
@@ -85,7 +86,7 @@ impl Guest {
         if self.vm.type_bytes(line.as_bytes()).is_err() {
             return Ok(Err(self.gone()));
         }
-        // The console's echo of the line does not begin with the mark.
+        // The console echoes the command, but the echo does not begin with the mark.
         let end = Regex::new(&format!(r"(?m)^{mark}-(well|badly)\r?$"))?;
         let reborn = Regex::new("init: starting sh")?;
         let waited = self.wait(from, self.stall, |printed| {
@@ -111,7 +112,7 @@ impl Guest {
         }
     }
 
-    /// Waits until what was printed after `from` is what is waited for.
+    /// Waits until the output after `from` matches.
     fn wait(
         &mut self,
         from: usize,
@@ -137,7 +138,7 @@ impl Guest {
         }
     }
 
-    /// Returns the message of the kernel's panic, if there was one: xv6 says `panic: `, Cowslip
+    /// Returns the message of the kernel's panic, if there was one. xv6 prints `panic: `, Cowslip
     /// `PANIC: `.
     fn panic(&mut self) -> Option<String> {
         let begun = Regex::new(r"(?:panic|PANIC): ([^\r\n]*)").ok()?;
@@ -154,7 +155,7 @@ impl Guest {
         Some(String::from_utf8_lossy(&found[1]).into_owned())
     }
 
-    /// Returns what is known of a machine that runs no more.
+    /// Returns what is known about a machine that has ended.
     fn gone(&mut self) -> Stopped {
         if let Some(message) = self.panic() {
             return Stopped::Gone(message);
@@ -169,7 +170,7 @@ impl Guest {
         Stopped::Gone(format!("{how}\n{}", self.last(0)))
     }
 
-    /// Returns the last lines of what was printed after `from`.
+    /// Returns the last lines of the output after `from`.
     fn last(&self, from: usize) -> String {
         tail(&String::from_utf8_lossy(&self.vm.transcript()[from..]))
     }

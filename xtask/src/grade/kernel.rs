@@ -1,4 +1,4 @@
-//! Somebody's kernel: enough of its file to know how to boot it.
+//! The part of a kernel's file that says how to boot it.
 
 use std::fs::File;
 use std::io::Read;
@@ -8,10 +8,10 @@ use anyhow::{Context, Result, bail};
 
 use crate::qemu::Firmware;
 
-/// Where the machine begins when there is no firmware: the first byte of RAM.
+/// The address at which a machine without firmware begins: the first byte of RAM.
 pub const RESET: u64 = 0x8000_0000;
 
-/// The part of an ELF-64 header up to the entry point.
+/// The size of an ELF-64 header up to the entry point.
 const HEADER: usize = 32;
 const RISCV: u16 = 243;
 
@@ -31,7 +31,8 @@ pub fn entry(path: &Path) -> Result<u64> {
     }
 }
 
-/// A kernel that begins where the machine does brings no firmware; any other expects one under it.
+/// Returns the firmware for a kernel. One whose entry point is where the machine begins needs none;
+/// any other needs firmware below it.
 pub fn firmware(entry: u64) -> Firmware {
     if entry == RESET {
         Firmware::Absent

@@ -34,7 +34,7 @@ pub use self_test::passes;
 pub use stand_in::grade as stand_in;
 use suite::{COWTEST, USERTESTS};
 
-/// Grades what the arguments name. Returns 0 if all is well, 1 if not.
+/// Grades the kernels that the arguments name. Returns 0 if all is well, and 1 otherwise.
 pub fn run(workspace: &Workspace, arguments: &GradeArguments) -> Result<u8> {
     ensure_emulator(Arch::Riscv64)?;
     let toolchain = Toolchain::ensure(workspace, Arch::Riscv64)?;

@@ -1,4 +1,4 @@
-//! What a person reads, line by line as tests end, or what a program reads: JSON, at the end.
+//! The report: lines for a person as tests end, or JSON for a program at the end.
 
 use std::path::Path;
 
@@ -9,12 +9,12 @@ use crate::qemu::{Firmware, Machine};
 
 /// The results of one kernel.
 pub struct Report {
-    /// What was graded, for JSON.
+    /// The facts about the graded kernel, for JSON.
     kernel: Vec<(&'static str, Json)>,
     machines: Vec<Json>,
-    /// What the watchers found, if they were asked.
+    /// The findings of the sanitizers, if they ran.
     findings: Option<Json>,
-    /// Whether JSON is wanted; the lines go to standard error then.
+    /// Whether the report is JSON. The lines go to standard error then.
     json: bool,
 }
 
@@ -32,7 +32,7 @@ impl Report {
         }
     }
 
-    /// A machine is about to be booted.
+    /// Prints the line about a machine that is to be booted.
     pub fn machine(&self, machine: &Machine) {
         let firmware = match machine.firmware {
             Firmware::OpenSbi => "OpenSBI",
@@ -42,14 +42,14 @@ impl Report {
         self.say(&format!("{} hart{plural}, {firmware}:", machine.smp));
     }
 
-    /// A test has ended.
+    /// Prints the result of a test.
     pub fn test(&self, graded: &Graded) {
         for line in lines(graded) {
             self.say(&line);
         }
     }
 
-    /// All tests of one machine have.
+    /// Adds the results of one machine, all of whose tests have ended.
     pub fn end_of_machine(&mut self, harts: u8, graded: Vec<Graded>) {
         let counts = tally(&graded);
         let summary: Vec<_> = counts
@@ -65,7 +65,7 @@ impl Report {
         self.machines.push(Json::Object(members));
     }
 
-    /// A watcher found something.
+    /// Prints a finding of a sanitizer.
     pub fn finding(&self, finding: &Finding) {
         let Finding {
             test, harts, seed, ..
@@ -76,13 +76,13 @@ impl Report {
         }
     }
 
-    /// The watchers are done.
+    /// Adds the findings of the sanitizers, which have ended.
     pub fn end_of_findings(&mut self, findings: &[Finding]) {
         self.say(&format!("grade: {} findings", findings.len()));
         self.findings = Some(Json::List(findings.iter().map(found).collect()));
     }
 
-    /// Prints the JSON, if it is wanted.
+    /// Prints the JSON, if it was asked for.
     pub fn finish(self) {
         if self.json {
             let mut members = self.kernel;
@@ -101,7 +101,7 @@ impl Report {
     }
 }
 
-/// Returns a test as lines: how it went, and below that why.
+/// Returns the lines about a test: the result, and below it the reason.
 fn lines(graded: &Graded) -> Vec<String> {
     let Graded {
         suite,

@@ -1,5 +1,5 @@
-//! A stand-in for a kernel (`tests/kernel`): machine mode, no firmware, and tests that go every way
-//! a test can go, for a test of the grader itself.
+//! A stand-in for a kernel (`tests/kernel`), for the test of the grader itself. It runs in machine
+//! mode without firmware, and its tests end in every way in which tests can end.
 
 use std::process::Command;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::workspace::Workspace;
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Bare C with a layout of its own.
+/// The flags for programs without a runtime, with a layout of their own.
 const FLAGS: [&str; 13] = [
     "-std=c11",
     "-Os",
@@ -31,7 +31,7 @@ const FLAGS: [&str; 13] = [
     "-Wl,--no-warn-rwx-segments",
 ];
 
-/// How its tests must be graded, in their order.
+/// The expected verdicts on the stand-in's tests, in their order.
 const EXPECTED: [(&str, &str); 7] = [
     ("passes", "passed"),
     ("skips", "skipped"),
@@ -42,10 +42,14 @@ const EXPECTED: [(&str, &str); 7] = [
     ("recovers", "passed"),
 ];
 
-/// It answers at once or never.
+/// The longest silence allowed. The stand-in answers at once or never.
 const STALL: Duration = Duration::from_secs(5);
 
-/// Grades it; an error says what the grader got wrong.
+/// Grades the stand-in.
+///
+/// # Errors
+///
+/// What the grader got wrong.
 pub fn grade(workspace: &Workspace) -> Result<()> {
     let folder = workspace.root().join("tests/kernel");
     let kernel = workspace.temporary("stand-in");
@@ -65,7 +69,7 @@ pub fn grade(workspace: &Workspace) -> Result<()> {
         compiled.errors
     );
     let machine = super::machine(&kernel, 2)?;
-    // It looks at no disk.
+    // The stand-in uses no disk.
     let image = [0; abi::BLOCK_SIZE];
     let graded =
         Grader::new(workspace, machine, &image, STALL).run(&[COWTEST], |_, _| true, |_| ())?;

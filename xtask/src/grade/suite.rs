@@ -1,4 +1,4 @@
-//! The test programs of the image: how to learn what tests one has, and to read how a test went.
+//! The test programs of the image: how to list a program's tests, and how to read a test's result.
 
 use regex::Regex;
 
@@ -7,27 +7,28 @@ use super::verdict::{Failure, Verdict};
 /// A program with named tests.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Suite {
-    /// Its name in the image.
+    /// The program's name in the image.
     pub program: &'static str,
 }
 
-/// Copy-on-write.
+/// The tests of copy-on-write.
 pub const COWTEST: Suite = Suite { program: "cowtest" };
-/// The whole interface.
+/// The tests of the whole interface.
 pub const USERTESTS: Suite = Suite {
     program: "usertests",
 };
 
-/// How many lines of the console are kept to explain a result.
+/// The number of the console's last lines that explain a result.
 const TAIL: usize = 12;
 
 impl Suite {
-    /// Returns the shell line that makes it name its tests: there is none of this name.
+    /// Returns the shell line that makes the program list its tests. It names a test that does not
+    /// exist.
     pub fn list_command(self) -> String {
         format!("{} ?", self.program)
     }
 
-    /// Returns the tests it named: the lines that begin with two spaces.
+    /// Returns the tests in such a list: the lines that begin with two spaces.
     pub fn listed(self, printed: &str) -> Vec<String> {
         printed
             .lines()
@@ -44,9 +45,9 @@ impl Suite {
     }
 }
 
-/// Returns how a test went, by what its program printed and whether its status was 0. The status
-/// counts. Returns the line `TEST: OK`, `TEST: FAILED: why` or `TEST: skipped (why)` explains it,
-/// if no other hart printed into it.
+/// Returns the verdict on a test, from its program's output and whether its status was 0. The
+/// status decides. The line `TEST: OK`, `TEST: FAILED: why` or `TEST: skipped (why)` explains it,
+/// if no other hart printed into that line.
 pub fn judge(test: &str, printed: &str, status_is_zero: bool) -> Verdict {
     let line = format!(
         r"(?:^|[\r\n])(?:\$ )?(?:test )?{}: (?:(OK)|FAILED: ([^\r\n]*)|skipped \(([^\r\n]*)\))",
@@ -75,7 +76,7 @@ pub fn judge(test: &str, printed: &str, status_is_zero: bool) -> Verdict {
     })
 }
 
-/// Returns the last lines of a console.
+/// Returns the last lines of a console's output.
 pub fn tail(printed: &str) -> String {
     let clean = printed.replace('\r', "");
     let lines: Vec<_> = clean.trim_end().lines().collect();
@@ -121,7 +122,7 @@ mod tests {
             Verdict::Failed(failure) => assert!(failure.what.contains("ILED: why")),
             other => panic!("{other:?}"),
         }
-        // Another test's word is not this one's.
+        // The line about another test does not count.
         assert_eq!(
             judge("three", "three2: skipped (x)\r\n", true),
             Verdict::Passed

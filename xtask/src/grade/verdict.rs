@@ -1,37 +1,37 @@
-//! What can be said of one test on one kernel.
+//! The result of one test on one kernel.
 
 use std::time::Duration;
 
 use regex::Regex;
 
-/// How a test went.
+/// The result of a test.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Verdict {
-    /// As it must.
+    /// The test passed.
     Passed,
-    /// It needs something that this kernel does not have.
+    /// The test needs something that this kernel does not have.
     Skipped(String),
-    /// Otherwise; and the kernel lived on.
+    /// The test failed, and the kernel went on.
     Failed(Failure),
-    /// The console fell silent, or never stopped; this is the end of what it said.
+    /// The console fell silent or printed without end. The text is the end of its output.
     Hung(String),
-    /// The kernel gave up, with this message.
+    /// The kernel panicked with this message.
     Panicked(String),
 }
 
 /// Why a test failed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Failure {
-    /// What was looked at; or the whole story, where nothing was compared.
+    /// What was compared. If nothing was compared, the whole message.
     pub what: String,
-    /// What should have been.
+    /// The expected value.
     pub expected: Option<String>,
-    /// What was.
+    /// The value that was seen.
     pub seen: Option<String>,
 }
 
 impl Failure {
-    /// Reads the words of a test program, most of which are `WHAT: expected E, saw S`.
+    /// Reads the message of a test program. Most have the form `WHAT: expected E, saw S`.
     pub fn parse(words: &str) -> Self {
         let compared = Regex::new(r"^(?:(.*): )?expected (.*), saw (.*)$")
             .ok()
@@ -53,7 +53,7 @@ impl Failure {
 }
 
 impl Verdict {
-    /// Returns its name, as JSON has it.
+    /// Returns the verdict's name in JSON.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Passed => "passed",
@@ -64,29 +64,29 @@ impl Verdict {
         }
     }
 
-    /// Returns whether it speaks against the kernel.
+    /// Returns whether the verdict speaks against the kernel.
     pub fn is_bad(&self) -> bool {
         !matches!(self, Self::Passed | Self::Skipped(_))
     }
 }
 
-/// A test that has been run, or could not be.
+/// A test that was run, or could not be run.
 #[derive(Clone, Debug)]
 pub struct Graded {
     /// The program that has the test.
     pub suite: &'static str,
     /// The test.
     pub test: String,
-    /// How it went.
+    /// The verdict.
     pub verdict: Verdict,
-    /// How long it took, a boot included if one was needed.
+    /// How long the test took, including a boot if one was needed.
     pub time: Duration,
 }
 
-/// The ways a test can go, by [`Verdict::name`].
+/// The names that [`Verdict::name`] returns.
 const NAMES: [&str; 5] = ["passed", "failed", "hung", "panicked", "skipped"];
 
-/// Returns how many tests went each way.
+/// Returns how many tests have each verdict.
 pub fn tally(all: &[Graded]) -> [(&'static str, usize); NAMES.len()] {
     NAMES.map(|name| {
         let like = |graded: &&Graded| graded.verdict.name() == name;

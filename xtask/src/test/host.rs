@@ -119,7 +119,7 @@ fn build_suites(
         built.status.success(),
         "the host tests do not build (see above)"
     );
-    // Build scripts, and binaries that tests may call, are built without it.
+    // cargo lists build scripts and binaries that tests call, too, but they are not built as tests.
     let built_as_test = Regex::new(r#""profile":\{[^}]*"test":true\}"#)?;
     let manifest = Regex::new(r#""manifest_path":"([^"]*)/Cargo.toml""#)?;
     let mut suites = Vec::new();
