@@ -1,9 +1,9 @@
-//! Which data blocks are free: one bit per block, set when it is in use.
+//! The free data blocks: one bit per block, which is set when the block is in use.
 //!
-//! The search for a free block goes round: it begins after the block found last, so that filling
-//! a large disk does not scan its full part again and again, and files come out contiguous.
-//! Invariant: only blocks of the data region are handed out or taken back, whatever the bitmap
-//! says about others. Neighbours: `map` and `truncate` above, `volume` below.
+//! The search for a free block goes round: it begins after the block found last. So a large disk is
+//! not scanned through its full part again and again, and files get contiguous blocks. Invariant:
+//! only blocks of the data region are allocated or freed, whatever the bitmap says about others.
+//! Neighbours: `map` and `truncate` above, `volume` below.
 
 use core::ops::Range;
 
@@ -33,7 +33,7 @@ fn mask(bit: u32) -> (usize, u8) {
 }
 
 impl<D: BlockDevice> Volume<D> {
-    /// Takes a free block. Its contents are arbitrary.
+    /// Allocates a free block. Its contents are arbitrary.
     pub(crate) fn allocate_block(&mut self) -> Result<u32, FsError> {
         let (start, end) = (self.geometry().data_start, self.geometry().size);
         let hint = self.next_block;
@@ -48,11 +48,11 @@ impl<D: BlockDevice> Volume<D> {
         Ok(block)
     }
 
-    /// Gives a block of the data region back.
+    /// Frees a block of the data region.
     ///
     /// # Errors
     ///
-    /// [`FsError::Corrupt`] when it is free already: then two files own it.
+    /// [`FsError::Corrupt`] if it is free already, because then two files own it.
     pub(crate) fn free_block(&mut self, block: u32) -> Result<(), FsError> {
         let (bitmap_block, bit) = self.geometry().bitmap_position(block);
         let (byte, mask) = mask(bit);

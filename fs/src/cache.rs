@@ -1,9 +1,9 @@
-//! Blocks of metadata kept in memory.
+//! A cache of metadata blocks.
 //!
 //! Invariants: every cached block equals what a read of the device would return, because changes
-//! live in the log's staging area until they are installed; all memory is taken at mount, so that
-//! the cache never asks for any when there is none, has none that others might need more, and what
-//! is free does not depend on what was read. Neighbour: `volume`, the only user.
+//! stay in the log's staging area until they are installed. All memory is allocated at mount, so
+//! the cache works when there is none, takes none from others later, and the amount of free memory
+//! does not depend on what was read. Neighbour: `volume`, the only user.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -12,14 +12,14 @@ use abi::BLOCK_SIZE;
 
 use crate::layout::Block;
 
-/// Blocks among which a block can be: the cache is set-associative, which needs neither lists
-/// nor a hash table.
+/// The number of places for each block. The cache is set-associative, which needs neither lists nor
+/// a hash table.
 const WAYS: usize = 4;
 
-/// The fewest blocks: with two sets, one operation's blocks do not all displace each other.
+/// The fewest blocks. With two sets, the blocks of one operation do not all displace each other.
 const MIN_BLOCKS: usize = 2 * WAYS;
 
-/// Block 0 is never metadata, so its number marks a place that holds nothing.
+/// Marks an empty place. Block 0 is never metadata.
 const NOTHING: u32 = 0;
 
 struct Way {
@@ -34,7 +34,7 @@ pub(crate) struct Cache {
     uses: u64,
 }
 
-/// Where a block is in the cache, until another block is claimed.
+/// The place of a block in the cache. It is valid until the next block is claimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place(usize);
 
@@ -47,7 +47,8 @@ pub(crate) fn try_block() -> Option<Box<Block>> {
 }
 
 impl Cache {
-    /// Returns a cache of `blocks` blocks, a few more to fill its sets; `None` without memory.
+    /// Returns a cache of `blocks` blocks, rounded up to whole sets. Returns `None` if there is no
+    /// memory.
     pub(crate) fn new(blocks: usize) -> Option<Self> {
         let count = blocks.max(MIN_BLOCKS).next_multiple_of(WAYS);
         let mut ways = Vec::new();
@@ -66,15 +67,16 @@ impl Cache {
         first..first + WAYS
     }
 
-    /// Returns the block, if it is here.
+    /// Returns the place of the block, if it is cached.
     pub(crate) fn find(&self, block: u32) -> Option<Place> {
         self.set_of(block)
             .find(|&index| self.ways[index].block == block)
             .map(Place)
     }
 
-    /// Returns a place that from now on stands for the block, with arbitrary contents: the caller
-    /// fills it or calls [`Cache::forget`]. The least recently used block of the set makes room.
+    /// Returns a place that stands for the block from now on. Its contents are arbitrary: the
+    /// caller fills it or calls [`Cache::forget`]. The least recently used block of the set is
+    /// displaced.
     pub(crate) fn claim(&mut self, block: u32) -> Place {
         if let Some(place) = self.find(block) {
             return place;
@@ -95,7 +97,7 @@ impl Cache {
         &mut way.contents
     }
 
-    /// Drops the block if it is here.
+    /// Removes the block, if it is cached.
     pub(crate) fn forget(&mut self, block: u32) {
         if let Some(Place(index)) = self.find(block) {
             self.ways[index].block = NOTHING;

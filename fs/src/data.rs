@@ -1,8 +1,8 @@
 //! The bytes of files and directories.
 //!
-//! Whole blocks of a file go straight between the caller's buffer and the device, consecutive
-//! ones in one request; what is written goes through the log like everything else. Directories
-//! are read through the cache. Neighbours: `files` above, `map` below.
+//! Whole blocks of a file move directly between the caller's buffer and the device, consecutive
+//! ones in one request. Writes go through the log, as all changes do. Directories are read through
+//! the cache. Neighbours: `files` above, `map` below.
 
 use abi::{BLOCK_SIZE, FileKind};
 
@@ -13,18 +13,18 @@ use crate::log::Content;
 use crate::map::MAP_BLOCKS;
 use crate::volume::Volume;
 
-/// Most blocks that writing one block of a file changes: itself, those that tell where it is,
-/// and the inode's.
+/// The most blocks that change when one block of a file is written: the block itself, the blocks
+/// that say where it is, and the inode's.
 const WRITE_BLOCKS: usize = 1 + MAP_BLOCKS + 1;
 
-/// Returns a place in a file: the block's index and the byte in the block.
+/// Splits an offset in a file into the block's index and the byte in the block.
 fn split(offset: usize) -> (usize, usize) {
     (offset / BLOCK_SIZE, offset % BLOCK_SIZE)
 }
 
 impl<D: BlockDevice> Volume<D> {
     /// Reads from byte `offset` on until the buffer is full or the file ends. Returns how many
-    /// bytes.
+    /// bytes were read.
     pub(crate) fn read_inode(
         &mut self,
         inode: &Inode,
@@ -57,12 +57,13 @@ impl<D: BlockDevice> Volume<D> {
         Ok(wanted)
     }
 
-    /// Writes as much of `bytes` from byte `offset` on as fits into the transaction, and stores the
-    /// inode if it changed. Returns how many bytes. The range must lie within the largest file.
+    /// Writes as much of `bytes` as fits into the transaction, from byte `offset` on, and stores
+    /// the inode if it changed. Returns how many bytes were written. The range must be within the
+    /// largest file.
     ///
     /// # Errors
     ///
-    /// Nothing was written; in particular [`FsError::NoSpace`] only when there was no space for
+    /// Nothing was written. In particular, [`FsError::NoSpace`] means that there was no space for
     /// the first byte.
     pub(crate) fn write_inode(
         &mut self,
@@ -90,7 +91,7 @@ impl<D: BlockDevice> Volume<D> {
         Ok(done)
     }
 
-    /// Writes the bytes that fall into the block of the file at byte `place`.
+    /// Writes the bytes that belong to one block of the file, beginning at byte `place`.
     fn write_part(
         &mut self,
         inode: &mut Inode,
@@ -116,7 +117,7 @@ impl<D: BlockDevice> Volume<D> {
     }
 }
 
-/// Copies what `block` has from byte `start` on, as much as `buffer` takes. Returns how many bytes.
+/// Copies bytes of `block` from byte `start` on, as many as `buffer` takes. Returns how many.
 fn copy_part(block: &[u8; BLOCK_SIZE], start: usize, buffer: &mut [u8]) -> usize {
     let length = buffer.len().min(BLOCK_SIZE - start);
     buffer[..length].copy_from_slice(&block[start..start + length]);

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 
 use abi::BLOCK_SIZE;
 
-/// A device refused or failed a request. What was asked is known to the caller, who adds it.
+/// The error that a device refused or failed a request. The caller knows the request and adds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeviceError;
 
@@ -20,14 +20,14 @@ pub trait BlockDevice {
     /// Returns how many blocks the device has.
     fn blocks(&self) -> u32;
 
-    /// Reads consecutive blocks from `first` on; `buffer` is a multiple of 1024 bytes.
+    /// Reads consecutive blocks from `first` on. The buffer's length is a multiple of 1024 bytes.
     fn read(&mut self, first: u32, buffer: &mut [u8]) -> Result<(), DeviceError>;
 
-    /// Writes consecutive blocks from `first` on; `buffer` is a multiple of 1024 bytes. The
-    /// blocks may reach the medium in any order, each one wholly or not at all.
+    /// Writes consecutive blocks from `first` on. The buffer's length is a multiple of 1024 bytes.
+    /// The blocks may reach the medium in any order, each wholly or not at all.
     fn write(&mut self, first: u32, buffer: &[u8]) -> Result<(), DeviceError>;
 
-    /// Returns when every write that has returned is on the medium.
+    /// Waits until every write that has returned is on the medium.
     fn flush(&mut self) -> Result<(), DeviceError>;
 }
 
@@ -89,7 +89,7 @@ impl BlockDevice for MemoryDisk {
     }
 }
 
-/// A borrowed disk is a disk: what is lent for one mount or one check comes back.
+/// A borrowed disk is a disk too, so that a disk can be lent for one mount or one check.
 impl<D: BlockDevice + ?Sized> BlockDevice for &mut D {
     fn blocks(&self) -> u32 {
         (**self).blocks()

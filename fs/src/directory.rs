@@ -1,11 +1,14 @@
-//! Names in a directory.
+//! The names in a directory.
 //!
-//! A directory is a file of 16-byte entries; one whose inode is 0 is unused and taken again before
-//! the directory grows. Blocks after the first may be missing within the size, and then have only
-//! unused entries: xv6's `mkfs` says of a root directory that fills its blocks to the last entry
-//! that it has one more, and xv6 provides it when it reads there. Names are compared up to 14
-//! bytes. Invariant: an [`Inode`] given to these functions is a directory. Neighbours: `path` and
-//! `names` above, `map` below.
+//! A directory is a file of 16-byte entries. An entry whose inode number is 0 is unused, and is
+//! taken again before the directory grows. Names are compared up to 14 bytes.
+//!
+//! Blocks after the first may be missing within the size; all their entries count as unused. The
+//! reason is xv6's `mkfs`. If a root directory fills its blocks to the last entry, `mkfs` records
+//! one block too many, and xv6 allocates that block when it reads there.
+//!
+//! Invariant: an [`Inode`] passed to these functions is a directory. Neighbours: `path` and `names`
+//! above, `map` below.
 
 use abi::{BLOCK_SIZE, FileKind, NAME_MAX};
 use zerocopy::{transmute_mut, transmute_ref};
@@ -22,16 +25,16 @@ const PER_BLOCK: usize = ENTRIES_PER_BLOCK as usize;
 
 type EntryBlock = [DirEntry; PER_BLOCK];
 
-/// A name that was found.
+/// An entry that was found by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Found {
-    /// What it leads to.
+    /// The inode that the entry names.
     pub(crate) inode: InodeNo,
-    /// Which entry of the directory it is.
+    /// The index of the entry in the directory.
     position: usize,
 }
 
-/// Returns a name as directories hold it: its first 14 bytes.
+/// Returns the part of a name that directories store: its first 14 bytes.
 fn cut(name: &[u8]) -> &[u8] {
     &name[..name.len().min(NAME_MAX)]
 }
@@ -100,8 +103,8 @@ impl<D: BlockDevice> Volume<D> {
         Ok(None)
     }
 
-    /// Returns the block that holds block `index` of a directory, which lies within its size;
-    /// `None` if there is none, and so no entry in it is used.
+    /// Returns the block that holds block `index` of a directory. `index` is within the directory's
+    /// size. Returns `None` if there is no such block; then none of its entries is used.
     pub(crate) fn entry_block(
         &mut self,
         directory: &Inode,
@@ -113,7 +116,7 @@ impl<D: BlockDevice> Volume<D> {
         }
     }
 
-    /// Adds a name that the directory does not have, in the transaction. The caller stores the
+    /// Adds a name that is not in the directory, in the transaction. The caller stores the
     /// directory, which may have grown.
     pub(crate) fn add_name(
         &mut self,
@@ -141,7 +144,7 @@ impl<D: BlockDevice> Volume<D> {
         self.put_entry(directory, size as usize / ENTRY_SIZE, entry)
     }
 
-    /// Provides a block of unused entries.
+    /// Adds a block of unused entries.
     fn add_block(&mut self, directory: &mut Inode, index: usize) -> Result<(), FsError> {
         let block = self.map_or_allocate(directory, index)?;
         self.replace(block, Content::Metadata)?;

@@ -1,18 +1,18 @@
-//! What can go wrong, as one clear line each.
+//! The errors, each as one clear line.
 //!
-//! [`FsError`] is the answer of an operation that did not happen; [`MountError`] is why a disk
-//! cannot be used at all. Neighbours: everyone.
+//! [`FsError`] is the answer of an operation that did not happen. [`MountError`] says why a disk
+//! cannot be used at all. Neighbours: every module.
 
 use core::fmt;
 
-/// What a device was asked when it failed.
+/// The request that a device failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceOperation {
-    /// Reading, starting at this block.
+    /// A read that starts at this block.
     Read(u32),
-    /// Writing, starting at this block.
+    /// A write that starts at this block.
     Write(u32),
-    /// Making writes durable.
+    /// A flush, which makes writes durable.
     Flush,
 }
 
@@ -26,12 +26,12 @@ impl fmt::Display for DeviceOperation {
     }
 }
 
-/// Where in the image something impossible was found.
+/// The place of a contradiction in the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// In this inode.
+    /// This inode.
     Inode(u32),
-    /// In this block.
+    /// This block.
     Block(u32),
 }
 
@@ -44,17 +44,18 @@ impl fmt::Display for Place {
     }
 }
 
-/// Why an operation failed. It changed nothing, unless the device failed in the middle of its
-/// commit: then this is [`FsError::Device`], and [`FsError::Stopped`] for whatever comes next.
+/// Why an operation failed. The operation changed nothing, with one exception: if the device failed
+/// in the middle of its commit, this is [`FsError::Device`], and every later operation returns
+/// [`FsError::Stopped`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FsError {
     /// A component of the path does not exist, or the directory has been removed.
     NotFound,
-    /// Something used as a directory is none.
+    /// A path uses something as a directory that is none.
     NotADirectory,
-    /// A directory where only a file will do.
+    /// The operation works on files only, and this is a directory.
     IsADirectory,
-    /// The name is taken.
+    /// The name exists already.
     Exists,
     /// The directory to be removed has entries.
     NotEmpty,
@@ -62,27 +63,27 @@ pub enum FsError {
     NoSpace,
     /// No free inode is left.
     NoInodes,
-    /// A file cannot have more than 268 blocks.
+    /// A file would get more than 268 blocks.
     TooLarge,
-    /// A file cannot have more than 32,767 names.
+    /// An inode would get more than 32,767 names.
     TooManyLinks,
-    /// The operation changes more blocks than the log holds. It should not: each one is made to
-    /// fit or divided.
+    /// The operation changes more blocks than the log holds. This should not happen, because every
+    /// operation fits or is divided.
     TransactionTooLarge,
-    /// The request makes no sense, for this reason.
+    /// The request is invalid, for this reason.
     Invalid(&'static str),
     /// The kernel has no memory for the operation.
     NoMemory,
     /// The device failed.
     Device(DeviceOperation),
-    /// The device failed in the middle of an earlier commit. What is on the disk is known
-    /// only after recovery, so nothing is answered until the disk is mounted again.
+    /// The device failed in the middle of an earlier commit. Only recovery tells what is on the
+    /// disk, so every operation fails until the disk is mounted again.
     Stopped,
-    /// The image says something that cannot be true.
+    /// The image contradicts itself.
     Corrupt {
-        /// What is wrong.
+        /// The contradiction.
         what: &'static str,
-        /// Where.
+        /// The place of the contradiction.
         place: Place,
     },
 }
@@ -122,35 +123,35 @@ impl core::error::Error for FsError {}
 /// Why a disk cannot be mounted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MountError {
-    /// Block 1 is not the superblock of xv6.
+    /// Block 1 is not a superblock of xv6.
     NotXv6 {
-        /// What stands where the magic number should be.
+        /// The number in place of the magic number.
         magic: u32,
     },
     /// The device ends before the file system does.
     DeviceTooSmall {
-        /// Blocks of the file system, by its superblock (0 when the device has none).
+        /// The blocks of the file system, by its superblock (0 if the device has none).
         needed: u32,
-        /// Blocks of the device.
+        /// The blocks of the device.
         present: u32,
     },
     /// The regions of the disk, by the superblock, overlap or leave the disk.
     Layout {
-        /// What is wrong with them.
+        /// What is wrong with the regions.
         what: &'static str,
     },
     /// The log is too small for one operation.
     LogTooSmall {
-        /// Blocks of the log, its header included.
+        /// The blocks of the log, its header included.
         blocks: u32,
-        /// Blocks that it must have.
+        /// The least number of blocks.
         needed: u32,
     },
-    /// The log's header cannot have been written by a commit.
+    /// The log's header was not written by a commit.
     BadLog {
-        /// What is wrong with it.
+        /// What is wrong with the header.
         what: &'static str,
-        /// The number that is.
+        /// The number in the header.
         found: u32,
     },
     /// Inode 1 is not a directory.

@@ -25,19 +25,19 @@ impl<D: BlockDevice> Volume<D> {
     }
 }
 
-/// Returns the byte of a file at which a page begins.
+/// Returns the offset at which a page of a file begins, in bytes.
 fn page_offset(page: u32) -> u64 {
     u64::from(page) * PAGE_SIZE as u64
 }
 
 impl<D: BlockDevice> FileSystem<D> {
-    /// Reads a file from byte `offset` on, or a directory (16-byte entries). Returns how many
-    /// bytes, fewer than the buffer takes at the end of the file and 0 beyond it.
+    /// Reads a file or a directory (16-byte entries) from byte `offset` on. Returns how many bytes
+    /// were read: fewer than the buffer takes at the end of the file, and 0 beyond it.
     ///
     /// # Errors
     ///
-    /// [`FsError::Invalid`] for a device file; the device's; the file is corrupt. The buffer may
-    /// have changed.
+    /// [`FsError::Invalid`] for a device file; an error of the device; the file is corrupt. The
+    /// buffer may have changed.
     pub fn read_at(
         &mut self,
         inode: InodeNo,
@@ -51,13 +51,13 @@ impl<D: BlockDevice> FileSystem<D> {
         self.volume.read_inode(&inode, offset, buffer)
     }
 
-    /// Writes a file from byte `offset` on, at most its end, and extends it if needed. Returns how
-    /// many bytes. Up to 20 blocks are one transaction (if the log has its ordinary length); what
-    /// is longer is written in pieces, in order.
+    /// Writes a file from byte `offset` on, and extends it if needed. `offset` is at most the
+    /// file's size. Returns how many bytes were written. Up to 20 blocks are one transaction (if
+    /// the log has its ordinary length). A longer write is done in pieces, in order.
     ///
-    /// When something fails in a later piece, the bytes before it are written, and their number is
-    /// returned; so is the number that fitted when the disk becomes full. (xv6's `write` returns -1
-    /// in that case, although the bytes are there.)
+    /// If a later piece fails, the bytes before it are written, and their number is returned. If
+    /// the disk becomes full, the number of bytes that fitted is returned. (xv6's `write` returns
+    /// -1 in that case, although the bytes are there.)
     ///
     /// # Errors
     ///
@@ -98,12 +98,12 @@ impl<D: BlockDevice> FileSystem<D> {
         Ok(done)
     }
 
-    /// Reads page `page` (of 4096 bytes) of a file; zeros beyond the file's end. How many bytes
-    /// lie before the end.
+    /// Reads page `page` (of 4096 bytes) of a file. The bytes beyond the file's end are zeros.
+    /// Returns how many bytes are before the end.
     ///
     /// # Errors
     ///
-    /// As [`FileSystem::read_at`], and [`FsError::IsADirectory`].
+    /// Those of [`FileSystem::read_at`], and [`FsError::IsADirectory`].
     pub fn read_page(
         &mut self,
         inode: InodeNo,
@@ -116,12 +116,12 @@ impl<D: BlockDevice> FileSystem<D> {
         Ok(valid)
     }
 
-    /// Writes page `page` (of 4096 bytes) of a file back, in one transaction. Returns how many
-    /// bytes. The file keeps its size: what lies beyond its end is not written.
+    /// Writes back page `page` (of 4096 bytes) of a file, in one transaction. Returns how many
+    /// bytes were written. The file keeps its size, so bytes beyond its end are not written.
     ///
     /// # Errors
     ///
-    /// As [`FileSystem::write_at`].
+    /// Those of [`FileSystem::write_at`].
     pub fn write_page(
         &mut self,
         inode: InodeNo,
@@ -142,8 +142,8 @@ impl<D: BlockDevice> FileSystem<D> {
     ///
     /// # Errors
     ///
-    /// [`FsError::IsADirectory`]; [`FsError::Invalid`] for a device file. Should the device fail in
-    /// a later step of a file spread over a large disk, the file has become shorter.
+    /// [`FsError::IsADirectory`]; [`FsError::Invalid`] for a device file. If the device fails in a
+    /// later step of a file that is spread over a large disk, the file has become shorter.
     pub fn truncate(&mut self, inode: InodeNo) -> Result<(), FsError> {
         let mut inode = self.volume.plain_file(inode)?;
         loop {

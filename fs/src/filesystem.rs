@@ -1,9 +1,9 @@
-//! A mounted file system: mounting, references to inodes, transactions, and what becomes of
-//! inodes that no name leads to.
+//! A mounted file system: mounting, references to inodes, transactions, and the end of inodes
+//! without names.
 //!
 //! Invariant: between two operations nothing is staged, and an inode without names and without
-//! references is free (or waits for the next mount, if freeing it failed). Neighbours: `names`
-//! and `files` hold the other operations, `volume` and what builds on it does the work.
+//! references is free (or is freed at the next mount, if freeing it failed). Neighbours: `names`
+//! and `files` hold the other operations; `volume` and the modules on top of it do the work.
 
 use core::fmt;
 
@@ -17,10 +17,11 @@ use crate::references::References;
 use crate::truncate::Progress;
 use crate::volume::Volume;
 
-/// What `Stat::device` says: xv6 has one disk and gives it this number.
+/// The number of the device in `Stat::device`. xv6 has one disk and gives it this number.
 const DEVICE: i32 = 1;
 
-/// A mounted file system. The kernel keeps it in one sleep lock; see the crate's description.
+/// A mounted file system. The kernel keeps it in one sleep lock; the crate's description explains
+/// why.
 pub struct FileSystem<D> {
     pub(crate) volume: Volume<D>,
     pub(crate) references: References,
@@ -34,8 +35,8 @@ impl<D> fmt::Debug for FileSystem<D> {
 }
 
 impl<D: BlockDevice> FileSystem<D> {
-    /// Checks the superblock of `device`, recovers its log, and frees the inodes that no name leads
-    /// to. The last `cache_blocks` blocks of metadata (at least 8) are kept in memory that is taken
+    /// Checks the superblock of `device`, recovers its log, and frees the inodes without names. The
+    /// cache holds the last `cache_blocks` blocks of metadata (at least 8); its memory is allocated
     /// here.
     ///
     /// # Errors
@@ -60,31 +61,30 @@ impl<D: BlockDevice> FileSystem<D> {
         Ok(mounted)
     }
 
-    /// Has `observer` told of every inode whose bytes are given back, because it is emptied or
-    /// freed: whoever keeps copies of them must forget those. It is told when that has been
-    /// committed, before the operation returns.
+    /// Calls `observer` with every inode that is emptied or freed, because a cache of its bytes
+    /// must then drop them. The call comes after the commit, and before the operation returns.
     pub fn observe(&mut self, observer: fn(InodeNo)) {
         self.observer = observer;
     }
 
-    /// Ends the mount and gives the device back with everything on its medium. Inodes without
-    /// names that are still referenced are freed at the next mount.
+    /// Ends the mount. Returns the device with everything on its medium. Inodes without names that
+    /// are still referenced are freed at the next mount.
     ///
     /// # Errors
     ///
-    /// The device's, which is lost then.
+    /// An error of the device, which is lost then.
     pub fn unmount(mut self) -> Result<D, FsError> {
         self.volume.sync()?;
         Ok(self.volume.into_device())
     }
 
-    /// Returns when everything, the emptied log included, is on the medium: worth calling before
-    /// the power goes. (What operations changed is on the medium when they return; this spares the
-    /// next mount a recovery.)
+    /// Waits until everything is on the medium, the emptied log included. Calling this before the
+    /// power goes spares the next mount a recovery. (The changes of an operation are on the medium
+    /// when the operation returns.)
     ///
     /// # Errors
     ///
-    /// The device's.
+    /// An error of the device.
     pub fn sync(&mut self) -> Result<(), FsError> {
         self.volume.sync()
     }
@@ -93,7 +93,7 @@ impl<D: BlockDevice> FileSystem<D> {
     ///
     /// # Errors
     ///
-    /// The device's.
+    /// An error of the device.
     pub fn free_blocks(&mut self) -> Result<u32, FsError> {
         self.volume.count_free_blocks()
     }
@@ -102,12 +102,12 @@ impl<D: BlockDevice> FileSystem<D> {
     ///
     /// # Errors
     ///
-    /// The device's.
+    /// An error of the device.
     pub fn free_inodes(&mut self) -> Result<u32, FsError> {
         self.volume.count_free_inodes()
     }
 
-    /// Returns the inode at `path`, with a reference for the caller. The empty path is `current`
+    /// Returns the inode at `path`. The caller gets a reference. The empty path names `current`
     /// itself.
     ///
     /// # Errors
@@ -123,20 +123,21 @@ impl<D: BlockDevice> FileSystem<D> {
     ///
     /// # Panics
     ///
-    /// When it has none.
+    /// If it has none.
     pub fn retain(&mut self, inode: InodeNo) {
         self.references.retake(inode);
     }
 
-    /// Gives a reference back; with the last one an inode without names is freed.
+    /// Drops a reference. If it was the last one and the inode has no names, the inode is freed.
     ///
     /// # Errors
     ///
-    /// Freeing the inode failed; the next mount will do it. The reference is gone all the same.
+    /// Freeing the inode failed. The reference is dropped anyway, and the next mount frees the
+    /// inode.
     ///
     /// # Panics
     ///
-    /// When the inode has no reference.
+    /// If the inode has no reference.
     pub fn release(&mut self, inode: InodeNo) -> Result<(), FsError> {
         if self.references.drop(inode) > 0 {
             return Ok(());
@@ -148,11 +149,11 @@ impl<D: BlockDevice> FileSystem<D> {
         Ok(())
     }
 
-    /// Returns what `fstat` tells of an inode.
+    /// Returns what `fstat` reports about an inode.
     ///
     /// # Errors
     ///
-    /// The device's, or the inode is corrupt.
+    /// An error of the device, or the inode is corrupt.
     pub fn stat(&mut self, inode: InodeNo) -> Result<Stat, FsError> {
         let Inode {
             number,
@@ -169,20 +170,20 @@ impl<D: BlockDevice> FileSystem<D> {
         })
     }
 
-    /// Returns how many bytes a file or directory has.
+    /// Returns the size of a file or directory, in bytes.
     ///
     /// # Errors
     ///
-    /// The device's, or the inode is corrupt.
+    /// An error of the device, or the inode is corrupt.
     pub fn size(&mut self, inode: InodeNo) -> Result<u32, FsError> {
         Ok(self.volume.inode(inode)?.size())
     }
 
-    /// Returns what an inode is.
+    /// Returns an inode's kind.
     ///
     /// # Errors
     ///
-    /// The device's, or the inode is corrupt.
+    /// An error of the device, or the inode is corrupt.
     pub fn kind(&mut self, inode: InodeNo) -> Result<FileKind, FsError> {
         Ok(self.volume.inode(inode)?.kind)
     }
@@ -191,7 +192,7 @@ impl<D: BlockDevice> FileSystem<D> {
     ///
     /// # Errors
     ///
-    /// [`FsError::Invalid`] for anything else.
+    /// [`FsError::Invalid`] for any other inode.
     pub fn device_numbers(&mut self, inode: InodeNo) -> Result<(u16, u16), FsError> {
         let inode = self.volume.inode(inode)?;
         match inode.kind {
@@ -200,7 +201,7 @@ impl<D: BlockDevice> FileSystem<D> {
         }
     }
 
-    /// Runs `operation` and commits what it staged, or forgets it.
+    /// Runs `operation`. If it succeeds, commits what it staged; otherwise forgets it.
     pub(crate) fn transaction<T>(
         &mut self,
         operation: impl FnOnce(&mut Volume<D>) -> Result<T, FsError>,
@@ -218,7 +219,7 @@ impl<D: BlockDevice> FileSystem<D> {
         outcome
     }
 
-    /// Frees the inodes that lost their last name while they were open, before a crash.
+    /// Frees the inodes that lost their last names while they were open, before a crash.
     fn reclaim_unlinked(&mut self) -> Result<(), FsError> {
         for number in 1..self.volume.geometry().inode_end {
             let number = InodeNo::new(number as u16);
@@ -233,16 +234,16 @@ impl<D: BlockDevice> FileSystem<D> {
 }
 
 impl<D: BlockDevice> Volume<D> {
-    /// Frees an inode that no name leads to, with its blocks, beginning in the transaction in
-    /// progress. When that is not enough, it is committed first, and what fails after
-    /// that leaves an inode without names, which the next mount frees.
+    /// Frees an inode without names, and its blocks, beginning in the transaction in progress. If
+    /// one transaction is not enough, it is committed first. A failure after that leaves an inode
+    /// without names, which the next mount frees.
     pub(crate) fn discard(&mut self, mut inode: Inode) -> Result<(), FsError> {
         match self.shorten(&mut inode)? {
             Progress::Done => self.free_inode(inode.number),
             Progress::More => {
                 self.store_inode(&inode)?;
                 self.commit()?;
-                // What the caller asked for has happened; the rest can wait for the next mount.
+                // The caller's change has happened. The next mount can do the rest.
                 if self.discard_rest(inode).is_err() {
                     self.abort();
                 }

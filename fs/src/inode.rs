@@ -1,8 +1,8 @@
-//! Inodes: the 64-byte records that say what a file is and where its bytes are.
+//! Inodes: 64-byte records with a file's kind, size and blocks.
 //!
-//! They are read from and written to their blocks by value; there is no table of inodes in
-//! memory. Invariant: an [`Inode`] has a kind that exists and a size within the limits, checked
-//! when it was read. Neighbours: `map`, `directory` and everything above use [`Inode`]; `volume`
+//! They are read from and written to their blocks by value; there is no table of inodes in memory.
+//! Invariant: an [`Inode`] has a kind that exists and a size within the limits, which were checked
+//! when it was read. Neighbours: `map`, `directory` and every module above use [`Inode`]; `volume`
 //! is below.
 
 use abi::FileKind;
@@ -16,7 +16,7 @@ use crate::volume::Volume;
 
 type InodeBlock = [DiskInode; INODES_PER_BLOCK as usize];
 
-/// An inode in use, as read; changes reach the disk through [`Volume::store_inode`].
+/// An inode in use, as it was read. [`Volume::store_inode`] writes changes to the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Inode {
     pub(crate) number: InodeNo,
@@ -25,17 +25,17 @@ pub(crate) struct Inode {
 }
 
 impl Inode {
-    /// Bytes in the file.
+    /// Returns the size of the file, in bytes.
     pub(crate) fn size(&self) -> u32 {
         self.record.size.get()
     }
 
-    /// Returns whether no name leads here.
+    /// Returns whether the inode has no names.
     pub(crate) fn is_unlinked(&self) -> bool {
         self.record.nlink.get() == 0
     }
 
-    /// One more name leads here.
+    /// Counts one more name.
     pub(crate) fn add_link(&mut self) -> Result<(), FsError> {
         let links = self.record.nlink.get();
         if links >= MAX_LINKS {
@@ -45,7 +45,7 @@ impl Inode {
         Ok(())
     }
 
-    /// One name fewer leads here.
+    /// Counts one name less.
     pub(crate) fn remove_link(&mut self) -> Result<(), FsError> {
         let links = self.record.nlink.get();
         let Some(fewer) = links.checked_sub(1) else {
@@ -55,7 +55,7 @@ impl Inode {
         Ok(())
     }
 
-    /// Something about this inode cannot be true.
+    /// Returns the error that this inode contradicts itself.
     pub(crate) fn corrupt(&self, what: &'static str) -> FsError {
         FsError::Corrupt {
             what,
@@ -124,8 +124,8 @@ impl<D: BlockDevice> Volume<D> {
         Ok(())
     }
 
-    /// Returns a free inode, which becomes one of the given kind when the transaction stores it.
-    /// The search goes round, as that for free blocks does.
+    /// Returns a free inode. It gets the given kind when the transaction stores it. The search goes
+    /// round, as the search for free blocks does.
     pub(crate) fn find_free_inode(&mut self, kind: FileKind) -> Result<Inode, FsError> {
         let end = self.geometry().inode_end;
         for number in (self.next_inode..end).chain(1..self.next_inode) {

@@ -18,39 +18,39 @@ use crate::error::MountError;
 /// The contents of a block.
 pub type Block = [u8; BLOCK_SIZE];
 
-/// What block 1 begins with.
+/// The magic number with which block 1 begins.
 pub const MAGIC: u32 = 0x1020_3040;
-/// The block of the superblock.
+/// The block that holds the superblock.
 pub const SUPERBLOCK: u32 = 1;
-/// The inode of the root directory.
+/// The inode number of the root directory.
 pub const ROOT_INODE: u32 = 1;
-/// Blocks an inode names itself.
+/// The number of block numbers in an inode.
 pub const DIRECT: usize = 12;
-/// Blocks an indirect block names.
+/// The number of block numbers in an indirect block.
 pub const INDIRECT: usize = BLOCK_SIZE / 4;
-/// Most blocks of a file.
+/// The most blocks of a file.
 pub const MAX_FILE_BLOCKS: usize = DIRECT + INDIRECT;
-/// Most bytes of a file.
+/// The largest size of a file, in bytes.
 pub const MAX_FILE_SIZE: u32 = (MAX_FILE_BLOCKS * BLOCK_SIZE) as u32;
-/// Most names of an inode: xv6 keeps the count in a signed 16-bit number.
+/// The most names of an inode. xv6 keeps the count in a signed 16-bit number.
 pub const MAX_LINKS: u16 = i16::MAX as u16;
-/// Inodes in a block.
+/// The number of inodes in a block.
 pub const INODES_PER_BLOCK: u32 = (BLOCK_SIZE / size_of::<DiskInode>()) as u32;
-/// Blocks whose state one block of the bitmap holds.
+/// The number of blocks whose state one block of the bitmap holds.
 pub const BITS_PER_BLOCK: u32 = (BLOCK_SIZE * 8) as u32;
-/// Bytes of a directory entry.
+/// The size of a directory entry, in bytes.
 pub const ENTRY_SIZE: usize = size_of::<DirEntry>();
-/// Directory entries in a block.
+/// The number of directory entries in a block.
 pub const ENTRIES_PER_BLOCK: u32 = (BLOCK_SIZE / ENTRY_SIZE) as u32;
 
-/// Blocks of the log in images we make, its header included.
+/// The number of blocks of the log in Cowslip's own images, its header included.
 pub const LOG_BLOCKS: u32 = 31;
-/// Most blocks of one transaction, in any image: kernels of xv6 recover no more.
+/// The most blocks of one transaction, in any image, because kernels of xv6 recover no more.
 pub const MAX_TRANSACTION: u32 = 30;
-/// The smallest log we mount: an operation that makes a directory and extends its parent
+/// The smallest log that can be mounted. An operation that makes a directory and extends its parent
 /// changes 8 blocks, and xv6 reckons with 10.
 pub const MIN_LOG_BLOCKS: u32 = 11;
-/// Most block numbers in the log's header.
+/// The most block numbers in the log's header.
 pub const LOG_HEADER_CAPACITY: u32 = (BLOCK_SIZE / 4 - 1) as u32;
 
 /// The superblock.
@@ -59,19 +59,19 @@ pub const LOG_HEADER_CAPACITY: u32 = (BLOCK_SIZE / 4 - 1) as u32;
 pub struct SuperBlock {
     /// [`MAGIC`].
     pub magic: U32,
-    /// Blocks of the file system.
+    /// The number of blocks of the file system.
     pub size: U32,
-    /// Blocks of its data region, which is the last.
+    /// The number of blocks of the data region, which is the last.
     pub nblocks: U32,
-    /// Inodes, the unused inode 0 included.
+    /// The number of inodes, including the unused inode 0.
     pub ninodes: U32,
-    /// Blocks of the log, its header included.
+    /// The number of blocks of the log, its header included.
     pub nlog: U32,
-    /// First block of the log: its header.
+    /// The first block of the log: its header.
     pub logstart: U32,
-    /// First block of inodes.
+    /// The first block of inodes.
     pub inodestart: U32,
-    /// First block of the bitmap.
+    /// The first block of the bitmap.
     pub bmapstart: U32,
 }
 
@@ -83,20 +83,20 @@ pub struct SuperBlock {
 pub struct DiskInode {
     /// A [`FileKind`], or 0 for a free inode.
     pub kind: U16,
-    /// Driver of a device file.
+    /// The driver of a device file.
     pub major: U16,
-    /// Device of the driver.
+    /// The device of the driver.
     pub minor: U16,
-    /// Names that lead here.
+    /// The number of names.
     pub nlink: U16,
-    /// Bytes.
+    /// The size, in bytes.
     pub size: U32,
-    /// The blocks: direct ones, then the indirect block; 0 is none.
+    /// The block numbers: direct ones, then the indirect block. 0 means that there is no block.
     pub addresses: [U32; DIRECT + 1],
 }
 
 impl DiskInode {
-    /// An inode nobody uses.
+    /// A free inode.
     pub const FREE: Self = Self {
         kind: U16::ZERO,
         major: U16::ZERO,
@@ -106,17 +106,17 @@ impl DiskInode {
         addresses: [U32::ZERO; DIRECT + 1],
     };
 
-    /// Returns whether nobody uses the inode.
+    /// Returns whether the inode is free.
     pub fn is_free(&self) -> bool {
         self.kind.get() == 0
     }
 
-    /// Returns what the inode is; `None` for a free one and for a number that means nothing.
+    /// Returns the inode's kind. Returns `None` for a free inode and for a number that is no kind.
     pub fn file_kind(&self) -> Option<FileKind> {
         FileKind::from_number(self.kind.get())
     }
 
-    /// Returns how many blocks its size takes.
+    /// Returns how many blocks the size takes.
     pub fn size_in_blocks(&self) -> usize {
         (self.size.get() as usize).div_ceil(BLOCK_SIZE)
     }
@@ -128,14 +128,14 @@ impl DiskInode {
 )]
 #[repr(C)]
 pub struct DirEntry {
-    /// The inode; 0 is an unused entry.
+    /// The inode number. 0 means that the entry is unused.
     pub inode: U16,
-    /// The name, filled up with NULs; a name of 14 bytes has none.
+    /// The name, padded with NULs. A name of 14 bytes has no NUL.
     pub name: [u8; NAME_MAX],
 }
 
 impl DirEntry {
-    /// An entry that is not in use.
+    /// An unused entry.
     pub const UNUSED: Self = Self {
         inode: U16::ZERO,
         name: [0; NAME_MAX],
@@ -159,18 +159,19 @@ impl DirEntry {
     }
 }
 
-/// The header of the log: the transaction that is committed but perhaps not installed.
+/// The header of the log. It describes the transaction that is committed but perhaps not installed.
 #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct LogHeader {
-    /// How many blocks the log holds; 0 when there is nothing to recover.
+    /// The number of blocks in the log. 0 means that there is nothing to recover.
     pub count: U32,
-    /// Where each of them belongs.
+    /// The blocks of the disk to which they belong.
     pub targets: [U32; LOG_HEADER_CAPACITY as usize],
 }
 
 impl LogHeader {
-    /// The blocks the log holds belong here, after a check that it can be so.
+    /// Returns the blocks of the disk to which the log's blocks belong, after a check that they
+    /// can.
     ///
     /// # Errors
     ///
@@ -195,23 +196,23 @@ impl LogHeader {
     }
 }
 
-/// Where things are on a disk whose superblock has been checked.
+/// The regions of a disk whose superblock has been checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Geometry {
-    /// Blocks of the file system.
+    /// The number of blocks of the file system.
     pub size: u32,
-    /// Inodes that can be used are 1 up to and without this one. Directory entries have 16 bits
-    /// for it, so it is at most 65,536 even if the disk has more.
+    /// The first number above those of usable inodes, which begin at 1. It is at most 65,536, even
+    /// if the disk has more inodes, because directory entries have 16 bits for the number.
     pub inode_end: u32,
     /// The header of the log.
     pub log_start: u32,
-    /// Blocks of the log, its header included.
+    /// The number of blocks of the log, its header included.
     pub log_blocks: u32,
-    /// First block of inodes.
+    /// The first block of inodes.
     pub inode_start: u32,
-    /// First block of the bitmap.
+    /// The first block of the bitmap.
     pub bitmap_start: u32,
-    /// First block of the data region, which extends to `size`.
+    /// The first block of the data region, which extends to `size`.
     pub data_start: u32,
 }
 
@@ -220,7 +221,7 @@ impl Geometry {
     ///
     /// # Errors
     ///
-    /// What is wrong with it, one thing at a time.
+    /// The first thing that is wrong with it.
     pub fn check(block: &Block, device_blocks: u32) -> Result<Self, MountError> {
         let (superblock, _) =
             SuperBlock::ref_from_prefix(block).map_err(|_| MountError::NotXv6 { magic: 0 })?;
@@ -297,7 +298,7 @@ impl Geometry {
         Ok(())
     }
 
-    /// Most blocks of one transaction.
+    /// Returns the most blocks of one transaction.
     pub fn transaction_blocks(&self) -> usize {
         MAX_TRANSACTION.min(self.log_blocks - 1) as usize
     }
@@ -307,7 +308,7 @@ impl Geometry {
         (1..self.inode_end).contains(&number)
     }
 
-    /// Returns the block an inode is in, and its place among the block's inodes.
+    /// Returns the block that holds an inode, and the inode's index in the block.
     pub fn inode_position(&self, number: u32) -> (u32, usize) {
         (
             self.inode_start + number / INODES_PER_BLOCK,
@@ -315,12 +316,13 @@ impl Geometry {
         )
     }
 
-    /// Returns whether a file or directory can own this block.
+    /// Returns whether a block is in the data region, where files and directories have their
+    /// blocks.
     pub fn is_data(&self, block: u32) -> bool {
         (self.data_start..self.size).contains(&block)
     }
 
-    /// Returns the block of the bitmap that holds a block's bit, and which bit it is.
+    /// Returns the block of the bitmap that holds a block's bit, and the index of the bit.
     pub fn bitmap_position(&self, block: u32) -> (u32, u32) {
         (
             self.bitmap_start + block / BITS_PER_BLOCK,

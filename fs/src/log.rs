@@ -25,10 +25,10 @@ use crate::device::{BlockDevice, DeviceError};
 use crate::error::{DeviceOperation, FsError, MountError};
 use crate::layout::{Block, Geometry, LogHeader, MIN_LOG_BLOCKS};
 
-/// What a block holds, and so whether it is worth caching.
+/// The kind of a block's contents, which decides whether the block is worth caching.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Content {
-    /// Inodes, bits, block numbers or directory entries.
+    /// Inodes, bits of the bitmap, block numbers or directory entries.
     Metadata,
     /// Bytes of a file.
     Data,
@@ -37,31 +37,31 @@ pub(crate) enum Content {
 /// A block whose new contents are in the staging area.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Staged {
-    /// Where it belongs.
+    /// The block of the disk to which the contents belong.
     pub(crate) block: u32,
-    /// What it holds.
+    /// The kind of the contents.
     pub(crate) content: Content,
 }
 
-/// Whether the empty header has reached the medium.
+/// Whether the empty header is on the medium.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Emptied {
     Durably,
     Perhaps,
 }
 
-/// How far a commit that failed had come.
+/// How far a failed commit had come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CommitFailure {
-    /// Nothing has happened.
+    /// Nothing has changed on the disk.
     Before(FsError),
-    /// Only recovery can tell.
+    /// Only recovery can tell what is on the disk.
     During(FsError),
 }
 
 /// The log of a mounted file system, with the transaction in progress.
 pub(crate) struct Log {
-    /// The header, then one block per staged block.
+    /// The header, and then each staged block.
     blocks: Vec<Block>,
     staged: Vec<Staged>,
     start: u32,
@@ -87,8 +87,8 @@ fn flush(device: &mut impl BlockDevice) -> Result<(), FsError> {
 }
 
 impl Log {
-    /// Finishes the transaction that a crash may have left in the log of `device`, and makes
-    /// the log ready for new ones.
+    /// Installs the transaction that a crash may have left in the log of `device`, and prepares the
+    /// log for new ones.
     pub(crate) fn recover(
         device: &mut impl BlockDevice,
         geometry: &Geometry,
@@ -141,7 +141,7 @@ impl Log {
         self.staged.iter().copied().zip(&self.blocks[1..])
     }
 
-    /// Returns the slot of a block that is staged.
+    /// Returns the slot of a block, if it is staged.
     pub(crate) fn find(&self, block: u32) -> Option<usize> {
         self.staged.iter().position(|staged| staged.block == block)
     }
@@ -151,17 +151,17 @@ impl Log {
         &self.blocks[1 + slot]
     }
 
-    /// Returns the new contents in a slot, to be changed.
+    /// Returns the new contents in a slot, for changing them.
     pub(crate) fn contents_mut(&mut self, slot: usize) -> &mut Block {
         &mut self.blocks[1 + slot]
     }
 
-    /// Makes a slot for a block that is not staged; its contents are what an earlier
-    /// transaction left there.
+    /// Returns a slot for a block that is not staged yet. The slot's contents are those of an
+    /// earlier transaction.
     ///
     /// # Errors
     ///
-    /// [`FsError::TransactionTooLarge`] when there is no room, which the operations see to.
+    /// [`FsError::TransactionTooLarge`] if no slot is free. The operations avoid that.
     pub(crate) fn stage(&mut self, block: u32, content: Content) -> Result<usize, FsError> {
         if self.room() == 0 {
             return Err(FsError::TransactionTooLarge);
@@ -175,8 +175,8 @@ impl Log {
         self.staged.clear();
     }
 
-    /// Makes the staged blocks durable, all or none. They stay staged: the caller looks after
-    /// the cache and calls [`Log::clear`].
+    /// Makes the staged blocks durable, all or none. They stay staged: the caller updates the cache
+    /// and then calls [`Log::clear`].
     pub(crate) fn commit(&mut self, device: &mut impl BlockDevice) -> Result<(), CommitFailure> {
         if self.staged.is_empty() {
             return Ok(());
@@ -215,7 +215,7 @@ impl Log {
         write(device, self.start, &self.blocks[0])
     }
 
-    /// Returns when the empty header is on the medium.
+    /// Waits until the empty header is on the medium.
     pub(crate) fn settle(&mut self, device: &mut impl BlockDevice) -> Result<(), FsError> {
         if self.emptied == Emptied::Perhaps {
             flush(device)?;

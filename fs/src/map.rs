@@ -1,10 +1,12 @@
-//! Which block of the disk holds which block of a file.
+//! The mapping from the blocks of a file to the blocks of the disk.
 //!
-//! Twelve blocks are named by the inode, 256 more by the indirect block. Invariants: a block number
-//! is checked to lie in the data region whenever it is read; a file's blocks within its size all
-//! exist (there are no holes, except in directories: see there), and blocks beyond it may (xv6
-//! leaves some when a write is broken off). Neighbours: `data` and `directory` above, `bitmap`
-//! below.
+//! The inode names twelve blocks, and the indirect block 256 more.
+//!
+//! Invariants: whenever a block number is read, it is checked to lie in the data region. All blocks
+//! of a file within its size exist (there are no holes, except in directories, see `directory`).
+//! Blocks beyond the size may exist, because xv6 leaves some when a write is broken off.
+//!
+//! Neighbours: `data` and `directory` above, `bitmap` below.
 
 use zerocopy::little_endian::U32;
 use zerocopy::{transmute_mut, transmute_ref};
@@ -19,7 +21,8 @@ use crate::volume::Volume;
 /// The block numbers in an indirect block.
 pub(crate) type Addresses = [U32; INDIRECT];
 
-/// Most blocks that [`Volume::map_or_allocate`] changes: two of the bitmap and the indirect one.
+/// The most blocks that [`Volume::map_or_allocate`] changes: two of the bitmap, and the indirect
+/// block.
 pub(crate) const MAP_BLOCKS: usize = 3;
 
 impl<D: BlockDevice> Volume<D> {
@@ -28,14 +31,14 @@ impl<D: BlockDevice> Volume<D> {
         Ok(transmute_ref!(self.metadata(block)?))
     }
 
-    /// Returns the numbers in an indirect block, to be changed by the transaction.
+    /// Returns the numbers in an indirect block, for changing them in the transaction.
     pub(crate) fn addresses_mut(&mut self, block: u32) -> Result<&mut Addresses, FsError> {
         let contents: &mut Block = self.edit(block)?;
         Ok(transmute_mut!(contents))
     }
 
-    /// Returns a block number as an inode or indirect block states it: in the data region, or 0 for
-    /// none.
+    /// Returns a block number of an inode or an indirect block, after a check that it is in the
+    /// data region or 0, which means that there is no block.
     pub(crate) fn checked_address(&self, inode: &Inode, address: u32) -> Result<u32, FsError> {
         if address == 0 || self.geometry().is_data(address) {
             Ok(address)
@@ -44,12 +47,12 @@ impl<D: BlockDevice> Volume<D> {
         }
     }
 
-    /// Returns the inode's indirect block, 0 if it has none.
+    /// Returns the inode's indirect block, or 0 if it has none.
     pub(crate) fn indirect_block(&self, inode: &Inode) -> Result<u32, FsError> {
         self.checked_address(inode, inode.record.addresses[DIRECT].get())
     }
 
-    /// Returns the block that holds block `index` of the file, 0 if there is none.
+    /// Returns the block that holds block `index` of the file, or 0 if there is none.
     pub(crate) fn map(&mut self, inode: &Inode, index: usize) -> Result<u32, FsError> {
         let address = if index < DIRECT {
             inode.record.addresses[index].get()
@@ -62,7 +65,7 @@ impl<D: BlockDevice> Volume<D> {
         self.checked_address(inode, address)
     }
 
-    /// Returns the block that holds block `index` of the file, which lies within its size.
+    /// Returns the block that holds block `index` of the file. `index` is within the file's size.
     pub(crate) fn map_existing(&mut self, inode: &Inode, index: usize) -> Result<u32, FsError> {
         match self.map(inode, index)? {
             0 => Err(inode.corrupt("a block within the size of a file is missing")),
@@ -70,8 +73,8 @@ impl<D: BlockDevice> Volume<D> {
         }
     }
 
-    /// Returns the block that holds block `index` of the file; if there is none, it is allocated,
-    /// with arbitrary contents, in the transaction. The caller stores the inode.
+    /// Returns the block that holds block `index` of the file. If there is none, allocates it in
+    /// the transaction, with arbitrary contents. The caller stores the inode.
     ///
     /// # Errors
     ///
@@ -110,8 +113,8 @@ impl<D: BlockDevice> Volume<D> {
         Ok(block)
     }
 
-    /// Returns how many blocks of the disk from `block` on hold consecutive blocks of the file from
-    /// `index` on, up to `most`; they can be read in one request.
+    /// Returns how many blocks of the disk, from `block` on, hold consecutive blocks of the file
+    /// from `index` on, up to `most`. One request can read all of them.
     pub(crate) fn run_length(
         &mut self,
         inode: &Inode,

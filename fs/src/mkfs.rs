@@ -1,8 +1,7 @@
 //! Making images: an empty file system on any device, and a builder that fills one in memory.
 //!
 //! The layout is that of xv6's own `mkfs`, with a log of 31 blocks. The builder uses the ordinary
-//! operations on a [`MemoryDisk`], so there is one way in which files come to be. Neighbour:
-//! `xtask`.
+//! operations on a [`MemoryDisk`], so files are made in only one way. Neighbour: `xtask`.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -21,10 +20,11 @@ use crate::layout::{
 use crate::names::NewNode;
 use crate::number::InodeNo;
 
-/// Most inodes an image can have, inode 0 included: directory entries have 16 bits for one.
+/// The most inodes of an image, inode 0 included, because directory entries have 16 bits for the
+/// number.
 pub const MAX_INODES: u32 = 1 << 16;
 
-/// Blocks of metadata kept in memory while an image is built.
+/// The number of blocks of metadata that are cached while an image is built.
 const CACHE_BLOCKS: usize = 256;
 
 /// Why an image cannot be made.
@@ -32,11 +32,11 @@ const CACHE_BLOCKS: usize = 256;
 pub enum BuildError {
     /// The number of inodes is not between 2 and 65,536.
     Inodes(u32),
-    /// The regions before the data leave no block for it.
+    /// The regions before the data region leave no block for it.
     TooSmall {
-        /// Blocks that were asked for.
+        /// The blocks that were asked for.
         blocks: u32,
-        /// Blocks that it takes at least.
+        /// The least number of blocks.
         needed: u32,
     },
     /// The device failed.
@@ -45,9 +45,9 @@ pub enum BuildError {
     Mount(MountError),
     /// An entry cannot be added.
     Entry {
-        /// Which one.
+        /// The entry's path.
         path: String,
-        /// Why.
+        /// The reason.
         error: FsError,
     },
 }
@@ -72,7 +72,8 @@ impl fmt::Display for BuildError {
 
 impl core::error::Error for BuildError {}
 
-/// Makes an empty file system of `blocks` blocks with inodes 1 up to and without `inodes`.
+/// Makes an empty file system of `blocks` blocks with the inodes from 1 up to, but without,
+/// `inodes`.
 ///
 /// # Errors
 ///
@@ -146,7 +147,7 @@ fn root_inode_block(root_block: u32) -> Block {
     block
 }
 
-/// Returns the block of the bitmap whose first bit is block `first`'s, with all blocks up to
+/// Returns the block of the bitmap whose first bit is that of block `first`, with all blocks up to
 /// `last_used` in use.
 fn bitmap_block(first: u32, last_used: u32) -> Block {
     let mut block = [0; BLOCK_SIZE];
@@ -157,14 +158,15 @@ fn bitmap_block(first: u32, last_used: u32) -> Block {
     block
 }
 
-/// An image being filled.
+/// An image, and the operations to fill it.
 #[derive(Debug)]
 pub struct ImageBuilder {
     files: FileSystem<MemoryDisk>,
 }
 
 impl ImageBuilder {
-    /// Returns an empty image of `blocks` blocks with inodes 1 up to and without `inodes`.
+    /// Returns an empty image of `blocks` blocks with the inodes from 1 up to, but without,
+    /// `inodes`.
     ///
     /// # Errors
     ///
@@ -180,8 +182,8 @@ impl ImageBuilder {
     ///
     /// # Errors
     ///
-    /// It does not fit (then part of it is in the image), the path is taken, or the directory it
-    /// is to be in does not exist.
+    /// The file does not fit (then part of it is in the image), the path exists, or its directory
+    /// does not.
     pub fn add_file(&mut self, path: &str, bytes: &[u8]) -> Result<(), BuildError> {
         named(path, self.try_add_file(path.as_bytes(), bytes))
     }
@@ -204,7 +206,7 @@ impl ImageBuilder {
     ///
     /// # Errors
     ///
-    /// As [`ImageBuilder::add_file`].
+    /// Those of [`ImageBuilder::add_file`].
     pub fn add_directory(&mut self, path: &str) -> Result<(), BuildError> {
         named(path, self.files.mkdir(InodeNo::ROOT, path.as_bytes()))
     }
@@ -213,7 +215,7 @@ impl ImageBuilder {
     ///
     /// # Errors
     ///
-    /// As [`ImageBuilder::add_file`].
+    /// Those of [`ImageBuilder::add_file`].
     pub fn add_device(&mut self, path: &str, major: u16, minor: u16) -> Result<(), BuildError> {
         let path_bytes = path.as_bytes();
         named(
@@ -226,7 +228,7 @@ impl ImageBuilder {
     ///
     /// # Errors
     ///
-    /// None that a disk in memory has.
+    /// None occur with a disk in memory.
     pub fn finish(self) -> Result<Vec<u8>, BuildError> {
         let disk = self.files.unmount();
         let disk = disk.map_err(|error| BuildError::Mount(error.into()))?;

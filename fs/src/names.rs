@@ -1,8 +1,8 @@
 //! Operations that make, find and remove names.
 //!
-//! Each one checks everything it can before it stages its first change, is one transaction, and
-//! fails without a trace. Neighbours: `filesystem` for transactions and references, `path` and
-//! `directory` for the work.
+//! Each operation is one transaction. It checks everything it can before it stages its first
+//! change, so a failure leaves no trace. Neighbours: `filesystem` for transactions and references,
+//! `path` and `directory` for the work.
 
 use abi::{FileKind, OpenFlags};
 
@@ -13,7 +13,7 @@ use crate::inode::Inode;
 use crate::number::InodeNo;
 use crate::volume::Volume;
 
-/// What to create.
+/// The kind of an inode to create.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NewNode {
     /// An empty file.
@@ -22,9 +22,9 @@ pub enum NewNode {
     Directory,
     /// A device file.
     Device {
-        /// Which driver.
+        /// The driver.
         major: u16,
-        /// Which device of the driver.
+        /// The device of the driver.
         minor: u16,
     },
 }
@@ -40,15 +40,15 @@ impl NewNode {
 }
 
 impl<D: BlockDevice> FileSystem<D> {
-    /// xv6's `open` without the descriptor: the inode at `path`, made as a file if it is not there
-    /// and `flags` have `CREATE`, emptied if it is a plain file and they have `TRUNCATE`. The
-    /// caller gets a reference. (Whether there is a driver for a device file is for the caller to
-    /// decide.)
+    /// Opens `path` as xv6's `open` does, but without a descriptor. If the path does not exist and
+    /// `flags` have `CREATE`, makes a file. If it is a plain file and `flags` have `TRUNCATE`,
+    /// empties it. Returns the inode; the caller gets a reference. (The caller checks whether a
+    /// device file has a driver.)
     ///
     /// # Errors
     ///
-    /// [`FsError::IsADirectory`] for a directory unless `flags` are exactly `READ_ONLY`; what
-    /// [`FileSystem::create`] and [`FileSystem::lookup`] say.
+    /// [`FsError::IsADirectory`] for a directory unless `flags` are exactly `READ_ONLY`; those of
+    /// [`FileSystem::create`] and [`FileSystem::lookup`].
     pub fn open(
         &mut self,
         current: InodeNo,
@@ -75,15 +75,15 @@ impl<D: BlockDevice> FileSystem<D> {
         }
     }
 
-    /// Makes a file, a directory or a device file; the caller gets a reference. For
-    /// [`NewNode::File`] a file or device file that exists already will do.
+    /// Makes a file, a directory or a device file. Returns its inode; the caller gets a reference.
+    /// [`NewNode::File`] also accepts a file or device file that exists already.
     ///
     /// # Errors
     ///
-    /// [`FsError::Exists`] or [`FsError::IsADirectory`] for what exists; [`FsError::NotFound`]
-    /// and [`FsError::NotADirectory`] for the path before the last component;
-    /// [`FsError::Invalid`] without a last component; [`FsError::NoSpace`],
-    /// [`FsError::NoInodes`], [`FsError::NoMemory`].
+    /// [`FsError::Exists`] or [`FsError::IsADirectory`] for a path that exists;
+    /// [`FsError::NotFound`] and [`FsError::NotADirectory`] for the path before the last component;
+    /// [`FsError::Invalid`] without a last component; [`FsError::NoSpace`], [`FsError::NoInodes`],
+    /// [`FsError::NoMemory`].
     pub fn create(
         &mut self,
         current: InodeNo,
@@ -117,7 +117,7 @@ impl<D: BlockDevice> FileSystem<D> {
     ///
     /// # Errors
     ///
-    /// As [`FileSystem::create`].
+    /// Those of [`FileSystem::create`].
     pub fn mkdir(&mut self, current: InodeNo, path: &[u8]) -> Result<(), FsError> {
         let inode = self.create(current, path, NewNode::Directory)?;
         self.release(inode)
@@ -127,7 +127,7 @@ impl<D: BlockDevice> FileSystem<D> {
     ///
     /// # Errors
     ///
-    /// As [`FileSystem::create`].
+    /// Those of [`FileSystem::create`].
     pub fn mknod(
         &mut self,
         current: InodeNo,
@@ -143,8 +143,8 @@ impl<D: BlockDevice> FileSystem<D> {
     ///
     /// # Errors
     ///
-    /// [`FsError::IsADirectory`] for a directory; [`FsError::Exists`];
-    /// [`FsError::TooManyLinks`]; [`FsError::NoSpace`]; those of the two paths.
+    /// [`FsError::IsADirectory`] for a directory; [`FsError::Exists`]; [`FsError::TooManyLinks`];
+    /// [`FsError::NoSpace`]; those of looking up the two paths.
     pub fn link(&mut self, current: InodeNo, old: &[u8], new: &[u8]) -> Result<(), FsError> {
         let mut inode = self.volume.resolve(current, old)?;
         if inode.kind == FileKind::Directory {
@@ -162,13 +162,13 @@ impl<D: BlockDevice> FileSystem<D> {
         })
     }
 
-    /// Removes the name at `path`. The inode goes with its last name, or with its last
-    /// reference if that is later.
+    /// Removes the name at `path`. The inode is freed with its last name, or with its last
+    /// reference if that is dropped later.
     ///
     /// # Errors
     ///
     /// [`FsError::Invalid`] for `.` and `..`; [`FsError::NotEmpty`] for a directory that has
-    /// entries; those of the path.
+    /// entries; those of looking up the path.
     pub fn unlink(&mut self, current: InodeNo, path: &[u8]) -> Result<(), FsError> {
         let (mut parent, name) = self.volume.resolve_parent(current, path)?;
         if matches!(name, b"." | b"..") {
@@ -203,7 +203,7 @@ impl<D: BlockDevice> FileSystem<D> {
 }
 
 impl<D: BlockDevice> Volume<D> {
-    /// Adds a new inode and its name, which `parent` does not have, in the transaction.
+    /// Adds a new inode, and a name for it that `parent` does not have, in the transaction.
     fn add_node(
         &mut self,
         mut parent: Inode,

@@ -6,7 +6,7 @@ use core::fmt;
 
 use crate::error::Place;
 
-/// The number of an inode that the file system has handed out.
+/// The number of an inode that the file system has returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InodeNo(u16);
 
@@ -14,7 +14,7 @@ impl InodeNo {
     /// The root directory.
     pub const ROOT: Self = Self(1);
 
-    /// Returns the inode with a number that has been checked against the disk's.
+    /// Returns the inode number for a number that has been checked against the disk.
     pub(crate) const fn new(number: u16) -> Self {
         Self(number)
     }
@@ -24,7 +24,7 @@ impl InodeNo {
         self.0 as u32
     }
 
-    /// Returns the inode with a number that [`InodeNo::number`] said.
+    /// Returns the inode number for a number that [`InodeNo::number`] returned.
     ///
     /// # Panics
     ///
@@ -34,12 +34,12 @@ impl InodeNo {
         Self(number as u16)
     }
 
-    /// Returns the number as directory entries hold it.
+    /// Returns the number as it is stored in directory entries.
     pub(crate) const fn in_entry(self) -> u16 {
         self.0
     }
 
-    /// Returns where to look for what is wrong with it.
+    /// Returns the inode as the place of a contradiction.
     pub(crate) const fn place(self) -> Place {
         Place::Inode(self.number())
     }

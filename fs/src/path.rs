@@ -1,9 +1,10 @@
 //! From a path to an inode.
 //!
-//! Paths are those of xv6: from the root if they begin with a slash, else from the current
-//! directory; repeated and trailing slashes count once; `.` and `..` are ordinary entries. A
-//! directory that has been removed while somebody is in it has no names any more but `.`:
-//! what its `..` led to may be gone. Neighbours: `names` above, `directory` below.
+//! Paths are those of xv6. They begin at the root if they begin with a slash, and at the current
+//! directory otherwise. Repeated and trailing slashes count once. `.` and `..` are ordinary
+//! entries. A removed directory that is some process's current directory has no name but `.`,
+//! because the directory behind its `..` may be freed. Neighbours: `names` above, `directory`
+//! below.
 
 use crate::device::BlockDevice;
 use crate::error::FsError;
@@ -11,7 +12,7 @@ use crate::inode::Inode;
 use crate::number::InodeNo;
 use crate::volume::Volume;
 
-/// Returns the components of a path, which ends at a NUL as in C.
+/// Returns the components of a path. The path ends at a NUL, as in C.
 fn components(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
     c_string(path)
         .split(|&byte| byte == b'/')
@@ -29,12 +30,13 @@ impl<D: BlockDevice> Volume<D> {
         self.walk(current, path, components(path))
     }
 
-    /// Returns the directory that has or would have the last component of `path`, and that
+    /// Returns the directory that has, or would have, the last component of `path`, and that
     /// component.
     ///
     /// # Errors
     ///
-    /// Also when there is no last component: the path is empty or the root's.
+    /// Those of looking up the directory. There is also an error if there is no last component,
+    /// because the path is empty or the root's.
     pub(crate) fn resolve_parent<'a>(
         &mut self,
         current: InodeNo,

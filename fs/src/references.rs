@@ -1,8 +1,8 @@
-//! How often each inode is open: the references that keep an inode without names alive.
+//! The number of references to each open inode. They keep an inode without names alive.
 //!
-//! Counts stand in an array by inode number, cut into pieces of 4096 bytes that are allocated
-//! when needed and given back with the last reference in them. Invariant: an inode's piece is
-//! allocated before a reference to it is handed out, so counting never fails afterwards.
+//! The counts are in an array by inode number. It is divided into pieces of 4096 bytes, which are
+//! allocated when needed and freed with the last reference in them. Invariant: an inode's piece is
+//! allocated before the first reference to the inode is taken, so counting never fails afterwards.
 //! Neighbour: `filesystem`.
 
 use alloc::vec::Vec;
@@ -16,9 +16,9 @@ const COUNTS_PER_PIECE: usize = 1024;
 /// The counts of a range of inodes.
 #[derive(Default)]
 struct Piece {
-    /// Empty, or one count for each inode of the range.
+    /// One count for each inode of the range, or nothing.
     counts: Vec<u32>,
-    /// How many of the counts are not 0.
+    /// The number of counts that are not 0.
     held: usize,
 }
 
@@ -28,7 +28,7 @@ pub(crate) struct References {
 }
 
 impl References {
-    /// No references to any inode. Returns `None` without memory.
+    /// Returns counts without any reference. Returns `None` if there is no memory.
     pub(crate) fn new(geometry: &Geometry) -> Option<Self> {
         let count = (geometry.inode_end as usize).div_ceil(COUNTS_PER_PIECE);
         let mut pieces = Vec::new();
@@ -37,7 +37,7 @@ impl References {
         Some(Self { pieces })
     }
 
-    /// Returns the piece that counts the references to an inode, and the inode's place in it.
+    /// Returns the piece that counts the references to an inode, and the inode's index in it.
     fn piece_mut(&mut self, inode: InodeNo) -> (&mut Piece, usize) {
         let index = inode.number() as usize;
         let piece = &mut self.pieces[index / COUNTS_PER_PIECE];
@@ -51,7 +51,7 @@ impl References {
         count.copied().unwrap_or(0)
     }
 
-    /// Makes sure that references to the inode can be counted.
+    /// Allocates the piece of an inode, so that its references can be counted.
     pub(crate) fn prepare(&mut self, inode: InodeNo) -> Result<(), FsError> {
         let (piece, _) = self.piece_mut(inode);
         if piece.counts.is_empty() {
@@ -80,7 +80,7 @@ impl References {
     ///
     /// # Panics
     ///
-    /// When it has none.
+    /// If it has none.
     pub(crate) fn retake(&mut self, inode: InodeNo) {
         assert!(
             self.are_held(inode),
@@ -94,7 +94,7 @@ impl References {
     ///
     /// # Panics
     ///
-    /// When there is none.
+    /// If there is none.
     pub(crate) fn drop(&mut self, inode: InodeNo) -> u32 {
         assert!(
             self.are_held(inode),
@@ -111,7 +111,7 @@ impl References {
         left
     }
 
-    /// Gives memory back that [`References::prepare`] found, if no reference uses it.
+    /// Frees the memory that [`References::prepare`] allocated, if no reference uses it.
     pub(crate) fn trim(&mut self, inode: InodeNo) {
         let (piece, _) = self.piece_mut(inode);
         if piece.held == 0 {
@@ -119,7 +119,7 @@ impl References {
         }
     }
 
-    /// Returns whether anybody has a reference.
+    /// Returns whether the inode has a reference.
     pub(crate) fn are_held(&self, inode: InodeNo) -> bool {
         self.count(inode) > 0
     }

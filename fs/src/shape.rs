@@ -21,17 +21,19 @@ use crate::layout::{DIRECT, DiskInode, INDIRECT, MAX_FILE_BLOCKS};
 use crate::number::InodeNo;
 use crate::volume::Volume;
 
-/// Where an inode of the lab has its indirect block: in the place of the usual last direct one.
+/// The index of the indirect block in an inode of the lab, which is that of a usual inode's last
+/// direct block.
 const LAB_INDIRECT: usize = DIRECT - 1;
-/// Where it has its double-indirect block: in the place of the usual indirect one.
+/// The index of the double-indirect block in an inode of the lab, which is that of a usual inode's
+/// indirect block.
 const LAB_DOUBLE: usize = DIRECT;
-/// Most blocks of a file of the lab that has no double-indirect block.
+/// The most blocks of a file of the lab without a double-indirect block.
 const LAB_WITHOUT_DOUBLE: usize = LAB_INDIRECT + INDIRECT;
 
 impl<D: BlockDevice> Volume<D> {
-    /// Returns whether the inodes of this disk have a double-indirect block. The first file settles
-    /// it that is long enough and undamaged in either shape; without one the inodes are taken for
-    /// the usual ones, since short files are alike.
+    /// Returns whether the inodes of this disk have a double-indirect block. The first file decides
+    /// that is long enough, and undamaged in one of the two shapes. Without such a file the inodes
+    /// count as usual ones, because short files look alike.
     pub(crate) fn has_double_indirect(&mut self) -> Result<bool, FsError> {
         for number in 1..self.geometry().inode_end {
             let record = self.inode_record(InodeNo::new(number as u16))?;
@@ -50,7 +52,7 @@ impl<D: BlockDevice> Volume<D> {
         Ok(false)
     }
 
-    /// Returns whether a file of so many blocks has an indirect block where those of the lab have
+    /// Returns whether a file of `blocks` blocks has an indirect block where the lab's inodes have
     /// it.
     fn lists_blocks(&mut self, record: &DiskInode, blocks: usize) -> Result<bool, FsError> {
         let geometry = *self.geometry();

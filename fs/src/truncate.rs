@@ -1,9 +1,9 @@
-//! Giving a file's blocks back, from its end to its beginning.
+//! Freeing the blocks of a file, from its end to its beginning.
 //!
 //! The blocks of one file may be spread over more blocks of the bitmap than a transaction can
-//! change. So the work is done in steps, each of which leaves a shorter but consistent file; on
-//! disks below 200 MiB with a log of ordinary length one step is always enough. Neighbours: `files`
-//! and `names` above, `map` and `bitmap` below.
+//! change. So the work is done in steps, each of which leaves a shorter but consistent file. On
+//! disks below 200 MiB with a log of ordinary length, one step is always enough. Neighbours:
+//! `files` and `names` above, `map` and `bitmap` below.
 
 use abi::BLOCK_SIZE;
 use zerocopy::little_endian::U32;
@@ -14,23 +14,23 @@ use crate::inode::Inode;
 use crate::layout::{DIRECT, INDIRECT};
 use crate::volume::Volume;
 
-/// Room a step needs before it frees one more block: a block of the bitmap now, and at the end
-/// one more for the indirect block itself, the indirect block, and the inode's.
+/// The room that a step needs before it frees one more block: for that block's block of the bitmap,
+/// and at the end for the indirect block, its block of the bitmap, and the inode's block.
 const STEP_BLOCKS: usize = 4;
 
 /// Whether a file has been emptied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Progress {
-    /// It has no blocks left.
+    /// The file has no blocks left.
     Done,
-    /// The transaction is full: commit it and go on.
+    /// The transaction is full. The caller commits it and continues.
     More,
 }
 
 impl<D: BlockDevice> Volume<D> {
-    /// Gives back as many blocks as fit into the transaction, the last ones first. The caller
-    /// stores the inode.
+    /// Frees as many blocks as fit into the transaction, the last ones first. The caller stores the
+    /// inode.
     pub(crate) fn shorten(&mut self, inode: &mut Inode) -> Result<Progress, FsError> {
         self.emptied = Some(inode.number);
         let indirect = self.indirect_block(inode)?;
@@ -74,7 +74,7 @@ impl<D: BlockDevice> Volume<D> {
     }
 }
 
-/// The file has no block `index` any more.
+/// Limits the size of a file that no longer has block `index`.
 fn limit_size(inode: &mut Inode, index: usize) {
     let limit = (index * BLOCK_SIZE) as u32;
     if inode.size() > limit {

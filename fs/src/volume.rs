@@ -1,9 +1,12 @@
 //! The blocks of the disk as the operation in progress sees them.
 //!
-//! A block that the transaction has changed is seen as it will be; any other as it is on the
-//! disk, by way of the cache if it is metadata. Invariants: a block is checked to lie in the
-//! region it is used as before it gets here; the cache agrees with the disk after every commit
-//! and every abort; after a commit that failed half-way nothing is answered any more.
+//! A block that the transaction has changed is seen with its new contents. Any other block is seen
+//! as it is on the disk, through the cache if it is metadata.
+//!
+//! Invariants: before a block is passed to this module, it is checked to lie in the region that it
+//! is used as. The cache agrees with the disk after every commit and every abort. After a commit
+//! that failed half-way, every operation fails.
+//!
 //! Neighbours: `log` and `cache` below, `bitmap`, `inode`, `map`, `data` and `directory` above.
 
 use alloc::boxed::Box;
@@ -30,13 +33,13 @@ pub(crate) struct Volume<D> {
     cache: Cache,
     log: Log,
     health: Health,
-    /// Takes a block of which only some bytes are wanted.
+    /// Room for a block of which only some bytes are wanted.
     scratch: Box<Block>,
-    /// Where the search for a free block begins: after the one found last.
+    /// The block where the search for a free block begins: the one after the block found last.
     pub(crate) next_block: u32,
-    /// Where the search for a free inode begins.
+    /// The inode where the search for a free inode begins.
     pub(crate) next_inode: u32,
-    /// The file whose blocks the transaction gives back.
+    /// The file whose blocks the transaction frees.
     pub(crate) emptied: Option<InodeNo>,
 }
 
@@ -67,7 +70,7 @@ impl<D: BlockDevice> Volume<D> {
         })
     }
 
-    /// Returns where things are.
+    /// Returns the regions of the disk.
     pub(crate) fn geometry(&self) -> &Geometry {
         &self.geometry
     }
@@ -94,7 +97,7 @@ impl<D: BlockDevice> Volume<D> {
         Ok(self.cache.contents(place))
     }
 
-    /// Returns where the block is in the cache, read if it was not there.
+    /// Returns the place of a block in the cache. Reads the block if it was not cached.
     fn cached(&mut self, block: u32) -> Result<Place, FsError> {
         if let Some(place) = self.cache.find(block) {
             return Ok(place);
@@ -107,7 +110,7 @@ impl<D: BlockDevice> Volume<D> {
         Ok(place)
     }
 
-    /// Returns a block of metadata, to be changed by the transaction.
+    /// Returns a block of metadata, for changing it in the transaction.
     pub(crate) fn edit(&mut self, block: u32) -> Result<&mut Block, FsError> {
         self.working()?;
         if let Some(slot) = self.log.find(block) {
@@ -120,13 +123,14 @@ impl<D: BlockDevice> Volume<D> {
         Ok(contents)
     }
 
-    /// Returns a block of file data, to be changed by the transaction.
+    /// Returns a block of file data, for changing it in the transaction.
     pub(crate) fn edit_data(&mut self, block: u32) -> Result<&mut Block, FsError> {
         self.working()?;
         if let Some(slot) = self.log.find(block) {
             return Ok(self.log.contents_mut(slot));
         }
-        // Read before staging: a slot whose contents were never read must not be committed.
+        // The block is read before it is staged, because a slot whose contents were never read must
+        // not be committed.
         self.device
             .read(block, self.scratch.as_mut_slice())
             .map_err(|DeviceError| FsError::Device(DeviceOperation::Read(block)))?;
@@ -136,7 +140,7 @@ impl<D: BlockDevice> Volume<D> {
         Ok(contents)
     }
 
-    /// Returns a block of zeros, to be filled by the transaction.
+    /// Returns a block of zeros, for filling it in the transaction.
     pub(crate) fn replace(&mut self, block: u32, content: Content) -> Result<&mut Block, FsError> {
         self.working()?;
         let slot = match self.log.find(block) {
@@ -148,7 +152,7 @@ impl<D: BlockDevice> Volume<D> {
         Ok(contents)
     }
 
-    /// Consecutive blocks of file data from the disk, outside a transaction.
+    /// Reads consecutive blocks of file data from the disk, outside a transaction.
     pub(crate) fn read_data(&mut self, first: u32, buffer: &mut [u8]) -> Result<(), FsError> {
         self.working()?;
         self.device
@@ -156,7 +160,7 @@ impl<D: BlockDevice> Volume<D> {
             .map_err(|DeviceError| FsError::Device(DeviceOperation::Read(first)))
     }
 
-    /// One block of file data from the disk, outside a transaction.
+    /// Reads one block of file data from the disk, outside a transaction.
     pub(crate) fn read_scratch(&mut self, block: u32) -> Result<&Block, FsError> {
         self.working()?;
         self.device
@@ -165,12 +169,12 @@ impl<D: BlockDevice> Volume<D> {
         Ok(&self.scratch)
     }
 
-    /// Ends the transaction: its changes are on the disk when this returns `Ok`.
+    /// Ends the transaction. When this returns `Ok`, its changes are on the disk.
     ///
     /// # Errors
     ///
-    /// The device's. The transaction is forgotten; if that left its fate open, everything
-    /// fails from now on.
+    /// An error of the device. The transaction is forgotten. If it is unknown whether it happened,
+    /// everything fails from now on.
     pub(crate) fn commit(&mut self) -> Result<(), FsError> {
         self.working()?;
         let outcome = self.log.commit(&mut self.device);
@@ -191,7 +195,7 @@ impl<D: BlockDevice> Volume<D> {
 
     fn renew_cache(&mut self) {
         for (staged, contents) in self.log.staged() {
-            // A data block may have been metadata in an earlier life.
+            // The data block may have been metadata earlier.
             self.cache.forget(staged.block);
             if staged.content == Content::Metadata {
                 let place = self.cache.claim(staged.block);
@@ -205,13 +209,13 @@ impl<D: BlockDevice> Volume<D> {
         self.log.clear();
     }
 
-    /// Returns when everything, the emptied log included, is on the medium.
+    /// Waits until everything is on the medium, the emptied log included.
     pub(crate) fn sync(&mut self) -> Result<(), FsError> {
         self.working()?;
         self.log.settle(&mut self.device)
     }
 
-    /// Returns the device, in whatever state it is.
+    /// Returns the device in its current state.
     pub(crate) fn into_device(self) -> D {
         self.device
     }

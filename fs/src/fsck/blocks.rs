@@ -1,4 +1,4 @@
-//! The first pass: every inode by itself, whom each block belongs to, and the bitmap.
+//! The first pass: each inode by itself, the owner of each block, and the bitmap.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -14,7 +14,7 @@ use crate::layout::{
     BITS_PER_BLOCK, DiskInode, Geometry, INDIRECT, INODES_PER_BLOCK, MAX_FILE_BLOCKS, MAX_FILE_SIZE,
 };
 
-/// An inode in use, with its blocks in the order of the file; 0 where there is none.
+/// An inode in use, with its blocks in the order of the file. 0 means that there is no block.
 pub(super) struct Node {
     pub(super) record: DiskInode,
     pub(super) blocks: Vec<u32>,
@@ -42,7 +42,7 @@ pub(super) fn check<D: BlockDevice>(
     nodes
 }
 
-/// Which inode uses each block of the data region; 0 is none.
+/// The inode that uses each block of the data region. 0 means that no inode does.
 struct Owners<'a> {
     geometry: &'a Geometry,
     inodes: Vec<u32>,
@@ -59,7 +59,7 @@ impl Owners<'_> {
         }
     }
 
-    /// Notes that `inode` uses the block. Returns whether it may, and nobody else did before.
+    /// Notes that `inode` uses the block. Returns whether it may, and no other inode did before.
     fn claim(&mut self, findings: &mut Vec<Finding>, inode: u32, address: u32) -> bool {
         if !self.geometry.is_data(address) {
             findings.push(Finding::AddressOutOfRange { inode, address });
@@ -101,7 +101,8 @@ fn check_inode<D: BlockDevice>(
     }
     blocks.resize(MAX_FILE_BLOCKS, 0);
     for block in blocks.iter_mut().filter(|block| **block != 0) {
-        // A block of somebody else stays readable: its directory entries are worth checking.
+        // A block with another owner is still read, because its directory entries are worth
+        // checking.
         if !owners.claim(&mut image.findings, inode, *block) && !owners.geometry.is_data(*block) {
             *block = 0;
         }
@@ -117,7 +118,7 @@ fn check_size<D>(image: &mut Image<'_, D>, inode: u32, record: &DiskInode, block
         return;
     }
     let needed = match record.file_kind() {
-        // Others that are missing are blocks of unused entries.
+        // Later blocks of a directory may be missing; their entries are unused.
         Some(FileKind::Directory) => record.size_in_blocks().min(1),
         _ => record.size_in_blocks(),
     };
@@ -133,7 +134,7 @@ fn check_size<D>(image: &mut Image<'_, D>, inode: u32, record: &DiskInode, block
 
 fn check_bitmap<D: BlockDevice>(image: &mut Image<'_, D>, owners: &Owners<'_>) {
     let size = owners.geometry.size;
-    // The run of leaked blocks that ends at the block before the present one.
+    // The run of leaked blocks that ends before the current block.
     let mut leaked: Option<(u32, u32)> = None;
     for first in (0..size).step_by(BITS_PER_BLOCK as usize) {
         let bits = image.block(owners.geometry.bitmap_position(first).0);

@@ -1,11 +1,11 @@
-//! What a check can find, one clear line each.
+//! The findings of a check, each as one clear line.
 
 use alloc::string::String;
 use core::fmt;
 
 use crate::error::MountError;
 
-/// How bad a finding is.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
     /// A legal state that the next mount puts right.
@@ -14,7 +14,7 @@ pub enum Severity {
     Error,
 }
 
-/// Who uses a block.
+/// The user of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum User {
     /// The boot block, superblock, log, inodes or bitmap.
@@ -32,94 +32,94 @@ impl fmt::Display for User {
     }
 }
 
-/// One thing that is not as it should be.
+/// A fault of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
-    /// The superblock is impossible; nothing else could be checked.
+    /// The superblock is invalid, and nothing else could be checked.
     BadSuperblock(MountError),
-    /// The log's header is impossible; the rest was checked without the log.
+    /// The log's header is invalid. The rest was checked without the log.
     BadLog(MountError),
     /// The log holds a committed transaction; the rest was checked as if it were installed.
     LogNotEmpty {
-        /// Blocks in it.
+        /// The number of blocks.
         blocks: u32,
     },
     /// The device could not read a block, which was taken to be zeros.
     Unreadable {
-        /// Which block.
+        /// The block.
         block: u32,
     },
-    /// An inode's type is none.
+    /// An inode's type does not exist.
     InvalidType {
-        /// Which inode.
+        /// The inode.
         inode: u32,
         /// Its type.
         kind: u16,
     },
-    /// An inode's size is more than a file can have.
+    /// An inode's size is above the largest file's.
     TooLarge {
-        /// Which inode.
+        /// The inode.
         inode: u32,
-        /// Its size in bytes.
+        /// Its size, in bytes.
         size: u32,
     },
     /// An inode's size reaches beyond the blocks it has.
     SizeBeyondBlocks {
-        /// Which inode.
+        /// The inode.
         inode: u32,
-        /// Its size in bytes.
+        /// Its size, in bytes.
         size: u32,
-        /// The first block of the file that is missing.
+        /// The first block of the file that is missing, as an index.
         missing: u32,
     },
     /// A block number of an inode lies outside the data region.
     AddressOutOfRange {
-        /// Which inode.
+        /// The inode.
         inode: u32,
-        /// The number.
+        /// The block number.
         address: u32,
     },
     /// A block has two users.
     BlockUsedTwice {
-        /// Which block.
+        /// The block.
         block: u32,
         /// The inode met first.
         first: u32,
         /// The inode met second, perhaps the same.
         second: u32,
     },
-    /// A block is used but the bitmap says it is free.
+    /// A block is in use, but the bitmap says it is free.
     UsedButFree {
-        /// Which block.
+        /// The block.
         block: u32,
-        /// By whom.
+        /// Its user.
         user: User,
     },
-    /// Blocks are used by nobody but the bitmap says they are in use.
+    /// Blocks have no user, but the bitmap says they are in use.
     Leaked {
-        /// The first of them.
+        /// The first block.
         first: u32,
-        /// How many there are in a row.
+        /// The number of consecutive blocks.
         count: u32,
     },
     /// Inode 1 is not a directory.
     NoRoot,
     /// A directory's size is not a whole number of entries.
     PartialEntry {
-        /// Which directory.
+        /// The directory.
         directory: u32,
-        /// Its size in bytes.
+        /// Its size, in bytes.
         size: u32,
     },
-    /// A directory's `.` or `..` is missing or leads elsewhere.
+    /// A directory's `.` or `..` is missing or names a wrong inode.
     WrongDots {
-        /// Which directory.
+        /// The directory.
         directory: u32,
-        /// Which of the two.
+        /// `.` or `..`.
         name: &'static str,
-        /// Where it leads, `None` if it is missing.
+        /// The inode that it names, or `None` if it is missing.
         found: Option<u32>,
-        /// Where it must lead, `None` if nothing else told.
+        /// The inode that it must name, or `None` if that is unknown.
         expected: Option<u32>,
     },
     /// An entry names an inode that the disk does not have.
@@ -144,10 +144,10 @@ pub enum Finding {
     BadName {
         /// The directory.
         directory: u32,
-        /// The inode the entry leads to.
+        /// The inode that the entry names.
         inode: u32,
     },
-    /// A directory has a name twice.
+    /// A name is in a directory twice.
     DuplicateName {
         /// The directory.
         directory: u32,
@@ -156,48 +156,48 @@ pub enum Finding {
     },
     /// A directory is in two directories.
     SeveralParents {
-        /// Which directory.
+        /// The directory.
         directory: u32,
         /// The parent met first.
         first: u32,
         /// The parent met second.
         second: u32,
     },
-    /// An entry leads back to a directory that it is in.
+    /// An entry names a directory that contains it, directly or through others.
     DirectoryCycle {
         /// The directory with the entry.
         directory: u32,
         /// The entry's name.
         name: String,
-        /// The inode it leads back to.
+        /// The inode that the entry names.
         inode: u32,
     },
     /// An inode's link count is not the number of its names (and, for a directory, of the
     /// directories in it).
     WrongLinkCount {
-        /// Which inode.
+        /// The inode.
         inode: u32,
-        /// What it says.
+        /// The inode's link count.
         found: u32,
-        /// What was counted.
+        /// The right number.
         expected: u32,
     },
     /// An inode has links but no path from the root leads to it.
     Unreachable {
-        /// Which inode.
+        /// The inode.
         inode: u32,
         /// Its link count.
         links: u32,
     },
     /// An inode has neither links nor names, which a crash may leave.
     Orphan {
-        /// Which inode.
+        /// The inode.
         inode: u32,
     },
 }
 
 impl Finding {
-    /// Returns how bad it is.
+    /// Returns the finding's severity.
     pub fn severity(&self) -> Severity {
         match self {
             Self::LogNotEmpty { .. } | Self::Orphan { .. } => Severity::Note,

@@ -1,4 +1,4 @@
-//! The blocks of the image under check, as the next mount would find them after its recovery.
+//! The blocks of the image under check, as the next mount would see them after its recovery.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -10,10 +10,10 @@ use super::finding::Finding;
 use crate::device::{BlockDevice, DeviceError};
 use crate::layout::{Block, Geometry, LogHeader};
 
-/// The image and what has been found so far.
+/// The image, and the findings so far.
 pub(super) struct Image<'a, D> {
     device: &'a mut D,
-    /// Where the log holds the newer contents of a block.
+    /// The block of the log that holds the newer contents of a block.
     logged: BTreeMap<u32, u32>,
     pub(super) findings: Vec<Finding>,
 }
@@ -27,7 +27,7 @@ impl<'a, D: BlockDevice> Image<'a, D> {
         }
     }
 
-    /// Returns a block's contents; zeros, and a finding, if it cannot be read.
+    /// Returns a block's contents. If it cannot be read, adds a finding and returns zeros.
     pub(super) fn block(&mut self, number: u32) -> Block {
         let source = self.logged.get(&number).copied().unwrap_or(number);
         let mut contents = [0; BLOCK_SIZE];
@@ -37,7 +37,7 @@ impl<'a, D: BlockDevice> Image<'a, D> {
         contents
     }
 
-    /// From now on sees the blocks that the log holds as if they were installed.
+    /// From now on, returns blocks that the log holds as if they were installed.
     pub(super) fn look_through_log(&mut self, geometry: &Geometry) {
         let block = self.block(geometry.log_start);
         let header: &LogHeader = transmute_ref!(&block);

@@ -1,9 +1,9 @@
-//! Checking an image: everything that the format demands and the operations rely on.
+//! Checking an image: everything that the format demands and that the operations rely on.
 //!
-//! The checker reads the disk on its own, sharing only the layout with the file system it
-//! checks, so a mistake there does not hide itself here. It changes nothing. A transaction that
-//! waits in the log is seen as installed. Neighbours: `xtask`, and every test that wants to know
-//! whether an image survived.
+//! The checker reads the disk by itself. It shares only the layout with the file system that it
+//! checks, so a mistake there is not repeated here. It changes nothing. A transaction that waits in
+//! the log is seen as installed. Neighbours: `xtask`, and every test that checks whether an image
+//! survived.
 
 mod blocks;
 mod finding;
@@ -20,7 +20,7 @@ pub use finding::{Finding, Severity, User};
 
 use image::Image;
 
-/// Everything that is not as it should be on `device`, in the order of its blocks and inodes.
+/// Returns all faults of `device`, in the order of its blocks and inodes.
 pub fn check<D: BlockDevice>(device: &mut D) -> Vec<Finding> {
     let present = device.blocks();
     if present <= SUPERBLOCK {
@@ -39,7 +39,7 @@ pub fn check<D: BlockDevice>(device: &mut D) -> Vec<Finding> {
     image.findings
 }
 
-/// Returns whether the findings are mere notes: the image can be used.
+/// Returns whether all findings are notes, so that the image can be used.
 pub fn is_sound(findings: &[Finding]) -> bool {
     findings
         .iter()

@@ -1,4 +1,5 @@
-//! The second pass: directories, the names in them, link counts, and what the root leads to.
+//! The second pass: directories, the names in them, link counts, and which inodes can be reached
+//! from the root.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};
@@ -14,16 +15,16 @@ use super::image::Image;
 use crate::device::BlockDevice;
 use crate::layout::{DirEntry, ENTRIES_PER_BLOCK, ENTRY_SIZE, ROOT_INODE};
 
-/// What the directories say of the inodes, by number.
+/// The facts that the directories state about the inodes, by number.
 struct Tree<'a> {
     nodes: &'a [Option<Node>],
     /// How many names other than `.` and `..` lead to each inode.
     names: Vec<u32>,
-    /// In which directory each directory was met first.
+    /// The directory in which each directory was met first.
     parents: BTreeMap<u32, u32>,
-    /// What each directory contains, `.` and `..` not counted.
+    /// The entries of each directory, without `.` and `..`.
     children: BTreeMap<u32, Vec<u32>>,
-    /// Where `.` and `..` of each directory lead.
+    /// The inodes that `.` and `..` of each directory name.
     dots: BTreeMap<u32, [Option<u32>; 2]>,
 }
 
@@ -40,7 +41,8 @@ pub(super) fn check<D: BlockDevice>(image: &mut Image<'_, D>, nodes: &[Option<No
         image.findings.push(Finding::NoRoot);
     }
     for number in 1..nodes.len() as u32 {
-        // Nothing counts the names in a directory that waits to be freed: it has lost its own.
+        // The names in a directory that waits to be freed are not counted, because it has lost its
+        // own names.
         if tree.is_directory(number) && tree.links(number) > 0 {
             tree.read_directory(image, number);
         }
@@ -138,7 +140,7 @@ impl Tree<'_> {
         entry: &DirEntry,
         inode: u32,
     ) {
-        // No cycle is ever put into `parents`, so following it ends.
+        // `parents` never contains a cycle, so following it ends.
         let ancestors = core::iter::successors(Some(directory), |at| self.parents.get(at).copied());
         if inode == ROOT_INODE || ancestors.into_iter().any(|ancestor| ancestor == inode) {
             findings.push(Finding::DirectoryCycle {
@@ -207,8 +209,8 @@ impl Tree<'_> {
         }
     }
 
-    /// Returns the names of an inode, one more for the root, and for a directory the `..` of each
-    /// directory in it.
+    /// Returns the number of links that an inode must have: its names, one more for the root, and
+    /// for a directory the `..` of each directory in it.
     fn expected_links(&self, inode: u32) -> u32 {
         let children = self.children.get(&inode).map_or(&[][..], Vec::as_slice);
         let directories = children.iter().filter(|child| self.is_directory(**child));
@@ -216,7 +218,7 @@ impl Tree<'_> {
         self.names[inode as usize] + root + directories.count() as u32
     }
 
-    /// Returns the inodes that a path from the root leads to.
+    /// Returns the inodes that can be reached from the root.
     fn reached(&self) -> BTreeSet<u32> {
         let mut reached = BTreeSet::from([ROOT_INODE]);
         let mut unread = vec![ROOT_INODE];
@@ -228,7 +230,7 @@ impl Tree<'_> {
     }
 }
 
-/// Returns an entry's name on one line, whatever bytes it has.
+/// Returns an entry's name on one line, with any bytes made printable.
 fn printable(entry: &DirEntry) -> String {
     entry.name().escape_ascii().to_string()
 }

@@ -1,7 +1,7 @@
-//! How the file system treats the kernel's memory: no allocation above 4096 bytes once it is
-//! mounted, it works when there is no memory at all, and any one allocation may fail (`nth`).
+//! The file system's use of memory. Once it is mounted, it allocates at most 4096 bytes at a time.
+//! It works when there is no memory at all. Any one allocation may fail (`nth`).
 //!
-//! These tests have a process of their own, since they replace its allocator.
+//! These tests have a process of their own, because they replace its allocator.
 
 mod nth;
 mod watched;
@@ -22,7 +22,7 @@ fn mounted(cache_blocks: usize) -> FileSystem<MemoryDisk> {
     FileSystem::mount(disk, cache_blocks).unwrap()
 }
 
-/// Uses every operation; `data` is prepared outside so that only the file system allocates.
+/// Uses every operation. `data` is prepared by the caller, so that only the file system allocates.
 fn use_everything(files: &mut FileSystem<MemoryDisk>, data: &mut [u8]) -> Result<(), FsError> {
     let flags = OpenFlags::CREATE.with(OpenFlags::READ_WRITE);
     files.mkdir(ROOT, b"/d")?;
@@ -60,7 +60,7 @@ fn without_memory_only_the_first_reference_fails() {
     assert_eq!(files.free_blocks(), Ok(before), "nothing is left of it");
     assert_eq!(files.lookup(ROOT, b"/d"), Err(FsError::NotFound));
 
-    // One reference has been counted among the first 1024 inodes: the rest needs no memory.
+    // One reference among the first 1024 inodes is counted, so the rest needs no memory.
     let root = files.lookup(ROOT, b"/").unwrap();
     let second = without_memory(|| use_everything(&mut files, &mut data));
     let free = without_memory(|| files.free_blocks());

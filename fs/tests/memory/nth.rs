@@ -1,5 +1,5 @@
-//! Every allocation of every operation fails once ("fail-nth"): the disk is as it was, the checker
-//! is content, and the operation succeeds when it is tried again.
+//! Every allocation of every operation fails once ("fail-nth"). After the failure the disk is
+//! unchanged, the checker finds nothing, and the operation succeeds when it is tried again.
 //!
 //! The numbers are what the crate promises: mounting takes the memory, and afterwards only the
 //! first reference among 1024 inodes does.
@@ -21,7 +21,7 @@ const CREATE_WRITE: OpenFlags = OpenFlags::CREATE.with(OpenFlags::READ_WRITE);
 struct Shared(Rc<RefCell<MemoryDisk>>);
 
 impl Shared {
-    /// Returns what a mount would find now.
+    /// Returns a copy of the disk, as a mount would find it now.
     fn copy(&self) -> MemoryDisk {
         self.0.borrow().clone()
     }
@@ -61,14 +61,14 @@ fn disk() -> Shared {
     Shared(Rc::new(RefCell::new(files.unmount().unwrap())))
 }
 
-/// Nothing but what a mount would put right.
+/// Fails if the checker finds more than notes.
 fn assert_sound(disk: &Shared) {
     let findings = fsck::check(&mut disk.copy());
     assert!(fsck::is_sound(&findings), "{findings:?}");
 }
 
-/// Refuses each allocation of `operation` in turn, on a fresh mount each time that `prepare` has
-/// had. Returns how many there are.
+/// Refuses each allocation of `operation` in turn. Each time `prepare` has set up a fresh mount.
+/// Returns how many allocations there are.
 fn sweep<P, T>(
     prepare: impl Fn(&mut Files) -> P,
     operation: impl Fn(&mut Files, &P) -> Result<T, FsError>,
@@ -95,10 +95,10 @@ fn sweep<P, T>(
     unreachable!("some operation has no end")
 }
 
-/// Nobody has a reference.
+/// Takes no reference.
 fn no_reference(_: &mut Files) {}
 
-/// The root is held, so references to the first 1024 inodes can be counted.
+/// Holds a reference to the root, so that references to the first 1024 inodes can be counted.
 fn root_held(files: &mut Files) {
     files.lookup(ROOT, b"/").unwrap();
 }
@@ -111,7 +111,7 @@ fn opened(files: &mut Files) -> InodeNo {
 fn mounting() {
     for nth in 1.. {
         let disk = disk();
-        // An inode without a name that the mount is to free.
+        // An inode without a name, which the mount frees.
         let mut files = FileSystem::mount(disk.clone(), 8).unwrap();
         let whole = files.free_inodes().unwrap();
         files.create(ROOT, b"/gone", fs::NewNode::File).unwrap();
@@ -121,7 +121,7 @@ fn mounting() {
         assert_sound(&disk);
         if !refused {
             assert!(outcome.is_ok());
-            // A block, the log's blocks and their list, the cache, the list of counts.
+            // A block, the log's blocks and their list, the cache, and the list of counts.
             assert_eq!(nth - 1, 5);
             return;
         }
@@ -160,7 +160,7 @@ fn what_takes_the_first_reference() {
 
 #[test]
 fn an_inode_counted_in_another_piece() {
-    // All inodes below 1024 are taken; the next is found behind them.
+    // All inodes below 1024 are in use, so the next one is above.
     let fill = |files: &mut Files| {
         root_held(files);
         loop {

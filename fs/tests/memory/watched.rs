@@ -1,17 +1,16 @@
-//! The allocator of these tests: the system's, which refuses on request and notes what it is asked
-//! for.
+//! The allocator of these tests: the system's, which refuses on request and records the sizes.
 //!
-//! Everything is kept per thread, so tests do not meet each other.
+//! All its state is per thread, so tests do not affect each other.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-/// What the allocations of this thread meet.
+/// What happens to the allocations of this thread.
 #[derive(Clone, Copy, PartialEq)]
 enum Memory {
     Granted,
     Refused,
-    /// So many are granted, the next is refused, and those after it are granted again.
+    /// This many allocations are granted, the next is refused, and later ones are granted again.
     RefusedAfter(u64),
 }
 
@@ -21,7 +20,7 @@ thread_local! {
     static IN_USE: Cell<isize> = const { Cell::new(0) };
 }
 
-/// Returns whether the allocation at hand is refused.
+/// Returns whether the current allocation is refused.
 fn refuses() -> bool {
     let (next, refused) = match MEMORY.get() {
         Memory::Granted => return false,
@@ -41,8 +40,8 @@ pub fn without_memory<T>(body: impl FnOnce() -> T) -> T {
     outcome
 }
 
-/// Runs `body` with its `nth` allocation refused, counted from 1. Returns what came of it, and
-/// whether there were so many.
+/// Runs `body` with its `nth` allocation refused, counted from 1. Returns its result, and whether
+/// there were that many allocations.
 pub fn without_nth<T>(nth: u64, body: impl FnOnce() -> T) -> (T, bool) {
     MEMORY.set(Memory::RefusedAfter(nth - 1));
     let outcome = body();
@@ -57,7 +56,7 @@ pub fn largest_allocation(body: impl FnOnce()) -> usize {
     LARGEST.get()
 }
 
-/// Returns how many bytes this thread has allocated and not given back.
+/// Returns how many bytes this thread has allocated and not freed.
 pub fn in_use() -> isize {
     IN_USE.get()
 }

@@ -1,4 +1,4 @@
-//! What the operations say of damage that they meet, and that they leave it as it is.
+//! The errors of operations that meet damage. The operations leave the damage as it is.
 
 use fs::layout::DIRECT;
 use fs::{FileSystem, FsError, MemoryDisk, NewNode, Place};
@@ -12,7 +12,7 @@ fn mounted(victim: Victim) -> Files {
     FileSystem::mount(victim.disk, 8).unwrap()
 }
 
-/// The operation fails because of this place, and has written nothing.
+/// Asserts that the operation fails because of this place and has written nothing.
 #[track_caller]
 fn assert_corrupt<T: std::fmt::Debug>(
     victim: Victim,

@@ -1,6 +1,6 @@
-//! The power is cut at every block written by a busy sequence of calls, with and without the
-//! loss of unflushed writes, and again while the disk recovers. Whatever a call that had returned
-//! has done must be there; the call in progress has happened or not.
+//! The power is cut at every block that a varied sequence of calls writes, with and without the
+//! loss of unflushed writes, and again while the disk recovers. The effects of every call that had
+//! returned must be there. The call in progress has happened or not.
 
 use fs::{FileSystem, InodeNo, MemoryDisk, fsck};
 
@@ -24,8 +24,9 @@ fn write(name: &str, offset: u32, length: usize, seed: u32) -> Call {
     }
 }
 
-/// Every kind of call at least twice, with big files, a directory that grows to several blocks,
-/// blocks and inodes that change hands, and files that lose their names while they are open.
+/// Returns every kind of call at least twice, with large files, a directory that grows to several
+/// blocks, blocks and inodes that change owners, and files that lose their names while they are
+/// open.
 fn busy_sequence() -> Vec<Call> {
     let mut calls = vec![
         Call::Mkdir(path("/d")),
@@ -73,13 +74,13 @@ fn busy_sequence() -> Vec<Call> {
     calls
 }
 
-/// What was recorded of the sequence.
+/// The recording of a sequence.
 struct Recording {
     calls: Vec<Call>,
     events: Vec<Event>,
-    /// How many events had happened when each call returned.
+    /// The number of events that had happened when each call returned.
     returned: Vec<usize>,
-    /// The model before the first call and after each one, and what it looked like.
+    /// The model, and a snapshot of it, before the first call and after each call.
     states: Vec<(Model, Snapshot)>,
 }
 
@@ -107,14 +108,14 @@ fn record() -> Recording {
 }
 
 impl Recording {
-    /// Returns whether a disk may look like this when the power went after so many events.
+    /// Returns whether a disk may look like this when the power is cut after `events` events.
     fn allows(&self, found: &Snapshot, events: usize) -> bool {
         let done = self.returned.iter().filter(|end| **end <= events).count();
         if *found == self.states[done].1 {
             return true;
         }
         match self.calls.get(done) {
-            // A long write is several transactions, each of which ends where a block does.
+            // A long write is several transactions, each of which ends at the end of a block.
             Some(call @ Call::Write { offset, length, .. }) => (0..=*length)
                 .filter(|part| *part == *length || (*offset as usize + part).is_multiple_of(1024))
                 .any(|part| {
@@ -127,7 +128,7 @@ impl Recording {
         }
     }
 
-    /// Mounts what is left, and fails if it is not sound or something is missing.
+    /// Mounts the disk. Fails if it is not sound or something is missing.
     fn check(&self, mut disk: MemoryDisk, events: usize) {
         let findings = fsck::check(&mut disk);
         assert!(

@@ -1,4 +1,5 @@
-//! The checker finds every kind of damage: each test does one and names what must be found.
+//! The checker finds every kind of damage. Each test damages an image in one way and names the
+//! expected finding.
 
 use abi::BLOCK_SIZE;
 use fs::fsck::{self, Finding, User};
@@ -106,7 +107,7 @@ fn wrong_link_counts() {
             expected,
         });
     }
-    // A directory has one for itself and one for each directory in it.
+    // A directory has one link for itself and one for each directory in it.
     let mut victim = Victim::new();
     let inode = victim.dir;
     victim.edit_inode(inode, |inode| inode.nlink.set(1));
@@ -115,7 +116,7 @@ fn wrong_link_counts() {
         found: 1,
         expected: 2,
     });
-    // None at all, but a name.
+    // It has no link, but a name.
     let mut victim = Victim::new();
     let inode = victim.file;
     victim.edit_inode(inode, |inode| inode.nlink.set(0));
@@ -308,7 +309,7 @@ fn directory_cycles() {
         inode: 1,
     });
 
-    // One that nothing leads to.
+    // An inode to which no name leads.
     let mut victim = Victim::new();
     victim.edit_entry(1, b"dir", |entry| *entry = DirEntry::UNUSED);
     victim.add_entry(sub, b"up", dir);
@@ -328,7 +329,7 @@ fn directory_cycles() {
 fn waiting_transaction_is_noted_and_seen_as_installed() {
     let mut victim = Victim::new();
     let inode = victim.inner;
-    // The good block waits in the log; the one in place is damaged.
+    // The good block is in the log, and the one in its place is damaged.
     let (block, _) = victim.geometry.inode_position(inode);
     let mut good = [0; BLOCK_SIZE];
     victim.edit(block, |contents| good = *contents);

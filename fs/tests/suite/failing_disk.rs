@@ -1,5 +1,5 @@
-//! A disk that fails one request: the call in progress says so, and what is on the disk is as if
-//! the call had happened or not.
+//! A disk that fails one request. The call in progress returns the error, and the disk is as if the
+//! call had happened or had not.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -12,7 +12,7 @@ use crate::support::{ROOT, disk, lines, snapshot};
 /// Fails one request and serves the others.
 struct FailingDisk<'a> {
     disk: &'a mut MemoryDisk,
-    /// How many requests are served before the one that fails.
+    /// The number of requests that are served before the one that fails.
     left: Rc<Cell<u32>>,
 }
 
@@ -66,7 +66,7 @@ fn calls() -> Vec<Call> {
     ]
 }
 
-/// Makes the calls until one fails. Returns whether one did.
+/// Makes the calls until one fails. Returns whether one failed.
 fn run(fail_after: u32) -> bool {
     let mut disk = disk(200, 20);
     let device = FailingDisk {
@@ -86,7 +86,8 @@ fn run(fail_after: u32) -> bool {
             Ok(_) => before = after.clone(),
             Err(FsError::Device(_) | FsError::Stopped) => {
                 failed = true;
-                // Either nothing has happened and everything goes on, or all is refused.
+                // Either the call has not happened and later calls work, or all later calls are
+                // refused.
                 match snapshot(&mut subject.files) {
                     Ok(seen) => assert_eq!(seen, before.snapshot(), "{call:?}"),
                     Err(error) => assert_eq!(error, FsError::Stopped, "{call:?}"),
@@ -125,7 +126,8 @@ fn a_failure_before_the_commit_leaves_a_working_file_system() {
     };
     let mut files = FileSystem::mount(device, 64).unwrap();
     files.mkdir(ROOT, b"/d").unwrap();
-    // With a warm cache these are: flushing the emptied log, writing the copies, flushing them.
+    // With all blocks cached, the next requests are: flushing the emptied log, writing the copies,
+    // flushing them.
     for served in 0..3 {
         left.set(served);
         let failed = files.mkdir(ROOT, b"/e");

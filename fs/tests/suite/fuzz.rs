@@ -1,4 +1,4 @@
-//! Images that a fuzzer spoils: see `hostile` for what must hold whatever the bytes say.
+//! Images that a fuzzer damages. `hostile` says what must hold for any bytes.
 
 use std::ops::Range;
 
@@ -7,8 +7,8 @@ use fuzz::Patch;
 
 use crate::hostile::{image, use_image};
 
-/// Returns the places of an image at which a wrong number means most: superblock, the log's header,
-/// inodes, bitmap, directories and indirect blocks.
+/// Returns the ranges of an image where a wrong number has most effect: superblock, the log's
+/// header, inodes, bitmap, directories and indirect blocks.
 fn regions(image: &[u8]) -> Vec<Range<usize>> {
     let block = image[1024..2048].try_into().unwrap();
     let geometry = Geometry::check(block, (image.len() / 1024) as u32).unwrap();

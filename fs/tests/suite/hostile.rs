@@ -1,5 +1,5 @@
 //! Images that lie. Whatever their bytes say, mounting, using and checking them ends without a
-//! panic, and errors are single lines.
+//! panic, and every error is a single line.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use crate::model::{Call, Subject};
 use crate::support::{Numbers, ROOT, disk, entries, lines, snapshot};
 
-/// A disk that answers only so many requests: who asks for more does not stop asking.
+/// A disk that answers a limited number of requests. Code that exceeds the limit would never stop.
 struct Patient {
     disk: MemoryDisk,
     left: u32,
@@ -49,7 +49,7 @@ impl BlockDevice for Patient {
     }
 }
 
-/// Returns an image with a bit of everything.
+/// Returns an image with every kind of inode.
 pub fn image() -> Vec<u8> {
     let mut subject = Subject::new(FileSystem::mount(disk(150, 40), 8).unwrap());
     for call in calls() {
@@ -80,14 +80,14 @@ fn calls() -> Vec<Call> {
     ]
 }
 
-/// What the checker said of an image before it was used.
+/// The checker's verdict on an image before it was used.
 struct Verdict {
     sound: bool,
 }
 
 impl Verdict {
-    /// Takes an answer in. It may be any, but on a sound image nothing is corrupt; and every
-    /// operation fits into the log.
+    /// Takes the result of an operation. On a sound image it must not be corruption, and on any
+    /// image the operation must fit into the log. Other results are all allowed.
     fn hear<T>(&self, answer: Result<T, FsError>) -> Option<T> {
         answer
             .inspect_err(|error| {
@@ -98,7 +98,7 @@ impl Verdict {
             .ok()
     }
 
-    /// Looks at everything that a path leads to, each directory once.
+    /// Looks at everything that can be reached by a path, at each directory once.
     fn walk(&self, files: &mut FileSystem<Patient>) {
         let mut seen = BTreeSet::new();
         let mut unread = vec![Vec::new()];
@@ -123,7 +123,7 @@ impl Verdict {
         }
     }
 
-    /// Makes calls of every kind at the paths that the image had when it was good.
+    /// Makes calls of every kind at the paths that the image had before it was damaged.
     fn call(&self, subject: &mut Subject<Patient>) {
         for name in ["a", "f", "c", "a/b", "a/f", "a/b/g", "a/b/d", "a/b/../f"] {
             let path = name.as_bytes().to_vec();
@@ -151,8 +151,8 @@ impl Verdict {
     }
 }
 
-/// Uses the image in every way. What it answers matters only if the checker found nothing wrong:
-/// then nothing is, and is not afterwards.
+/// Uses the image in every way. Its answers matter only if the checker found nothing wrong. In that
+/// case nothing may be wrong, and the checker must find nothing afterwards.
 pub fn use_image(image: Vec<u8>) {
     let mut disk = Patient::new(image);
     let findings = fsck::check(&mut disk);
@@ -191,7 +191,8 @@ fn metadata(image: &[u8]) -> usize {
     geometry.data_start as usize * 1024
 }
 
-/// Puts a telling number somewhere: small, large, or a block or inode that exists.
+/// Writes a significant number somewhere: a small or a large one, or that of an existing block or
+/// inode.
 fn spoil(image: &mut [u8], range: std::ops::Range<usize>, numbers: &mut Numbers) {
     let at = range.start + numbers.below(range.len()) / 2 * 2;
     let value = match numbers.below(5) {
@@ -236,7 +237,7 @@ proptest! {
         for byte in &mut image[from..] {
             *byte = numbers.next() as u8;
         }
-        // A root, so that it can be mounted.
+        // The image has a root directory, so that it can be mounted.
         image[33 * 1024 + 64..][..2].copy_from_slice(&[1, 0]);
         use_image(image);
     }

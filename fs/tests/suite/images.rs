@@ -1,4 +1,4 @@
-//! Making images, refusing disks that are none, and images other tools made.
+//! Making images, refusing disks that hold none, and images that other tools made.
 
 use abi::{BLOCK_SIZE, FileKind};
 use fs::layout::{LOG_BLOCKS, MAX_FILE_SIZE, SuperBlock};
@@ -181,7 +181,7 @@ fn a_disk_may_be_larger_than_its_file_system() {
     assert_clean(files);
 }
 
-/// Logs of other lengths: the 30 blocks of older xv6, and the least.
+/// Logs of other lengths: the 30 blocks of older versions of xv6, and the least.
 #[test]
 fn shorter_logs_hold_every_operation() {
     for nlog in [11, 30, LOG_BLOCKS] {
@@ -227,8 +227,7 @@ fn a_padded_directory_is_one() {
     assert_clean(files);
 }
 
-/// It does so even when they are whole already, and then says that there is a block more than there
-/// is.
+/// If the directory fills its blocks already, `mkfs` records one block more than there is.
 #[test]
 fn a_directory_may_be_said_to_have_one_block_more() {
     let mut files = mounted(1000, 200);

@@ -1,5 +1,5 @@
-//! A disk so large, and so full, that one file's blocks are spread over more blocks of the bitmap
-//! than a transaction can change.
+//! A disk so large and so full that the blocks of one file are spread over more blocks of the
+//! bitmap than a transaction can change.
 
 use std::collections::BTreeMap;
 
@@ -15,11 +15,11 @@ const GROUPS: u32 = 40;
 const BLOCKS: u32 = GROUPS * BITS_PER_BLOCK;
 const LENGTH: usize = 60 * BLOCK_SIZE;
 
-/// A disk that keeps only blocks that were written.
+/// A disk that stores only the blocks that were written.
 #[derive(Clone)]
 struct SparseDisk {
     blocks: BTreeMap<u32, Vec<u8>>,
-    /// After so many more block writes, none reaches the disk.
+    /// The number of block writes after which none reaches the disk.
     power: u32,
 }
 
@@ -53,8 +53,9 @@ impl BlockDevice for SparseDisk {
     }
 }
 
-/// Two free blocks in each group of 8192 that one block of the bitmap describes; the others are
-/// marked in use, which the checker calls leaked. The log has `nlog` blocks.
+/// Returns a disk with two free blocks in each group of 8192 that one block of the bitmap
+/// describes. The others are marked as in use, which the checker calls leaked. The log has `nlog`
+/// blocks.
 fn crowded(nlog: u8) -> SparseDisk {
     let mut disk = SparseDisk {
         blocks: BTreeMap::new(),
@@ -83,7 +84,7 @@ fn with_file(disk: SparseDisk) -> (FileSystem<SparseDisk>, InodeNo) {
     (files, inode)
 }
 
-/// Mounts what a power cut left; the length of the file, `None` if it is gone.
+/// Mounts a disk after a power cut. Returns the length of the file, or `None` if it is gone.
 fn recovered(disk: SparseDisk) -> Option<usize> {
     let mut files = FileSystem::mount(
         SparseDisk {
@@ -113,7 +114,7 @@ fn recovered(disk: SparseDisk) -> Option<usize> {
     length
 }
 
-/// With logs of all lengths, so that every step of the work meets a full transaction.
+/// The test uses logs of all lengths, so that every step of the work meets a full transaction.
 #[test]
 fn a_scattered_file_is_written_and_emptied_in_several_transactions() {
     for nlog in 11..=31 {

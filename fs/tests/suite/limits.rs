@@ -1,4 +1,4 @@
-//! Full disks, exhausted inodes, and long use that must not wear anything out.
+//! Full disks, exhausted inodes, and long use that must not lose anything.
 
 use fs::{FsError, NewNode};
 
@@ -53,7 +53,7 @@ fn the_last_block_is_not_lost_to_a_file_that_would_need_an_indirect_one() {
 fn free_blocks_are_found_wherever_they_are() {
     let mut files = mounted(200, 20);
     let all = files.free_blocks().unwrap() as usize - 1;
-    // Three files in a row fill the disk; the last one has an indirect block.
+    // Three files fill the disk one behind another. The last one has an indirect block.
     write_file(&mut files, b"first", &pattern(1, 10 << 10));
     write_file(&mut files, b"second", &pattern(2, 10 << 10));
     write_file(&mut files, b"third", &pattern(3, (all - 20) << 10));
@@ -61,7 +61,8 @@ fn free_blocks_are_found_wherever_they_are() {
     files.unlink(ROOT, b"second").unwrap();
     write_file(&mut files, b"fourth", &pattern(4, 5 << 10));
     files.unlink(ROOT, b"first").unwrap();
-    // Five blocks behind the fourth file, none at the end of the disk, ten at its beginning.
+    // Five free blocks are behind the fourth file, none at the end of the disk, and ten at its
+    // beginning.
     write_file(&mut files, b"fifth", &pattern(5, 12 << 10));
     assert_eq!(
         read_file(&mut files, b"fifth").unwrap(),

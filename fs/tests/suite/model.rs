@@ -1,5 +1,5 @@
-//! What the file system should do, as simply as it can be said: a tree in memory with the rules
-//! of xv6 and no disk. The random and the power-cut tests run both and compare.
+//! A model of the file system, as simple as possible: a tree in memory with the rules of xv6 and no
+//! disk. The random tests and the power-cut tests run both and compare.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use fs::{BlockDevice, FileSystem, FsError, InodeNo, NewNode};
 
 use crate::support::{CREATE_WRITE, ROOT, Seen, Snapshot, pattern};
 
-/// A call, with everything it needs.
+/// A call with its arguments.
 #[derive(Clone, Debug)]
 pub enum Call {
     Create(Vec<u8>),
@@ -17,7 +17,7 @@ pub enum Call {
     Mknod(Vec<u8>, u16, u16),
     Link(Vec<u8>, Vec<u8>),
     Unlink(Vec<u8>),
-    /// Opens a file, creating it if need be, writes, and closes it.
+    /// Opens a file, making it if it does not exist, writes, and closes it.
     Write {
         path: Vec<u8>,
         offset: u32,
@@ -27,7 +27,7 @@ pub enum Call {
     Truncate(Vec<u8>),
     /// Opens a file and keeps it open.
     Open(Vec<u8>),
-    /// Closes the file opened first.
+    /// Closes the file that was opened first.
     Close,
 }
 
@@ -124,7 +124,7 @@ impl Model {
         }
     }
 
-    /// Returns what the call does if the disk has room; a write returns its length.
+    /// Returns the result of the call if the disk has room. For a write that is its length.
     pub fn apply(&mut self, call: &Call) -> Result<usize, FsError> {
         match call {
             Call::Create(path) => self.add(path, Node::File(Vec::new())).map(|()| 0),
@@ -171,7 +171,7 @@ impl Model {
         }
     }
 
-    /// Returns a [`Call::Write`] of which only the first `part` bytes were written.
+    /// Applies a [`Call::Write`] of which only the first `part` bytes were written.
     pub fn write_part(&mut self, call: &Call, part: usize) -> Result<usize, FsError> {
         let Call::Write {
             path,
@@ -199,7 +199,8 @@ impl Model {
         Ok(part)
     }
 
-    /// Everything that can be seen from the root, as `support::snapshot` finds it on a disk.
+    /// Returns everything that can be seen from the root, in the form in which `support::snapshot`
+    /// finds it on a disk.
     pub fn snapshot(&self) -> Snapshot {
         let mut names = Vec::new();
         self.collect(MODEL_ROOT, b"", &mut names);
@@ -245,7 +246,7 @@ impl Model {
     }
 }
 
-/// A file system and the files that calls left open.
+/// A file system, and the files that calls left open.
 pub struct Subject<D> {
     pub files: FileSystem<D>,
     open: Vec<InodeNo>,
@@ -259,8 +260,8 @@ impl<D: BlockDevice> Subject<D> {
         }
     }
 
-    /// Makes the call. A write that finds no space has written nothing, but may have made the
-    /// file: that is a success with 0 bytes here.
+    /// Makes the call. A write that finds no space has written nothing, but may have made the file.
+    /// Here that counts as a success with 0 bytes.
     pub fn apply(&mut self, call: &Call) -> Result<usize, FsError> {
         let files = &mut self.files;
         match call {
@@ -306,7 +307,7 @@ impl<D: BlockDevice> Subject<D> {
         }
     }
 
-    /// Closes everything and gives the file system back.
+    /// Closes all files. Returns the file system.
     pub fn finish(mut self) -> FileSystem<D> {
         for inode in self.open.drain(..) {
             self.files.release(inode).unwrap();
@@ -315,7 +316,7 @@ impl<D: BlockDevice> Subject<D> {
     }
 }
 
-/// Returns whether two outcomes are the same, reasons in words aside.
+/// Returns whether two outcomes are equal, apart from reasons in words.
 pub fn same_outcome(a: Result<usize, FsError>, b: Result<usize, FsError>) -> bool {
     matches!((a, b), (Err(FsError::Invalid(_)), Err(FsError::Invalid(_)))) || a == b
 }

@@ -1,4 +1,4 @@
-//! What each operation does, fails with, and leaves behind, by the manner of xv6.
+//! The effect of each operation, its errors, and what it leaves behind, as in xv6.
 
 use abi::{FileKind, OpenFlags};
 use fs::layout::{MAX_FILE_SIZE, MAX_LINKS};
@@ -152,7 +152,7 @@ fn links_are_names_of_one_file() {
 fn a_file_has_at_most_32767_names() {
     let mut files = mounted(4000, 100);
     write_file(&mut files, b"f", b"");
-    // A directory holds 17,150 names, so two of them are needed.
+    // A directory holds 17,150 names, so two directories are needed.
     for (directory, count) in [(b"/1".as_slice(), 17_000), (b"/2", 15_766)] {
         files.mkdir(ROOT, directory).unwrap();
         let current = files.lookup(ROOT, directory).unwrap();

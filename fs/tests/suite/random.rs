@@ -1,4 +1,5 @@
-//! Random calls on the file system and on the model: same outcomes, same tree, nothing lost.
+//! Random calls on the file system and on the model. Outcomes and trees must be equal, and nothing
+//! may be lost.
 
 use abi::PAGE_SIZE;
 use fs::FsError;
@@ -7,7 +8,8 @@ use proptest::prelude::*;
 use crate::model::{Call, Model, Subject, same_outcome};
 use crate::support::{assert_clean, free, mounted, snapshot};
 
-/// Few enough names that calls meet; two that are the same after 14 bytes; the dots.
+/// Returns one of a few names, so that calls meet. Two of them are equal in their first 14 bytes,
+/// and the dots are among them.
 fn name() -> impl Strategy<Value = &'static str> {
     prop_oneof![
         8 => prop::sample::select(vec!["a", "b", "c", "d", "abcdefghijklmn", "abcdefghijklmnX"]),
@@ -43,7 +45,7 @@ fn call() -> impl Strategy<Value = Call> {
     ]
 }
 
-/// Makes the calls on a disk of so many blocks and inodes, where they may find no room.
+/// Makes the calls on a disk of `blocks` blocks and `inodes` inodes, which may run out.
 fn compare(calls: &[Call], blocks: u32, inodes: u32) {
     let mut model = Model::new();
     let mut files = mounted(blocks, inodes);

@@ -1,5 +1,5 @@
-//! A disk that remembers in which order its blocks were written and flushed, so that a test can
-//! cut the power anywhere.
+//! A disk that records the order of its writes and flushes, so that a test can cut the power
+//! anywhere.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -9,18 +9,18 @@ use fs::{BlockDevice, DeviceError, MemoryDisk};
 
 use crate::support::Numbers;
 
-/// What reached the disk.
+/// An event that reached the disk.
 #[derive(Clone)]
 pub enum Event {
-    /// One block; a longer request is one event per block.
+    /// A write of one block. A longer request is one event per block.
     Write(u32, Vec<u8>),
     Flush,
 }
 
-/// All that reached the disk, in order.
+/// All events in order.
 pub type History = Rc<RefCell<Vec<Event>>>;
 
-/// The disk.
+/// A disk that records its events.
 pub struct RecordingDisk {
     disk: MemoryDisk,
     history: History,
@@ -57,7 +57,7 @@ impl BlockDevice for RecordingDisk {
     }
 }
 
-/// Puts writes on a disk.
+/// Repeats writes on a disk.
 pub fn replay(disk: &mut MemoryDisk, events: &[Event]) {
     for event in events {
         if let Event::Write(block, bytes) = event {
@@ -66,7 +66,8 @@ pub fn replay(disk: &mut MemoryDisk, events: &[Event]) {
     }
 }
 
-/// Returns where in `events` the writes begin that a power cut at their end may lose.
+/// Returns the index in `events` behind the last flush, where the writes begin that a power cut may
+/// lose.
 pub fn last_flush(events: &[Event]) -> usize {
     let flush = events
         .iter()
@@ -74,8 +75,9 @@ pub fn last_flush(events: &[Event]) -> usize {
     flush.map_or(0, |flush| flush + 1)
 }
 
-/// Puts each of the writes on the disk or not, as the numbers will. (Different blocks that all
-/// reach the disk leave it the same in any order, so this is all that reordering can do.)
+/// Repeats each of the writes on the disk or leaves it out, as the numbers decide. (Writes of
+/// different blocks that all reach the disk have one result in any order, so this covers
+/// reordering.)
 pub fn replay_some(disk: &mut MemoryDisk, events: &[Event], numbers: &mut Numbers) {
     let keep = numbers.below(5);
     for event in events {

@@ -1,4 +1,4 @@
-//! Inodes that are open while their names go.
+//! Inodes that are open while their names are removed.
 
 use fs::{FileSystem, FsError, NewNode, fsck};
 

@@ -9,10 +9,10 @@ use zerocopy::little_endian::U32;
 
 use crate::support::{files, pattern, write_file};
 
-/// The root directory has inode 1, the file that the tests make has the next.
+/// The inode of the file that the tests make. The root directory has inode 1.
 const FILE: usize = 2;
 
-/// Returns a disk whose one file has so many blocks.
+/// Returns a disk whose one file has `blocks` blocks.
 fn with_file(blocks: usize) -> Vec<u8> {
     let mut files = files();
     write_file(&mut files, b"/file", &pattern(7, blocks * BLOCK_SIZE));
@@ -32,8 +32,8 @@ fn numbers(disk: &mut [u8], block: u32) -> &mut [U32; INDIRECT] {
         .0
 }
 
-/// Returns the same file as an inode of the lab names its blocks: the indirect block one place
-/// earlier, and one number more in it.
+/// Returns the disk with the file's blocks named as the lab names them: the indirect block one
+/// place earlier, with one more number in it.
 fn as_in_the_lab(mut disk: Vec<u8>, number: usize) -> Vec<u8> {
     let addresses = &mut inode(&mut disk, number).addresses;
     let (last_direct, indirect) = (addresses[DIRECT - 1], addresses[DIRECT]);
@@ -69,7 +69,7 @@ fn a_file_of_the_lab_is_known_by_its_indirect_block() {
 fn a_file_that_is_longer_than_files_can_be_is_the_labs_too() {
     let mut disk = as_in_the_lab(with_file(MAX_FILE_BLOCKS - 1), FILE);
     let record = inode(&mut disk, FILE);
-    // Its double-indirect block; what is in that does not matter.
+    // This is its double-indirect block, whose contents do not matter.
     record.addresses[DIRECT] = record.addresses[0];
     record.size.set(65_803 * BLOCK_SIZE as u32);
     let indirect = record.addresses[DIRECT - 1].get();
@@ -79,15 +79,15 @@ fn a_file_that_is_longer_than_files_can_be_is_the_labs_too() {
 
 #[test]
 fn damage_is_not_taken_for_the_lab() {
-    // An indirect block that is missing: the last direct block holds bytes of the file.
+    // The indirect block is missing: the last direct block holds bytes of the file.
     let mut disk = with_file(100);
     inode(&mut disk, FILE).addresses[DIRECT] = U32::ZERO;
     assert_eq!(mount(&disk), Ok(()));
-    // A size that is impossible.
+    // The size is impossible.
     let mut disk = with_file(100);
     inode(&mut disk, FILE).size.set(MAX_FILE_SIZE + 1);
     assert_eq!(mount(&disk), Ok(()));
-    // A list with a hole within the size, and one that leaves the disk behind it.
+    // The list has a hole within the size, or a number beyond the disk.
     for (place, number) in [(50, 0), (200, 1_000_000)] {
         let mut disk = as_in_the_lab(with_file(100), FILE);
         let list = inode(&mut disk, FILE).addresses[DIRECT - 1].get();

@@ -1,4 +1,4 @@
-//! What the tests share: small file systems, files as byte strings, snapshots of whole trees.
+//! What several tests use: small file systems, files as byte strings, snapshots of whole trees.
 
 use std::collections::BTreeMap;
 
@@ -30,14 +30,14 @@ pub fn files() -> Files {
     mounted(1000, 100)
 }
 
-/// Bytes that differ from block to block and from one seed to the next.
+/// Returns bytes that differ from block to block and from seed to seed.
 pub fn pattern(seed: u32, length: usize) -> Vec<u8> {
     (0..length as u32)
         .map(|i| (i.wrapping_mul(31) ^ (i >> 8) ^ seed.wrapping_mul(97)) as u8)
         .collect()
 }
 
-/// Makes a file with these bytes, or puts them at the beginning of the one that is there.
+/// Makes a file with these bytes, or overwrites the beginning of an existing one.
 pub fn write_file(files: &mut Files, path: &[u8], bytes: &[u8]) {
     let inode = files.open(ROOT, path, CREATE_WRITE).unwrap();
     assert_eq!(files.write_at(inode, 0, bytes), Ok(bytes.len()));
@@ -81,7 +81,7 @@ pub fn entries<D: BlockDevice>(
     Ok(entries.filter(|(_, inode)| *inode != 0).collect())
 }
 
-/// Returns whether a path leads anywhere.
+/// Returns whether a path exists.
 pub fn exists(files: &mut Files, path: &[u8]) -> bool {
     match files.lookup(ROOT, path) {
         Ok(inode) => {
@@ -93,39 +93,39 @@ pub fn exists(files: &mut Files, path: &[u8]) -> bool {
     }
 }
 
-/// Free blocks and free inodes, to see that nothing was lost.
+/// Returns the numbers of free blocks and free inodes. They show whether anything was lost.
 pub fn free(files: &mut Files) -> (u32, u32) {
     (files.free_blocks().unwrap(), files.free_inodes().unwrap())
 }
 
-/// Ends the mount and fails unless the checker is content, without even a note.
+/// Ends the mount. Fails if the checker finds anything, even a note.
 pub fn assert_clean(files: Files) {
     let mut disk = files.unmount().unwrap();
     let findings = fsck::check(&mut disk);
     assert!(findings.is_empty(), "{}", lines(&findings));
 }
 
-/// Findings for people.
+/// Returns findings as text.
 pub fn lines(findings: &[fsck::Finding]) -> String {
     let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
     lines.join("\n")
 }
 
-/// What can be seen of one name.
+/// What can be seen of one path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
     pub kind: FileKind,
     pub links: u16,
-    /// The first path of the same inode.
+    /// The alphabetically first path of the inode.
     pub same_as: Vec<u8>,
-    /// A file's bytes; a device's numbers; nothing for a directory.
+    /// A file's bytes or a device's numbers. Empty for a directory.
     pub bytes: Vec<u8>,
 }
 
 /// Everything that can be seen from the root, by path.
 pub type Snapshot = BTreeMap<Vec<u8>, Seen>;
 
-/// Looks at everything.
+/// Returns everything that can be seen from the root.
 pub fn snapshot<D: BlockDevice>(files: &mut FileSystem<D>) -> Result<Snapshot, FsError> {
     let mut first_paths = BTreeMap::new();
     let mut seen = BTreeMap::new();
@@ -170,7 +170,7 @@ pub fn snapshot<D: BlockDevice>(files: &mut FileSystem<D>) -> Result<Snapshot, F
         .collect())
 }
 
-/// Numbers that look random and are the same in every run (xorshift, Marsaglia 2003).
+/// Numbers that look random and are equal in every run (xorshift, Marsaglia 2003).
 pub struct Numbers(u64);
 
 impl Numbers {

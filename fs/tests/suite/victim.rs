@@ -1,4 +1,4 @@
-//! An image that the tests of the checker damage, and a disk that is damaged itself.
+//! An image that the tests of the checker damage, and a disk with a bad block.
 
 use abi::BLOCK_SIZE;
 use fs::fsck::{self, Finding, Severity};
@@ -12,7 +12,7 @@ use zerocopy::transmute_mut;
 
 use crate::support::{ROOT, disk, lines, pattern, write_file};
 
-/// An image to be damaged: `/file` (with an indirect block), `/dir`, `/dir/sub`, `/dir/inner`.
+/// An image to damage: `/file` (with an indirect block), `/dir`, `/dir/sub`, `/dir/inner`.
 pub struct Victim {
     pub disk: MemoryDisk,
     pub geometry: Geometry,
@@ -122,8 +122,8 @@ impl Victim {
         });
     }
 
-    /// Fails unless the checker finds this. Since damage is no reason to panic, the file system
-    /// is asked to use the disk, too.
+    /// Fails unless the checker finds this. Also uses the disk with the file system, because damage
+    /// must not make it panic.
     #[track_caller]
     pub fn assert_finds(mut self, expected: Finding) {
         let findings = fsck::check(&mut self.disk);
@@ -140,7 +140,7 @@ impl Victim {
         }
     }
 
-    /// As [`Victim::assert_finds`], and nothing else is found.
+    /// Fails unless the checker finds this and nothing else.
     #[track_caller]
     pub fn assert_finds_only(mut self, expected: Finding) {
         assert_eq!(fsck::check(&mut self.disk), std::slice::from_ref(&expected));
