@@ -1,4 +1,4 @@
-//! The pretended swap device: remembers what was written, counts, and fails when it is told to.
+//! The pretended swap device. It stores what is written, counts transfers, and fails on request.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -16,28 +16,28 @@ pub struct Disk(Mutex<State>);
 struct State {
     pages: HashMap<u64, [u8; PAGE_SIZE]>,
     broken: bool,
-    /// A slot that cannot be read.
+    /// The slot that cannot be read.
     bad: Option<u64>,
 }
 
 impl Disk {
-    /// Makes every transfer from here on fail, or none.
+    /// Makes every transfer from now on fail, or makes transfers work again.
     pub fn set_broken(&self, broken: bool) {
         self.0.lock().unwrap().broken = broken;
     }
 
-    /// Makes every read of this slot from here on fail.
+    /// Makes every read of this slot from now on fail.
     pub fn spoil(&self, slot: u64) {
         self.0.lock().unwrap().bad = Some(slot);
     }
 
-    /// Reads what was asked for.
+    /// Does the read. Returns the wanted page.
     pub fn read<'m, M: Machine>(&self, read: SwapIn<'m, M>) -> PageWait<'m, M> {
         let state = self.0.lock().unwrap();
         read.finish_with(|read| state.read(read))
     }
 
-    /// Writes what was asked for. Returns how many frames that made free.
+    /// Does the write. Returns how many frames it freed.
     pub fn write<M: Machine>(&self, write: SwapOut<'_, M>) -> u64 {
         let mut state = self.0.lock().unwrap();
         if state.broken {

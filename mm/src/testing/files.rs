@@ -1,4 +1,4 @@
-//! Pretended files, and the kernel's part in caching them.
+//! Pretended files, and the kernel's part in caching their pages.
 
 use std::collections::HashMap;
 #[cfg(not(shuttle))]
@@ -15,7 +15,7 @@ use crate::pt::Format;
 use crate::space::copy::CopyFailure;
 use crate::swap::{PageWait, TransferError};
 
-/// All files of a machine. Its lock is the file system's.
+/// All files of a machine. The mutex stands for the file system's lock.
 #[derive(Default)]
 pub struct Files(Mutex<State>);
 
@@ -27,7 +27,7 @@ struct State {
 }
 
 impl State {
-    /// Returns the bytes of a page that the file has.
+    /// Returns the bytes of a page of a file. The file must have the page.
     fn page(&mut self, page: FilePage) -> &mut [u8] {
         let contents = self.contents.entry(page.file.0).or_default();
         let start = (page.index as usize * PAGE_SIZE).min(contents.len());
@@ -39,7 +39,7 @@ impl State {
 type Mem = Memory<FakeMachine>;
 
 impl Files {
-    /// Makes every transfer from here on fail, or none.
+    /// Makes every transfer from now on fail, or makes transfers work again.
     pub fn set_broken(&self, broken: bool) {
         self.0.lock().unwrap().broken = broken;
     }
@@ -49,12 +49,12 @@ impl Files {
         self.0.lock().unwrap().reads
     }
 
-    /// Returns what is on the disk.
+    /// Returns the file's bytes on the disk.
     pub fn on_disk(&self, file: FileNo) -> Vec<u8> {
         self.0.lock().unwrap().contents[&file.0].clone()
     }
 
-    /// Does what a fault asks for.
+    /// Does the read that a fault asks for. Returns the page.
     pub fn fetch<'m, F: Format>(
         &self,
         mut read: FileRead<'m, FakeMachine<F>>,
@@ -74,7 +74,7 @@ impl Files {
     }
 }
 
-/// `write`: to the file, then to the cache.
+/// Does what `write` does: writes to the file, and then to the cached pages.
 pub fn write_file(memory: &Mem, file: FileNo, offset: usize, bytes: &[u8]) {
     let mut state = memory.machine().files.0.lock().unwrap();
     let contents = state.contents.entry(file.0).or_default();
@@ -83,7 +83,7 @@ pub fn write_file(memory: &Mem, file: FileNo, offset: usize, bytes: &[u8]) {
     memory.update_file(file, offset as u64, bytes);
 }
 
-/// `read` of something in one page, through the cache if there is room in it.
+/// Does what `read` does, within one page: reads through the cache if there is room in it.
 pub fn read_file(memory: &Mem, file: FileNo, offset: usize, length: usize) -> Vec<u8> {
     let index = (offset / PAGE_SIZE) as u32;
     let page = FilePage { file, index };
@@ -112,13 +112,12 @@ pub fn truncate(memory: &Mem, file: FileNo, length: usize) {
     memory.cut_file(file, cut);
 }
 
-/// Writes a page back if it is dirty. Returns whether it is not any more.
+/// Writes a page back if it is dirty. Returns whether the page is clean afterwards.
 pub fn write_back(memory: &Mem, page: FilePage) -> bool {
     end_write(memory, page, memory.write_back(page)).is_some()
 }
 
-/// Writes what a write-back has begun with. Returns how many
-/// frames that made free, unless it failed.
+/// Does a write-back that has begun. Returns how many frames it freed, or that it failed.
 pub fn end_write<F: Format>(
     memory: &Memory<FakeMachine<F>>,
     page: FilePage,

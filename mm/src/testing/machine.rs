@@ -1,5 +1,6 @@
-//! The pretended machine: memory in a box, a page-table walker, and a TLB per hart that keeps what
-//! it has seen until a fence covers it, which no real one is obliged not to do.
+//! The pretended machine: memory in a box, a page-table walker, and a TLB for each hart. A TLB
+//! keeps every translation until a fence covers it, which the architectures allow and real TLBs do
+//! not guarantee.
 
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::collections::HashMap;
@@ -18,11 +19,11 @@ use crate::machine::{Asid, Fence, HartSet, Machine, Root};
 use crate::phys;
 use crate::pt::{ENTRIES, Entry, Format, Pte, Sv39};
 
-/// Where the pretended RAM begins.
+/// The first frame of the pretended RAM.
 pub const BASE: u64 = 0x8_0000;
 pub const HARTS: usize = 4;
 
-// With shuttle, threads are not the host's.
+// Under shuttle, a thread is not one of the host's threads.
 #[cfg(shuttle)]
 shuttle::thread_local! {
     static HART: Cell<usize> = const { Cell::new(0) };
@@ -39,27 +40,27 @@ thread_local! {
     static LOOKS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// What every entry of the kernel's half says: a large page of devices, as the direct map of a real
-/// kernel has them. Whoever takes it for a table looks for a frame that is not of RAM.
+/// The contents of every entry in the kernel's half: a large page of devices, as in the direct map
+/// of a real kernel. Code that takes it for a table looks for a frame outside of RAM.
 const KERNEL_PAGE: u64 = 0b1100_0111;
 
-/// Goes on as if on another hart.
+/// Makes this thread run on another hart.
 pub fn on_hart(hart: usize) {
     HART.with(|own| own.set(hart));
 }
 
-/// Has `look` called whenever this thread sends a fence, before any TLB forgets.
+/// Calls `look` whenever this thread sends a fence, before any TLB forgets.
 pub fn at_fence(look: impl Fn() + 'static) {
     AT_FENCE.set(Some(Box::new(look)));
 }
 
-/// Makes the `nth` allocation of this thread that may fail do so; 0 for none. Returns what was left
-/// to count of an earlier call: 0 if its refusal has happened.
+/// Makes the `nth` of this thread's next allocations that may fail fail. 0 makes none fail. Returns
+/// what was left of the last such count: 0 if its failure has happened.
 pub fn fail_nth(nth: u64) -> u64 {
     UNTIL_REFUSAL.replace(nth)
 }
 
-/// Returns how often this thread has asked where a frame is: once for each table on its walks.
+/// Returns how often this thread has asked where a frame is. A walk asks once for each table.
 pub fn looks() -> u64 {
     LOOKS.get()
 }
@@ -85,8 +86,8 @@ impl<F: Format> Default for Hart<F> {
 /// A machine whose page tables have the format `F`.
 pub struct FakeMachine<F: Format = Sv39> {
     ram: Box<[UnsafeCell<Page>]>,
-    /// A hart's lock is held while it executes one instruction, so a fence waits for that as a real
-    /// one does.
+    /// The harts. A hart's mutex is held while it executes one instruction, so a fence waits for
+    /// the end of that instruction, as a real one does.
     harts: [Mutex<Hart<F>>; HARTS],
     /// The swap device.
     pub disk: Disk,
@@ -107,7 +108,7 @@ unsafe impl<F: Format> Machine for FakeMachine<F> {
     type Format = F;
 
     fn asids(&self) -> usize {
-        // Few, where executions are short, so that they are used again.
+        // Where executions are short there are few identifiers, so that they are reused.
         if cfg!(shuttle) { 3 } else { 64 }
     }
 
@@ -213,7 +214,7 @@ unsafe impl<F: Format> Machine for FakeMachine<F> {
 }
 
 impl<F: Format> FakeMachine<F> {
-    /// Returns a machine with so many frames of RAM.
+    /// Returns a machine with `frames` frames of RAM.
     pub fn new(frames: u64) -> Self {
         let mut ram: Box<[_]> = (0..frames)
             .map(|_| UnsafeCell::new(Page([0; PAGE_SIZE])))
@@ -230,17 +231,17 @@ impl<F: Format> FakeMachine<F> {
         }
     }
 
-    /// This hart, with its lock.
+    /// Returns the state of this hart, locked.
     fn own(&self) -> MutexGuard<'_, Hart<F>> {
         self.harts[self.hart()].lock().unwrap()
     }
 
-    /// Returns how many instruction fences a hart has had.
+    /// Returns how many instruction fences a hart has executed.
     pub fn instruction_fences(&self, hart: usize) -> u64 {
         self.harts[hart].lock().unwrap().instruction_fences
     }
 
-    /// Returns what a hart was last made to forget.
+    /// Returns the last fence that a hart has executed.
     pub fn last_fence(&self, hart: usize) -> Option<Fence> {
         self.harts[hart].lock().unwrap().last_fence
     }
@@ -256,7 +257,7 @@ impl<F: Format> FakeMachine<F> {
         while done < length {
             let address = VirtAddr(base.0 + done as u64);
             let n = (PAGE_SIZE - address.offset()).min(length - done);
-            // From the translation to the access, which are one instruction.
+            // Translation and access are one instruction, so the hart stays locked for both.
             let mut hart = self.own();
             let Some(frame) = self.translate(&mut hart, address, permits) else {
                 break;

@@ -1,5 +1,5 @@
-//! What the unit tests work with: a memory system on a pretended machine, and programs that read
-//! and write.
+//! What the unit tests use: a memory system on a pretended machine, and programs that read and
+//! write.
 
 mod disk;
 mod files;
@@ -23,19 +23,20 @@ use crate::space::copy::{self, CopyError, CopyFailure};
 use crate::space::{Access, AddressSpace, Ending, MapError, Resolution, Wait};
 use crate::swap::{SwapOut, words_for};
 
-/// Returns a memory of so many frames. Leaked: tests are short.
+/// Returns a memory of `frames` frames. It is leaked, because tests are short.
 pub fn memory(frames: u64) -> &'static Memory<FakeMachine> {
     memory_with_swap(frames, 0)
 }
 
-/// Returns a memory of so many frames, of a machine whose page tables have the format `F`.
+/// Returns a memory of `frames` frames, on a machine whose page tables have the format `F`.
 pub fn memory_of<F: Format>(frames: u64) -> &'static Memory<FakeMachine<F>> {
     let (memory, _) = build(frames, 0);
     // SAFETY: nobody frees it.
     unsafe { &*memory }
 }
 
-/// Does what ends mappings, as if nothing that is named before could be written back.
+/// Repeats a call that ends mappings until it succeeds, without writing back the pages that it
+/// names.
 pub fn ended<R>(mut body: impl FnMut(&mut Ending) -> Result<R, MapError>) -> Result<R, MapError> {
     let mut ending = Ending::new();
     loop {
@@ -46,25 +47,25 @@ pub fn ended<R>(mut body: impl FnMut(&mut Ending) -> Result<R, MapError>) -> Res
     }
 }
 
-/// Returns the page, which is of the user half.
+/// Returns a page of the user half.
 pub fn user_page(page: u64) -> UserPage {
     UserPage::new::<Sv39>(PageNo(page)).unwrap()
 }
 
-/// Returns the pages, which are of the user half.
+/// Returns a range of pages in the user half.
 pub fn user_range(start: u64, end: u64) -> UserRange {
     UserRange::new::<Sv39>(PageRange::new(PageNo(start), PageNo(end))).unwrap()
 }
 
-/// Returns a memory of so many frames, with so many slots of swap.
+/// Returns a memory of `frames` frames, with `slots` slots of swap.
 pub fn memory_with_swap(frames: u64, slots: usize) -> &'static Memory<FakeMachine> {
     let (memory, _) = build(frames, slots);
     // SAFETY: nobody frees it.
     unsafe { &*memory }
 }
 
-/// Lends a memory to one of thousands of executions. When `body` returns, it has joined its threads
-/// and dropped its spaces.
+/// Lends a memory to `body`, one of thousands of executions. By its return, `body` has joined its
+/// threads and dropped its spaces.
 #[cfg(shuttle)]
 pub fn with_memory(frames: u64, body: impl FnOnce(&'static Memory<FakeMachine>)) {
     let (memory, records) = build(frames, 0);
@@ -101,7 +102,7 @@ fn build<F: Format>(
     (Box::into_raw(Box::new(memory)), records)
 }
 
-/// Free frames, as `memstat` has it.
+/// Returns how many frames are free, as `memstat` counts them.
 pub fn free_frames<F: Format>(memory: &Memory<FakeMachine<F>>) -> u64 {
     memory.stats()[MemCounter::Free as usize]
 }
@@ -111,7 +112,7 @@ pub fn counter<F: Format>(memory: &Memory<FakeMachine<F>>, counter: MemCounter) 
     memory.stats()[counter as usize]
 }
 
-/// Copy, reuse and zero-fill faults so far.
+/// Returns the numbers of copy, reuse and zero-fill faults so far.
 pub fn faults<F: Format>(memory: &Memory<FakeMachine<F>>) -> (u64, u64, u64) {
     (
         counter(memory, MemCounter::CopyFaults),
@@ -120,7 +121,7 @@ pub fn faults<F: Format>(memory: &Memory<FakeMachine<F>>) -> (u64, u64, u64) {
     )
 }
 
-/// Audits a memory whose spaces these are.
+/// Audits a memory with these spaces. Fails if the audit finds anything.
 #[track_caller]
 pub fn audit<'s, F: Format>(
     memory: &'static Memory<FakeMachine<F>>,
@@ -136,7 +137,7 @@ pub type Space = SpaceOf<Sv39>;
 /// A space whose page tables have the format `F`.
 pub type SpaceOf<F> = AddressSpace<'static, FakeMachine<F>>;
 
-/// Writes as the program would, faults included.
+/// Writes as a program does, and resolves its faults.
 pub fn write<F: Format>(
     space: &mut SpaceOf<F>,
     address: u64,
@@ -149,7 +150,7 @@ pub fn write<F: Format>(
     })
 }
 
-/// Reads as the program would, faults included.
+/// Reads as a program does, and resolves its faults.
 pub fn read<F: Format>(
     space: &mut SpaceOf<F>,
     address: u64,
@@ -175,7 +176,7 @@ fn run<F: Format>(
     result.map_err(|error| error.why)
 }
 
-/// Gives hardware the right to write by an entry, whoever shares the page.
+/// Makes an entry writable for the hardware, even if the page is shared.
 pub(crate) fn let_write(table: Table<'_, Sv39>, index: usize) {
     let pte = table.get(index);
     let writable = Pte::from_word(pte.word() | Sv39::WRITABLE);
@@ -192,13 +193,13 @@ pub fn resolve<F: Format>(
     resolve_by(memory, || space.resolve(address, access))
 }
 
-/// Resolves a fault, with the part of the kernel: what must be read is read, and what must be
-/// evicted is written.
+/// Resolves a fault and does the kernel's part: reads pages that must be read, and writes pages
+/// that must be evicted.
 pub fn resolve_by<F: Format>(
     memory: &'static Memory<FakeMachine<F>>,
     mut resolve: impl FnMut() -> Resolution<'static, FakeMachine<F>>,
 ) -> Result<(), CopyFailure> {
-    // Held until the fault has been tried again.
+    // The page is held until the fault has been tried again.
     let mut page = None;
     let mut retry = Retry::new();
     loop {
@@ -225,17 +226,18 @@ pub fn resolve_by<F: Format>(
     }
 }
 
-/// Makes about so many frames free. Returns how many it were.
+/// Frees about `wanted` frames. Returns how many were freed.
 pub fn make_free<F: Format>(memory: &Memory<FakeMachine<F>>, wanted: u64) -> u64 {
     reclaim_round(memory, wanted).freed
 }
 
-/// Does a round of reclaim, as the kernel's pager does it.
+/// Does a round of reclaim, as the kernel's pager does.
 pub fn reclaim_round<F: Format>(memory: &Memory<FakeMachine<F>>, wanted: u64) -> Round {
     reclaim_round_amid(memory, wanted, || {})
 }
 
-/// The same, while others act: during each write to a file, when it cannot be stopped any more.
+/// Does a round of reclaim. Calls `others` during each write to a file, when the write cannot be
+/// stopped any more.
 pub fn reclaim_round_amid<F: Format>(
     memory: &Memory<FakeMachine<F>>,
     wanted: u64,
@@ -253,7 +255,7 @@ pub fn reclaim_round_amid<F: Format>(
     for write in writes {
         let pages = write.count() as u64;
         let freed = memory.machine().disk.write(write);
-        // A disk that is broken frees none.
+        // A broken disk frees no frames.
         round.add(Round::of_write(
             pages,
             (freed != 0).then_some(freed).ok_or(()),
@@ -268,7 +270,7 @@ pub fn reclaim_round_amid<F: Format>(
     round
 }
 
-/// Evicts pages until none is left that can be, without writing any. The writes.
+/// Evicts pages until no more can be evicted, without writing any. Returns the writes.
 pub fn begin_writes<M: Machine>(memory: &Memory<M>) -> Vec<SwapOut<'_, M>> {
     let mut writes = Vec::new();
     loop {
@@ -280,12 +282,12 @@ pub fn begin_writes<M: Machine>(memory: &Memory<M>) -> Vec<SwapOut<'_, M>> {
     }
 }
 
-/// Evicts pages until none is left that can be.
+/// Evicts pages until no more can be evicted.
 pub fn evict_all<F: Format>(memory: &Memory<FakeMachine<F>>) {
     while make_free(memory, 32) != 0 {}
 }
 
-/// Reads on a hart whose TLB may be stale, without the help of `resolve`.
+/// Reads on a hart whose TLB may be stale, without resolving faults.
 pub fn peek<F: Format>(space: &SpaceOf<F>, address: u64) -> Option<u8> {
     let mut byte = [0];
     let context = space.context();
@@ -296,5 +298,5 @@ pub fn peek<F: Format>(space: &SpaceOf<F>, address: u64) -> Option<u8> {
     (read == 1).then_some(byte[0])
 }
 
-/// The access a test tries by hand.
+/// A store, for tests that call `resolve` themselves.
 pub const WRITE: Access = Access::Write;

@@ -1,4 +1,4 @@
-//! Pages that come in before they are asked for.
+//! Reading ahead: pages that come in before they are touched.
 
 use std::ops::Range;
 
@@ -34,7 +34,7 @@ fn touch(space: &mut Space, page: u64) {
     assert_eq!(resolve(space, address, Access::Read), Ok(()));
 }
 
-/// Returns the reads that a page and those behind it need.
+/// Returns the reads for a page and for the pages behind it.
 fn in_parts(space: &mut Space, page: u64) -> Vec<SwapIn<'static, FakeMachine>> {
     let Resolution::Wait(Wait::Read(first)) = space.resolve(VirtAddr(page * PAGE), Access::Read)
     else {
@@ -147,7 +147,7 @@ fn what_fails_or_is_taken_behind_others_is_lost_to_nobody() {
     assert_eq!(present(&space, 56..300), (56..88).collect::<Vec<_>>());
     audit(memory, [&space]);
 
-    // Somebody else's reads stand in the way.
+    // The child's reads of the next pages are under way already.
     let mut child = space.fork(COW).unwrap();
     let mut parts = in_parts(&mut child, 130);
     parts.append(&mut in_parts(&mut space, 88));

@@ -1,5 +1,4 @@
-//! Addresses that are not the user's: whatever is asked about them is refused, and nothing is
-//! walked for it.
+//! Addresses outside of the user half. Every call refuses them, and no walk is made for them.
 
 use super::*;
 use crate::addr::VirtAddr;
@@ -12,8 +11,8 @@ use crate::testing::{audit, looks, memory, write};
 
 const TOP: u64 = Sv39::USER_TOP.0;
 
-/// Addresses of every half, hole and level. What the walk would make of their lower bits is a page
-/// that is mapped, a page of the kernel's, or nothing.
+/// Returns addresses of every half, hole and level. A walk by their lower bits would end at a
+/// mapped page, at a page of the kernel's, or at nothing.
 fn foreign_addresses() -> Vec<u64> {
     let halves = [1 << 38, 1 << 39, 0xff << 56, 1 << 63, !0 << 38, !0 << 39];
     let insides = [
@@ -40,7 +39,8 @@ fn foreign_addresses() -> Vec<u64> {
     inside_halves.chain(edges).collect()
 }
 
-/// Returns a space with something in its first pages, its last ones and a gigabyte from the bottom.
+/// Returns a space with areas at its first pages, at its last pages, and a gigabyte above the
+/// bottom.
 fn inhabited(memory: &'static Memory<FakeMachine>) -> Space {
     let mut space = AddressSpace::new(memory).unwrap();
     let last = TOP / PAGE;

@@ -1,4 +1,4 @@
-//! The audit finds what it is there to find.
+//! The audit finds each kind of damage.
 
 use super::*;
 use crate::addr::{FrameNo, VirtAddr};
@@ -8,7 +8,7 @@ use crate::pt::{Pte, Sv39, Table, Walk};
 use crate::space::Ending;
 use crate::testing::{let_write, memory, user_page, write};
 
-/// A parent and a child that share a page; what the audit says after `damage`.
+/// Returns the audit's result for a parent and a child that share a page, after `damage`.
 fn audit_after(
     damage: impl FnOnce(&'static Memory<FakeMachine>, &mut Space, FrameNo, Table<'static, Sv39>),
 ) -> Option<Finding> {
@@ -22,7 +22,7 @@ fn audit_after(
     };
     damage(memory, &mut parent, frame, table);
     let result = memory.audit([&parent, &child]).err();
-    // Damaged spaces cannot be taken apart.
+    // Spaces that were damaged cannot be dropped.
     std::mem::forget((parent, child));
     result
 }
@@ -154,8 +154,8 @@ fn a_page_of_text_that_can_be_written() {
     );
 }
 
-/// Returns what the audit says after `damage` to a space with two pages at `FAR`, and a wide area
-/// nobody touched.
+/// Returns the audit's result after `damage` to a space with two pages at `FAR` and a wide area
+/// that was never touched.
 fn audit_of_far_pages(
     damage: impl FnOnce(&'static Memory<FakeMachine>, &Space),
 ) -> Option<Finding> {
@@ -191,7 +191,7 @@ fn entries_and_tables_are_told_by_the_pages_they_are_for() {
             page: PageNo(FAR + 200)
         })
     );
-    // One leaf table further on there is no area.
+    // The next leaf table has no area.
     let beyond = PageNo(FAR - 3 + 512);
     let finding = audit_of_far_pages(|memory, space| make_table(memory, space, beyond.0));
     assert_eq!(finding, Some(Finding::Stray { page: beyond }));
@@ -203,7 +203,7 @@ fn tables_and_live_entries_are_counted() {
         Some(Finding::Total { what, kept, found }) => (what, kept, found),
         other => panic!("{other:?}"),
     };
-    // In the wide area, but the space does not know of it.
+    // The table is in the wide area, but the space does not know it.
     let finding = audit_of_far_pages(|memory, space| make_table(memory, space, 1000));
     assert_eq!(what(finding), ("tables of a space", 2, 4));
     let finding = audit_of_far_pages(|memory, space| {
@@ -215,7 +215,7 @@ fn tables_and_live_entries_are_counted() {
     assert_eq!(what(finding), ("live entries of a table", 5, 2));
 }
 
-/// Makes the tables for a page, behind the space's back.
+/// Makes the tables for a page without telling the space.
 fn make_table(memory: &'static Memory<FakeMachine>, space: &Space, page: u64) {
     let Walk::Missing { table, level } = memory.walk(space.context().root(), user_page(page))
     else {
@@ -240,7 +240,7 @@ fn a_free_frame_that_is_in_use() {
     else {
         panic!("{finding:?}")
     };
-    // Two entries and the list.
+    // Two entries, and the list.
     assert_eq!((kind, recorded, found), ("a page", 0, 3));
 }
 

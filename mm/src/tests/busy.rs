@@ -1,4 +1,5 @@
-//! Memory that others use all the time: what was promised is there all the same, and soon.
+//! Memory that other processes use all the time. Promised pages are there nevertheless, after few
+//! rounds.
 
 use super::files::{FILE, make_file, whole};
 use super::*;
@@ -11,15 +12,15 @@ use crate::testing::{audit, memory, memory_with_swap, reclaim_round, reclaim_rou
 
 const FRAMES: u64 = 300;
 
-/// Rounds that a touch may wait for, if nobody else is promised anything.
+/// The most rounds that a touch may wait if nothing else is promised.
 const ROUNDS: usize = 2;
 
-/// A program that stores all the time to all pages of a file, which it has mapped.
+/// A program that has mapped a file and stores to all its pages all the time.
 struct Hog {
     memory: &'static Memory<FakeMachine>,
     space: Space,
     pages: u64,
-    /// A page that it waits for.
+    /// The page that it waits for, and the wait.
     waits: Option<(u64, PageWait<'static, FakeMachine>)>,
 }
 
@@ -41,8 +42,8 @@ impl Hog {
         hog
     }
 
-    /// Stores to the page it has waited for, then to every page that it has, and begins to wait for
-    /// one that it has not.
+    /// Stores to the page that it has waited for, and then to every page that it has. Begins to
+    /// wait for one that it lacks.
     fn keep_busy(&mut self) {
         let waited = self.waits.take();
         let mut short = false;
@@ -55,7 +56,8 @@ impl Hog {
         }
     }
 
-    /// Tries to get a page, for which it waits otherwise, or for a frame. Whether it has it.
+    /// Tries to get a page. If that fails, waits for the page or for a frame. Returns whether the
+    /// page is there.
     fn fetch(&mut self, page: u64, short: &mut bool) -> bool {
         let address = VirtAddr(page * PAGE);
         match self.space.resolve(address, Access::Write) {
@@ -72,14 +74,14 @@ impl Hog {
     }
 }
 
-/// Touches pages that were promised, without having a round done, until there is no frame.
+/// Touches promised pages, without doing rounds of reclaim, until there is no frame.
 fn touch_on(space: &mut Space, next: &mut u64, most: u64) {
     while *next < most && space.resolve(VirtAddr(*next * PAGE), Access::Write) == Resolution::Done {
         *next += 1;
     }
 }
 
-/// Touches a page while others act. Returns how many rounds that took, at most `most`.
+/// Touches a page while others act. Returns how many rounds it took, at most `most`.
 fn touch(
     memory: &'static Memory<FakeMachine>,
     victim: &mut Space,
@@ -103,7 +105,7 @@ fn touch(
     unreachable!("it ends or panics")
 }
 
-/// When others act.
+/// The moment at which others act.
 #[derive(PartialEq, Eq)]
 enum Moment {
     /// While a page is written to a file.
@@ -112,7 +114,7 @@ enum Moment {
     After,
 }
 
-/// A space with so many pages that were promised and that nobody has touched.
+/// Returns a space with `count` promised pages that were never touched.
 fn promised(memory: &'static Memory<FakeMachine>, count: u64) -> Space {
     let mut space = AddressSpace::new(memory).unwrap();
     space.grow(count * PAGE, Promise::Charged).unwrap();

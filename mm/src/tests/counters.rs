@@ -1,4 +1,4 @@
-//! What `memstat` tells, and the frames the kernel takes for itself.
+//! The counters of `memstat`, and the frames that the kernel takes for itself.
 
 use abi::{MemCounter, ProcCounter};
 use sync::atomic::Ordering;
@@ -54,7 +54,7 @@ fn what_one_hart_takes_another_may_give_back() {
 fn forks_tell_how_much_they_copied() {
     let memory = memory(1000);
     let mut parent = space(memory, 600);
-    // In two leaf tables.
+    // The pages lie in two leaf tables.
     write(&mut parent, 500 * PAGE, &[1; 20 * PAGE_SIZE]).unwrap();
     let counters = || {
         let all = [
@@ -78,7 +78,7 @@ fn killed_processes_are_counted() {
     assert_eq!(counter(memory, MemCounter::Killed), 2);
 }
 
-/// Whoever uses it still is noticed.
+/// The frame is poisoned, so later use of it would be noticed.
 #[test]
 fn a_freed_frame_keeps_nothing() {
     let memory = memory(100);
@@ -111,7 +111,7 @@ fn a_frame_of_the_kernel_is_zeroed_and_comes_back() {
 fn pages_are_counted_in_parts_that_end() {
     let memory = memory(6000);
     let mut space = AddressSpace::new(memory).unwrap();
-    // A touched part, a hole of many leaf tables, and pages behind it.
+    // The heap has a touched part, a hole of many leaf tables, and pages behind the hole.
     space.grow(4000 * PAGE, Promise::Lazy).unwrap();
     write(&mut space, 0, &[1; 1500 * PAGE_SIZE]).unwrap();
     space.grow((1 << 22) * PAGE, Promise::Lazy).unwrap();
@@ -125,6 +125,6 @@ fn pages_are_counted_in_parts_that_end() {
     assert_eq!(space.usage_with(&counts), space.usage());
     let resident = space.usage()[ProcCounter::Resident as usize];
     assert_eq!(resident, 1501 * PAGE);
-    // Three leaf tables are four parts at least; the hole is skipped, not looked through.
+    // Three leaf tables are at least four parts. The hole is skipped without looking at its tables.
     assert!((4..40).contains(&parts), "{parts} parts");
 }

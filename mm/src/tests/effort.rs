@@ -1,5 +1,5 @@
-//! What is not done in vain: tables and entries that say nothing are not looked at, and one walk
-//! serves neighbours.
+//! Work that is not done in vain: empty tables and entries are not looked at, and one walk serves
+//! neighbours.
 
 use crate::space::Ending;
 use abi::user_top::RISCV64 as USER_TOP;
@@ -38,7 +38,8 @@ fn a_hole_is_passed_in_one_step_however_large() {
     let before = looks();
     assert_eq!(space.page_of(frame), Some(PageNo(last)));
     let looks = looks() - before;
-    // The gigabytes before the last, and what the last one's tables of leaves would span.
+    // The gigabytes before the last one, and as many looks as the leaf tables of the last one would
+    // take.
     assert!(looks < 256 + 2 * 512 + 3, "{looks}");
 }
 
@@ -53,11 +54,12 @@ fn neighbours_are_evicted_with_one_walk() {
     let looks = looks() - before;
     let written: usize = reclaimed.writes.map(|write| write.count()).sum();
     assert_eq!((reclaimed.freed, written), (0, 32));
-    // Two looks at the entries, for all had been used, and one to replace them.
+    // Two looks at the entries, because all pages had been used, and one look to replace the
+    // entries.
     assert_eq!(looks, 3 * Sv39::LEVELS as u64);
 }
 
-/// Returns a space that has reserved all there is and uses three pages: at the bottom, in the
+/// Returns a space that has reserved all addresses and uses three pages: at the bottom, in the
 /// middle and at the top.
 fn sparse(memory: &'static Memory<FakeMachine>) -> Space {
     let mut space = AddressSpace::new(memory).unwrap();
@@ -72,12 +74,11 @@ fn sparse(memory: &'static Memory<FakeMachine>) -> Space {
 const LAST: u64 = USER_TOP / PAGE - 1;
 const SPARSE: [u64; 3] = [0, 1 << 25, LAST];
 
-/// What a pass over all of [`sparse`] may look at: a hole for every gigabyte, and in the three
-/// gigabytes that are used a hole for every leaf table, each found by a walk.
+/// The most tables that a pass over all of [`sparse`] may look at: one per unused gigabyte and, in
+/// the three gigabytes that are used, one walk per leaf table.
 const PASS: u64 = 256 + 3 * 512 * Sv39::LEVELS as u64 + 10;
 
-/// Does something to a sparse space. Returns how often it looked for a frame, and what has become
-/// of the space.
+/// Runs `what` on a sparse space. Returns how often it looked for a frame.
 fn looks_of<R>(what: impl FnOnce(&mut Space) -> R) -> u64 {
     let memory = memory_with_swap(200, 100);
     let mut space = sparse(memory);
@@ -130,7 +131,7 @@ fn what_is_reserved_costs_nothing_until_it_is_used() {
     ];
     for (name, operation) in operations {
         let looks = looks_of(operation);
-        // Two passes, where there is one there and one back.
+        // Two passes, for operations that go there and back.
         assert!(looks <= 2 * PASS, "{name}: {looks} looks for frames");
     }
 }
@@ -172,7 +173,7 @@ fn an_audit_looks_at_what_is_used() {
 
 #[test]
 fn what_tables_are_lent_is_counted_without_looking_at_each() {
-    // Lent tables make every change of the areas count what is missing.
+    // While tables are lent, every change of the areas counts the missing tables.
     let memory = memory_with_swap(2000, 2000);
     let mut space = sparse(memory);
     space

@@ -1,4 +1,4 @@
-//! Which pages can go to swap, and what becomes of one that somebody wants meanwhile.
+//! Which pages can go to swap, and what happens to a page that is touched meanwhile.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -18,7 +18,7 @@ fn nobody_looks_for_pages_in_a_process_that_has_ended() {
     let memory = memory_with_swap(200, 100);
     let mut parent = numbered(memory, 4);
     let mut child = parent.fork(COW).unwrap();
-    // What its tables were points anywhere now.
+    // The entries of its former tables may point anywhere now.
     drop(parent);
     evict_all(memory);
     assert_eq!(swapped(&child), 4);

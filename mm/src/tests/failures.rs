@@ -1,8 +1,9 @@
-//! Every allocation of every operation fails once ("fail-nth"): nothing has changed then, and the
-//! operation succeeds when it is tried again (R5, R7).
+//! Every allocation of every operation fails once ("fail-nth"). After the failure nothing has
+//! changed, and the operation succeeds when it is tried again (R5, R7).
 //!
-//! The numbers are what the operations promise: an allocation that [`crate::Machine`] is not asked
-//! about is missing in them, and so is one that came in without need.
+//! The expected numbers are what the operations promise. A number is too small if an allocation
+//! does not ask [`crate::Machine`] whether it may fail, and too large if an operation allocates
+//! more than it needs.
 
 use crate::space::Ending;
 use abi::MemCounter;
@@ -22,13 +23,13 @@ const FRAMES: u64 = 300;
 /// The first page of another gigabyte.
 const FAR: u64 = 1 << 18;
 
-/// What an operation works on.
+/// The memory and the spaces on which an operation works.
 struct World {
     memory: &'static Memory<FakeMachine>,
     spaces: Vec<Space>,
 }
 
-/// What can be told of a world.
+/// Everything that can be observed of a world.
 #[derive(PartialEq)]
 struct Seen {
     counters: Vec<u64>,
@@ -41,7 +42,7 @@ struct SpaceSeen {
     usage: [u64; abi::PROC_COUNTERS],
     promises: u64,
     tables: u64,
-    /// Which of the pages are in an area, what their entries say, and their bytes.
+    /// For each page: whether it is in an area, its entry, and its bytes.
     pages: Vec<(bool, Option<Pte<Sv39>>, Vec<u8>)>,
 }
 
@@ -53,14 +54,15 @@ impl World {
         }
     }
 
-    /// Returns a space with nothing in it.
+    /// Returns a world with one empty space.
     fn with_space() -> Self {
         let mut world = Self::new();
         world.spaces.push(AddressSpace::new(world.memory).unwrap());
         world
     }
 
-    /// Returns a parent with promised, lazy, read-only and missing pages in three leaf tables.
+    /// Returns a world with a parent that has promised, lazy, read-only and missing pages in three
+    /// leaf tables.
     fn with_parent() -> Self {
         let mut world = Self::with_space();
         let parent = world.parent();
@@ -75,7 +77,7 @@ impl World {
         world
     }
 
-    /// The same with a child that shares what is present.
+    /// Returns [`World::with_parent`] with a child that shares the pages that are present.
     fn with_child() -> Self {
         let mut world = Self::with_parent();
         let child = world.parent().fork(COW).unwrap();
@@ -89,7 +91,7 @@ impl World {
 
     fn look(&self) -> Seen {
         let mut counters = self.memory.stats().to_vec();
-        // To have looked for memory in vain may have cost a fence.
+        // A failed search for memory may have cost a fence.
         counters.remove(abi::MemCounter::LocalFences as usize);
         Seen {
             counters,
@@ -133,8 +135,8 @@ impl World {
     }
 }
 
-/// Refuses each allocation of `operation` in turn, in a world of its own each time. Returns how
-/// many there are.
+/// Refuses each allocation of `operation` in turn, each time in a new world. Returns how many
+/// allocations there are.
 fn sweep(build: impl Fn() -> World, operation: impl Fn(&mut World) -> Result<(), NoMemory>) -> u64 {
     for nth in 1.. {
         let mut world = build();
@@ -177,7 +179,7 @@ fn resolved<T>(outcome: Result<T, CopyFailure>) -> Result<(), NoMemory> {
 
 #[test]
 fn a_new_space() {
-    // The root, what others see of the context, and the context.
+    // The allocations are: the root, the shared part of the context, and the context.
     let count = sweep(World::new, |world| {
         world.spaces.push(AddressSpace::new(world.memory)?);
         Ok(())
@@ -188,7 +190,8 @@ fn a_new_space() {
 #[test]
 fn mapping_and_growing() {
     for (promise, expected) in [(Promise::Lazy, 1), (Promise::Charged, 2)] {
-        // The list of areas; what is promised, tables in another gigabyte included.
+        // The allocations are: the list of areas; for what is promised, the tables, including those
+        // in another gigabyte.
         let map = |start| {
             sweep(World::with_parent, |world| {
                 mapped(
@@ -214,8 +217,8 @@ fn unmapping_what_is_no_hole_needs_no_memory() {
     let elsewhere = Permissions::READ;
     space.map(pages(20, 30), elsewhere, Promise::Lazy).unwrap();
     write(&mut space, 0, &[1; 20 * PAGE_SIZE]).unwrap();
-    // The end of an area, the beginning of one, the rest of one and the beginning of the next, the
-    // rest.
+    // The ranges are: the end of an area; the beginning of one; the rest of one and the beginning
+    // of the next; the rest.
     for (start, end) in [(15, 20), (0, 5), (10, 25), (0, 30)] {
         fail_nth(1);
         let unmapped = space.unmap(pages(start, end), &mut Ending::new());
@@ -229,7 +232,7 @@ fn unmapping_what_is_no_hole_needs_no_memory() {
 #[test]
 fn unmapping() {
     let (within, across, whole) = (pages(4, 5), pages(2, 604), pages(FAR, FAR + 8));
-    // A node for the area behind a hole in one; the child has none over.
+    // A hole in an area needs a node for the area behind it, and the child has no spare node.
     for (removed, expected) in [(within, 1), (across, 0), (whole, 0)] {
         let count = sweep(World::with_child, |world| {
             mapped(world.spaces[1].unmap(removed, &mut Ending::new()))
@@ -256,8 +259,8 @@ fn forking() {
             (World::with_child, 3),
         ];
         for (build, areas) in builds {
-            // Tables and copies, the root, what others see of the context, the context, a node for
-            // each area.
+            // The allocations are: tables and copies, the root, the shared part of the context, the
+            // context, and a node for each area.
             let count = sweep(build, |world| {
                 let mut child = world.parent().fork(mode)?;
                 for page in [3, 6, 602, 603, FAR + 1] {
@@ -325,7 +328,7 @@ fn the_kernel_copies_a_page() {
 
 #[test]
 fn a_copy_over_pages_stops_between_two() {
-    // Pages 5 and 6 are shared, page 7 was promised.
+    // Pages 5 and 6 are shared, and page 7 was promised.
     for nth in 1..=2 {
         let mut world = World::with_child();
         fail_nth(nth);
@@ -355,7 +358,8 @@ fn kernel_memory() {
         let frame = |world: &mut World| world.memory.frame_for_kernel(need).map(drop);
         assert_eq!(sweep(World::with_parent, frame), 1);
     }
-    // Every class, with and without a slab that has room; a page; neighbours.
+    // Objects of every size class, with and without a slab that has room; a page; neighbouring
+    // frames.
     for size in (4..=11)
         .map(|bits| 1 << bits)
         .chain([PAGE_SIZE, 3 * PAGE_SIZE])

@@ -1,4 +1,4 @@
-//! What `resolve` answers.
+//! The answers of `resolve`.
 
 use crate::file::Sharing::Shared;
 use crate::space::Ending;
@@ -85,7 +85,7 @@ fn a_copy_that_runs_out_of_an_area_keeps_its_valid_prefix() {
 fn a_copy_that_gets_no_further_ends() {
     let memory = memory(100);
     let mut answers = 0;
-    // No space is loaded on this hart, so what is resolved helps nothing.
+    // No hart has the space loaded, so resolving a fault does not help the access.
     let copied = copy::copy_in(memory.machine(), VirtAddr(0), &mut [0], |_, _| {
         answers += 1;
         assert!(answers < 10_000, "for ever");
@@ -99,7 +99,7 @@ fn a_copy_that_gets_no_further_ends() {
 fn a_stale_translation_is_cured() {
     let mut space = space(memory(100), 2);
     write(&mut space, 0, b"x").unwrap();
-    // Another hart's TLB may lag behind a gain of rights: answering the fault is enough (R4).
+    // Another hart's TLB may lack a right that was gained. Answering the fault is enough (R4).
     on_hart(1);
     assert_eq!(space.resolve(VirtAddr(0), Access::Write), Resolution::Done);
     write(&mut space, 0, b"y").unwrap();
@@ -120,7 +120,7 @@ fn a_resolved_write_leaves_nothing_that_hardware_traps_for() {
     back.publish();
     write(&mut back, 0, b"x").unwrap();
     evict_all(memory);
-    // Read only so far, so that they are accessed and not dirty.
+    // The pages were only read, so they are accessed and not dirty.
     read(&mut shared, 0, 1).unwrap();
     read(&mut back, 0, 1).unwrap();
     for space in [&mut fresh, &mut reused, &mut shared, &mut back] {
@@ -140,7 +140,7 @@ fn stale_translations_of_many_pages_are_no_fault_without_end() {
         let address = VirtAddr(round % 2 * PAGE);
         assert_eq!(space.resolve(address, Access::Write), Resolution::Done);
     }
-    // Nor are many of one page, with a fault of another kind between them.
+    // Many faults on one page do not end it either, if a fault of another kind comes between them.
     for _ in 0..4 {
         for _ in 0..90 {
             assert_eq!(space.resolve(VirtAddr(0), Access::Write), Resolution::Done);
@@ -161,8 +161,8 @@ fn a_fault_that_was_needed_is_none_of_those_without_end() {
     let mut file = mapping(memory, 1, Shared);
     for space in [&mut own, &mut shared, &mut file] {
         write(space, 0, b"x").unwrap();
-        // The right to write, and what the hardware may trap for to have it noted that the page is
-        // used.
+        // The entry loses the right to write, or the accessed bit, which some hardware does not set
+        // by itself but faults for.
         for lose in [Pte::read_only, Pte::not_accessed] {
             let Walk::Leaf(table, index) = memory.walk(space.context().root(), user_page(0)) else {
                 panic!("mapped")
@@ -213,7 +213,7 @@ fn everything_goes_back() {
     assert_eq!(space.usage()[ProcCounter::Resident as usize], 40 * PAGE);
     assert_eq!(read(&mut space, 15 * PAGE, 1), Err(CopyFailure::Denied));
     space.unmap(pages(0, 100), &mut Ending::new()).unwrap();
-    // Nothing but the root is left.
+    // Only the root is left.
     assert_eq!(free_frames(memory), 299);
     drop(space);
     assert_eq!(free_frames(memory), 300);
@@ -240,7 +240,7 @@ fn sparse_spaces_cost_tables_only_where_touched() {
 #[test]
 fn unmapping_over_the_border_of_a_table_spares_the_rest_of_it() {
     let memory = memory(100);
-    // One gibibyte: what one table of level 1 spans.
+    // One gibibyte, which one table of level 1 spans.
     let border = 1 << 18;
     let mut space = space(memory, 4);
     space
@@ -269,7 +269,7 @@ fn unmapping_reaches_every_tlb() {
         on_hart(hart);
         assert_eq!(peek(&space, 0), Some(b'o'));
     }
-    // Hart 3 runs a thread of the process now; the others have left and keep their translations.
+    // Hart 3 runs a thread of the process. The other harts have left and keep their translations.
     on_hart(3);
     space.context().enter();
     on_hart(0);
@@ -284,13 +284,13 @@ fn unmapping_reaches_every_tlb() {
 #[test]
 fn an_identifier_is_clean_when_it_is_used_again() {
     let memory = memory(400);
-    // One hart sees every identifier again, with translations of the space that had it before.
+    // One hart gets every identifier again, with translations of the identifier's former space.
     for round in 0..150u8 {
         let mut space = space(memory, 1);
         assert_eq!(read(&mut space, 0, 1), Ok(vec![0]), "round {round}");
         write(&mut space, 0, &[round + 1]).unwrap();
     }
-    // More spaces at once than there are identifiers.
+    // There are more spaces at once than identifiers.
     let mut spaces: Vec<_> = (0..70u8).map(|_| super::space(memory, 1)).collect();
     for round in 0..2u8 {
         for (byte, space) in spaces.iter_mut().enumerate() {

@@ -1,4 +1,4 @@
-//! Every fence that is needed, and no other: they are what copy-on-write costs on many harts.
+//! Every fence that is needed, and no other. Fences are the cost of copy-on-write on many harts.
 
 use crate::space::Ending;
 use std::cell::Cell;
@@ -14,7 +14,8 @@ use crate::testing::{
     Space, at_fence, counter, evict_all, memory, memory_with_swap, on_hart, peek, read, write,
 };
 
-/// Local fences, fences to other harts, and instruction fences on hart `hart`.
+/// Returns the numbers of local fences, of fences to other harts, and of instruction fences on hart
+/// `hart`.
 fn fences(memory: &Memory<FakeMachine>, hart: usize) -> (u64, u64, u64) {
     (
         counter(memory, MemCounter::LocalFences),
@@ -23,8 +24,8 @@ fn fences(memory: &Memory<FakeMachine>, hart: usize) -> (u64, u64, u64) {
     )
 }
 
-/// Returns the byte at `address` for the program that runs on this hart now, if its translation
-/// allows reading.
+/// Returns the byte at `address`, as the program on this hart reads it. Returns `None` if its
+/// translation does not allow reading.
 fn load(space: &Space, address: u64) -> Option<u8> {
     let mut byte = [0];
     let machine = space.context().memory().machine();
@@ -136,7 +137,7 @@ fn many_pages_go_with_few_fences() {
     space.context().enter();
     on_hart(0);
     let before = fences(memory, 0);
-    // Batches of 64, and the tables.
+    // Batches of 64 pages, and the tables.
     space.unmap(pages(0, 200), &mut Ending::new()).unwrap();
     assert_eq!(fences(memory, 0), (before.0 + 5, before.1 + 5, before.2));
     for hart in 0..2 {
@@ -199,7 +200,7 @@ fn only_those_who_had_an_evicted_page_are_told_and_once() {
         writes.map(|write| write.count()).sum::<usize>()
     });
     let after = fences(memory, 0);
-    // Nothing is left that a fork would have to tell.
+    // A fork has nothing left to flush.
     drop(parent.fork(COW).unwrap());
     let later = fences(memory, 0);
     for (hart, space) in [(1, &parent), (2, &child)] {
@@ -243,7 +244,8 @@ fn however_many_share_a_page_all_are_told_when_it_goes() {
 #[should_panic(expected = "was dropped while a hart used it")]
 fn a_space_in_use_is_not_freed() {
     let space = space(memory(100), 1);
-    // The context outlives the space: it would panic too, and two panics at once abort.
+    // The context outlives the space. Dropping it would panic too, and two panics at once abort the
+    // process.
     std::mem::forget(space.context().clone());
     space.context().enter();
     drop(space);

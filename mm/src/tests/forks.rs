@@ -25,13 +25,13 @@ fn exact_costs() {
         Ok(vec![1; 200 * PAGE_SIZE])
     );
     assert_eq!((anonymous(), faults(memory)), (pages, before));
-    // One kernel write, one frame.
+    // One write by the kernel costs one frame.
     write(&mut child, 7 * PAGE + 5, b"x").unwrap();
     assert_eq!(anonymous(), pages + 1);
     write(&mut child, 0, &[2; 200 * PAGE_SIZE]).unwrap();
     assert_eq!(anonymous(), pages + 200);
     assert_eq!(faults(memory), (before.0 + 200, before.1, before.2));
-    // A copy takes the place of what was shared.
+    // A copy replaces a shared page.
     assert_eq!(child.usage()[ProcCounter::Resident as usize], 200 * PAGE);
     assert_eq!(
         read(&mut parent, 0, 200 * PAGE_SIZE),
@@ -39,7 +39,7 @@ fn exact_costs() {
     );
     drop(child);
     assert_eq!(free_frames(memory), free);
-    // The last owner writes without a copy: one fault a page.
+    // The last owner writes without a copy, with one fault per page.
     write(&mut parent, 0, &[3; 200 * PAGE_SIZE]).unwrap();
     assert_eq!(faults(memory), (before.0 + 200, before.1 + 200, before.2));
 }
@@ -55,7 +55,7 @@ fn a_copy_replaces_the_old_frame_on_every_hart() {
         parent.context().enter();
         assert_eq!(peek_active(&parent), b'p');
     }
-    // A thread on hart 1 writes; its sibling on hart 2 must see it.
+    // A thread on hart 1 writes. Another thread of the process, on hart 2, must see it.
     assert_eq!(parent.resolve(VirtAddr(0), WRITE), Resolution::Done);
     let machine = parent.context().memory().machine();
     assert_eq!(crate::Machine::write_user(machine, VirtAddr(0), b"q"), 1);

@@ -1,6 +1,7 @@
 //! Bytes as programs for the [`model`](super::model): four bytes are a step.
 //!
-//! A fuzzer that sees which code a program reaches finds orders of steps that chance does not.
+//! A fuzzer that sees which code a program reaches finds orders of steps that random choice does
+//! not.
 
 use super::model::{PLACES, Step, run};
 use super::*;
@@ -9,9 +10,9 @@ use super::*;
 /// rightly gives up.
 const STEPS: usize = 96;
 
-/// Returns the step, the process and the hart in four bytes.
+/// Returns the step, the process and the hart that four bytes stand for.
 fn step([what, who, where_, how]: [u8; 4]) -> (usize, usize, Step) {
-    // Half of the time one of few, so that steps meet.
+    // Half of the steps use one of a few pages, so that steps meet.
     let places = if where_ & 1 == 0 { 4 } else { PLACES };
     let page = u64::from(where_ >> 1) % places;
     let pages = u64::from(where_ % 23) + 1;
@@ -38,7 +39,7 @@ fn step([what, who, where_, how]: [u8; 4]) -> (usize, usize, Step) {
         },
         14 => Step::Unmap {
             start: page,
-            // A few pages, or everything above.
+            // Some lengths are a few pages, and others reach to the end.
             length: match how {
                 255 => 1 << 19,
                 _ => u64::from(how % 16) + 1,

@@ -1,4 +1,4 @@
-//! Page tables that nothing is in.
+//! Page tables without any present page.
 
 use crate::file::Sharing::{Private, Shared};
 use crate::space::Ending;
@@ -14,10 +14,10 @@ use crate::testing::{
     on_hart, read, write,
 };
 
-/// What a leaf table spans, in pages.
+/// The number of pages that a leaf table spans.
 const SPAN: u64 = 512;
 
-/// Returns a published space with so many promised pages from address 0.
+/// Returns a published space with `count` promised pages from address 0.
 fn promised(memory: &'static Memory<FakeMachine>, count: u64) -> Space {
     let mut space = AddressSpace::new(memory).unwrap();
     let promise = Promise::Charged;
@@ -135,7 +135,7 @@ fn a_child_keeps_places_for_tables_that_it_needs() {
         assert_eq!(child.err(), Some(NoMemory::Places));
         audit(memory, [&space]);
     };
-    // Two for the object; its own memory is lazy.
+    // The object needs two tables. The child's private memory is lazy and needs none.
     assert_eq!(child.lent_tables(), (2, 2));
     audit(memory, [&space, &child]);
     let left = free_frames(memory);
@@ -150,7 +150,7 @@ fn what_is_unmapped_or_mapped_anew_lends_nothing() {
     let promisable = left(memory);
     let mut space = promised(memory, 3 * SPAN);
     assert_eq!(space.lend_idle_tables(), 3);
-    // Half of a table is still needed.
+    // Half of the pages of a table still need it.
     space
         .unmap(pages(0, SPAN + 256), &mut Ending::new())
         .unwrap();

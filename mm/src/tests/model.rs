@@ -22,13 +22,14 @@ use crate::testing::{
 };
 
 const FRAMES: u64 = 160;
-/// Pages that the heap may have.
+/// The most pages of the heap.
 const HEAP: u64 = 24;
-/// Pages that a program can name.
+/// The number of pages that a program can name.
 pub const PLACES: u64 = 34;
 
-/// Returns the page that a program means by a place: the heap, two pages above it, and eight around
-/// the end of what one entry of the root spans, which take tables of every level.
+/// Returns the page that a place stands for: one of the heap's, one of two pages above the heap, or
+/// one of eight around the end of what one entry of the root spans. The last ones need tables of
+/// every level.
 fn page_at<F: Format>(place: u64) -> u64 {
     let end = 1 << (9 * (F::LEVELS - 1));
     match place.checked_sub(HEAP + 2) {
@@ -37,7 +38,7 @@ fn page_at<F: Format>(place: u64) -> u64 {
     }
 }
 
-/// What a process does. Pages are places, see [`page_at`].
+/// A step of a process. Its pages are places, see [`page_at`].
 #[derive(Clone, Copy, Debug)]
 pub enum Step {
     Fork {
@@ -71,14 +72,14 @@ pub enum Step {
         start: u64,
         length: u64,
     },
-    /// The so many-th allocation from here on is refused.
+    /// The allocation with this number, counted from here, is refused.
     Refuse {
         nth: u64,
     },
 }
 
 impl Step {
-    /// Returns the step with the pages that its places stand for.
+    /// Returns the step with pages in place of its places.
     fn placed<F: Format>(mut self) -> Self {
         match &mut self {
             Self::Write { page, .. } | Self::Read { page } | Self::Execute { page } => {
@@ -119,13 +120,13 @@ fn step() -> impl Strategy<Value = (usize, usize, Step)> {
     (0..8usize, 0..4usize, step)
 }
 
-/// What a page must be.
+/// What a page must hold.
 #[derive(Clone, Copy)]
 struct Page {
-    /// The byte it begins with.
+    /// The byte that it begins with.
     byte: u8,
     permissions: Permissions,
-    /// It was never touched and its frame is promised, so touching it finds one.
+    /// Whether the page was never touched and is promised, so that a touch finds a frame.
     promised: bool,
 }
 
@@ -143,12 +144,12 @@ impl Page {
     }
 }
 
-/// Returns the permissions of which each lets a program read.
+/// Returns the permissions that each let a program read.
 fn readable<F: Format>() -> Permissions {
     Permissions::READ | F::READ_IMPLIED_BY
 }
 
-/// A space and what it must contain.
+/// A space, and the pages that it must have.
 struct Process<F: Format> {
     space: SpaceOf<F>,
     model: BTreeMap<u64, Page>,
@@ -171,7 +172,7 @@ thread_local! {
     static MEMORIES: Cell<Option<(MemoryOf<Sv39>, MemoryOf<X86_64>)>> = const { Cell::new(None) };
 }
 
-/// Runs a program on machines of both formats.
+/// Runs a program on machines with both formats of page tables.
 pub fn run(program: &Program) {
     let memories = MEMORIES
         .take()
@@ -236,7 +237,7 @@ fn take<F: Format>(processes: &mut Vec<Process<F>>, who: usize, step: Step) {
 }
 
 impl<F: Format> Process<F> {
-    /// Takes a step that touches a page.
+    /// Does a step that touches a page.
     fn touch(&mut self, step: Step) {
         let (page, right, outcome) = match step {
             Step::Write { page, byte } => {
@@ -267,7 +268,7 @@ impl<F: Format> Process<F> {
             (Err(CopyFailure::Denied), None) => {}
             (Err(CopyFailure::NoMemory), Some(page)) => {
                 assert!(!page.promised, "{step:?}: a promise was broken");
-                // A page that is there needs memory only to be copied.
+                // A page that is present needs memory only for a copy.
                 assert!(right == Permissions::WRITE || page.byte == 0, "{step:?}");
             }
             (outcome, expected) => panic!(
@@ -281,7 +282,7 @@ impl<F: Format> Process<F> {
         }
     }
 
-    /// Takes a step that changes areas.
+    /// Does a step that changes areas.
     fn change(&mut self, step: Step) {
         let heap_end = self.space.heap_break().0 / PAGE;
         match step {
@@ -291,7 +292,7 @@ impl<F: Format> Process<F> {
                 self.added(heap_end..heap_end + pages, data(), promise, grown);
             }
             Step::Shrink { pages } => {
-                // A mapping right above the heap makes this need memory.
+                // A mapping directly above the heap makes this need memory.
                 let _ = self.space.shrink(pages * PAGE, &mut Ending::new());
                 let end = self.space.heap_break().0 / PAGE;
                 self.model.retain(|page, _| !(end..heap_end).contains(page));
@@ -344,7 +345,7 @@ impl<F: Format> Process<F> {
     }
 }
 
-/// Every count and list is what recounting finds.
+/// Asserts that every count and list is what a recount finds.
 fn account<F: Format>(memory: MemoryOf<F>, processes: &[Process<F>]) {
     if let Err(finding) = memory.audit(processes.iter().map(|process| &process.space)) {
         panic!("{finding}");

@@ -1,5 +1,4 @@
-//! Which page of which file is where: in the cache, in mappings, and among those to be written
-//! back.
+//! The pages of files: in the cache, in mappings, and among those to be written back.
 
 use super::files::{FILE, empty_cache, make_file, mapping, page_of, whole};
 use super::*;
@@ -37,7 +36,7 @@ fn a_part_of_a_file_is_where_it_was_mapped() {
         memory.machine().files.on_disk(FILE)[3 * PAGE_SIZE..][..5],
         *b"there"
     );
-    // Neighbours that are not mapped, and from there every page to its entry.
+    // Neighbours that are not mapped, and from there every page until its entry.
     for index in [1, 5, 6] {
         read_file(memory, FILE, index * PAGE_SIZE, 1);
     }

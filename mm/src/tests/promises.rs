@@ -1,4 +1,4 @@
-//! Commit accounting: what was promised is there, and what was not runs out first.
+//! Commit accounting: promised memory is there, and memory that was not promised runs out first.
 
 use crate::space::Ending;
 use abi::MemCounter;
@@ -167,7 +167,7 @@ fn the_heap_moves_by_bytes_and_pages_follow() {
     assert_eq!(write(&mut space, 2 * PAGE, b"z"), Err(CopyFailure::Denied));
     assert_eq!(space.grow(PAGE, Promise::Lazy), Ok(VirtAddr(PAGE + 1)));
     write(&mut space, 3 * PAGE - 1, b"z").unwrap();
-    // What is cut off and regrown reads as zeros.
+    // Heap that was cut off and grown again reads as zeros.
     assert_eq!(
         space.shrink(PAGE + 1, &mut Ending::new()),
         Ok(VirtAddr(2 * PAGE + 1))
@@ -177,7 +177,7 @@ fn the_heap_moves_by_bytes_and_pages_follow() {
         read(&mut space, PAGE, 2 * PAGE_SIZE),
         Ok(vec![0; 2 * PAGE_SIZE])
     );
-    // Below 0 nothing moves.
+    // A step to below 0 moves nothing.
     assert_eq!(
         space.shrink(4 * PAGE, &mut Ending::new()),
         Ok(VirtAddr(3 * PAGE))

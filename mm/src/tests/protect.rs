@@ -1,4 +1,4 @@
-//! Rights that are taken away and given back, and mappings in the place of others.
+//! Rights that are removed and given back, and mappings that replace others.
 
 use super::*;
 use crate::addr::VirtAddr;
@@ -55,7 +55,7 @@ fn mistake_4_a_right_that_comes_back_after_a_fork_is_not_to_a_shared_page() {
     write(&mut child, 0, b"childish").unwrap();
     assert_eq!(read(&mut parent, 0, 8).unwrap(), 0u64.to_le_bytes());
     assert_eq!(write(&mut parent, 0, b"x"), Err(CopyFailure::Denied));
-    // A fork of pages that nobody may touch keeps them for both.
+    // After a fork, pages without any right keep their contents for both processes.
     parent.protect(pages(0, 2), NONE).unwrap();
     let mut second = parent.fork(ForkMode::Eager).unwrap();
     second.protect(pages(1, 2), READ).unwrap();
@@ -122,7 +122,7 @@ fn a_heap_that_something_was_mapped_right_above_shrinks() {
     let mut parent = AddressSpace::new(memory).unwrap();
     parent.grow(8 * PAGE, Promise::Charged).unwrap();
     parent.map(pages(8, 12), data(), Promise::Charged).unwrap();
-    // Its list of areas has no room to spare.
+    // The child's list of areas has no spare room.
     let mut child = parent.fork(COW).unwrap();
     fail_nth(1);
     assert!(

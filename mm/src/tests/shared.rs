@@ -30,7 +30,7 @@ fn what_one_stores_the_others_see() {
         let mut grandchild = child.fork(mode).unwrap();
         write(&mut parent, 1, b"1").unwrap();
         assert_eq!(read(&mut grandchild, 0, 6).unwrap(), b"b1fore");
-        // First touched after the fork, and by the youngest.
+        // The page is first touched after the fork, by the youngest process.
         write(&mut grandchild, PAGE, b"late").unwrap();
         for space in [&mut parent, &mut child] {
             assert_eq!(read(space, PAGE, 4).unwrap(), b"late");
@@ -150,7 +150,8 @@ fn shared_pages_go_to_swap_and_come_back_shared() {
         }
         let swap_ins = child.usage()[ProcCounter::SwapIns as usize];
         assert!(swap_ins >= 20 * u64::from(round + 1));
-        // Clean in the cache now. What one stores, the other sees, and swap too.
+        // The page is clean and cached. A store of one process is seen by the other, and later in
+        // swap.
         write(&mut child, 3 * PAGE + 8, &[round]).unwrap();
         assert_eq!(read(&mut parent, 3 * PAGE + 8, 1).unwrap(), [round]);
         write(&mut parent, 4 * PAGE + 8, &[round]).unwrap();

@@ -1,4 +1,4 @@
-//! What is kept for whom when frames or slots run short.
+//! Which claimants get the last frames or slots when they run short.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -27,7 +27,7 @@ fn what_cannot_be_evicted_leaves_frames_to_pages() {
         write(&mut space, page * PAGE, b"turns").unwrap();
     }
     audit(memory, [&space]);
-    // Forks, which need tables, must leave a quarter of that besides.
+    // Forks need tables, and must leave a quarter of that limit in addition.
     while fixed() >= 225 {
         assert_eq!(space.fork(COW).map(drop), Err(NoMemory::Places));
         memory.free_object(objects.pop().unwrap(), PAGE_SIZE, 8);
@@ -64,9 +64,9 @@ fn a_clean_page_that_is_not_used_keeps_its_slot_when_they_are_short() {
     space.publish();
     write(&mut space, 0, &[1; 8 * PAGE_SIZE]).unwrap();
     evict_all(memory);
-    // The others come in with the first.
+    // The other pages come in with the first.
     read(&mut space, 0, 1).unwrap();
-    // Pages that no entry maps, and that keep what slots there are.
+    // Pages that no entry maps take the remaining slots.
     let mut reservation = memory.reserve_frames(8, Claim::Kernel).unwrap();
     let frames = [(); 8].map(|()| {
         let frame = memory.allocate(Kind::Anonymous, &mut reservation);
@@ -87,7 +87,7 @@ fn a_clean_page_that_is_not_used_keeps_its_slot_when_they_are_short() {
 #[test]
 fn pages_that_no_slot_is_left_for_do_not_stand_before_others() {
     let memory = memory_with_swap(400, 20);
-    // First in RAM; others do not see it yet.
+    // These pages are in RAM. Other processes do not see them yet.
     let mut first = space(memory, 200);
     for page in 0..200 {
         write(&mut first, page * PAGE, b"first").unwrap();
@@ -108,7 +108,7 @@ fn pages_that_no_slot_is_left_for_do_not_stand_before_others() {
     audit(memory, [&first, &parent, &child]);
 }
 
-/// Returns a space that is promised every place that is left.
+/// Returns a space to which every remaining place is promised.
 fn take_all_places(memory: &'static Memory<FakeMachine>) -> Space {
     let mut greedy = AddressSpace::new(memory).unwrap();
     let mut length = 300;
@@ -118,7 +118,7 @@ fn take_all_places(memory: &'static Memory<FakeMachine>) -> Space {
     {
         length -= 1;
     }
-    // Promises leave some, which pages that were not promised may take.
+    // Promises leave some places, which pages that were not promised may take.
     let unpromised = pages(300, 400);
     greedy.map(unpromised, data(), Promise::Lazy).unwrap();
     let mut page = 300;
@@ -128,8 +128,7 @@ fn take_all_places(memory: &'static Memory<FakeMachine>) -> Space {
     greedy
 }
 
-/// Returns a space of 8 pages that has them in frames, and one that has been promised every place
-/// that is left.
+/// Returns a space with 8 pages in frames, and a space to which every remaining place is promised.
 fn without_places() -> (&'static Memory<FakeMachine>, Space, Space) {
     let memory = memory_with_swap(200, 100);
     let mut space = space(memory, 8);
@@ -206,7 +205,7 @@ fn whoever_shares_a_page_and_finds_no_place_for_a_copy_is_told() {
         Resolution::NoMemory
     );
     audit(memory, [&space, &child, &greedy]);
-    // That somebody has waited for the page does not mean that it is going.
+    // A page that was waited for is not necessarily being evicted.
     let mut child = child;
     evict_all(memory);
     let Resolution::Wait(Wait::Read(reading)) = child.resolve(VirtAddr(0), Access::Read) else {

@@ -12,7 +12,7 @@ use crate::testing::{
     peek, read, resolve, write,
 };
 
-/// Returns a space with `count` pages, each of which begins with its number, that can be evicted.
+/// Returns a space with `count` pages that can be evicted. Each begins with its number.
 pub fn numbered(memory: &'static Memory<FakeMachine>, count: u64) -> Space {
     let mut space = space(memory, count);
     space.publish();
@@ -113,7 +113,7 @@ fn a_shared_page_is_written_once_and_read_once() {
         "it came back shared"
     );
     audit(memory, &family);
-    // Clean and in the cache: it goes again without a write.
+    // The page is clean and cached, so it is evicted again without a write.
     evict_all(memory);
     assert_eq!(counter(memory, MemCounter::SwapOuts), 20);
 }
@@ -180,9 +180,9 @@ fn a_fork_of_swapped_pages_shares_their_slots() {
 fn a_used_page_gets_a_second_chance() {
     let memory = memory_with_swap(200, 100);
     let mut space = numbered(memory, 20);
-    // Once round clears what was noted when the pages were filled.
+    // The first turn clears the bits that were set when the pages were filled.
     assert_eq!(make_free(memory, 1), 1);
-    // The first that the hand meets are used again.
+    // The pages that the hand meets first are used again.
     for page in 1..10 {
         let address = VirtAddr(page * PAGE);
         assert_eq!(resolve(&mut space, address, Access::Read), Ok(()));
@@ -271,7 +271,7 @@ fn slots_of_pages_that_came_back_are_given_up_when_they_run_short() {
     assert_eq!(slots_in_use(memory), 40);
     check_numbers(&mut space, 40);
     assert_eq!(slots_in_use(memory), 35, "one in eight is kept free");
-    // Others need slots too: the hand finds pages in use and takes theirs.
+    // Other processes need slots too. The hand finds pages in use and takes their slots.
     let mut other = numbered(memory, 20);
     while slots_in_use(memory) < 40 && make_free(memory, 1) != 0 {
         check_numbers(&mut space, 40);
@@ -304,7 +304,7 @@ fn nobody_stores_to_what_a_child_has_although_it_was_forked_during_an_eviction()
     let child = std::rc::Rc::new(std::cell::RefCell::new(None));
     let (parent, born) = (space.clone(), child.clone());
     let forked = std::cell::Cell::new(false);
-    // When the entry has gone and the harts are about to be told: the page comes back, read-only.
+    // The fence is sent when the entry is gone already. The page comes back read-only.
     at_fence(move || {
         if !forked.replace(true) {
             let mut parent = parent.borrow_mut();
@@ -325,7 +325,7 @@ fn nobody_stores_to_what_a_child_has_although_it_was_forked_during_an_eviction()
 
 #[test]
 fn the_marks_at_which_somebody_reclaims_in_the_background() {
-    // A sixty-fourth, and at least 16 frames, are the kernel's.
+    // The kernel keeps 1/64 of the frames, and at least 16.
     let memory = memory_with_swap(200, 100);
     let mut space = space(memory, 200);
     let mut page = 0;
@@ -339,7 +339,7 @@ fn the_marks_at_which_somebody_reclaims_in_the_background() {
         write(&mut space, page * PAGE, b"x").unwrap();
         page += 1;
     }
-    // Where few pages can be evicted, the marks are as low.
+    // Where few pages can be evicted, the watermarks are equally low.
     let memory = memory_with_swap(200, 4);
     let mut frames = vec![];
     while let Ok(frame) = memory.frame_for_kernel(crate::Need::Passing) {

@@ -1,5 +1,5 @@
 //! Pages that are being written to swap or read from it: who waits, who shares the transfer, and
-//! what is left when it fails.
+//! what is left when the transfer fails.
 
 use abi::MemCounter;
 
@@ -21,7 +21,8 @@ fn a_page_being_written_is_not_reused() {
     assert_eq!(writes.iter().map(|write| write.count()).sum::<usize>(), 4);
     let free = free_frames(memory);
     audit(memory, [&space]);
-    // It comes back from the cache, and whoever writes it meanwhile writes a copy.
+    // The page comes back from the cache. A process that writes it during the transfer writes a
+    // copy.
     let outgoing = writes[0].frames().next().unwrap();
     write(&mut space, 8, b"changed").unwrap();
     assert_ne!(space.page_info(PageNo(0)).frame(), outgoing.0);
@@ -40,7 +41,7 @@ fn pages_that_lie_together_go_together_and_in_order() {
     let memory = memory_with_swap(200, 100);
     let mut space = space(memory, 40);
     space.publish();
-    // Their frames lie in the opposite order, but for one.
+    // Their frames are in the opposite order, except one.
     for page in (0..40).rev().filter(|&page| page != 20) {
         write(&mut space, page * PAGE, &page.to_le_bytes()).unwrap();
     }
@@ -111,7 +112,7 @@ fn a_read_that_fails_is_the_end_of_those_who_need_the_page() {
     assert_eq!(free_frames(memory), free);
     audit(memory, [&parent, &child]);
     drop(parent);
-    // The next one asks the device again.
+    // The next fault asks the device again.
     memory.machine().disk.set_broken(false);
     check_numbers(&mut child, 4);
 }
@@ -121,7 +122,7 @@ fn a_page_is_not_lost_with_its_neighbour() {
     let memory = memory_with_swap(200, 100);
     let mut space = numbered(memory, 4);
     evict_all(memory);
-    // The slots are in the order of the pages or in the opposite one, and all are read at once.
+    // The slots are in the order of the pages or in the opposite order. All are read at once.
     memory.machine().disk.spoil(1);
     let readable = (0..4)
         .filter(|page| read(&mut space, page * PAGE, 1).is_ok())
@@ -149,7 +150,7 @@ fn two_who_need_a_page_read_it_once() {
     audit(memory, [&parent, &child]);
     let page = memory.machine().disk.read(reading);
     assert!(!waiting.is_coming());
-    // Held by those who wait, it cannot go again before they have used it.
+    // While processes that wait hold the page, it cannot be evicted before they have used it.
     evict_all(memory);
     assert_eq!(child.resolve(VirtAddr(0), Access::Write), Resolution::Done);
     assert_eq!(parent.resolve(VirtAddr(0), Access::Read), Resolution::Done);

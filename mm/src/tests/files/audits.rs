@@ -1,4 +1,4 @@
-//! The audit finds what is wrong with pages of files, and nothing where a transfer is under way.
+//! The audit finds damage to pages of files, and finds nothing while a transfer is under way.
 
 use super::*;
 use crate::addr::{FrameNo, VirtAddr};
@@ -9,8 +9,8 @@ use crate::pt::{Format, Pte, Sv39, Table, Walk};
 use crate::testing::ended;
 use crate::testing::{WRITE, audit, let_write, memory, read, user_page, write};
 
-/// Two spaces that map a file shared and privately and have read its first page. Returns what the
-/// audit says after `damage`.
+/// Returns the audit's result after `damage` to two spaces that map a file, shared and privately,
+/// and have read its first page.
 fn audit_after(
     damage: impl FnOnce(&'static Memory<FakeMachine>, FrameNo, [Table<'static, Sv39>; 2]),
 ) -> Option<Finding> {
@@ -31,7 +31,7 @@ fn audit_after(
         );
     damage(memory, frame, tables);
     let result = memory.audit(&spaces).err();
-    // Damaged spaces cannot be taken apart.
+    // Spaces that were damaged cannot be dropped.
     std::mem::forget(spaces);
     result
 }
@@ -116,7 +116,7 @@ fn nothing_is_wrong_while_pages_are_read_and_written() {
     let out = memory.write_back(page_of(FILE, 0)).unwrap();
     let coming = memory.read_into_cache(page_of(FILE, 1)).unwrap();
     audit(memory, [&space]);
-    // And while some wait for them.
+    // The audit also finds nothing while processes wait for pages.
     let waits = [0, PAGE, PAGE].map(|address| space.resolve(VirtAddr(address), WRITE));
     audit(memory, [&space]);
     out.finish(Ok(()));

@@ -1,4 +1,4 @@
-//! Which pages of files are in memory, and what for.
+//! Which pages of files are cached, and for what they give way.
 
 use crate::file::Sharing::{Private, Shared};
 use crate::space::Ending;
@@ -27,7 +27,7 @@ fn cached_pages_are_evicted_wherever_they_are_mapped_and_come_back() {
     }
     write(&mut shared, 3 * PAGE + 1, b"dirty").unwrap();
     write(&mut private, 5 * PAGE + 1, b"own").unwrap();
-    // Nobody is in a loop here: whoever was last used goes too.
+    // Nothing loops here. The page that was used last is evicted too.
     empty_cache(memory);
     assert_eq!(
         memory.machine().files.on_disk(FILE)[3 * PAGE_SIZE + 1..][..5],
@@ -55,7 +55,7 @@ fn a_page_in_use_outlives_those_that_are_not() {
     for round in 1..20 {
         assert_eq!(read_file(memory, FILE, 4 * PAGE_SIZE, 1), [5]);
         read(&mut space, 9 * PAGE, 1).unwrap();
-        // Through `resolve`, for the pretended TLB does not tell the entry.
+        // The test calls `resolve`, because the pretended TLB does not show the entry.
         let used = space.resolve(VirtAddr(9 * PAGE), Access::Read);
         assert_eq!(used, Resolution::Done);
         if round > 1 {
@@ -153,7 +153,7 @@ fn whoever_can_do_without_the_cache_leaves_the_last_frames() {
             [index as u8 + 1]
         );
     }
-    // The kernel's, and half as many.
+    // The kernel's frames, and half as many.
     assert_eq!(free_frames(memory), 16 + 8);
     assert!(
         memory.is_short_of_frames(),
@@ -183,7 +183,7 @@ fn a_round_of_pages_of_a_file_is_short_and_costs_one_fence() {
     on_hart(1);
     space.context().leave();
     on_hart(0);
-    // A stack of the kernel has room for half a round.
+    // The kernel's stack has room for half a round.
     assert_eq!(mapped, [(32, 1), (8, 2)]);
     assert_eq!(unmapped, (32, 2), "nobody has them");
     audit(memory, [&space]);

@@ -1,4 +1,4 @@
-//! Pages that are written back, evicted or cut off while others use them.
+//! Pages that are written back, evicted or cut off while other processes use them.
 
 use crate::file::Sharing::{Private, Shared};
 use crate::testing::ended;
@@ -28,7 +28,7 @@ fn a_write_back_takes_the_right_to_write_from_every_hart() {
     context.enter();
     let token = memory.write_back(page_of(FILE, 0)).unwrap();
     on_hart(1);
-    // Whoever wants to write waits for the write-back.
+    // A process that wants to write waits for the write-back.
     context.enter();
     assert_eq!(memory.machine().write_user(VirtAddr(0), b"y"), 0);
     let Resolution::Wait(Wait::Page(page)) = space.resolve(VirtAddr(0), WRITE) else {
@@ -61,8 +61,7 @@ fn a_write_back_stops_harts_that_the_owner_of_a_space_has_not_told_yet() {
         let store = || memory.machine().write_user(VirtAddr(0), b"y");
         assert_eq!(store(), 1);
         on_hart(0);
-        // When the right to write has gone from the entry, or the entry, and the harts are about to
-        // be told.
+        // The fence is sent when the entry, or its right to write, is gone already.
         let written = std::cell::Cell::new(false);
         at_fence(move || {
             if !written.replace(true) {
@@ -158,8 +157,8 @@ fn a_page_that_is_being_read_or_written_can_be_cut_off() {
     assert_eq!(free_frames(memory), 200);
 }
 
-/// Forks, and has something happen between the copy of the entries and the moment when others see
-/// the child.
+/// Forks, and calls `happens` between the copy of the entries and the moment when others see the
+/// child.
 fn fork_during(space: &mut Space, happens: impl Fn() + 'static) -> Space {
     space.map(pages(2, 3), data(), Promise::Lazy).unwrap();
     write(space, 2 * PAGE, b"private, so that the fork must fence").unwrap();
@@ -246,7 +245,7 @@ fn what_is_cut_off_during_its_eviction_is_gone_for_every_hart() {
     let load = || memory.machine().read_user(VirtAddr(0), &mut [0]);
     assert_eq!(load(), 1);
     on_hart(0);
-    // When the entry has gone and the harts are about to be told.
+    // The fence is sent when the entry is gone already.
     let cut = std::cell::Cell::new(false);
     at_fence(move || {
         if !cut.replace(true) {
@@ -310,7 +309,7 @@ fn a_write_back_reaches_the_last_of_many_families() {
     for (number, space) in spaces.iter_mut().enumerate() {
         write(space, number as u64, b"x").unwrap();
     }
-    // Where the search for families goes on, too.
+    // Families at which the search for families is continued.
     for number in [0, 15, 16, 30, 34] {
         on_hart(0);
         write(&mut spaces[number], 0, b"z").unwrap();

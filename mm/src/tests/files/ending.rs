@@ -1,5 +1,5 @@
-//! Mappings end in one way, whoever ends them: pages that are mapped shared are named first, each
-//! once.
+//! Mappings end in one way, whichever call ends them: pages that are mapped shared are named first,
+//! each once.
 
 use super::*;
 use crate::addr::VirtAddr;
@@ -8,8 +8,8 @@ use crate::file::Sharing::{Private, Shared};
 use crate::space::{Ending, MapError};
 use crate::testing::{audit, ended, memory, write, write_back};
 
-/// Returns a space with data in pages 0 to 3, a file shared in 3 to 6 and private in 7, the heap's
-/// end behind them, and a store to each page.
+/// Returns a space with data in pages 0 to 3, a file mapped shared in 3 to 6 and privately in 7,
+/// and the heap's end behind them. Every page was stored to.
 fn inhabited(memory: &'static Memory<FakeMachine>) -> Space {
     make_file(memory, FILE, 4);
     let mut space = AddressSpace::new(memory).unwrap();
@@ -30,7 +30,7 @@ fn inhabited(memory: &'static Memory<FakeMachine>) -> Space {
     space
 }
 
-/// What ends mappings of a space, all of which are to be ended: a name, and how.
+/// A way to end all mappings of a space: its name, and the call.
 type Way = (
     &'static str,
     fn(&mut Space, &mut Ending) -> Result<(), MapError>,
@@ -65,7 +65,7 @@ fn what_was_stored_is_on_the_disk_whoever_ends_the_mapping() {
             let MapError::Unwritten(some) = error else {
                 panic!("{name}: {error:?}");
             };
-            // Nothing is changed before.
+            // Nothing changes before the pages are named.
             assert!(space.shared_file_pages(pages(0, 8)).is_some(), "{name}");
             for index in some.indices() {
                 assert!(write_back(memory, page_of(FILE, index)), "{name}: {index}");
@@ -111,7 +111,7 @@ fn only_what_ends_is_named() {
         let outcome = space.shrink(bytes, &mut ending);
         (outcome, space.shared_file_pages(pages(0, 8)).unwrap().count)
     };
-    // A private page; then one and a half, of which the upper one is shared.
+    // First a private page; then one page and a half, of which the upper one is shared.
     assert_eq!(first(PAGE), (Ok(VirtAddr(8 * PAGE)), 4));
     let last = SharedPages {
         first: page_of(FILE, 3),
@@ -119,7 +119,7 @@ fn only_what_ends_is_named() {
         next: PageNo(7),
     };
     assert_eq!(first(3 * PAGE / 2), (Err(MapError::Unwritten(last)), 4));
-    // A protest changes nothing, and a range without a shared page is no reason for one.
+    // A refused call changes nothing. A range without a shared page is not refused.
     assert_eq!(space.heap_break(), VirtAddr(7 * PAGE));
     assert_eq!(space.unmap(pages(0, 3), &mut Ending::new()), Ok(()));
     audit(memory, [&space]);

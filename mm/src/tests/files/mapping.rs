@@ -1,4 +1,4 @@
-//! What programs see of mapped files.
+//! Mapped files as programs see them.
 
 use crate::file::Sharing::{Private, Program, Shared, SharedReadOnly};
 use crate::testing::ended;
@@ -61,7 +61,7 @@ fn what_is_stored_in_a_shared_mapping_is_seen_by_all_and_reaches_the_file() {
     assert_eq!(disk()[..10], *b"\x01swritten\x01");
     assert_eq!(memory.next_dirty(0), None);
     audit(memory, [&one, &other, &private]);
-    // And once more, for the right to write is gone.
+    // The program must fault once more, because the right to write is gone.
     write(&mut one, 0, b"again").unwrap();
     assert!(write_back(memory, page_of(FILE, 0)));
     assert_eq!(disk()[..5], *b"again");

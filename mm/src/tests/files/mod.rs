@@ -1,6 +1,6 @@
-//! Mapped files and the page cache: what programs see of them (`mapping`), which pages are in
-//! memory (`cache`), what happens at the same time (`changes`), what is written back when a mapping
-//! ends (`ending`), and what an audit says (`audits`).
+//! Mapped files and the page cache: what programs see (`mapping`), which pages are cached
+//! (`cache`), concurrent changes (`changes`), what is written back when a mapping ends (`ending`),
+//! and audits (`audits`).
 
 mod audits;
 mod cache;
@@ -27,7 +27,7 @@ pub fn whole(file: FileNo, sharing: Sharing) -> FileMap {
     }
 }
 
-/// A file of so many pages, each filled with its number and one.
+/// Makes a file of `pages` pages, each filled with its number plus one.
 pub fn make_file(memory: &'static Memory<FakeMachine>, file: FileNo, count: usize) {
     for index in 0..count {
         write_file(
@@ -49,7 +49,7 @@ pub fn mapping(memory: &'static Memory<FakeMachine>, count: u64, sharing: Sharin
     space
 }
 
-/// Every cached page goes, and with them what they cost.
+/// Evicts every cached page, which also frees the frames that the pages cost.
 pub fn empty_cache(memory: &'static Memory<FakeMachine>) {
     while make_free(memory, 8) != 0 {}
     assert_eq!(counter(memory, MemCounter::FileCache), 0);

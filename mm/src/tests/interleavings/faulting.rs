@@ -1,4 +1,4 @@
-//! Faults at the same time, on a page that several spaces or several threads share.
+//! Concurrent faults on a page that several spaces or several threads share.
 
 use abi::{MemCounter, PAGE_SIZE};
 use sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +10,7 @@ use crate::testing::{counter, with_memory, write};
 
 const EXECUTIONS: usize = 600;
 
-/// So many spaces share one page, and all write to it at once.
+/// `sharers` spaces share one page, and all write to it at once.
 fn all_write(sharers: usize) {
     explore(EXECUTIONS, move || {
         with_memory(200, |memory| {
@@ -42,21 +42,23 @@ fn all_write(sharers: usize) {
     });
 }
 
-/// Mistake 2. Finds `stale-owner-count`: both reuse the frame, and each sees what the other wrote.
+/// Mistake 2. Finds `stale-owner-count`: both sharers reuse the frame, and each sees what the other
+/// wrote.
 #[test]
 fn two_sharers_write() {
     all_write(2);
 }
 
-/// As above; also finds a reference dropped before the copy is made: the frame is freed by the last
-/// owner's copy while another still reads from it.
+/// Three sharers of one page write at once. Also finds a reference that is dropped before the copy
+/// is made: the last owner's copy frees the frame while another still reads from it.
 #[test]
 fn three_sharers_write() {
     all_write(3);
 }
 
 /// R3: once a thread has written, another thread of the process reads what it wrote, although the
-/// page moved. Finds `Broken::flush` without a shoot-down: the reader's TLB has the old frame.
+/// page has moved. Finds `Broken::flush` without a shoot-down: the reader's TLB still has the old
+/// frame.
 #[test]
 fn a_thread_reads_what_another_has_written() {
     explore(EXECUTIONS, || {
@@ -88,8 +90,8 @@ fn a_thread_reads_what_another_has_written() {
     });
 }
 
-/// Two threads of one process touch and write the same fresh pages, whose frames were used before.
-/// Finds an entry that is filled before the frame is zeroed.
+/// Two threads of one process touch and write new pages whose frames were used before. Finds an
+/// entry that is filled before the frame is zeroed.
 #[test]
 fn two_threads_fill_the_same_pages() {
     explore(EXECUTIONS, || {

@@ -1,5 +1,5 @@
-//! Mapped files: stores, faults and forks on some harts while another writes pages back, evicts
-//! them or cuts them off.
+//! Mapped files: stores, faults and forks on some harts, while another hart writes pages back,
+//! evicts them or cuts them off.
 
 use abi::MemCounter;
 use sync::model::{Arc, Mutex, explore};
@@ -15,7 +15,7 @@ const EXECUTIONS: usize = 600;
 
 type Mem = &'static Memory<FakeMachine>;
 
-/// Everything is written back; then the file on the disk begins so.
+/// Writes everything back, and asserts that the file on the disk begins with `bytes`.
 fn expect_on_disk(memory: Mem, bytes: &[u8]) {
     while let Some((page, _)) = memory.next_dirty(0) {
         assert!(write_back(memory, page));
@@ -24,9 +24,10 @@ fn expect_on_disk(memory: Mem, bytes: &[u8]) {
     assert_eq!(&disk[..bytes.len()], bytes);
 }
 
-/// No store is lost to a write-back: what comes too late for it makes the page dirty again. Finds a
-/// write-back that takes the right to write away and does not flush, one that is over before it
-/// has, and an entry made writable after the lock under which the page became dirty.
+/// No store is lost in a write-back: a store that comes too late for it makes the page dirty again.
+/// Finds three mistakes: a write-back that takes the right to write away and does not flush; one
+/// that ends before it has flushed; and an entry that is made writable after the release of the
+/// lock under which the page became dirty.
 #[test]
 fn stores_while_pages_are_written_back() {
     explore(EXECUTIONS, || {
@@ -52,8 +53,8 @@ fn stores_while_pages_are_written_back() {
     });
 }
 
-/// The child of a fork that happens during a write-back dirties what it stores. Finds a fork that
-/// copies the right to write.
+/// The child of a fork that happens during a write-back makes its pages dirty when it stores. Finds
+/// a fork that copies the right to write.
 #[test]
 fn a_fork_while_a_page_is_written_back() {
     explore(EXECUTIONS, || {
@@ -76,9 +77,9 @@ fn a_fork_while_a_page_is_written_back() {
     });
 }
 
-/// When a truncation has returned, nobody reaches what was cut off, who faulted on it, stored to it
-/// or forked meanwhile. Finds a fault that fills the entry without the lock of the entries, and a
-/// fork that does not ask whether there was a truncation.
+/// When a truncation has returned, no process reaches what was cut off, whether it faulted on it,
+/// stored to it or forked meanwhile. Finds a fault that fills the entry without the lock of the
+/// entries, and a fork that does not ask whether there was a truncation.
 #[test]
 fn faults_and_forks_while_a_page_is_cut_off() {
     explore(EXECUTIONS, || {
@@ -91,7 +92,7 @@ fn faults_and_forks_while_a_page_is_cut_off() {
             at_once(0..3, move |hart| match hart {
                 2 => truncate(memory, FILE, 0),
                 1 => shared.on(1, || {
-                    // Before the truncation or not at all.
+                    // The read comes before the truncation, or it fails.
                     let _ = shared.read(0);
                     let _ = shared.write(PAGE, 9);
                 }),
@@ -117,7 +118,7 @@ fn faults_and_forks_while_a_page_is_cut_off() {
 }
 
 /// Loads and stores find the file's bytes while its pages are evicted. Finds an eviction that drops
-/// a page somebody has mapped again, and one that takes a dirty page for a clean one.
+/// a page which was mapped again, and one that takes a dirty page for a clean one.
 #[test]
 fn faults_while_pages_are_evicted() {
     explore(EXECUTIONS, || {

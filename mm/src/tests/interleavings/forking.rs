@@ -1,4 +1,4 @@
-//! Fork on one hart while other threads of the parent go on writing through their TLBs.
+//! Fork on one hart while other threads of the parent write through their TLBs.
 
 use sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use sync::model::{Arc, explore};
@@ -9,12 +9,12 @@ use crate::testing::{with_memory, write};
 
 const EXECUTIONS: usize = 600;
 
-/// How many writes the other thread makes to each page.
+/// The number of writes of the other thread to each page.
 const WRITES: u8 = 6;
 
-/// Mistake 7. What a thread had written when the fork began is the child's; what it writes when the
-/// fork is over is not; nothing it writes is lost to the parent. Finds `no-flush-after-fork`, and a
-/// shoot-down before the rights are taken.
+/// Mistake 7. What a thread wrote before the fork began is in the child. What it writes after the
+/// fork is not. No write is lost to the parent. Finds `no-flush-after-fork`, and a shoot-down that
+/// comes before the rights are removed.
 #[test]
 fn a_fork_while_a_thread_writes() {
     explore(EXECUTIONS, || {
@@ -39,7 +39,7 @@ fn a_fork_while_a_thread_writes() {
                             let late = over.load(Ordering::SeqCst);
                             for page in 0..2 {
                                 shared.write(page * PAGE, round).unwrap();
-                                // Written after the fork: only the parent's.
+                                // This was written after the fork, so only the parent has it.
                                 if late {
                                     assert_eq!(shared.read(page * PAGE), Ok(round));
                                 }
@@ -63,8 +63,8 @@ fn a_fork_while_a_thread_writes() {
     });
 }
 
-/// A child changes what it was born with while its parent goes on, and neither sees the other.
-/// Finds `stale-owner-count` and `no-flush-after-fork`.
+/// A child changes its memory while its parent changes its own, and neither sees the other's
+/// changes. Finds `stale-owner-count` and `no-flush-after-fork`.
 #[test]
 fn parent_and_child_write_at_once() {
     explore(EXECUTIONS, || {
@@ -79,7 +79,7 @@ fn parent_and_child_write_at_once() {
             });
             let born = child.clone();
             at_once(0..3, move |hart| {
-                // Two threads of the parent, one of the child.
+                // Two threads are the parent's, and one is the child's.
                 let (process, own) = if hart == 2 {
                     (&born, 20)
                 } else {

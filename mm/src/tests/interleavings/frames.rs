@@ -1,4 +1,4 @@
-//! Frames and kernel objects that go from hart to hart, at the edge of having none.
+//! Frames and kernel objects that move between harts when almost none are left.
 
 use std::collections::HashSet;
 
@@ -12,16 +12,15 @@ use crate::testing::{counter, on_hart, with_memory};
 
 const EXECUTIONS: usize = 600;
 
-/// A reserved frame is found, and by one hart only. The frames suffice for some of the harts at a
-/// time. Finds a frame that is listed twice or lost when a batch is handed over, and an allocator
-/// that gives up when every list was empty.
+/// A reserved frame is found, and by one hart only. There are enough frames for only some of the
+/// harts at a time. Finds a frame that is listed twice or lost when a batch is handed over, and an
+/// allocator that gives up because every list was empty at some moment.
 #[test]
 fn a_reserved_frame_is_there() {
     explore(EXECUTIONS, || {
         with_memory(7, |memory| {
             at_once(0..3, move |hart| {
-                // Two threads take themselves for the same hart, as when one is moved between two
-                // steps.
+                // Two threads run on one hart number, as when a thread is moved between two steps.
                 on_hart(hart / 2);
                 for count in [3, 2, 4] {
                     let Ok(mut reservation) = memory.reserve_frames(count, Claim::Kernel) else {
@@ -43,10 +42,10 @@ fn a_reserved_frame_is_there() {
     });
 }
 
-/// Objects of one size on three harts: nobody has another's, and slabs go back when their last
-/// object does. Two objects make a slab, so slabs come and go. Finds a slab that is linked or
-/// unlinked without the class's lock, one freed while still linked, and one that nobody has had an
-/// object of and that therefore stays.
+/// Objects of one size on three harts. No two harts get one object, and a slab is freed with its
+/// last object. Two objects fill a slab, so slabs come and go. Finds a slab that is linked or
+/// unlinked without the class's lock, one that is freed while it is linked, and one that stays
+/// because no hart ever took an object of it.
 #[test]
 fn objects_of_one_size() {
     const SIZE: usize = 2048;

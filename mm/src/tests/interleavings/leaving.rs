@@ -1,4 +1,4 @@
-//! Shoot-downs against harts that come to a space and go, and spaces that end beside others.
+//! Shoot-downs that meet harts entering and leaving a space, and spaces that end beside others.
 
 use crate::space::Ending;
 use sync::model::explore;
@@ -9,12 +9,12 @@ use crate::testing::{with_memory, write};
 
 const EXECUTIONS: usize = 600;
 
-/// A page that is unmapped while another hart comes, reads and goes: the hart reads what was there
-/// or nothing, never what a frame holds when it has been freed (poison) or given to somebody else.
-/// Mistake 8.
+/// Mistake 8. A page is unmapped while another hart enters, reads and leaves. The hart reads the
+/// page's contents or nothing, and never what the frame holds after it was freed (poison) or given
+/// to another owner.
 ///
-/// Finds `frees-before-flush`; a hart that looks at `stale` before it enters `active`; a shoot-down
-/// that looks at `active` before it writes `stale`.
+/// Finds `frees-before-flush`; a hart that looks at `stale` before it enters `active`; and a
+/// shoot-down that looks at `active` before it writes `stale`.
 #[test]
 fn an_unmapped_page_is_not_read() {
     explore(2 * EXECUTIONS, || {
@@ -22,7 +22,7 @@ fn an_unmapped_page_is_not_read() {
             let mut first = space(memory, 2);
             write(&mut first, 0, &[1; 2 * PAGE as usize]).unwrap();
             let (first, second) = (Process::new(first), Process::new(space(memory, 2)));
-            // The reader's TLB knows the pages before anything happens.
+            // The reader's TLB has the pages from the beginning.
             first.on(1, || {
                 assert_eq!((first.read(0), first.read(PAGE)), (Ok(1), Ok(1)))
             });
@@ -53,9 +53,9 @@ fn an_unmapped_page_is_not_read() {
     });
 }
 
-/// One sharer ends while another writes: the page is copied or taken over, and what the writer sees
-/// is its own. Finds `stale-owner-count`, and a copy made after the reference to the original was
-/// dropped.
+/// One sharer ends while another writes. The page is copied or reused, and the writer finds its own
+/// contents. Finds `stale-owner-count`, and a copy that is made after the reference to the original
+/// was dropped.
 #[test]
 fn a_sharer_ends_while_another_writes() {
     explore(EXECUTIONS, || {
@@ -80,8 +80,8 @@ fn a_sharer_ends_while_another_writes() {
     });
 }
 
-/// Spaces that come and go on two harts share the few identifiers there are. Finds a context that
-/// begins with no hart stale.
+/// Spaces that come and go on two harts share a few identifiers. Finds a context that begins
+/// without stale harts.
 #[test]
 fn identifiers_go_from_space_to_space() {
     explore(EXECUTIONS, || {
@@ -94,7 +94,7 @@ fn identifiers_go_from_space_to_space() {
                         assert_eq!(process.read(0), Ok(0));
                         process.write(0, own).unwrap();
                     });
-                    // The other half of its life is spent on another hart.
+                    // It spends the other half of its life on another hart.
                     process.on(hart + 2, || assert_eq!(process.read(0), Ok(own)));
                 }
             });

@@ -1,8 +1,8 @@
-//! The pieces whose memory orderings matter, in every interleaving and with every value weak memory
-//! allows.
+//! The pieces whose memory orderings matter, in every interleaving and with every value that weak
+//! memory allows.
 //!
-//! What a frame holds is a cell that loom watches: two accesses to it of which one writes, with
-//! nothing that orders them, are a failure, whatever value is read.
+//! The contents of a frame are a cell that loom watches. Two accesses to it, of which one writes,
+//! are a failure if nothing orders them, whatever value is read.
 
 use std::ops::Range;
 
@@ -60,7 +60,7 @@ impl Contents {
     }
 }
 
-/// Returns a frame in use, with so many references.
+/// Returns a frame in use, with `references` references.
 fn shared(references: u32) -> FrameRecord {
     let record = FrameRecord::new();
     record.begin(Kind::Anonymous);
@@ -70,8 +70,9 @@ fn shared(references: u32) -> FrameRecord {
     record
 }
 
-/// All holders read a frame and give it up; exactly one is the last, and writes it as the frame's
-/// next owner. Finds `drop_reference` with `Relaxed` for `Release`, or without its fence.
+/// All holders read a frame and drop their references. Exactly one is the last, and writes the
+/// frame as its next owner. Finds `drop_reference` with `Relaxed` for `Release`, or without its
+/// fence.
 #[test]
 fn the_last_reference_frees() {
     explore(|| {
@@ -89,9 +90,10 @@ fn the_last_reference_frees() {
     });
 }
 
-/// The decision of a write fault: the sole owner writes to the frame, any other copies it and gives
-/// it up. Mistake 2: never do two reuse it, nor is one's copy made while another writes. Finds
-/// `count` with `Relaxed` for `Acquire`, `drop_reference` with `Relaxed` for `Release`.
+/// The decision of a write fault: a sole owner writes to the frame; another owner copies it and
+/// drops its reference. Mistake 2: two owners never reuse the frame, and no copy is made while
+/// another owner writes. Finds `count` with `Relaxed` for `Acquire`, and `drop_reference` with
+/// `Relaxed` for `Release`.
 #[test]
 fn a_sole_owner_has_the_frame_to_itself() {
     explore(|| {
@@ -110,8 +112,8 @@ fn a_sole_owner_has_the_frame_to_itself() {
     });
 }
 
-/// One holder adds a reference for a third party while another gives its own up: the frame is freed
-/// once, by whoever is last. Finds an increment made of a load and a store.
+/// One holder adds a reference for a third party while another drops its own. The frame is freed
+/// once, by the last holder. Finds an increment that is made of a load and a store.
 #[test]
 fn references_come_and_go() {
     explore(|| {
@@ -138,19 +140,19 @@ fn references_come_and_go() {
     });
 }
 
-/// A space with one page, and harts with a TLB each.
+/// A space with one page, and two harts with a TLB each.
 struct Board {
     users: Users,
     stale: Stale,
     /// Whether the page has its frame.
     present: AtomicBool,
-    /// Whether a hart's TLB has the page; locked for the length of an instruction.
+    /// Whether each hart's TLB has the page. It is locked for the length of an instruction.
     tlbs: [LeafLock<bool>; 2],
     contents: Contents,
 }
 
 impl Board {
-    /// A hart that comes, touches the page and goes.
+    /// A hart enters, touches the page and leaves.
     fn visit(&self, hart: usize) {
         let me = HartSet::one(hart);
         self.users.enter(me);
@@ -166,7 +168,7 @@ impl Board {
         self.users.leave(me);
     }
 
-    /// Takes the page away and gives its frame to somebody else.
+    /// Unmaps the page and gives its frame to another owner.
     fn take_away(&self, others: Range<usize>) {
         self.present.store(false, Ordering::Relaxed);
         let mut told = HartSet(0);
@@ -181,10 +183,10 @@ impl Board {
     }
 }
 
-/// A hart comes and goes, twice, while a page is taken from the space: it never reads the frame
-/// after somebody else has it. Finds either fence of the hand-shake left out or weakened to
-/// `AcqRel`, and `Relaxed` in `leave`, `now`, `tell` or `take`: with one of the last two the hart
-/// is stale no more, but learns the old entry again.
+/// A hart enters and leaves, twice, while a page is unmapped. It never reads the frame after
+/// another owner has it. Finds either fence of the hand-shake left out or weakened to `AcqRel`, and
+/// `Relaxed` in `leave`, `now`, `tell` or `take`. With `Relaxed` in one of the last two, the hart
+/// is no longer stale, but loads the old entry again.
 #[test]
 fn a_hart_that_comes_meets_a_shoot_down() {
     for known in [false, true] {
@@ -196,7 +198,7 @@ fn a_hart_that_comes_meets_a_shoot_down() {
                 tlbs: [LeafLock::new(known), LeafLock::new(false)],
                 contents: Contents::new(),
             });
-            // What the hart knows it has learnt in an earlier visit.
+            // The hart learnt the translation in an earlier visit.
             if known {
                 board.stale.take(HartSet::one(0));
             }
@@ -208,9 +210,9 @@ fn a_hart_that_comes_meets_a_shoot_down() {
     }
 }
 
-/// Frames go from hart to hart through the common list and through each other's: each is one hart's
-/// at a time, and none is lost. Finds the lists' lock with `Relaxed` for `Release` (in `sync`), and
-/// a batch that is handed over and stays on the list.
+/// Frames move between harts through the common list and through each other's lists. Each frame
+/// belongs to one hart at a time, and none is lost. Finds the lists' lock with `Relaxed` for
+/// `Release` (in `sync`), and a batch that is handed over and stays on the list.
 #[test]
 fn frames_change_hands() {
     /// Three batches.
@@ -224,7 +226,7 @@ fn frames_change_hands() {
             [(); FRAMES as usize].map(|()| Contents::new()),
         ));
         let take = |board: &(FrameTable, Allocator, _), hart| board.1.take(&board.0, hart);
-        // Hart 0 has used them all, so a batch is on the common list and two are its own.
+        // Hart 0 has used all frames, so one batch is on the common list and two are hart 0's.
         let used: Vec<_> = (0..FRAMES).map(|_| take(&board, 0)).collect();
         for frame in used {
             board.1.give(&board.0, 0, frame);
@@ -238,7 +240,7 @@ fn frames_change_hands() {
                 }
                 for frame in taken {
                     assert_eq!(board.2[frame.0 as usize].read(), hart as u32);
-                    // As a thread that has moved.
+                    // As a thread does that has moved to another hart.
                     board.1.give(&board.0, 3 - hart, frame);
                 }
             }

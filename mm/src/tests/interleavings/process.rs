@@ -1,4 +1,5 @@
-//! A process with a thread on several harts, each of which does what the kernel does for it.
+//! A process with a thread on each of several harts. Each hart does the kernel's part for its
+//! thread.
 
 use std::thread::panicking;
 
@@ -11,7 +12,8 @@ use crate::space::Context;
 use crate::space::copy::{CopyError, copy_in, copy_out};
 use crate::testing::{FakeMachine, Space, on_hart, resolve_by};
 
-/// An address space under the lock the kernel keeps it in, and what harts use without it.
+/// An address space under the lock in which the kernel keeps it, and the parts that harts use
+/// without that lock.
 pub struct Process {
     space: Mutex<Option<Space>>,
     context: Counted<Context<'static, FakeMachine>>,
@@ -25,17 +27,17 @@ impl Process {
         })
     }
 
-    /// Does something to the space, under its lock.
+    /// Runs `body` on the space, under its lock.
     pub fn with<R>(&self, body: impl FnOnce(&mut Space) -> R) -> R {
         body(self.space.lock().unwrap().as_mut().expect("not ended yet"))
     }
 
-    /// Frees the space, which no hart uses any more.
+    /// Frees the space, which no hart may use any more.
     pub fn end(&self) {
         self.space.lock().unwrap().take();
     }
 
-    /// Lets this thread run the program on a hart for a while.
+    /// Runs `body` on this thread, as the program on a hart.
     pub fn on<R>(&self, hart: usize, body: impl FnOnce() -> R) -> R {
         on_hart(hart);
         self.context.enter();
@@ -44,7 +46,8 @@ impl Process {
         result
     }
 
-    /// A store by the program, its faults answered. To be called in [`Process::on`].
+    /// Stores a byte as the program does, and resolves the faults. Must be called within
+    /// [`Process::on`].
     pub fn write(&self, address: u64, byte: u8) -> Result<(), CopyError> {
         let machine = self.context.memory().machine();
         copy_out(machine, VirtAddr(address), &[byte], |at, access| {
@@ -54,7 +57,8 @@ impl Process {
         })
     }
 
-    /// A load likewise.
+    /// Loads a byte as the program does, and resolves the faults. Must be called within
+    /// [`Process::on`].
     pub fn read(&self, address: u64) -> Result<u8, CopyError> {
         let machine = self.context.memory().machine();
         let mut byte = [0];
@@ -68,7 +72,8 @@ impl Process {
 }
 
 impl Drop for Process {
-    /// A test that failed on a hart has not left the space; what it found is told first.
+    /// A test that failed on a hart has not left the space. Its own failure is reported, not this
+    /// one.
     fn drop(&mut self) {
         if panicking() {
             std::mem::forget(self.space.lock().ok().and_then(|mut space| space.take()));
@@ -93,7 +98,7 @@ pub fn at_once(harts: std::ops::Range<usize>, body: impl Fn(usize) + Send + Sync
     }
 }
 
-/// The books agree with what the processes refer to; then they end.
+/// Asserts that the books agree with what the processes refer to, and ends the processes.
 pub fn resolve<'a>(
     memory: &'static Memory<FakeMachine>,
     processes: impl IntoIterator<Item = &'a Arc<Process>> + Clone,

@@ -25,7 +25,7 @@ fn mistake_16_a_private_mapping_never_writes_its_file() {
         .map_file(pages(2, 4), read_only, map(SharedReadOnly), None)
         .unwrap();
     space.publish();
-    // One page that was read before, one that was not.
+    // One page that was read before, and one that was not.
     read(&mut space, 0, 1).unwrap();
     for page in [0, 1] {
         write(&mut space, page * PAGE, b"mine").unwrap();

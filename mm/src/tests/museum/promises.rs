@@ -1,4 +1,4 @@
-//! What happens when memory ends, and what is left when a program does.
+//! The end of memory, and what is left when a program ends.
 
 use crate::space::Ending;
 use abi::MemCounter;
@@ -34,7 +34,7 @@ fn mistake_05_a_fork_without_memory_changes_nothing() {
         let before = (before.0, before.1, before.2 + 4);
         drop(hog);
         if mode == ForkMode::Eager {
-            // In the other mode the forks that worked have left the pages write-protected.
+            // In the other mode, the forks that succeeded have left the pages write-protected.
             write(&mut parent, 0, &[8; 40 * PAGE_SIZE]).unwrap();
             assert_eq!(
                 faults(memory),
@@ -51,7 +51,7 @@ fn mistake_05_a_fork_without_memory_changes_nothing() {
 fn mistake_09_tables_go_with_their_space_however_far_it_came() {
     let memory = memory(200);
     let tables = || counter(memory, MemCounter::PageTables);
-    // A program that ran: pages in two leaf tables, far apart.
+    // A program that ran, with pages in two leaf tables, far apart.
     let mut space = space(memory, 1);
     space
         .map(pages(1 << 20, (1 << 20) + 4), data(), Promise::Lazy)
@@ -66,7 +66,7 @@ fn mistake_09_tables_go_with_their_space_however_far_it_came() {
     drop(space);
     assert_eq!((tables(), free_frames(memory)), (0, 200));
 
-    // An image that was never finished: promised and partly written, without a hart ever using it.
+    // An image that was never finished: promised and partly written, but never used by a hart.
     let mut image = AddressSpace::new(memory).unwrap();
     image.map(pages(0, 20), data(), Promise::Charged).unwrap();
     image.bytes_mut(VirtAddr(3 * PAGE)).unwrap().fill(7);
@@ -92,7 +92,7 @@ fn mistake_10_a_fault_without_memory_is_told_to_the_one_who_asked() {
     };
     assert_eq!(answer, CopyFailure::NoMemory);
     assert!(page > 100);
-    // Whoever needs no frame goes on, and the kernel too; one who ends makes room.
+    // Processes that need no frame go on, and so does the kernel. A process that ends frees memory.
     write(&mut other, 0, b"still").unwrap();
     assert_eq!(read(&mut greedy, 0, 1), Ok(b"g".to_vec()));
     drop(greedy);

@@ -1,4 +1,4 @@
-//! Who may write what.
+//! The right to write.
 
 use std::thread;
 
@@ -25,7 +25,7 @@ fn mistake_01_three_hundred_sharers() {
     assert_eq!(faults(memory), (0, 1, 1));
 }
 
-/// Both owners of a page write at the same moment, each on a hart of its own.
+/// Both owners of a page write at one moment, each on a hart of its own.
 #[test]
 fn mistake_02_two_owners_who_write_at_once_end_with_a_page_each() {
     let memory = memory(100);
@@ -94,7 +94,8 @@ fn mistake_04_text_can_be_read_and_never_written() {
         Resolution::Done
     );
     assert_eq!(write(&mut space, 0, b"evil"), Err(CopyFailure::Denied));
-    // Nor through the copy-on-write path, in parent or child, shared or alone again.
+    // The page does not become writable through the copy-on-write path either, in parent or child,
+    // shared or not.
     let mut child = space.fork(COW).unwrap();
     assert_eq!(write(&mut space, 0, b"evil"), Err(CopyFailure::Denied));
     assert_eq!(write(&mut child, 0, b"evil"), Err(CopyFailure::Denied));
@@ -103,14 +104,14 @@ fn mistake_04_text_can_be_read_and_never_written() {
     assert_eq!(read(&mut child, 0, 4), Ok(b"code".to_vec()));
 }
 
-/// The kernel's writes on a program's behalf go the same way as the program's own.
+/// The kernel's writes on a program's behalf take the same path as the program's own writes.
 #[test]
 fn mistake_06_the_kernel_writes_to_the_page_of_the_program_it_serves() {
     let memory = memory(100);
     let mut parent = space(memory, 2);
     write(&mut parent, 0, &[b'o'; 2 * PAGE_SIZE]).unwrap();
     let mut child = parent.fork(COW).unwrap();
-    // Over the end of the first page.
+    // The write crosses the end of the first page.
     write(&mut child, PAGE - 2, b"news").unwrap();
     assert_eq!(read(&mut parent, PAGE - 2, 4), Ok(b"oooo".to_vec()));
     assert_eq!(read(&mut child, PAGE - 3, 6), Ok(b"onewso".to_vec()));

@@ -1,4 +1,4 @@
-//! What hardware remembers: translations and fetched code.
+//! What hardware remembers: translations and fetched instructions.
 
 use crate::space::Ending;
 use abi::MemCounter;
@@ -14,7 +14,8 @@ fn mistake_07_no_tlb_keeps_the_right_to_write() {
     let memory = memory(100);
     let mut parent = space(memory, 1);
     write(&mut parent, 0, b"p").unwrap();
-    // Harts 1 and 2 have the writable translation: one runs a thread of the parent, one has left.
+    // Harts 1 and 2 have the writable translation. Hart 1 runs a thread of the parent; hart 2 has
+    // left.
     for hart in [1, 2] {
         on_hart(hart);
         write(&mut parent, 0, b"p").unwrap();
@@ -79,7 +80,7 @@ fn mistake_15_new_code_is_announced_to_every_hart_that_may_fetch_it() {
     assert_eq!((fences(1), fences(2)), (1, 1), "a new space is new code");
     space.context().leave();
 
-    // Hart 1 still runs the program; hart 2 has left and hears of it when it is back.
+    // Hart 1 still runs the program. Hart 2 has left, and fences when it returns.
     on_hart(1);
     assert_eq!(
         space.resolve(VirtAddr(0), Access::Execute),
@@ -95,8 +96,8 @@ fn mistake_15_new_code_is_announced_to_every_hart_that_may_fetch_it() {
     assert_eq!(fences(2), 2);
 }
 
-/// A fence of one page reaches the leaf alone: a hart that remembers the pointer to a table would
-/// walk through the frame's next life.
+/// A fence of one page drops only translations. A hart that remembers the pointer to a table would
+/// walk through the frame after it was freed.
 #[test]
 fn mistake_33_a_table_that_goes_is_forgotten_with_all_of_its_space() {
     let memory = memory(100);
@@ -122,7 +123,8 @@ fn mistake_33_a_table_that_goes_is_forgotten_with_all_of_its_space() {
     space.context().leave();
 }
 
-/// A space that is torn down is fenced nowhere; whoever gets its identifier is fenced everywhere.
+/// No hart is fenced when a space is torn down. The next space with its identifier fences every
+/// hart that it enters.
 #[test]
 fn mistake_34_an_identifier_comes_back_with_nothing_remembered_of_it() {
     let memory = memory(300);
@@ -130,7 +132,7 @@ fn mistake_34_an_identifier_comes_back_with_nothing_remembered_of_it() {
     write(&mut old, 0, b"o").unwrap();
     let asid = old.context().member().asid;
     drop(old);
-    // Identifiers go round.
+    // Identifiers are handed out in turn.
     let new = std::iter::repeat_with(|| space(memory, 1))
         .find(|space| space.context().member().asid == asid)
         .expect("every identifier has its turn");

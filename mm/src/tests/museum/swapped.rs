@@ -8,7 +8,7 @@ use crate::testing::{audit, begin_writes, counter, free_frames, memory_with_swap
 #[test]
 fn mistake_13_a_shared_page_goes_once_for_all_and_is_free_when_it_is_written() {
     let memory = memory_with_swap(200, 50);
-    // Two families with different things at the same address.
+    // Two families have different contents at one address.
     let mut family: Vec<_> = [b"one", b"two"]
         .map(|word| {
             let mut parent = space(memory, 3);
