@@ -78,19 +78,7 @@ pub fn run(workspace: &Workspace, filter: Option<&str>) -> Result<u8> {
 
 /// Returns the checks that cargo does, each with its name.
 fn cargo_checks(workspace: &Workspace) -> Result<Vec<(&'static str, Command)>> {
-    let toolchain = Toolchain::ensure(workspace, Arch::Riscv64)?;
-    toolchain.ensure_clippy()?;
     let deny = ["--", "-D", "warnings"];
-
-    let mut guest_lints = toolchain.cargo(workspace, &["clippy", "--release", "--lib", "--bins"]);
-    guest_lints.args(GUESTS).args(deny);
-    let mut guest_docs = toolchain.cargo(
-        workspace,
-        &["doc", "--release", "--no-deps", "--document-private-items"],
-    );
-    guest_docs
-        .args(GUESTS)
-        .env("RUSTDOCFLAGS", DOCUMENTATION_FLAGS);
     let mut host_docs = host_cargo(workspace, &["doc", "--no-deps", "--document-private-items"]);
     host_docs.env("RUSTDOCFLAGS", DOCUMENTATION_FLAGS);
 
@@ -105,10 +93,18 @@ fn cargo_checks(workspace: &Workspace) -> Result<Vec<(&'static str, Command)>> {
             lints.args(deny);
             lints
         }),
-        ("lints, guests", guest_lints),
         ("documentation, host rooms", host_docs),
-        ("documentation, guests", guest_docs),
     ];
+    steps.extend(guest_checks(
+        workspace,
+        Arch::Riscv64,
+        ["lints, riscv64", "documentation, riscv64"],
+    )?);
+    steps.extend(guest_checks(
+        workspace,
+        Arch::X86_64,
+        ["lints, x86_64", "documentation, x86_64"],
+    )?);
     let names = ["lints, for loom", "lints, for shuttle"];
     for (name, checker) in names.into_iter().zip(MODEL_CHECKERS) {
         let mut lints = modelled_cargo(workspace, checker, &["clippy", "--all-targets"]);
@@ -116,6 +112,24 @@ fn cargo_checks(workspace: &Workspace) -> Result<Vec<(&'static str, Command)>> {
         steps.push((name, lints));
     }
     Ok(steps)
+}
+
+/// Returns the checks of the guests for an architecture, under these names.
+fn guest_checks(
+    workspace: &Workspace,
+    arch: Arch,
+    [lints_name, docs_name]: [&'static str; 2],
+) -> Result<[(&'static str, Command); 2]> {
+    let toolchain = Toolchain::ensure(workspace, arch)?;
+    toolchain.ensure_clippy()?;
+    let mut lints = toolchain.cargo(workspace, &["clippy", "--release", "--lib", "--bins"]);
+    lints.args(GUESTS).args(["--", "-D", "warnings"]);
+    let mut docs = toolchain.cargo(
+        workspace,
+        &["doc", "--release", "--no-deps", "--document-private-items"],
+    );
+    docs.args(GUESTS).env("RUSTDOCFLAGS", DOCUMENTATION_FLAGS);
+    Ok([(lints_name, lints), (docs_name, docs)])
 }
 
 /// Returns a cargo command for the rooms that run on the host, with the toolchain of the outer
