@@ -187,7 +187,7 @@ impl Log {
     }
 
     fn write_copies(&mut self, device: &mut impl BlockDevice) -> Result<(), FsError> {
-        self.settle(device)?;
+        self.flush_emptied(device)?;
         let copies = &self.blocks[1..=self.staged.len()];
         write(device, self.start + 1, copies.as_flattened())?;
         flush(device)
@@ -216,7 +216,7 @@ impl Log {
     }
 
     /// Waits until the empty header is on the medium.
-    pub(crate) fn settle(&mut self, device: &mut impl BlockDevice) -> Result<(), FsError> {
+    pub(crate) fn flush_emptied(&mut self, device: &mut impl BlockDevice) -> Result<(), FsError> {
         if self.emptied == Emptied::Perhaps {
             flush(device)?;
             self.emptied = Emptied::Durably;

@@ -212,7 +212,7 @@ impl<D: BlockDevice> Volume<D> {
     /// Waits until everything is on the medium, the emptied log included.
     pub(crate) fn sync(&mut self) -> Result<(), FsError> {
         self.working()?;
-        self.log.settle(&mut self.device)
+        self.log.flush_emptied(&mut self.device)
     }
 
     /// Returns the device in its current state.

@@ -97,7 +97,7 @@ fn damage_is_not_taken_for_the_lab() {
 }
 
 #[test]
-fn the_first_telling_file_settles_it() {
+fn the_first_telling_file_decides() {
     let mut files = files();
     for name in [b"/first", b"/other"] {
         write_file(&mut files, name, &pattern(1, 20 * BLOCK_SIZE));

@@ -1,6 +1,6 @@
 //! Eviction: a page goes to a slot, once, however many processes have it.
 //!
-//! `Seize` the frame if the entries that were found are all its references → for each process
+//! `Isolate` the frame if the entries that were found are all its references → for each process
 //! `Visit` its table, `Change` the entry, `Release` → `Flush` every hart that runs a sharer →
 //! `Finish`: write, and free what nobody refers to any more.
 //!
@@ -16,7 +16,7 @@ use crate::state::{Entry, Life, State};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum EvictStep {
     /// Take a reference to the frame, if this many entries are all there are.
-    Seize(u8),
+    Isolate(u8),
     /// Find the table of a process and lock it.
     Visit(u8),
     /// By mistake: take a reference to the table that was found, which may be free by now.
@@ -36,7 +36,7 @@ pub enum EvictStep {
 pub(crate) struct Eviction {
     pub(crate) page: u8,
     pub(crate) frame: u8,
-    /// The slot, once the frame was seized; a reference to it and one to the frame are held.
+    /// The slot, once the frame was isolated; a reference to it and one to the frame are held.
     pub(crate) slot: Option<u8>,
     /// References to the frame that were taken out of entries.
     pub(crate) taken: u8,
@@ -91,14 +91,14 @@ impl State {
             taken: 0,
             pinned: None,
             changed: 0,
-            step: EvictStep::Seize(found),
+            step: EvictStep::Isolate(found),
         });
     }
 
     pub(super) fn advance_eviction(&mut self, bounds: &Bounds) -> Option<()> {
         let mut eviction = self.eviction.take()?;
         let next = match eviction.step {
-            EvictStep::Seize(found) => self.seize(&mut eviction, found),
+            EvictStep::Isolate(found) => self.isolate(&mut eviction, found),
             EvictStep::Visit(process) => Some(self.visit(bounds, process)?),
             EvictStep::Pin(process, table) => {
                 let table_state = &mut self.tables[usize::from(table)];
@@ -141,7 +141,7 @@ impl State {
         Some(())
     }
 
-    fn seize(&mut self, eviction: &mut Eviction, found: u8) -> Option<EvictStep> {
+    fn isolate(&mut self, eviction: &mut Eviction, found: u8) -> Option<EvictStep> {
         let frame = &mut self.frames[usize::from(eviction.frame)];
         if found == 0 || frame.count != found {
             return None;
@@ -168,7 +168,7 @@ impl State {
 
     fn change(&mut self, eviction: &mut Eviction, process: u8, table: usize) {
         let entry = &mut self.tables[table].entries[usize::from(eviction.page)];
-        let slot = eviction.slot.expect("a seized page has a slot");
+        let slot = eviction.slot.expect("an isolated page has a slot");
         if matches!(*entry, Entry::Page { frame, .. } if frame == eviction.frame) {
             *entry = Entry::Swapped(slot);
             self.slots[usize::from(slot)].count += 1;
@@ -178,7 +178,7 @@ impl State {
     }
 
     fn finish(&mut self, eviction: &Eviction) {
-        let slot = eviction.slot.expect("a seized page has a slot");
+        let slot = eviction.slot.expect("an isolated page has a slot");
         let content = self.frames[usize::from(eviction.frame)].content;
         self.slots[usize::from(slot)].content = Some(content);
         for _ in 0..eviction.taken + 1 {

@@ -34,7 +34,7 @@ impl<'m, I: Isa> World<'m, I> {
                 self.count(|tally| tally.forks += 1);
                 let mut model = process.model.borrow().child();
                 // A child whose memory cannot be checked is killed before it runs.
-                if self.settle(&mut child, &mut model, &stored) {
+                if self.adopt_stores(&mut child, &mut model, &stored) {
                     self.add(child, model);
                 }
             }
@@ -45,7 +45,7 @@ impl<'m, I: Isa> World<'m, I> {
     /// Adopts the child's memory into the model where other threads stored during the fork. The
     /// child may have the word from before or after such a store, and keeps the one that it has.
     /// Returns whether the words could be read.
-    pub(super) fn settle(
+    pub(super) fn adopt_stores(
         &self,
         child: &mut Space<'m, I>,
         model: &mut Model,

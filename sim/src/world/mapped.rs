@@ -53,7 +53,7 @@ impl<'m, I: Isa> World<'m, I> {
         self.unmap(process, pages);
     }
 
-    /// Runs an operation that ends the mappings of some pages, and calls `settle` to compare the
+    /// Runs an operation that ends the mappings of some pages, and calls `compare` to compare the
     /// result with the model. Writes back the pages that `mm` has named before it ended the
     /// mappings. Those must be all pages that the process maps shared there; otherwise a store
     /// would be lost. Does nothing if the space is locked.
@@ -62,7 +62,7 @@ impl<'m, I: Isa> World<'m, I> {
         process: &Process<'m, I>,
         pages: PageRange,
         body: impl FnMut(&mut Space<'m, I>, &mut Ending) -> Result<R, MapError>,
-        settle: impl FnOnce(Result<R, MapError>, &mut Model),
+        compare: impl FnOnce(Result<R, MapError>, &mut Model),
     ) {
         let Ok(mut space) = process.space.try_borrow_mut() else {
             return;
@@ -73,7 +73,7 @@ impl<'m, I: Isa> World<'m, I> {
         if result.is_ok() {
             self.check_named(pages, &named, &owed);
         }
-        settle(result, &mut process.model.borrow_mut());
+        compare(result, &mut process.model.borrow_mut());
         drop(space);
         self.write_named_back(named);
     }

@@ -12,7 +12,7 @@ const BACKSPACE_LINE: &str = "echo hexx\x7f\x7fllo\n";
 const CTRL_U_LINE: &str = "rm -everything\x15echo fresh\n";
 
 /// The time for a program to start and to wait for input.
-const SETTLE: Duration = Duration::from_millis(700);
+const STARTED: Duration = Duration::from_millis(700);
 
 /// Returns the tests of the keyboard.
 pub fn cases() -> Vec<Case> {
@@ -36,7 +36,7 @@ pub fn cases() -> Vec<Case> {
             vec![
                 Prompt,
                 Type("cat\n"),
-                Pause(SETTLE),
+                Pause(STARTED),
                 Type("again\n"),
                 See("again\r?\nagain\r?\n"),
                 Type(CTRL_D),
@@ -62,7 +62,7 @@ pub fn cases() -> Vec<Case> {
             vec![
                 Prompt,
                 Type("sleep 1000\n"),
-                Pause(SETTLE),
+                Pause(STARTED),
                 Insist(CTRL_C),
                 Type("echo back\n"),
                 See("(?m)^back\r?$"),
@@ -74,7 +74,7 @@ pub fn cases() -> Vec<Case> {
             vec![
                 Prompt,
                 Type("(sleep 1000; echo no) | cat | wc\n"),
-                Pause(SETTLE),
+                Pause(STARTED),
                 Insist(CTRL_C),
                 Type("echo back\n"),
                 See("(?m)^back\r?$"),
@@ -86,7 +86,7 @@ pub fn cases() -> Vec<Case> {
             vec![
                 Prompt,
                 Type("c-spin\n"),
-                Pause(SETTLE),
+                Pause(STARTED),
                 Insist(CTRL_C),
                 Type("echo back\n"),
                 See("(?m)^back\r?$"),
@@ -100,7 +100,7 @@ pub fn cases() -> Vec<Case> {
                 Type("(sleep 30; echo survived) &\n"),
                 Prompt,
                 Type("sleep 1000\n"),
-                Pause(SETTLE),
+                Pause(STARTED),
                 Insist(CTRL_C),
                 See("(?m)^(\\$ )?survived\r?$"),
             ],
@@ -149,7 +149,7 @@ pub fn cases() -> Vec<Case> {
                 See("(?m)^c-sleepers: 900 asleep\r?$"),
                 Type(CTRL_P),
                 See("(?m) sleep +c-sleepers\r?$"),
-                Pause(SETTLE),
+                Pause(STARTED),
                 Insist(CTRL_C),
                 Type("cat /dev/stretch\n"),
                 See("(?m)^[0-9]{1,5}\r?$"),
