@@ -1,19 +1,19 @@
-//! How large the model is, which hardware it assumes and which mistake it makes.
+//! The size of the model, the hardware that it assumes, and the mistake that it makes.
 
 use clap::ValueEnum;
 
-/// Most processes.
+/// The most processes.
 pub const PROCESSES: usize = 3;
-/// Most pages, and entries of a table.
+/// The most pages. A table has one entry for each.
 pub const PAGES: usize = 2;
-/// Harts.
+/// The number of harts.
 pub const HARTS: usize = 2;
 
 /// What an upper entry can say about everything below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
 pub enum Format {
     /// RISC-V: an upper entry has no rights of its own. The link to a table that is not protected
-    /// yet is kept invalid, and a first touch pushes the protection down (privileged
+    /// yet is kept invalid, and the first touch pushes the protection down (privileged
     /// specification, "Sv39": R = W = X = 0 is a pointer).
     Sv39,
     /// x86-64: a clear write bit in an upper entry protects everything below it (SDM volume 3,
@@ -21,40 +21,41 @@ pub enum Format {
     X86_64,
 }
 
-/// A known mistake, which the checker must refute.
+/// A known mistake, which the checker must find.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
 pub enum Mistake {
     /// Fork does not flush the parent's translations (mistake 7).
     NoFlushAfterFork,
-    /// A page is filled into a table that others refer to, and appears in the child (mistake 35).
+    /// A page is filled into a table that other processes refer to, and appears in the child
+    /// (mistake 35).
     FillsSharedTable,
-    /// A sharer looks at the count before it drops its reference: the last two sharers each think
+    /// A sharer looks at the count before it drops its reference. The last two sharers both think
     /// that another is left (mistake 36).
     LastSharerUnnoticed,
     /// The protection is not pushed into the last entry of a table (mistake 37).
     ProtectionStopsShort,
-    /// The evictor raises the count of a table that it does not keep from being freed (mistake 38).
+    /// The evictor raises the count of a table that may be free by then (mistake 38).
     RaisesFreedCount,
     /// The summary of a table still says "protected" when an entry below becomes writable.
     SummaryKept,
-    /// A write looks at the count of the frame only, not at the count of the table.
+    /// A write checks the count of the frame, but not the count of the table.
     PathNotCounted,
-    /// Unsharing drops the old table before it adds references to what the table refers to.
+    /// Unsharing drops the old table before it has added references to the table's referents.
     DropsBeforeReferences,
     /// Unsharing fences one page, although an upper entry has changed (mistake 33).
     FencesOnePage,
-    /// The evictor fences the process through which it found the table, and no other sharer.
+    /// The evictor fences the process through which it found the table, but no other sharer.
     FencesOneSharer,
 }
 
 /// The size of the model.
 #[derive(Clone, Debug)]
 pub struct Bounds {
-    /// Processes there can be, 2 or 3; all but the first are born by fork.
+    /// The number of processes, 2 or 3. All but the first are made by fork.
     pub processes: usize,
-    /// Entries of a table, 1 or 2. The first page is there from the start.
+    /// The number of entries of a table, 1 or 2. The first page is present from the beginning.
     pub pages: usize,
-    /// How often the evictor may begin.
+    /// The most evictions.
     pub evictions: u8,
     /// The hardware.
     pub format: Format,
@@ -63,13 +64,13 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// Whether this mistake is made.
+    /// Returns whether this mistake is made.
     pub(crate) fn makes(&self, mistake: Mistake) -> bool {
         self.mistake == Some(mistake)
     }
 }
 
-/// Whether a thread of the process runs on the hart. The first process has two threads.
+/// Returns whether a thread of the process runs on the hart. The first process has two threads.
 pub(crate) const fn is_active(process: usize, hart: usize) -> bool {
     match process {
         0 => true,

@@ -1,7 +1,8 @@
 //! The rules, as predicates of a state.
 //!
-//! R1 is exact at every moment: what the tasks have in their hands is counted too. R2 is stated of
-//! the tables, R3 of what the TLBs still reach. "Reads its own" says what all rules are for.
+//! R1 holds exactly in every state, because references that tasks hold are counted too. R2 is
+//! stated for the tables, and R3 for what the TLBs still reach. "Reads its own" is the purpose of
+//! all rules.
 
 use stateright::Property;
 
@@ -9,7 +10,8 @@ use crate::bounds::Bounds;
 use crate::state::{Entry, FRAMES, FREE_TABLE, Life, Link, SLOTS, State, TABLES, Table};
 use crate::step::{Action, ForkStep, Held, Task, enabled, take};
 
-/// All properties: those that must always hold, and those that show that the model gets anywhere.
+/// Returns all properties: those that must hold in every state, and those that must hold in some
+/// state, which show that the model makes progress.
 pub(crate) fn all() -> Vec<Property<Bounds>> {
     vec![
         Property::always("R1: every count is exact", |_: &Bounds, state: &State| {
@@ -73,7 +75,7 @@ fn counts_are_exact(state: &State) -> bool {
             tables[table] += 1;
         }
         match process.task {
-            // The child's reference, whose link is not written yet.
+            // This is the child's reference. Its link is not written yet.
             Task::Fork { step, .. } if step.holds_table() => {
                 tables[process.link.table().expect("the parent runs")] += 1;
             }
@@ -162,7 +164,7 @@ fn reads_are_its_own(state: &State) -> bool {
     })
 }
 
-/// Of the operations that are under way, one can take a step.
+/// Returns whether some operation in progress can take a step. It is true if none is in progress.
 fn somebody_can_go_on(bounds: &Bounds, state: &State) -> bool {
     let mut under_way = enabled(bounds, state)
         .into_iter()

@@ -1,40 +1,42 @@
-//! What there is: processes with their links, tables, frames, slots, and the evictor.
+//! The state: processes with their links, tables, frames, slots, and the evictor.
 //!
-//! Invariant: a free node (count 0) is as it was in the beginning, so that two states that differ
-//! only in their past are one.
+//! Invariant: a free node (count 0) is as it was in the beginning, so that two states which differ
+//! only in their past are equal.
 
 use crate::bounds::{Bounds, HARTS, PAGES, PROCESSES};
 use crate::step::evict::Eviction;
 use crate::step::{Task, Whose};
 use crate::tlb::Tlb;
 
-/// Tables: one a process, one that each is building, one that each is giving up.
+/// The number of tables: for each process one that it has, and one that it is building or giving
+/// up.
 pub(crate) const TABLES: usize = 2 * PROCESSES;
-/// Frames: one a page and process, one that each process copies to, one that is being evicted.
+/// The number of frames: one for each page of each process, one to which each process copies, and
+/// one that is being evicted.
 pub(crate) const FRAMES: usize = PROCESSES * PAGES + PROCESSES + 1;
-/// Slots: one a page and process, and one on its way.
+/// The number of slots: one for each page of each process, and one in transfer.
 pub(crate) const SLOTS: usize = PROCESSES * PAGES + 1;
 
-/// What a page contains: equal numbers, equal contents. Untouched memory is 0.
+/// The contents of a page, as a number. Equal numbers are equal contents. Untouched memory is 0.
 pub(crate) type Content = u8;
 
-/// What a process that has no memory expects.
+/// The contents that a process without memory expects.
 pub(crate) const PAGES_NONE: [Option<Content>; PAGES] = [None; PAGES];
 
 /// The upper entry of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Link {
-    /// No table: the process is unborn, gone, or between break and make.
+    /// No table: the process does not exist yet, has ended, or is between break and make.
     Empty,
-    /// The hardware walks on, with all rights the entries below give.
+    /// The hardware walks on, with the rights that the entries below give.
     Open(u8),
-    /// The table was shared before it was protected. RISC-V: invalid, with a software mark. x86:
-    /// present without the right to write.
+    /// The table was shared before it was protected. On RISC-V the link is invalid, with a software
+    /// mark. On x86 it is present without the right to write.
     Closed(u8),
 }
 
 impl Link {
-    /// The table it refers to.
+    /// Returns the table that the link refers to.
     pub(crate) fn table(self) -> Option<usize> {
         match self {
             Self::Empty => None,
@@ -43,7 +45,7 @@ impl Link {
     }
 }
 
-/// Where a process is in its life.
+/// The phase of a process's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Life {
     Unborn,
@@ -56,11 +58,11 @@ pub(crate) enum Life {
 pub(crate) struct Process {
     pub(crate) life: Life,
     pub(crate) link: Link,
-    /// What the process must read from each page; `None` where it has none.
+    /// The contents that the process must read from each page. `None` if it does not have the page.
     pub(crate) expected: [Option<Content>; PAGES],
-    /// What its thread in the kernel is doing, under the lock of the address space.
+    /// The operation of its thread in the kernel, which holds the lock of the address space.
     pub(crate) task: Task,
-    /// The evictor walks its tables: its link stays as it is.
+    /// Whether the evictor walks its tables. While it does, the link does not change.
     pub(crate) walked: bool,
 }
 
@@ -76,14 +78,14 @@ pub(crate) enum Entry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Table {
     pub(crate) count: u8,
-    /// The summary: no entry is writable.
+    /// The summary, which says that no entry is writable.
     pub(crate) protected: bool,
-    /// Who has its lock.
+    /// The holder of the table's lock.
     pub(crate) locked: Option<Whose>,
     pub(crate) entries: [Entry; PAGES],
 }
 
-/// A table nobody refers to.
+/// A free table.
 pub(crate) const FREE_TABLE: Table = Table {
     count: 0,
     protected: false,
@@ -102,11 +104,11 @@ pub(crate) struct Frame {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Slot {
     pub(crate) count: u8,
-    /// What was written, once it was.
+    /// The contents that were written, if the write has ended.
     pub(crate) content: Option<Content>,
 }
 
-/// Everything.
+/// The whole state.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct State {
     pub(crate) processes: [Process; PROCESSES],
@@ -116,12 +118,12 @@ pub struct State {
     pub(crate) tlbs: [Tlb; HARTS],
     pub(crate) eviction: Option<Eviction>,
     pub(crate) evictions_left: u8,
-    /// A count was raised from 0 or lowered below it.
+    /// Whether a count was raised from 0 or lowered below 0.
     pub(crate) miscounted: bool,
 }
 
 impl State {
-    /// One process with one page, which it may write.
+    /// Returns the initial state: one process with one page, which it may write.
     pub(crate) fn initial(bounds: &Bounds) -> Self {
         let unborn = Process {
             life: Life::Unborn,
@@ -154,7 +156,7 @@ impl State {
         state
     }
 
-    /// Allocates a table, with one reference.
+    /// Allocates a table with one reference. Returns its number.
     pub(crate) fn take_table(&mut self) -> u8 {
         let free = self.tables.iter().position(|table| table.count == 0);
         let table = free.expect("there is a table for everybody");
@@ -162,7 +164,7 @@ impl State {
         table as u8
     }
 
-    /// Allocates a frame, with one reference.
+    /// Allocates a frame with one reference. Returns its number.
     pub(crate) fn take_frame(&mut self, content: Content) -> u8 {
         let free = self.frames.iter().position(|frame| frame.count == 0);
         let frame = free.expect("there is a frame for everybody");
@@ -170,7 +172,7 @@ impl State {
         frame as u8
     }
 
-    /// Allocates a slot, with one reference and nothing written yet.
+    /// Allocates a slot with one reference and without contents. Returns its number.
     pub(crate) fn take_slot(&mut self) -> u8 {
         let free = self.slots.iter().position(|slot| slot.count == 0);
         let slot = free.expect("there is a slot for everybody");
@@ -178,7 +180,7 @@ impl State {
         slot as u8
     }
 
-    /// Adds a reference to what an entry refers to.
+    /// Adds a reference to the referent of an entry.
     pub(crate) fn add_referent(&mut self, entry: Entry) {
         let count = match entry {
             Entry::Empty => return,
@@ -189,7 +191,8 @@ impl State {
         *count += 1;
     }
 
-    /// Drops a reference to what an entry refers to, and frees it with the last.
+    /// Drops a reference to the referent of an entry. With the last reference, the referent is
+    /// freed.
     pub(crate) fn drop_referent(&mut self, entry: Entry) {
         match entry {
             Entry::Empty => {}
@@ -214,7 +217,8 @@ impl State {
         }
     }
 
-    /// Drops a reference to a table. With the last, the table is freed and its referents dropped.
+    /// Drops a reference to a table. With the last reference, the table is freed, and the
+    /// references of its entries are dropped.
     pub(crate) fn drop_table(&mut self, table: usize) {
         let left = self.tables[table].count.checked_sub(1);
         self.miscounted |= left.is_none();
@@ -228,7 +232,8 @@ impl State {
         }
     }
 
-    /// Numbers contents anew, in the order in which they are met: their names mean nothing.
+    /// Renumbers the contents in the order in which they are met, because the numbers themselves
+    /// mean nothing.
     pub(crate) fn rename_contents(&mut self) {
         let mut names: Vec<Content> = vec![0];
         let mut rename = |content: &mut Content| {

@@ -1,11 +1,11 @@
-//! The small bounds, checked whole; and every mistake, refuted by a short trace.
+//! Small bounds, checked completely, and every mistake, found with a short trace.
 
 use clap::ValueEnum;
 use stateright::{Checker, Expectation, HasDiscoveries};
 
 use super::*;
 
-/// Bounds that take seconds: the processes, the pages and the evictions.
+/// Bounds that take seconds: the numbers of processes, pages and evictions.
 const SMALL: [(usize, usize, u8); 2] = [(2, 1, 1), (2, 2, 0)];
 
 fn bounds(size: (usize, usize, u8), format: Format, mistake: Option<Mistake>) -> Bounds {
@@ -33,7 +33,7 @@ fn the_protocol_keeps_the_rules() {
     }
 }
 
-/// The smallest bounds that show a mistake.
+/// Returns the smallest bounds that show a mistake.
 fn size_for(mistake: Mistake) -> (usize, usize, u8) {
     match mistake {
         Mistake::NoFlushAfterFork | Mistake::LastSharerUnnoticed => (2, 1, 0),

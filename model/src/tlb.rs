@@ -1,15 +1,17 @@
-//! What the harts remember: every translation they could have seen since the last fence.
+//! What the harts remember: every translation that they could have seen since the last fence.
 //!
-//! A TLB here is a *set* of translations, filled as early as possible and by everything reachable,
-//! through remembered upper entries too. That is the most adversarial behaviour that a
-//! specification allows, and it needs no choice of its own: the checker has nothing to enumerate.
+//! A TLB here is a *set* of translations. It is filled as early as possible, and with everything
+//! that can be reached, through remembered upper entries too. That is the most adversarial
+//! behaviour that a specification allows. It needs no choices, so the checker has nothing to
+//! enumerate.
 //!
-//! Invariant: after every step the sets are closed under what the hardware could walk.
+//! Invariant: after every step, the sets contain everything that the hardware could reach by a
+//! walk.
 
 use crate::bounds::{Bounds, Format, HARTS, PAGES, PROCESSES, is_active};
 use crate::state::{Entry, FRAMES, Life, Link, State, TABLES};
 
-/// Numbers below 16, each with two rights: a bit for "may read" and one for "may write".
+/// A set of numbers below 16, each with two rights: a bit for "may read" and one for "may write".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Remembered {
     readable: u16,
@@ -24,23 +26,23 @@ impl Remembered {
         self.writable |= u16::from(writable) << number;
     }
 
-    /// What is remembered, with any right.
+    /// Returns the numbers in the set, with any right.
     pub(crate) fn all(self) -> impl Iterator<Item = usize> {
         (0..16).filter(move |number| self.readable >> number & 1 != 0)
     }
 
-    /// What is remembered with the right to write.
+    /// Returns the numbers in the set with the right to write.
     pub(crate) fn writable(self) -> impl Iterator<Item = usize> {
         (0..16).filter(move |number| self.writable >> number & 1 != 0)
     }
 }
 
-/// What a hart remembers of one process.
+/// What a hart remembers about one process.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Translations {
-    /// The tables that its link led to.
+    /// The tables to which its link led.
     pub(crate) tables: Remembered,
-    /// The frames that each page led to.
+    /// The frames to which each page led.
     pub(crate) pages: [Remembered; PAGES],
 }
 
@@ -51,7 +53,7 @@ pub(crate) struct Tlb {
 }
 
 impl State {
-    /// Has every hart walk everything it can reach.
+    /// Makes every hart walk everything that it can reach.
     pub(crate) fn fill_tlbs(&mut self, bounds: &Bounds) {
         for (hart, tlb) in self.tlbs.iter_mut().enumerate() {
             for (number, process) in self.processes.iter().enumerate() {
@@ -80,17 +82,18 @@ impl State {
         }
     }
 
-    /// A hart forgets everything of a process.
+    /// Makes a hart forget everything about a process.
     pub(crate) fn fence_space(&mut self, hart: usize, process: usize) {
         self.tlbs[hart].of[process] = Translations::default();
     }
 
-    /// A hart forgets what one page of a process led to. Upper entries may stay.
+    /// Makes a hart forget the frames of one page of a process. It may keep upper entries.
     pub(crate) fn fence_page(&mut self, hart: usize, process: usize, page: usize) {
         self.tlbs[hart].of[process].pages[page] = Remembered::default();
     }
 
-    /// Every translation that a program could use now: hart, process, page, frame, may write.
+    /// Returns every translation that a program could use now: hart, process, page, frame, and
+    /// whether it may write.
     pub(crate) fn usable(&self) -> impl Iterator<Item = (usize, usize, usize, bool)> {
         let pairs = (0..HARTS).flat_map(|hart| (0..PROCESSES).map(move |process| (hart, process)));
         pairs.flat_map(move |(hart, process)| {

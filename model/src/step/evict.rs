@@ -1,12 +1,12 @@
-//! Eviction: a page goes to a slot, once, however many processes have it.
+//! Eviction: a page is written to its slot once, however many processes share it.
 //!
 //! `Isolate` the frame if the entries that were found are all its references → for each process
 //! `Visit` its table, `Change` the entry, `Release` → `Flush` every hart that runs a sharer →
-//! `Finish`: write, and free what nobody refers to any more.
+//! `Finish`: write the page, and free what has no references any more.
 //!
-//! Processes that share a table meet one entry; the first visit changes it. A walk through another
-//! process's link holds that process's walk lock, so that the link, and with it the table, stays.
-//! Lock order: walk lock, then table.
+//! Processes that share a table have one entry for the page, which the first visit changes. A walk
+//! through another process's link holds that process's walk lock, so that the link stays, and with
+//! it the table. Lock order: walk lock, then table.
 
 use super::{Action, Whose};
 use crate::bounds::{Bounds, HARTS, Mistake, PROCESSES};
@@ -15,39 +15,40 @@ use crate::state::{Entry, Life, State};
 /// The next step of an eviction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum EvictStep {
-    /// Take a reference to the frame, if this many entries are all there are.
+    /// Take a reference to the frame, if it has as many references as entries were found.
     Isolate(u8),
-    /// Find the table of a process and lock it.
+    /// Find the table of a process, and lock it.
     Visit(u8),
-    /// By mistake: take a reference to the table that was found, which may be free by now.
+    /// By mistake: take a reference to the table that was found, which may be free by then.
     Pin(u8, u8),
-    /// Replace the entry in the table, found through the process.
+    /// Replace the entry in the table that was found through the process.
     Change(u8, u8),
     /// Release both locks.
     Release(u8, u8),
-    /// Have a hart forget the page, in whatever process it runs.
+    /// Make a hart forget the page, in whatever process it runs.
     Flush(u8),
-    /// Write the page and drop what was taken.
+    /// Write the page, and drop the references that were taken.
     Finish,
 }
 
-/// An eviction under way.
+/// An eviction in progress.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Eviction {
     pub(crate) page: u8,
     pub(crate) frame: u8,
-    /// The slot, once the frame was isolated; a reference to it and one to the frame are held.
+    /// The slot, once the frame is isolated. The eviction holds a reference to the slot and one to
+    /// the frame.
     pub(crate) slot: Option<u8>,
-    /// References to the frame that were taken out of entries.
+    /// The number of references to the frame that were taken out of entries.
     pub(crate) taken: u8,
-    /// A reference to a table, held by mistake.
+    /// The table to which a reference is held by mistake.
     pub(crate) pinned: Option<u8>,
-    /// Processes through which an entry was changed, one bit each.
+    /// The processes through which an entry was changed, one bit each.
     changed: u8,
     pub(crate) step: EvictStep,
 }
 
-/// The pages that an eviction can begin with.
+/// Returns an action for each page with which an eviction can begin.
 pub(super) fn beginnings(state: &State) -> Vec<Action> {
     let mut actions = Vec::new();
     if state.evictions_left == 0 {
@@ -151,7 +152,7 @@ impl State {
         Some(EvictStep::Visit(0))
     }
 
-    /// Finds the table of a process; `None` while somebody has its lock.
+    /// Finds the table of a process. Returns `None` if another holds its lock.
     fn visit(&mut self, bounds: &Bounds, process: u8) -> Option<EvictStep> {
         let member = &self.processes[usize::from(process)];
         let table = match (member.life, member.link.table()) {
@@ -191,7 +192,7 @@ impl State {
     }
 }
 
-/// The process after this one, or the fence.
+/// Returns the visit of the next process, or the first flush after the last process.
 fn after_visit(process: u8) -> EvictStep {
     match usize::from(process) + 1 {
         PROCESSES => EvictStep::Flush(0),

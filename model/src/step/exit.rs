@@ -1,6 +1,7 @@
-//! The end of a process: one reference to its table goes, however many pages the table has.
+//! The end of a process: it drops one reference to its table, however many pages the table has.
 //!
-//! No fence: no hart uses the space any more, and whoever gets its identifier begins with one.
+//! No fence is needed. No hart uses the space any more, and the next process with its identifier
+//! begins with a fence.
 
 use super::{Held, Task};
 use crate::bounds::{Bounds, HARTS};
@@ -9,9 +10,10 @@ use crate::state::{Life, Link, PAGES_NONE, State};
 /// The next step of an exit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ExitStep {
-    /// Leave the family: nobody walks the tables any more. Look how many sharers there are.
+    /// Leave the family, so that the tables are not walked any more. Look how many sharers there
+    /// are.
     Leave,
-    /// Drop the reference to the table; others were seen to have one, or not.
+    /// Drop the reference to the table. The flag says whether other sharers were seen.
     Drop(u8, bool),
 }
 

@@ -1,50 +1,50 @@
-//! A fault: the one way in to a page.
+//! A fault, the one way to a page.
 //!
-//! `Look` decides, under the lock of the address space, by the path from the top: a table with
-//! other referrers is unshared before anything is filled or written ([`super::unshare`]); a closed
-//! link to a table that is the process's own is reopened without copying; a write to a page whose
-//! frame is its own is a reuse, any other a copy: break, flush, copy, make (R3).
+//! `Look` decides, under the lock of the address space, by the path from the top. A table with
+//! other referrers is unshared before anything is filled or written ([`super::unshare`]). A closed
+//! link to a table with no other referrer is reopened without copying. A write to a page whose
+//! frame has one reference is a reuse. Any other write is a copy: break, flush, copy, make (R3).
 //!
 //! The summary of a table is cleared before its first entry becomes writable. Otherwise the next
-//! fork takes the table for protected and shares a writable entry.
+//! fork would take the table for protected, and would share a writable entry.
 
 use super::unshare::{Goal, UnshareStep};
 use super::{Held, Task, Whose};
 use crate::bounds::{Bounds, Format, HARTS, Mistake, is_active};
 use crate::state::{Entry, Link, State};
 
-/// What a program wants to do.
+/// The access of a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Access {
-    /// Load.
+    /// A load.
     Read,
-    /// Store.
+    /// A store.
     Write,
 }
 
-/// What becomes writable once the summary is cleared.
+/// The entry that becomes writable once the summary is cleared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Opened {
-    /// A page of zeros, where nothing was.
+    /// A page of zeros, in an empty entry.
     Fill,
-    /// The page in this frame, which is the process's own.
+    /// The page in this frame, to which no other process refers.
     Reuse(u8),
-    /// The copy in the second frame of the page in the first.
+    /// A page in the second frame, the copy of the page in the first.
     Copy(u8, u8),
 }
 
 /// The next step of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FaultStep {
-    /// Look at the path and decide.
+    /// Look at the path, and decide.
     Look,
-    /// A table has other referrers.
+    /// Unshare a table with other referrers.
     Unshare(Goal, UnshareStep),
-    /// Take the lock of the table, to read a page from swap.
+    /// Take the lock of the table, in order to read a page from swap.
     LockForSwap,
     /// Replace the entry of a swapped page by a read-only page.
     SwapIn,
-    /// Have a hart forget the page in this frame, whose entry was broken.
+    /// Make a hart forget the page in this frame, whose entry was broken.
     FlushPage(u8, u8),
     /// Copy the frame.
     CopyFrame(u8),
@@ -117,7 +117,8 @@ impl State {
         Some(next.map_or(Task::Idle, |step| Task::Fault { page, access, step }))
     }
 
-    /// Decides what the page needs next; `Some(None)` if nothing, `None` if the thread must wait.
+    /// Decides what the page needs next. Returns `Some(None)` if it needs nothing, and `None` if
+    /// the thread must wait.
     fn look(
         &mut self,
         bounds: &Bounds,
@@ -133,7 +134,7 @@ impl State {
 
         if let Link::Closed(closed) = link {
             if !shared {
-                // The sole owner's: nobody can raise the count but this process.
+                // The process is the only referrer, so no other can raise the count.
                 self.processes[process].link = Link::Open(closed);
                 return Some(Some(FaultStep::Look));
             }
@@ -143,7 +144,7 @@ impl State {
         }
         match (entry, access) {
             (Entry::Swapped(slot), _) => {
-                // Whoever wants a page that is on its way out waits for the write.
+                // A process that touches a page in transfer to swap waits for the write.
                 self.slots[usize::from(slot)].content?;
                 Some(Some(FaultStep::LockForSwap))
             }
@@ -162,26 +163,26 @@ impl State {
                 if self.frames[usize::from(frame)].count == 1 {
                     return Some(Some(FaultStep::ClearSummary(Opened::Reuse(frame))));
                 }
-                // Break: from here on the reference of the entry is in the thread's hand.
+                // Break: from here on the thread holds the reference that the entry held.
                 self.tables[table].entries[usize::from(page)] = Entry::Empty;
                 Some(Some(FaultStep::FlushPage(0, frame)))
             }
         }
     }
 
-    /// The table of a running process.
+    /// Returns the table of a running process.
     pub(super) fn table_of(&self, process: usize) -> usize {
         let link = self.processes[process].link;
         link.table().expect("a running process has a table")
     }
 
-    /// Takes the lock of a table, unless somebody has it.
+    /// Takes the lock of a table. Returns `None` if another holds it.
     pub(super) fn lock_table(&mut self, table: usize, whose: Whose) -> Option<()> {
         let lock = &mut self.tables[table].locked;
         lock.is_none().then(|| *lock = Some(whose))
     }
 
-    /// Brings a page back, read-only, for all who share the table.
+    /// Makes a page present again, read-only, for all sharers of the table.
     fn swap_in(&mut self, process: usize, page: u8) {
         let table = self.table_of(process);
         let entry = self.tables[table].entries[usize::from(page)];
@@ -198,7 +199,7 @@ impl State {
         self.tables[table].locked = None;
     }
 
-    /// Writes an entry, if the page is still what was decided on.
+    /// Writes an entry, if the page is still in the state on which the decision was based.
     fn make(&mut self, process: usize, page: u8, opened: Opened) {
         let table = self.table_of(process);
         let entry = &mut self.tables[table].entries[usize::from(page)];

@@ -1,9 +1,9 @@
 //! Fork in mode 2: the child gets a reference to the parent's table.
 //!
 //! `Reference` → `CloseParent` → `LinkChild` → `Flush` → `Publish`. A table that is protected
-//! already is shared by open links; any other is closed in both, so that the first touch pushes
-//! the protection down (RISC-V) or the upper entry forbids writing (x86). The parent's writable
-//! translations are flushed before the child can run (R3).
+//! already is shared by open links. Any other table is closed in both processes, so that the first
+//! touch pushes the protection down (RISC-V) or the upper entry forbids writing (x86). The parent's
+//! writable translations are flushed before the child can run (R3).
 
 use super::{Held, Task};
 use crate::bounds::{Bounds, HARTS, Mistake, is_active};
@@ -18,26 +18,26 @@ pub enum ForkStep {
     CloseParent,
     /// Write the child's link.
     LinkChild,
-    /// Have a hart forget the parent's translations.
+    /// Make a hart forget the parent's translations.
     Flush(u8),
     /// Let the child run.
     Publish,
 }
 
 impl ForkStep {
-    /// Before the child's link exists, its reference is in the parent's hand; the state knows
-    /// which table that is.
+    /// Returns no reference. The one that the child's link will hold is counted by
+    /// [`ForkStep::holds_table`], because the parent's link says to which table it is.
     pub(super) fn held(self) -> Held {
         Held::Nothing
     }
 
-    /// Whether the reference is taken and the child's link not written yet.
+    /// Returns whether the child's reference is taken and its link not written yet.
     pub(crate) fn holds_table(self) -> bool {
         matches!(self, Self::CloseParent | Self::LinkChild)
     }
 }
 
-/// Whether somebody is making this process.
+/// Returns whether a fork is making this process.
 pub(super) fn is_being_made(state: &State, process: usize) -> bool {
     state.processes.iter().any(
         |other| matches!(other.task, Task::Fork { child, .. } if usize::from(child) == process),

@@ -1,8 +1,8 @@
-//! One step of anybody: which there are, and what each does.
+//! The steps: which there are, and what each does.
 //!
-//! A step is one atomic access of the real code, or several of which nobody can see the middle. A
-//! process does one operation at a time, because its thread holds the lock of the address space;
-//! its programs go on storing meanwhile, on both harts.
+//! A step is one atomic access of the real code, or several whose middle no other thread can see. A
+//! process does one operation at a time, because its thread holds the lock of the address space.
+//! Its programs go on storing meanwhile, on both harts.
 
 pub(crate) mod evict;
 mod exit;
@@ -18,47 +18,47 @@ pub use exit::ExitStep;
 pub use fault::{Access, FaultStep};
 pub use fork::ForkStep;
 
-/// What happens next.
+/// An action, which leads from one state to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
     /// A program stores to a page, through a translation that a TLB has.
     Store {
-        /// Whose program.
+        /// The program's process.
         process: u8,
-        /// Which page.
+        /// The page.
         page: u8,
         /// The frame that the translation leads to.
         frame: u8,
     },
     /// A process enters the kernel.
     Begin {
-        /// Which process.
+        /// The process.
         process: u8,
-        /// What for.
+        /// The operation.
         task: Task,
     },
     /// The thread of a process takes the next step of its operation.
     Continue {
-        /// Which process.
+        /// The process.
         process: u8,
-        /// Where it is.
+        /// The state of the operation.
         task: Task,
     },
-    /// The evictor looks for the entries of a page.
+    /// The evictor has looked for the entries of a page.
     BeginEviction {
-        /// Which page.
+        /// The page.
         page: u8,
-        /// The frame it is in.
+        /// The frame of the page.
         frame: u8,
     },
     /// The evictor takes its next step.
     Evict(EvictStep),
 }
 
-/// What a thread does in the kernel, and how far it is.
+/// The operation of a thread in the kernel, and its state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Task {
-    /// Nothing: it runs its program.
+    /// None: the thread runs its program.
     Idle,
     /// Fork.
     Fork {
@@ -67,11 +67,11 @@ pub enum Task {
         /// The next step.
         step: ForkStep,
     },
-    /// A fault, or an access by the kernel, which takes the same way (R6).
+    /// A fault, or an access by the kernel, which takes the path of a fault (R6).
     Fault {
         /// The page.
         page: u8,
-        /// What the program wants to do with it.
+        /// The program's access to the page.
         access: Access,
         /// The next step.
         step: FaultStep,
@@ -80,7 +80,7 @@ pub enum Task {
     Exit(ExitStep),
 }
 
-/// Who holds the lock of a table.
+/// The holder of the lock of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Whose {
     Process(u8),
@@ -96,7 +96,7 @@ pub(crate) enum Held {
 }
 
 impl Task {
-    /// The references that its thread has in its hand.
+    /// Returns the references that the task's thread holds.
     pub(crate) fn held(self) -> [Held; 2] {
         match self {
             Self::Idle => [Held::Nothing; 2],
@@ -107,7 +107,7 @@ impl Task {
     }
 }
 
-/// All that can happen next.
+/// Returns all actions that are possible next.
 pub(crate) fn enabled(bounds: &Bounds, state: &State) -> Vec<Action> {
     let mut actions = Vec::new();
     for (process, page, frame, writable) in state.usable() {
@@ -146,7 +146,7 @@ pub(crate) fn enabled(bounds: &Bounds, state: &State) -> Vec<Action> {
     actions
 }
 
-/// What a process can enter the kernel for.
+/// Returns the operations that a process can begin.
 fn beginnings(bounds: &Bounds, state: &State) -> impl Iterator<Item = Task> + use<> {
     let unborn = (1..bounds.processes).find(|&child| {
         state.processes[child].life == Life::Unborn && !fork::is_being_made(state, child)
@@ -167,7 +167,8 @@ fn beginnings(bounds: &Bounds, state: &State) -> impl Iterator<Item = Task> + us
         .chain(faults)
 }
 
-/// The state after an action, or `None` if it must wait for somebody or would change nothing.
+/// Returns the state after an action. Returns `None` if the action must wait or would change
+/// nothing.
 pub(crate) fn take(bounds: &Bounds, state: &State, action: Action) -> Option<State> {
     let mut next = state.clone();
     match action {
@@ -187,14 +188,14 @@ pub(crate) fn take(bounds: &Bounds, state: &State, action: Action) -> Option<Sta
 }
 
 impl State {
-    /// A program stores something that was never stored before.
+    /// A program stores contents that were never stored before.
     fn store(&mut self, process: u8, page: u8, frame: u8) {
         const NEW: u8 = u8::MAX;
         self.frames[usize::from(frame)].content = NEW;
         self.processes[usize::from(process)].expected[usize::from(page)] = Some(NEW);
     }
 
-    /// The thread of a process takes its next step, unless it must wait.
+    /// The thread of a process takes its next step. Returns `None` if it must wait.
     fn advance(&mut self, bounds: &Bounds, process: usize) -> Option<()> {
         let next = match self.processes[process].task {
             Task::Idle => Task::Idle,
@@ -208,8 +209,8 @@ impl State {
         Some(())
     }
 
-    /// Drops the reference of a sharer to its table. By mistake, in two steps: whoever has seen
-    /// another sharer does not look again.
+    /// Drops a sharer's reference to its table. By mistake it does so in two steps: a sharer that
+    /// has seen another does not look again.
     fn drop_sharer(&mut self, bounds: &Bounds, table: u8, others_seen: bool) {
         let table = usize::from(table);
         if bounds.makes(Mistake::LastSharerUnnoticed) && others_seen {

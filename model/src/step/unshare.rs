@@ -1,13 +1,13 @@
-//! Pushing the protection down, and making a table one's own.
+//! Pushing the protection down, and making a table a process's own.
 //!
-//! `Lock` → `Protect` each entry → `Summarize`; then, to walk a table that others have too, the
-//! link is opened; to own it, the table is copied: `Copy` each entry with a reference to what it
-//! refers to → `Unlock` → `Break` the link → `Flush` the whole space, because an upper entry
+//! `Lock` → `Protect` each entry → `Summarize`. Then, if the process only walks the table, its link
+//! is opened. If it changes the table, the table is copied: `Copy` each entry, with a reference to
+//! its referent → `Unlock` → `Break` the link → `Flush` the whole space, because an upper entry
 //! changes → `Make` the link → `Drop` the old table.
 //!
-//! Under the lock of a shared table only that happens which is the same for all sharers. The
-//! references are added before the old table is dropped: a sharer that then finds itself alone
-//! also finds those references.
+//! Under the lock of a shared table, only changes are made that all sharers see alike. The
+//! references are added before the old table is dropped. A sharer that then finds itself alone
+//! therefore also finds those references.
 
 use super::fault::FaultStep;
 use super::{Held, Whose};
@@ -17,34 +17,34 @@ use crate::state::{Entry, Link, State};
 /// Why a process needs the shared table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Goal {
-    /// To walk through it, together with all who share it.
+    /// To walk through it, together with its other sharers.
     Walk,
     /// To change it.
     Own,
 }
 
-/// The next step.
+/// The next step of unsharing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum UnshareStep {
     /// Take the lock of the table.
     Lock,
-    /// Take the right to write from an entry.
+    /// Remove the right to write from an entry.
     Protect(u8),
-    /// Say that no entry is writable.
+    /// Set the summary: no entry is writable.
     Summarize,
     /// Open the link.
     Open,
-    /// Copy an entry to the new table, with a reference.
+    /// Copy an entry to the new table, and add a reference to its referent.
     Copy(u8, u8),
     /// Release the lock.
     Unlock(u8),
     /// Take the old table out of the link.
     Break(u8),
-    /// Have a hart forget the whole space. The fields are the hart, the new table and the old one.
+    /// Make a hart forget the whole space. The fields are the hart, the new table and the old one.
     Flush(u8, u8, u8),
-    /// Put the new table into the link: the new one, the old one.
+    /// Put the new table into the link. The fields are the new table and the old one.
     Make(u8, u8),
-    /// Drop the reference to the old table, of which others were seen to have one.
+    /// Drop the reference to this old table, of which other sharers were seen.
     Drop(u8),
     /// By mistake: add the references that the copied entries lack.
     AddReferences,
@@ -170,7 +170,7 @@ impl State {
         Some(FaultStep::Unshare(goal, next))
     }
 
-    /// What follows once the table is protected.
+    /// Returns the step that follows once the table is protected.
     fn after_protection(&mut self, goal: Goal) -> UnshareStep {
         match goal {
             Goal::Walk => UnshareStep::Open,
