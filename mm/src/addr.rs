@@ -1,7 +1,7 @@
-//! Addresses and page numbers as types of their own, so that a physical one is never taken for a
-//! virtual one, nor bytes for pages.
+//! Addresses and page numbers as types of their own, so that no physical address is taken for a
+//! virtual one, and no bytes for pages.
 //!
-//! Invariant: the inner number is in the unit the name says; nothing is rounded silently.
+//! Invariant: the inner number has the unit that the type's name says. Nothing is rounded silently.
 
 use core::fmt;
 
@@ -31,7 +31,8 @@ number! {
     PhysAddr
 }
 number! {
-    /// A virtual address, in bytes. Any 64 bits: those that come from programs are not checked yet.
+    /// A virtual address, in bytes. It may have any 64 bits, because addresses that come from
+    /// programs are not checked yet.
     VirtAddr
 }
 number! {
@@ -68,7 +69,7 @@ impl VirtAddr {
         PageNo(self.0 >> PAGE_SHIFT)
     }
 
-    /// Bytes from the beginning of the page.
+    /// Returns the offset in the page, in bytes.
     pub const fn offset(self) -> usize {
         self.0 as usize & (PAGE_SIZE - 1)
     }
@@ -96,34 +97,35 @@ macro_rules! range {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub struct $name {
-            /// The first one.
+            /// The first number.
             pub start: $number,
-            /// One past the last.
+            /// The number behind the last.
             pub end: $number,
         }
 
         impl $name {
-            /// From `start` up to, not including, `end`; empty if `end` is not above `start`.
+            /// Returns the numbers from `start` up to, but without, `end`. The range is empty if
+            /// `end` is not above `start`.
             pub fn new(start: $number, end: $number) -> Self {
                 Self { start, end: end.max(start) }
             }
 
-            /// Returns how many.
+            /// Returns how many numbers there are.
             pub const fn len(self) -> u64 {
                 self.end.0 - self.start.0
             }
 
-            /// Returns whether there are none.
+            /// Returns whether the range is empty.
             pub const fn is_empty(self) -> bool {
                 self.start.0 == self.end.0
             }
 
-            /// Returns whether `number` is one of them.
+            /// Returns whether `number` is in the range.
             pub fn contains(self, number: $number) -> bool {
                 self.start <= number && number < self.end
             }
 
-            /// Returns what both have in common.
+            /// Returns the numbers that are in both ranges.
             pub fn intersect(self, other: Self) -> Self {
                 Self::new(self.start.max(other.start), self.end.min(other.end))
             }
@@ -135,7 +137,7 @@ range! {
     /// Consecutive frames.
     FrameRange of FrameNo
 }
-/// Most ranges that RAM may consist of.
+/// The most ranges that RAM may consist of.
 pub const RANGES_MAX: usize = 4;
 
 /// The ranges of RAM, with holes between them.
@@ -147,7 +149,7 @@ range! {
 }
 
 impl PageRange {
-    /// Returns the one page.
+    /// Returns the range of one page.
     pub fn one(page: PageNo) -> Self {
         Self::new(page, page.plus(1))
     }

@@ -81,9 +81,9 @@ impl From<alloc::collections::TryReserveError> for NoMemory {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
     /// For one system call. The frame may come out of the kernel's reserve, so that a program can
-    /// still read, write and exec when others have taken all that programs can take.
+    /// still read, write and exec when other programs have taken all that programs can take.
     Passing,
-    /// For as long as an object lives, which a program decides.
+    /// For the lifetime of an object, which a program determines.
     Lasting,
 }
 
@@ -96,23 +96,25 @@ impl From<Need> for Claim {
     }
 }
 
-/// On whose behalf memory is taken. The later ones leave more behind.
+/// The claimant for whom memory is taken. Each leaves more to others than the one before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Claim {
-    /// The kernel, for an operation that is already under way. It may take the last place.
+    /// The kernel, for an operation in progress. It may take the last place.
     Kernel,
-    /// A program that touches what was not promised, or that a kernel object is made for. It leaves
-    /// the kernel's reserve.
+    /// A program that touches memory which was not promised, or for which a kernel object is made.
+    /// It leaves the kernel's reserve.
     Program,
-    /// A program that wants a promise. It leaves places for copies too.
+    /// A program that asks for a promise. It also leaves places for copies.
     Promise,
-    /// A fork. It leaves head-room too, so that a fork bomb starves itself and not the shell: with
-    /// many processes [`COPIES`] places for each, because what was forked is still to be copied.
+    /// A fork. It also leaves head-room, so that a fork bomb starves itself and not the shell. With
+    /// many processes, the head-room is [`COPIES`] places for each, because the shared pages are
+    /// still to be copied.
     Fork,
 }
 
-/// How many copies a fork expects each process to make soon: its stack and a little data. Without
-/// places for them, a fork would succeed and its processes would be killed at their first writes.
+/// The number of copies that a fork expects each process to make soon: of its stack and a little
+/// data. Without places for them, a fork would succeed and its processes would be killed at their
+/// first writes.
 const COPIES: u64 = 4;
 
 /// The places and frames that are left.
@@ -122,22 +124,23 @@ pub(crate) struct Budget {
     reserve: u64,
     for_copies: u64,
     headroom: u64,
-    /// How many address spaces there are.
+    /// The number of address spaces.
     spaces: AtomicU64,
-    /// How many pages can be evicted: one for each free slot, and those of the page cache.
+    /// The number of pages that can be evicted: one for each free slot, and those of the page
+    /// cache.
     slots_left: AtomicU64,
     cached: AtomicU64,
-    /// How many frames are in use that cannot be evicted.
+    /// The number of frames in use that cannot be evicted.
     fixed: AtomicU64,
-    /// How many of those there may be before a program gets no more. The rest is for pages to take
-    /// turns in: with swap, a place is not a frame, and page tables could fill all of memory.
+    /// The most such frames before a program gets no more. The rest is left for pages to take turns
+    /// in: with swap there are more places than frames, and page tables could fill all of memory.
     fixed_most: u64,
 }
 
 impl Budget {
-    /// Returns a budget of `frames` and as many places, and of a place for each of `slots`. 1/64 of
-    /// the frames (at least 16) are the kernel's reserve; promises leave half as many more, and
-    /// forks 1/32 of the frames more (at least 64).
+    /// Returns a budget of `frames` frames and as many places, and of one more place for each of
+    /// `slots` slots. The kernel's reserve is 1/64 of the frames (at least 16). Promises leave half
+    /// as much again. Forks leave another 1/32 of the frames (at least 64).
     pub(crate) fn new(frames: u64, slots: u64) -> Self {
         let reserve = (frames / 64).max(16);
         Self {
@@ -168,10 +171,10 @@ impl Budget {
         self.reserve + self.for_copies
     }
 
-    /// Returns the watermark that user pages must leave: the reserve, capped by the pages that can
-    /// be evicted. Where nothing can be evicted it is 0, because a promise must find every frame.
-    /// Where few can, programs exchange pages by the frames that are left: a page that comes in
-    /// from swap leaves a slot for one to go out.
+    /// Returns the watermark that user pages must leave: the reserve, capped by the number of pages
+    /// that can be evicted. If nothing can be evicted it is 0, because a promise must find every
+    /// frame. If few pages can, programs exchange pages through the frames that are left: a page
+    /// that comes in from swap frees a slot for another to go out.
     #[inline]
     pub(crate) fn kept(&self) -> u64 {
         self.reserve.min(self.evictable())
@@ -198,7 +201,7 @@ impl Budget {
         self.cached.fetch_add(by as u64, Ordering::Relaxed);
     }
 
-    /// Reserves `count` frames and places for a claimant that cannot wait until a frame is freed.
+    /// Reserves `count` frames and places for an operation that cannot wait for a frame.
     #[inline]
     pub(crate) fn take(&self, count: u64, claim: Claim) -> Result<Reservation<'_>, NoMemory> {
         let most = match claim {
@@ -218,8 +221,8 @@ impl Budget {
         self.fixed.fetch_add(by as u64, Ordering::Relaxed);
     }
 
-    /// Reserves frames and places for a page that a program touches. The kernel's frames are not
-    /// for it.
+    /// Reserves frames and places for a page that a program touches. It leaves the frames that
+    /// [`Budget::kept`] says.
     #[inline]
     pub(crate) fn take_for_page(&self, count: u64) -> Result<Reservation<'_>, NoMemory> {
         self.take_with(count, Claim::Program, self.kept())
@@ -256,7 +259,8 @@ impl Budget {
         take(&self.places, count, floor).ok_or(NoMemory::Places)
     }
 
-    /// Reserves a frame for a page that has its place: it was promised, or comes back from swap.
+    /// Reserves a frame for a page that has its place already, because it was promised or comes
+    /// back from swap.
     #[inline]
     pub(crate) fn take_for_placed_page(
         &self,
@@ -265,8 +269,8 @@ impl Budget {
         self.take_without_place(patience.floor_for_placed(self.kept()))
     }
 
-    /// Reserves a frame without a place, if `floor` others are left: for a page that has its place,
-    /// or one of the page cache.
+    /// Reserves a frame without a place if `floor` others are left. It is for a page that has its
+    /// place, and for a page of the page cache.
     #[inline]
     pub(crate) fn take_without_place(&self, floor: u64) -> Result<Reservation<'_>, NoMemory> {
         take(&self.frames, 1, floor).ok_or(NoMemory::Frames)?;
@@ -283,7 +287,7 @@ impl Budget {
         self.frames.fetch_add(count, Ordering::Relaxed);
     }
 
-    /// Adds places that are free.
+    /// Adds free places.
     #[inline]
     pub(crate) fn add_places(&self, count: u64) {
         // Release: a claimant that takes the place finds the frame that became free with it.
@@ -301,7 +305,7 @@ impl Budget {
     }
 }
 
-/// Takes `count` of what is left, if `floor` remain.
+/// Takes `count` of what is left, if `floor` remain afterwards.
 #[inline]
 fn take(left: &AtomicU64, count: u64, floor: u64) -> Option<()> {
     let needed = count.checked_add(floor)?;
@@ -312,8 +316,8 @@ fn take(left: &AtomicU64, count: u64, floor: u64) -> Option<()> {
     .map(drop)
 }
 
-/// The right to some frames, and perhaps to their places. What is not used goes back when it is
-/// dropped.
+/// The right to some frames, and perhaps to a place for each. The unused ones are given back on
+/// drop.
 #[must_use]
 pub(crate) struct Reservation<'m> {
     budget: &'m Budget,
@@ -334,7 +338,8 @@ impl Reservation<'_> {
     /// Uses one frame.
     ///
     /// # Panics
-    /// If none is left: the operation counted wrongly.
+    ///
+    /// If none is left, because the operation reserved too few.
     #[inline]
     pub(crate) fn use_one(&mut self) {
         self.count = self

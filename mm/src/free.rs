@@ -1,39 +1,39 @@
-//! Which numbers are free: a bit for each, and above every 64 bits another one that says whether
-//! any of them is set.
+//! A set of free numbers: a bit for each number, and above every 64 bits another bit that says
+//! whether any of them is set.
 //!
-//! A device has up to a million slots and a machine 65,535 identifiers of address spaces, and the
-//! locks under which one is looked for have interrupts off. So a search must not pass over numbers
-//! one by one, however few are free: it goes up until a word has a bit behind where it looks, and
-//! down again, which are two words a level.
+//! A device has up to a million slots and a machine 65,535 address-space identifiers, and
+//! interrupts are off under the locks during a search. So a search must not look at numbers one by
+//! one, however few are free. It goes up until a word has a bit behind the current position, and
+//! down again, which takes two words per level.
 //!
-//! Invariant: a bit above the lowest level is set exactly when a bit of the word below it is.
-//! Neighbours: [`crate::swap`] and [`crate::space`] keep one each.
+//! Invariant: a bit above the lowest level is set exactly if a bit of the word below it is.
+//! Neighbours: [`crate::swap`] and [`crate::space`] keep one set each.
 
 use core::ops::DerefMut;
 
 use arrayvec::ArrayVec;
 
-/// Bits in a word.
+/// The number of bits in a word.
 const BITS: usize = u64::BITS as usize;
 
-/// Most levels: enough for 2^36 numbers.
+/// The most levels: enough for 2^36 numbers.
 const LEVELS: usize = 6;
 
-/// The free ones of the numbers below some count, which this calls slots.
+/// The free numbers below some limit. The code calls the numbers slots.
 pub(crate) struct FreeNumbers<W> {
     /// The words of all levels, the lowest first.
     words: W,
-    /// Where each level begins.
+    /// The index of each level's first word.
     levels: ArrayVec<usize, LEVELS>,
-    /// One past the last slot.
+    /// The number behind the last slot.
     end: usize,
-    /// Where the search for a free slot begins: behind the last one found, so that what is evicted
-    /// together lies together.
+    /// The slot at which the search for a free one begins: the one behind the last that was taken,
+    /// so that pages which are evicted together get neighbouring slots.
     next: usize,
     count: usize,
 }
 
-/// Returns how many words say which of so many slots are free.
+/// Returns how many words the set of `slots` slots needs.
 pub const fn words_for(slots: usize) -> usize {
     let (mut bits, mut words) = (slots, 0);
     while bits > 0 {
@@ -45,10 +45,11 @@ pub const fn words_for(slots: usize) -> usize {
 }
 
 impl<W: DerefMut<Target = [u64]>> FreeNumbers<W> {
-    /// Returns all of so many slots, in [`words_for`] of them words.
+    /// Returns the set of all slots below `slots`, in `words`.
     ///
     /// # Panics
-    /// If there are fewer words.
+    ///
+    /// If there are fewer words than [`words_for`] says.
     pub(crate) fn all(slots: usize, mut words: W) -> Self {
         let mut levels = ArrayVec::new();
         let (mut bits, mut start) = (slots, 0);
@@ -81,7 +82,8 @@ impl<W: DerefMut<Target = [u64]>> FreeNumbers<W> {
         self.words[slot / BITS] >> (slot % BITS) & 1 == 1
     }
 
-    /// Takes a free slot: the next one behind the last that was taken, or else the first.
+    /// Takes a free slot: the next one behind the last that was taken, or else the first. Returns
+    /// `None` if none is free.
     pub(crate) fn take(&mut self) -> Option<usize> {
         let slot = self.first_from(self.next).or_else(|| self.first_from(0))?;
         let mut at = slot;
@@ -98,7 +100,7 @@ impl<W: DerefMut<Target = [u64]>> FreeNumbers<W> {
         Some(slot)
     }
 
-    /// Gives a slot back, which is not free.
+    /// Adds a slot to the set. It must not be in the set.
     pub(crate) fn give(&mut self, slot: usize) {
         debug_assert!(slot < self.end && !self.has(slot), "a slot is freed once");
         let mut at = slot;
@@ -196,7 +198,7 @@ mod tests {
         }
     }
 
-    /// Words, and how often somebody has looked at one.
+    /// Words, and how often one was looked at.
     struct Watched(Vec<u64>, Cell<usize>);
 
     impl Deref for Watched {

@@ -35,9 +35,9 @@ struct Class {
 /// The classes of all sizes.
 pub(crate) struct Heap {
     classes: [LeafLock<Class>; CLASSES],
-    /// Nothing above a page is to be had any more.
+    /// Whether the boot is over. Objects above a page are refused then.
     booted: AtomicBool,
-    /// How often it was asked for all the same.
+    /// How often an object above a page was asked for after the boot.
     large_refused: AtomicU64,
 }
 
@@ -94,9 +94,9 @@ impl<M: Machine> Memory<M> {
         }
     }
 
-    /// Says that the boot is over: objects above a page are refused from here on. They need frames
-    /// side by side, which are gone once memory was used, so whatever asks for one later fails for
-    /// no reason that a program could see (R11). The audit tells of it.
+    /// Ends the boot: from now on, objects above a page are refused. They need neighbouring frames,
+    /// of which none may be left once memory has been used. A later request for one would therefore
+    /// fail for no reason that a program could see (R11). The audit reports such requests.
     pub fn end_boot(&self) {
         self.heap.booted.store(true, Ordering::Relaxed);
     }

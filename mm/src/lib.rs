@@ -56,7 +56,7 @@
 //! | `stats`, [`audit`] | counters; a recount of everything |
 
 #![cfg_attr(not(test), no_std)]
-// Tests may grow as they like.
+// Tests may use collections that grow.
 #![cfg_attr(test, allow(clippy::disallowed_types, clippy::disallowed_methods))]
 #![deny(unsafe_code)]
 
@@ -70,7 +70,7 @@ mod frame;
 mod free;
 mod heap;
 mod list;
-// Declares the unsafe contract; `phys` relies on it.
+// `machine` declares an unsafe contract, and `phys` relies on it.
 #[allow(unsafe_code)]
 pub mod machine;
 mod memory;

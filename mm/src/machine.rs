@@ -1,16 +1,17 @@
-//! What the memory system asks of the machine it runs on.
+//! The interface between the memory system and the machine on which it runs.
 //!
 //! [`Machine`] is the only type parameter of this crate. The kernel implements it with real
-//! instructions, the unit tests and the simulator with plain memory and pretended TLBs. Neighbours:
-//! [`crate::phys`] is the only user of the pointer it hands out; [`crate::tlb`] of the fences.
+//! instructions, and the unit tests and the simulator with plain memory and pretended TLBs.
+//! Neighbours: only [`crate::phys`] uses the pointers that it returns, and only [`crate::tlb`] its
+//! fences.
 
 use crate::addr::{FrameNo, VirtAddr};
 use crate::pt::Format;
 
-/// Most harts a machine can have (a [`HartSet`] could name 64).
+/// The most harts of a machine. (A [`HartSet`] could name 64.)
 pub const HARTS_MAX: usize = 32;
 
-/// A set of harts, one bit per dense index (not the firmware's number).
+/// A set of harts, one bit for each index (not for the firmware's number).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HartSet(pub u64);
 
@@ -24,27 +25,27 @@ impl HartSet {
         })
     }
 
-    /// Just this hart.
+    /// Returns the set of this hart alone.
     pub const fn one(hart: usize) -> Self {
         Self(1 << hart)
     }
 
-    /// These without those.
+    /// Returns the harts that are not in `other`.
     pub const fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
 
-    /// Returns whether there is none.
+    /// Returns whether the set is empty.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 }
 
-/// An address-space identifier: what the hardware tags translations with.
+/// An address-space identifier, with which the hardware tags translations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Asid(pub u16);
 
-/// What a TLB must forget.
+/// The translations that a TLB must forget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fence {
     /// The leaf translation of one page of one space. Upper-level entries may stay (RISC-V
@@ -55,21 +56,21 @@ pub enum Fence {
         /// An address in the page.
         address: VirtAddr,
     },
-    /// Everything of one space, upper-level entries included.
+    /// All translations of one space, upper-level entries included.
     Space {
         /// The space.
         asid: Asid,
     },
-    /// Everything of every space.
+    /// All translations of all spaces.
     All,
 }
 
-/// What a hart translates with.
+/// The root with which a hart translates, and its identifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Root {
     /// The root table.
     pub table: FrameNo,
-    /// The identifier its translations are tagged with.
+    /// The identifier with which its translations are tagged.
     pub asid: Asid,
 }
 
@@ -82,54 +83,56 @@ pub struct Root {
 /// lives; distinct frames must not overlap, and nothing else may use them. `zero_frame` and
 /// `copy_frame` must touch only the frames named.
 pub unsafe trait Machine: Sync + Sized {
-    /// How its page tables look.
+    /// The format of its page tables.
     type Format: Format;
 
     /// Returns how many address-space identifiers the hardware tells apart (at least 1).
     fn asids(&self) -> usize;
 
-    /// Returns the index of the hart one runs on, below [`HARTS_MAX`].
+    /// Returns the index of the hart on which the caller runs, below [`HARTS_MAX`].
     fn hart(&self) -> usize;
 
-    /// Returns where the kernel reaches the bytes of a frame.
+    /// Returns the kernel's address of a frame's bytes.
     fn frame_address(&self, frame: FrameNo) -> *mut u8;
 
     /// Fills a frame with zeros.
     ///
     /// # Safety
-    /// The caller has the frame to itself.
+    ///
+    /// No other code uses the frame.
     unsafe fn zero_frame(&self, frame: FrameNo);
 
     /// Copies a frame.
     ///
     /// # Safety
-    /// The caller has `to` to itself, and nobody writes `from` meanwhile but programs, which then
-    /// get some mixture.
+    ///
+    /// No other code uses `to`. Only programs may write to `from` meanwhile; each byte of the copy
+    /// is then the old or the new one.
     unsafe fn copy_frame(&self, from: FrameNo, to: FrameNo);
 
-    /// Makes this hart's TLB forget.
+    /// Makes this hart's TLB forget translations.
     fn fence_local(&self, fence: Fence);
 
-    /// Makes the TLBs of other harts forget; returns when all of them have.
+    /// Makes the TLBs of other harts forget translations. Returns when all of them have.
     fn fence_remote(&self, harts: HartSet, fence: Fence);
 
-    /// Makes stores to instruction memory visible to the fetches of these harts; returns when they
+    /// Makes stores to instruction memory visible to the fetches of these harts. Returns when they
     /// are.
     fn synchronize_instructions(&self, harts: HartSet);
 
-    /// Makes this hart translate user addresses with `root`, or with nothing.
+    /// Makes this hart translate user addresses with `root`, or translate none.
     fn load_root(&self, root: Option<Root>);
 
     /// Reads user memory through the translation this hart has loaded, with the rights of the
     /// program. Returns how many bytes were read before the first fault.
     fn read_user(&self, from: VirtAddr, to: &mut [u8]) -> usize;
 
-    /// Writes user memory likewise.
+    /// Writes user memory through the translation this hart has loaded, with the rights of the
+    /// program. Returns how many bytes were written before the first fault.
     fn write_user(&self, to: VirtAddr, from: &[u8]) -> usize;
 
-    /// Returns whether the next allocation is to fail although there is memory. Asked before every
-    /// allocation that may fail, so that a test can make any of them the one that does
-    /// ("fail-nth").
+    /// Returns whether the next allocation is to fail although there is memory. It is asked before
+    /// every allocation that may fail, so that a test can make any one of them fail ("fail-nth").
     fn refuses_allocation(&self) -> bool;
 }
 

@@ -1,4 +1,4 @@
-//! The memory system as one value: the machine, the frames, what is promised, the counters.
+//! The memory system as one value: the machine, the frames, the promises, and the counters.
 //!
 //! Lock order within this crate: a list of mappings of a file ([`crate::file`]), a list of
 //! families, a member's entries ([`crate::rmap`]); every other lock is a leaf, held while none is
@@ -23,16 +23,16 @@ use crate::space::Asids;
 use crate::stats::Stats;
 use crate::swap::{SlotRecord, Slots};
 
-/// What [`Memory::new`] is told about the machine's memory.
+/// The description of the machine's memory for [`Memory::new`].
 pub struct Layout {
     /// All of RAM.
     pub ram: FrameRanges,
-    /// The parts of it that are nobody's: neither the firmware's, nor the kernel's, nor the frame
-    /// table's.
+    /// The free parts of RAM: those that neither the firmware, nor the kernel, nor the frame table
+    /// uses.
     pub free: FrameRanges,
-    /// The root table whose kernel half every address space has too.
+    /// The root table whose kernel half every address space shares.
     pub kernel_root: FrameNo,
-    /// How many harts there are.
+    /// The number of harts.
     pub harts: usize,
 }
 
@@ -55,12 +55,14 @@ pub struct Memory<M: Machine> {
 }
 
 impl<M: Machine> Memory<M> {
-    /// Takes charge of the frames in `layout.free`. `records` becomes the frame table: one record
-    /// for each frame of `layout.ram`; `slots` the same for each slot of the swap device, none
-    /// without one; `free_slots` says which are free, in [`words_for`](crate::swap::words_for) them
-    /// words.
+    /// Returns a memory system that owns the frames in `layout.free`. `records` becomes the frame
+    /// table, with one record for each frame of `layout.ram`. `slots` becomes the table of slots,
+    /// with one record for each slot of the swap device; it is empty without one. `free_slots`
+    /// becomes the set of free slots. It has as many words as [`words_for`](crate::swap::words_for)
+    /// says.
     ///
     /// # Panics
+    ///
     /// If `records` or `free_slots` is too short.
     pub fn new(
         machine: M,
@@ -101,8 +103,8 @@ impl<M: Machine> Memory<M> {
         Ok(frame)
     }
 
-    /// Takes back a frame that was handed on with [`OwnedFrame::into_reference`] and that no
-    /// translation reaches any more.
+    /// Takes back a frame that was turned into a reference by [`OwnedFrame::into_reference`]. No
+    /// translation may reach it any more.
     pub fn reclaim_kernel_frame(&self, frame: FrameNo) -> OwnedFrame<'_, M> {
         OwnedFrame::new(self, frame)
     }
@@ -139,12 +141,12 @@ impl<M: Machine> Memory<M> {
         }
     }
 
-    /// Returns how many frames the memory system was given.
+    /// Returns how many frames the memory system owns.
     pub(crate) fn frames_managed(&self) -> u64 {
         self.total
     }
 
-    /// Visits every free frame, while nobody takes or gives any.
+    /// Calls `visit` with every free frame. No frame may be taken or given meanwhile.
     pub(crate) fn for_each_free_frame(&self, visit: impl FnMut(FrameNo)) {
         self.allocator.for_each_free(&self.frames, visit);
     }
@@ -155,7 +157,7 @@ impl<M: Machine> Memory<M> {
         self.stats.add(self.machine.hart(), counter, by);
     }
 
-    /// Returns whether an allocation that may fail may be tried: see
+    /// Returns `Ok` if the next allocation that may fail is allowed: see
     /// [`Machine::refuses_allocation`].
     #[inline]
     pub(crate) fn may_allocate(&self) -> Result<(), NoMemory> {
@@ -165,7 +167,7 @@ impl<M: Machine> Memory<M> {
         Ok(())
     }
 
-    /// Returns the right to `count` frames.
+    /// Reserves `count` frames.
     #[inline]
     pub(crate) fn reserve_frames(
         &self,
@@ -176,8 +178,7 @@ impl<M: Machine> Memory<M> {
         self.budget.take(count, claim)
     }
 
-    /// Returns the right to `count` frames, for a page that a program touches and the tables it
-    /// lacks.
+    /// Reserves `count` frames for a page that a program touches and for the tables that it lacks.
     #[inline]
     pub(crate) fn reserve_for_page(&self, count: u64) -> Result<Reservation<'_>, NoMemory> {
         self.may_allocate()?;
@@ -198,7 +199,7 @@ impl<M: Machine> Memory<M> {
         OwnedFrame::new(self, frame)
     }
 
-    /// So many frames more, or less, are used for something.
+    /// Counts that `by` more frames of a kind are in use.
     #[inline]
     fn note_use(&self, kind: Kind, by: i64) {
         self.count(gauge(kind), by);
@@ -216,7 +217,7 @@ impl<M: Machine> Memory<M> {
         self.table(frame.into_reference())
     }
 
-    /// Neighbouring frames for a large object of the boot.
+    /// Returns `count` neighbouring frames, for a large object of the boot.
     pub(crate) fn allocate_neighbours(&self, count: u64) -> Result<FrameRange, NoMemory> {
         let mut reservation = self.reserve_frames(count, Claim::Kernel)?;
         let range = self
@@ -231,10 +232,10 @@ impl<M: Machine> Memory<M> {
         Ok(range)
     }
 
-    /// Gives up a reference to a frame; the last one frees it.
+    /// Drops a reference to a frame. With the last one, the frame is freed.
     ///
-    /// Always inlined: the end of a process does this once for each of its pages, and most of them
-    /// are shared.
+    /// The function is always inlined, because the end of a process calls it once for each of its
+    /// pages, most of which are shared.
     #[inline(always)]
     pub(crate) fn drop_reference(&self, frame: FrameNo) {
         let record = self.frames.record(frame);
@@ -245,22 +246,22 @@ impl<M: Machine> Memory<M> {
         }
     }
 
-    /// Frees a frame whose last reference is gone, with its place.
+    /// Frees a frame without references, and its place.
     #[inline(never)]
     fn free_unreferenced(&self, frame: FrameNo) {
-        // The page cache's have no place.
+        // Frames of the page cache have no place.
         let placed = self.give_back(frame) != Kind::File;
         self.budget.add_places(placed.into());
     }
 
-    /// Gives up the only reference to a frame, and keeps its place.
+    /// Drops the only reference to a frame. The place is kept.
     pub(crate) fn free_without_place(&self, frame: FrameNo) {
         let freed = self.frames.record(frame).drop_sole_reference();
         debug_assert!(freed, "nobody else knows the frame");
         self.give_back(frame);
     }
 
-    /// Frees a frame without references. Returns what it was. Its place is the caller's to free.
+    /// Frees a frame without references. Returns its former kind. The caller frees its place.
     #[inline]
     pub(crate) fn give_back(&self, frame: FrameNo) -> Kind {
         let kind = self.frames.record(frame).end();
@@ -270,13 +271,13 @@ impl<M: Machine> Memory<M> {
         self.allocator
             .give(&self.frames, self.machine.hart(), frame);
         self.note_use(kind, -1);
-        // Last: whoever sees the budget finds the frame.
+        // The budget is last: a claimant that sees it must find the frame.
         self.budget.add_frames(1);
         kind
     }
 }
 
-/// Returns the level that counts frames of a kind.
+/// Returns the counter of `memstat` that counts frames of a kind.
 #[inline]
 fn gauge(kind: Kind) -> MemCounter {
     match kind {

@@ -1,9 +1,9 @@
-//! The one door to the bytes of frames. Every unsafe block of this crate is here or in the frame
-//! table's use of it.
+//! The only access to the bytes of frames. Every unsafe block of this crate is here, or in the
+//! frame table's use of this module.
 //!
-//! Invariants relied on: the contract of [`Machine`], that a frame's pointer is valid and nobody
-//! outside uses it; an [`OwnedFrame`] is the only way to its frame; frames of tables and of kernel
-//! objects are reached as atomic words only.
+//! The module relies on three invariants. By the contract of [`Machine`], a frame's pointer is
+//! valid, and nothing outside this crate uses the frame. An [`OwnedFrame`] is the only reference to
+//! its frame. Frames of tables and of kernel objects are accessed as atomic words only.
 
 use core::mem::MaybeUninit;
 
@@ -25,7 +25,7 @@ pub(crate) fn owned_bytes<'a, M: Machine>(
     unsafe { &*machine.frame_address(frame.frame()).cast() }
 }
 
-/// Returns the bytes of an owned frame, to be changed.
+/// Returns the bytes of an owned frame, for changing them.
 pub(crate) fn owned_bytes_mut<'a, M: Machine>(
     machine: &'a M,
     frame: &'a mut OwnedFrame<'_, M>,
@@ -53,15 +53,15 @@ pub(crate) fn zero<M: Machine>(machine: &M, frame: &mut OwnedFrame<'_, M>) {
     unsafe { machine.zero_frame(frame.frame()) }
 }
 
-/// Fills a frame that is being freed with a pattern, so that a use after that is noticed.
+/// Fills a frame that is being freed with a pattern, so that a later use of it is noticed.
 pub(crate) fn poison<M: Machine>(machine: &M, frame: FrameNo) {
     // SAFETY: its last reference is gone and it is not on a free list yet, so the frame is the
     // caller's alone.
     unsafe { machine.frame_address(frame).write_bytes(0xa5, PAGE_SIZE) }
 }
 
-/// Copies a frame into an owned one. The source is write-protected everywhere, or not mapped, or a
-/// file's.
+/// Copies a frame into an owned one. The source is write-protected in every entry, or not mapped,
+/// or holds a page of a file.
 pub(crate) fn copy<M: Machine>(machine: &M, from: FrameNo, to: &mut OwnedFrame<'_, M>) {
     // SAFETY: `to` is its owner's alone. `from` is shared and therefore writable in nobody's
     // translation (R2), or the entry of its sole owner was broken and flushed (R3), so nobody

@@ -25,8 +25,8 @@ use crate::memory::Memory;
 use crate::pt::{Entry, Format, Pte, Table, UserPage, Walk};
 use crate::space::{Stale, Users};
 
-/// The number of a family. Numbers are used again after 2^32 families; a walk then looks at some
-/// spaces in vain.
+/// The number of a family. Numbers are reused after 2^32 families. A walk then also looks at spaces
+/// of the other family, in vain.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct FamilyNo(pub(crate) u32);
 
@@ -37,8 +37,8 @@ pub(crate) struct FamilyPage {
     pub(crate) page: PageNo,
 }
 
-/// An address space as others see it: its root, and the harts that must be told when an entry
-/// changes.
+/// An address space as other threads see it: its root, and the harts that must be fenced when an
+/// entry changes.
 pub(crate) struct Member {
     pub(crate) root: FrameNo,
     pub(crate) asid: Asid,
@@ -49,7 +49,7 @@ pub(crate) struct Member {
     /// Held while another thread walks the tables, while a table is freed, and while a table is
     /// forked.
     pub(crate) entries: LeafLock<()>,
-    /// Counts the entries that others have tightened, and how many of those all harts have
+    /// The number of entries that other threads have tightened, and how many of them all harts have
     /// forgotten.
     tightened: AtomicU64,
     flushed: AtomicU64,

@@ -5,7 +5,7 @@ use core::fmt;
 use crate::addr::{FrameNo, PageNo, SlotNo};
 use crate::frame::Kind;
 
-/// A record that does not agree with what was counted.
+/// A record that differs from what was counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finding {
     /// A frame's count is not its number of referrers.
@@ -14,18 +14,18 @@ pub enum Finding {
         frame: FrameNo,
         /// What the frame is used for.
         kind: &'static str,
-        /// What its record says.
+        /// The count in its record.
         recorded: u32,
-        /// How many entries, roots and owners there are.
+        /// The number of entries, roots and owners that were found.
         found: u32,
     },
     /// A slot's count is not its number of referrers.
     Slot {
         /// The slot.
         slot: SlotNo,
-        /// What its record says.
+        /// The count in its record.
         recorded: u32,
-        /// How many entries and caches refer to it.
+        /// The number of entries and caches that were found to refer to it.
         found: u32,
     },
     /// A frame and a slot are in the swap cache together, and one of them does not name the other.
@@ -35,13 +35,13 @@ pub enum Finding {
         /// The slot.
         slot: SlotNo,
     },
-    /// A page can be written although it is shared, or was never to be written.
+    /// A page can be written although it is shared, or although its area never allows writing.
     Writable {
         /// The page.
         page: PageNo,
         /// Its frame.
         frame: FrameNo,
-        /// How many references the frame has.
+        /// The number of references to the frame.
         references: u32,
     },
     /// A frame has a page of a file, and is mapped where another page should be, or as a page of
@@ -52,18 +52,18 @@ pub enum Finding {
         /// Its frame.
         frame: FrameNo,
     },
-    /// An entry or a table where no area is.
+    /// An entry or a table is where no area is.
     Stray {
-        /// The first page it is for.
+        /// The first page that it is for.
         page: PageNo,
     },
     /// A total is wrong.
     Total {
-        /// Which total.
+        /// The name of the total.
         what: &'static str,
-        /// What the record says.
+        /// The recorded total.
         kept: u64,
-        /// What was counted.
+        /// The counted total.
         found: u64,
     },
 }
@@ -131,9 +131,9 @@ impl Finding {
         }
     }
 
-    /// Returns whether the finding may be gone at the next audit although address spaces stand
-    /// still. A thread that is half-way through taking or freeing a frame has it in no list and in
-    /// no total, and its record is behind.
+    /// Returns whether the finding may be gone at the next audit even though address spaces stand
+    /// still. A thread that is taking or freeing a frame may have it in no list and in no total,
+    /// and its record is not up to date then.
     pub fn may_pass(&self) -> bool {
         match *self {
             Self::Count { kind, .. } => kind == Kind::Kernel.name(),

@@ -80,7 +80,7 @@ impl<M: Machine> Memory<M> {
 }
 
 impl<M: Machine> Audit<'_, M> {
-    /// Counts a referrer of a frame. Returns how many have been met.
+    /// Counts a referrer of a frame. Returns how many referrers have been counted so far.
     fn note(&self, frame: FrameNo) -> u32 {
         tick(&self.memory.frames.record(frame).met)
     }
@@ -330,7 +330,7 @@ fn in_transfer(record: &FrameRecord) -> u32 {
     ))
 }
 
-/// Adds one. Nothing else counts at the same time, so a load and a store will do. Returns the sum.
+/// Adds one. Returns the sum. Only the audit counts here, so a load and a store are enough.
 fn tick(met: &AtomicU32) -> u32 {
     let count = met.load(Ordering::Relaxed) + 1;
     met.store(count, Ordering::Relaxed);
@@ -366,7 +366,7 @@ struct Used {
     placed: u64,
 }
 
-/// What was counted below a root.
+/// The totals counted below a root.
 #[derive(Default)]
 struct Counted {
     tables: u64,

@@ -1,6 +1,6 @@
-//! The look-up of the page cache: from a page of a file to its frame and the state it is in.
+//! The look-up of the page cache: from a page of a file to its frame and that frame's state.
 //!
-//! Everything here is decided under the lock of the page's chain. A frame is given back after that
+//! Every decision here is made under the lock of the page's chain. A frame is given back after that
 //! lock has been released. The invariants are those of [`super`].
 
 use abi::MemCounter;
@@ -16,7 +16,8 @@ use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::swap::TransferError;
 
-/// How many locks protect the chains. Each protects the chains whose heads it divides.
+/// The number of locks that protect the chains. Lock `n` protects the chains whose heads are `n`
+/// modulo this number.
 const LOCKS: usize = 64;
 
 /// The parts of the page cache that are not in the frame table.
@@ -26,8 +27,8 @@ pub(crate) struct FileCache {
     pub(crate) cuts: Cuts,
 }
 
-/// Counts truncations. A truncation cannot see entries that are not published yet; their owner asks
-/// afterwards whether there was one.
+/// Counts truncations. A truncation cannot see entries that are not published yet, so their owner
+/// asks afterwards whether there was one.
 pub(crate) struct Cuts {
     begun: AtomicU64,
     done: AtomicU64,
@@ -42,12 +43,12 @@ impl Cuts {
         self.done.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Returns how many truncations are over.
+    /// Returns how many truncations have ended.
     pub(crate) fn so_far(&self) -> u64 {
         self.done.load(Ordering::SeqCst)
     }
 
-    /// Returns whether a truncation was under way when `over` of them were over, or has begun
+    /// Returns whether a truncation was in progress when `over` truncations had ended, or has begun
     /// since.
     pub(crate) fn any_since(&self, over: u64) -> bool {
         self.begun.load(Ordering::SeqCst) != over
@@ -71,18 +72,18 @@ impl FileCache {
 pub(crate) enum Lookup {
     /// The frame of the page. The caller has got a reference to it.
     Here(FrameNo),
-    /// The frame into which the page is being read, or that leaves the cache when the page is
-    /// written. The caller has got a reference and waits ([`crate::swap::PageWait`]).
+    /// The frame into which the page is being read, or which leaves the cache once it is written.
+    /// The caller has got a reference and waits ([`crate::swap::PageWait`]).
     Coming(FrameNo),
     /// The page is not in the cache.
     Missing,
 }
 
 impl<M: Machine> Memory<M> {
-    /// Returns the index of the record that heads the chain of a page.
+    /// Returns the index of the record that holds the head of a page's chain.
     fn head_of(&self, page: FilePage) -> u32 {
-        // Pages of one file are neighbours, files begin apart (multiplicative hashing; Knuth, The
-        // Art of Computer Programming, 6.4).
+        // Pages of one file are neighbours, and files begin far apart (multiplicative hashing;
+        // Knuth, The Art of Computer Programming, 6.4).
         let hash = page
             .file
             .0
@@ -122,7 +123,7 @@ impl<M: Machine> Memory<M> {
         })
     }
 
-    /// Returns what the cache has of a page.
+    /// Returns what the cache has for a page.
     pub(crate) fn look_up_file(&self, page: FilePage) -> Lookup {
         let found = self.with_cached(page, |frame, record| {
             if matches!(record.cached(), Cached::Reading | Cached::Leaving) {
@@ -137,13 +138,13 @@ impl<M: Machine> Memory<M> {
     }
 
     /// Returns the page of a frame, with a reference for the caller, if the frame is cached and not
-    /// being transferred. No reference is ever taken to a frame that is something else.
+    /// being transferred. A frame that is anything else gets no reference, not even for a moment.
     pub(crate) fn pin_if_at_rest(&self, frame: FrameNo) -> Option<FilePage> {
         let record = self.frames.record(frame);
         if record.kind() != Kind::File {
             return None;
         }
-        // The frame may become something else until it is found in a chain.
+        // The frame may become something else before it is found in a chain.
         let page = record.file().page();
         let pinned = self.with_cached(page, |found, record| {
             let at_rest = matches!(record.cached(), Cached::Clean | Cached::Dirty);
@@ -156,8 +157,8 @@ impl<M: Machine> Memory<M> {
         (pinned == Some(true)).then_some(page)
     }
 
-    /// Adds a new frame for a page to the cache, into which the caller will read it; the caller
-    /// gets a reference. Returns `None` if the page is cached already.
+    /// Adds a new frame for a page to the cache, into which the caller will read the page. The
+    /// caller gets a reference. Returns `None` if the page is cached already.
     pub(super) fn cache_for_file_read(
         &self,
         page: FilePage,
@@ -229,14 +230,14 @@ impl<M: Machine> Memory<M> {
     }
 
     /// Ends the write of a frame, which may have left the cache meanwhile, and drops the write's
-    /// reference. A frame that is [`Cached::Leaving`] leaves the cache now, though threads may wait
-    /// for it: a program that stores all the time would wait for every page that is evicted, and
-    /// none would be free. Returns how many frames are free. The waiters' references go when they
-    /// try again.
+    /// reference. Returns how many frames are free. A frame that is [`Cached::Leaving`] leaves the
+    /// cache now, even if threads wait for it. Otherwise a program that stores all the time would
+    /// wait for every page that is evicted, and none would become free. The waiters drop their
+    /// references when they try again.
     pub(super) fn end_file_write(&self, frame: FrameNo, result: Result<(), TransferError>) -> u64 {
         let record = self.frames.record(frame);
         let left = self.locked_chain(record.file().page(), |head| {
-            // The write's reference and the cache's. Others are those of readers, or of entries
+            // The write's reference and the cache's. Further ones belong to readers, or to entries
             // that the write did not see because their space is not published yet.
             let unmapped = record.count_without_waiters() == 2;
             match record.cached() {
@@ -287,8 +288,8 @@ impl<M: Machine> Memory<M> {
     }
 
     /// Removes a page from the cache, whatever else refers to it. Returns its frame with the
-    /// reference that the cache had. A page that is being read stays, and its reader will see that
-    /// it is gone.
+    /// reference that the cache had. A page that is being read stays in the cache, and its reader
+    /// will find that it is gone.
     pub(super) fn uncache_file_page(&self, page: FilePage) -> Option<FrameNo> {
         self.locked_chain(page, |head| {
             let (frame, _) = self.chain(head).find(|(_, record)| {
@@ -299,8 +300,8 @@ impl<M: Machine> Memory<M> {
         })
     }
 
-    /// Begins the write-back of a page, if it is dirty, which is `writing` then. Returns its frame,
-    /// to which the write has got a reference.
+    /// Begins the write-back of a page if it is dirty. Its state becomes `writing`. Returns its
+    /// frame, to which the write has got a reference.
     pub(super) fn begin_file_write(&self, page: FilePage, writing: Cached) -> Option<FrameNo> {
         self.with_cached(page, |frame, record| {
             let dirty = record.cached() == Cached::Dirty;

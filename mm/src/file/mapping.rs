@@ -13,13 +13,13 @@ use crate::memory::Memory;
 use crate::pt::{Pte, UserPage, UserRange};
 use crate::rmap::{FamilyNo, Leaf};
 
-/// A file mapping: what one call of `mmap` or `exec` has mapped, and what is left of it in the
-/// whole family.
+/// A file mapping: what one call of `mmap` or `exec` has mapped, as far as it is still mapped in
+/// the family.
 pub(super) struct Mapping {
     map: FileMap,
     family: FamilyNo,
     pages: UserRange,
-    /// In the list of its file, and then in that of the departed.
+    /// The links in the list of its file, and later in the list of the departed.
     links: LeafLock<Links<Self>>,
 }
 
@@ -29,7 +29,7 @@ impl Linked for Mapping {
     }
 }
 
-/// An area's handle to a file mapping. The mapping departs with the last one.
+/// An area's handle to a file mapping. When the last handle is dropped, the mapping departs.
 pub(crate) struct Mapped {
     mapping: Counted<Mapping>,
 }
@@ -41,12 +41,12 @@ impl fmt::Debug for Mapped {
 }
 
 impl Mapped {
-    /// Returns what was mapped.
+    /// Returns the file and the pages that were mapped.
     pub(crate) fn map(&self) -> &FileMap {
         &self.mapping.map
     }
 
-    /// Returns the page of the file that is at a page of the mapping.
+    /// Returns the page of the file that the mapping has at `page`.
     pub(crate) fn file_page(&self, page: PageNo) -> FilePage {
         self.mapping.file_page(page)
     }
@@ -61,7 +61,7 @@ impl Mapping {
         }
     }
 
-    /// Returns where a page of the file is, if it is mapped here.
+    /// Returns the address at which a page of the file is mapped, if this mapping has it.
     fn page_of(&self, index: u32) -> Option<UserPage> {
         let distance = index.checked_sub(self.map.first.index)?;
         self.pages.page(self.pages.start.plus(distance.into()))
@@ -70,8 +70,8 @@ impl Mapping {
 
 const LISTS: usize = 64;
 
-/// All file mappings. Each is in the list that its file's number says; one that has ended is among
-/// the departed.
+/// All file mappings. A mapping is in the list that its file's number selects, and after its end in
+/// the list of the departed.
 pub(super) struct Mappings {
     lists: [List<Mapping>; LISTS],
     departed: List<Mapping>,
@@ -130,13 +130,13 @@ impl<M: Machine> Memory<M> {
     }
 
     /// Returns a file of which a mapping has ended, once for each mapping. The kernel may then drop
-    /// what it held for it.
+    /// the reference that it held for the mapping.
     pub fn take_departed(&self) -> Option<FileNo> {
         let mapping = self.files.mappings.departed.take_any()?;
         Some(mapping.map.first.file)
     }
 
-    /// Returns whether some process runs the program in a file, which must then not be changed.
+    /// Returns whether some process runs the program in a file. The file must not be changed then.
     pub fn is_running(&self, file: FileNo) -> bool {
         let mut running = false;
         self.files.mappings.for_each(file, |mapping| {
@@ -145,8 +145,8 @@ impl<M: Machine> Memory<M> {
         running
     }
 
-    /// Visits every entry that maps a page of a file to a frame, with its page. The visitor runs
-    /// under locks.
+    /// Calls `visit` with every entry that maps a page of a file to a frame, and with the entry's
+    /// page. `visit` runs under locks.
     pub(crate) fn for_each_file_mapping(
         &self,
         page: FilePage,
@@ -165,12 +165,12 @@ impl<M: Machine> Memory<M> {
         });
     }
 
-    /// Makes all harts forget everything of the families that map a file.
+    /// Makes all harts forget all translations of the families that map a file.
     pub(crate) fn flush_file(&self, file: FileNo) {
         let mut last = None;
         loop {
-            // No fence is awaited under the lock of a list. Each turn takes the next families, in
-            // the order of their numbers.
+            // No fence is waited for under the lock of a list. Each turn of the loop flushes the
+            // next families, in the order of their numbers.
             let mut families = [None; 16];
             self.files.mappings.for_each(file, |mapping| {
                 if last.is_none_or(|last| mapping.family > last) {
@@ -189,8 +189,8 @@ impl<M: Machine> Memory<M> {
     }
 }
 
-/// Inserts a number into an ascending list without duplicates. If there is no room, the largest
-/// falls out.
+/// Inserts a number into an ascending list without duplicates. If the list is full, the largest
+/// number is dropped.
 fn insert<T: Copy + Ord>(sorted: &mut [Option<T>], mut number: T) {
     for place in sorted {
         match *place {

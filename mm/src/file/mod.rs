@@ -51,7 +51,7 @@ pub use transfer::{FileRead, PinnedPage, WriteBack};
 use crate::addr::PageNo;
 use crate::pt::Permissions;
 
-/// A file, by a number that the kernel gives it (its inode).
+/// A file, as a number that the kernel gives it (its inode number).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileNo(pub u32);
 
@@ -60,59 +60,59 @@ pub struct FileNo(pub u32);
 pub struct FilePage {
     /// The file.
     pub file: FileNo,
-    /// Which page of it: the first is 0.
+    /// The index of the page in the file, counted from 0.
     pub index: u32,
 }
 
-/// What to map of a file.
+/// The part of a file to map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileMap {
     /// The first page.
     pub first: FilePage,
-    /// What becomes of what is written to the pages.
+    /// What happens to stores to the pages.
     pub sharing: Sharing,
 }
 
-/// What becomes of what is written to the pages of a mapping.
+/// What happens to stores to the pages of a mapping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sharing {
-    /// It stays the process's own.
+    /// They stay private to the process.
     Private,
-    /// It stays the process's own, and the file is the program that the process runs
+    /// They stay private to the process, and the file is the program that the process runs
     /// ([`Memory::is_running`](crate::Memory::is_running)).
     Program,
-    /// It goes to the file, where others see it.
+    /// They go to the file, where other processes see them.
     Shared,
-    /// The pages are those that others see, and can never be made writable, because the file was
-    /// not opened for writing.
+    /// There are none: the pages are the file's own, and can never be made writable, because the
+    /// file was not opened for writing.
     SharedReadOnly,
 }
 
 impl Sharing {
-    /// Returns whether the pages are those that others see.
+    /// Returns whether the pages are the file's own, which other processes see.
     pub fn is_shared(self) -> bool {
         matches!(self, Self::Shared | Self::SharedReadOnly)
     }
 
-    /// Returns whether pages of such a mapping may have these permissions.
+    /// Returns whether pages of the mapping may have these permissions.
     pub fn permits(self, permissions: Permissions) -> bool {
         self != Self::SharedReadOnly || !permissions.contains(Permissions::WRITE)
     }
 }
 
-/// Pages of one file that are mapped shared: what `msync` writes back.
+/// Pages of one file that are mapped shared. `msync` writes them back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SharedPages {
-    /// The first of them.
+    /// The first page.
     pub first: FilePage,
-    /// How many there are.
+    /// The number of pages.
     pub count: u32,
-    /// The page of the address space to look on from.
+    /// The page of the address space at which the search for more continues.
     pub next: PageNo,
 }
 
 impl SharedPages {
-    /// Returns their indices in the file.
+    /// Returns the indices of the pages in the file.
     pub fn indices(self) -> Range<u32> {
         self.first.index..self.first.index + self.count
     }

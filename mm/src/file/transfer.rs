@@ -1,4 +1,4 @@
-//! Contents on their way between a file and the cache, and those who look at what is there.
+//! Transfers of contents between a file and the cache, and reads of cached pages.
 
 use core::ops::Range;
 
@@ -14,10 +14,11 @@ use crate::memory::Memory;
 use crate::phys;
 use crate::swap::{PageWait, TransferError};
 
-/// A page of a file that is to be read.
+/// A read of a page of a file into the cache.
 ///
-/// Whoever gets one fills [`FileRead::bytes_mut`], with zeros behind the end of the file, and ends
-/// it with [`FileRead::finish`]. If the file has no such page, or cannot be read, it is dropped.
+/// The holder fills [`FileRead::bytes_mut`], with zeros behind the end of the file, and then calls
+/// [`FileRead::finish`]. If the file has no such page, or the page cannot be read, the holder drops
+/// the `FileRead`.
 #[must_use = "somebody waits for the page"]
 pub struct FileRead<'m, M: Machine> {
     memory: &'m Memory<M>,
@@ -26,8 +27,8 @@ pub struct FileRead<'m, M: Machine> {
 }
 
 impl<'m, M: Machine> FileRead<'m, M> {
-    /// Returns a read of a page that the cache lacks, into a frame of which `floor` others are
-    /// left. Returns none if somebody else began meanwhile.
+    /// Returns a read of a page that is not in the cache. Its frame is taken only if `floor` others
+    /// are left. Returns `None` if another thread has begun to read the page meanwhile.
     pub(crate) fn begin(
         memory: &'m Memory<M>,
         page: FilePage,
@@ -46,14 +47,14 @@ impl<'m, M: Machine> FileRead<'m, M> {
         self.page
     }
 
-    /// Returns what to fill.
+    /// Returns the bytes to fill.
     pub fn bytes_mut(&mut self) -> &mut [u8; PAGE_SIZE] {
         let (memory, frame) = (self.memory, self.frame);
         phys::incoming_bytes_mut(&memory.machine, frame, self)
     }
 
-    /// Says that the page has been read. What comes back keeps it until the fault has been tried
-    /// again.
+    /// Ends a read that succeeded. Returns the page, which the caller holds until it has tried the
+    /// fault again.
     pub fn finish(self) -> PageWait<'m, M> {
         let (memory, frame) = (self.memory, self.frame);
         memory.wait_for_file_too(frame);
@@ -71,10 +72,10 @@ impl<M: Machine> Drop for FileRead<'_, M> {
     }
 }
 
-/// A changed page of a file that is to be written back.
+/// A write-back of a dirty page of a file.
 ///
-/// Whoever gets one writes [`WriteBack::bytes`] to the file, as far as the file goes, and ends it
-/// with [`WriteBack::finish`]. One that is dropped has failed, and the page stays dirty.
+/// The holder writes [`WriteBack::bytes`] to the file, up to the end of the file, and then calls
+/// [`WriteBack::finish`]. A write-back that is dropped has failed, and the page stays dirty.
 #[must_use = "somebody may wait for the page"]
 pub struct WriteBack<'m, M: Machine> {
     memory: &'m Memory<M>,
@@ -82,12 +83,12 @@ pub struct WriteBack<'m, M: Machine> {
 }
 
 impl<M: Machine> WriteBack<'_, M> {
-    /// Returns what to write. Nobody changes it meanwhile.
+    /// Returns the bytes to write. They do not change before the end of the write-back.
     pub fn bytes(&self) -> &[u8; PAGE_SIZE] {
         phys::outgoing_bytes(&self.memory.machine, self.frame, self)
     }
 
-    /// Says how it went. Returns how many frames are free for it.
+    /// Ends the write-back with the device's result. Returns how many frames that freed.
     pub fn finish(self, result: Result<(), TransferError>) -> u64 {
         let freed = self.memory.end_file_write(self.frame, result);
         core::mem::forget(self);
@@ -101,18 +102,19 @@ impl<M: Machine> Drop for WriteBack<'_, M> {
     }
 }
 
-/// A page in the cache that its holder reads from.
+/// A cached page from which its holder reads.
 pub struct PinnedPage<'m, M: Machine> {
     memory: &'m Memory<M>,
     frame: FrameNo,
 }
 
 impl<M: Machine> PinnedPage<'_, M> {
-    /// Copies from byte `offset` of the page on. What programs write meanwhile is seen or not, byte
-    /// by byte.
+    /// Copies from byte `offset` of the page on. For stores by programs at the same time, each byte
+    /// may be the old or the new one.
     ///
     /// # Panics
-    /// If the page has not so many bytes.
+    ///
+    /// If the page ends before `to` is full.
     pub fn read(&self, offset: usize, to: &mut [u8]) {
         phys::read_shared(&self.memory.machine, self.frame, offset, to);
     }
@@ -125,7 +127,7 @@ impl<M: Machine> Drop for PinnedPage<'_, M> {
 }
 
 impl<M: Machine> Memory<M> {
-    /// Returns a page of a file, if it is in the cache and not on its way there.
+    /// Returns a page of a file, if it is cached and not being read.
     pub fn cached_page(&self, page: FilePage) -> Option<PinnedPage<'_, M>> {
         match self.look_up_file(page) {
             Lookup::Here(frame) => {
@@ -143,15 +145,15 @@ impl<M: Machine> Memory<M> {
         }
     }
 
-    /// Returns a read of a page that the cache lacks, on behalf of somebody who could do without
-    /// the cache: none if memory is short.
+    /// Returns a read of a page that is not in the cache, for a caller that can do without the
+    /// cache. Returns `None` if memory is short.
     pub fn read_into_cache(&self, page: FilePage) -> Option<FileRead<'_, M>> {
         let floor = self.budget.kept() + self.budget.reserve() / 2;
         FileRead::begin(self, page, floor).ok().flatten()
     }
 
-    /// Returns a write-back of a page, if it is dirty. Nobody can write it any more when this
-    /// returns, until it is finished.
+    /// Begins the write-back of a page if it is dirty. When this returns, no program can write to
+    /// the page until the write-back is finished.
     pub fn write_back(&self, page: FilePage) -> Option<WriteBack<'_, M>> {
         let frame = self.begin_file_write(page, Cached::Writing)?;
         self.for_each_file_mapping(page, frame, |leaf, at, _| {
@@ -164,10 +166,10 @@ impl<M: Machine> Memory<M> {
         })
     }
 
-    /// Returns a write-back of a dirty page whose frame is wanted. The page is unmapped before it
-    /// is written, and free at the end, or when the last thread that waits for it has tried again.
-    /// If it could be touched meanwhile, a program that is faster than the disk would keep every
-    /// page that is written.
+    /// Begins the write-back of a dirty page whose frame is wanted. The page is unmapped before it
+    /// is written. Its frame is free at the end of the write, or when the last thread that waits
+    /// for it has tried again. If programs could touch the page during the write, a program that is
+    /// faster than the disk would keep every page in memory.
     pub fn write_back_to_evict(&self, page: FilePage) -> Option<WriteBack<'_, M>> {
         let frame = self.begin_file_write(page, Cached::Leaving)?;
         let mut entries = 0;
@@ -184,18 +186,19 @@ impl<M: Machine> Memory<M> {
         })
     }
 
-    /// Returns the next dirty page of any file, and where to go on from. Begins at 0.
+    /// Returns the next dirty page of any file from position `from` on, and the position at which
+    /// to continue. The first position is 0.
     pub fn next_dirty(&self, from: u64) -> Option<(FilePage, u64)> {
         let mut frames = self.frames.all().zip(0..).skip(from as usize);
         frames.find_map(|((_, record), index)| {
             let dirty = record.kind() == Kind::File && record.cached() == Cached::Dirty;
-            // If it is another page by now, so be it: whoever is told of a page asks whether it is
-            // dirty.
+            // The frame may hold another page by now. That does no harm, because the caller checks
+            // whether the page is dirty.
             dirty.then(|| (record.file().page(), index + 1))
         })
     }
 
-    /// Changes what the cache has of a file, after the file itself, as `write` does.
+    /// Changes the cached pages of a file after the file itself was changed, as `write` does.
     pub fn update_file(&self, file: FileNo, offset: u64, bytes: &[u8]) {
         let mut done = 0;
         while done < bytes.len() {
@@ -206,7 +209,7 @@ impl<M: Machine> Memory<M> {
                 file,
                 index: index as u32,
             };
-            // One that is on its way will be read after this.
+            // A page that is being read gets the new bytes from the file.
             if let Some(page) = self.cached_page(page) {
                 phys::write_shared(&self.machine, page.frame, start, &bytes[done..end]);
             }
@@ -214,8 +217,8 @@ impl<M: Machine> Memory<M> {
         }
     }
 
-    /// Forgets pages that a file has no longer: nothing maps them any more when this returns, and
-    /// what was written to them is lost. Private copies stay their owners'.
+    /// Drops pages that a file no longer has. When this returns, nothing maps them, and what was
+    /// stored to them is lost. Private copies stay with their owners.
     pub fn cut_file(&self, file: FileNo, indices: Range<u32>) {
         self.files.cuts.begin();
         for index in indices {
@@ -227,7 +230,7 @@ impl<M: Machine> Memory<M> {
             self.for_each_file_mapping(page, frame, |leaf, at, _| {
                 entries += u32::from(leaf.remove(at, frame));
             });
-            // Without an entry, too: whoever evicts the page may not have told the harts yet.
+            // A page without an entry counts too, because its evictor may not have flushed it yet.
             self.flush_file(file);
             for _ in 0..=entries {
                 self.drop_reference(frame);

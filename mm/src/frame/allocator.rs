@@ -1,13 +1,13 @@
-//! The free frames: a pair of stacks per hart, batches behind them, and memory never used behind
-//! those.
+//! The free frames: a pair of stacks for each hart, common batches behind them, and behind those
+//! the memory that was never used.
 //!
-//! A hart takes and gives frames in its own stacks and meets the others once per [`BATCH`] frames
-//! (the magazines of Bonwick and Adams, "Magazines and Vmem", USENIX 2001). Frames that were never
-//! used are counted, not listed, so a boot with 8 GiB does not walk 8 GiB.
+//! A hart takes frames from and gives them to its own stacks. It uses the common lists once per
+//! [`BATCH`] frames (the magazines of Bonwick and Adams, "Magazines and Vmem", USENIX 2001). Frames
+//! that were never used are counted, not listed, so a boot with 8 GiB does not touch all of them.
 //!
-//! Invariants: a frame is on at most one list, and then its count is 0. No list lock is held while
-//! another is taken. Every allocation was reserved, so somewhere there is a frame: an allocation
-//! that finds every list empty has raced with one that moved frames, and looks again.
+//! Invariants: a frame is on at most one list, and its count is 0 then. No list lock is held while
+//! another is taken. Every allocation was reserved, so there is a frame in some list. An allocation
+//! that finds every list empty has met a frame that was just being moved, and looks again.
 
 use sync::{LeafLock, relax};
 
@@ -15,9 +15,9 @@ use super::table::FrameTable;
 use crate::addr::{FrameNo, FrameRange, FrameRanges};
 use crate::machine::HARTS_MAX;
 
-/// Frames that move between a hart and the common lists at once.
+/// The number of frames that move between a hart and the common lists together.
 const BATCH: u16 = if cfg!(any(loom, shuttle)) {
-    // Harts meet soon.
+    // A small batch makes the harts meet soon.
     2
 } else {
     32
@@ -72,8 +72,8 @@ struct HartStacks(LeafLock<Magazines>);
 
 struct Magazines {
     loaded: Stack,
-    /// Empty or full: what makes a hart that takes and gives in turns stay away from the common
-    /// lists.
+    /// Empty or full. Because of it, a hart that takes and gives alternately does not use the
+    /// common lists.
     spare: Stack,
 }
 
@@ -85,7 +85,7 @@ impl Magazines {
         self.loaded.pop(table)
     }
 
-    /// Takes a broken batch in if the stack is empty. Returns whether it was.
+    /// Replaces the stack by a batch if the stack is empty. Returns whether it was.
     fn refill(&mut self, batch: Stack) -> bool {
         let empty = self.loaded.length == 0;
         if empty {
@@ -94,7 +94,7 @@ impl Magazines {
         empty
     }
 
-    /// Takes a frame in. Returns the batch that no longer fits, if any.
+    /// Adds a frame. Returns the batch that no longer fits, if any.
     fn push(&mut self, table: &FrameTable, index: u32) -> Option<Stack> {
         let mut surplus = None;
         if self.loaded.length == BATCH {
@@ -109,9 +109,9 @@ impl Magazines {
     }
 }
 
-/// What all harts share.
+/// The lists that all harts share.
 struct Common {
-    /// Full batches, the head of each linked to that of the next.
+    /// Full batches, each of whose first frame is linked to that of the next batch.
     batches: u32,
     /// Frames that were never used.
     unused: FrameRanges,
@@ -124,7 +124,7 @@ pub(crate) struct Allocator {
 }
 
 impl Allocator {
-    /// All of `free` is free and was never used.
+    /// Returns an allocator of the frames in `free`, none of which was ever used.
     pub(crate) fn new(free: FrameRanges) -> Self {
         Self {
             harts: core::array::from_fn(|_| {
@@ -157,7 +157,7 @@ impl Allocator {
                 let index = batch.pop(table).expect("a batch has frames");
                 let kept = self.harts[hart].0.with(|stacks| stacks.refill(batch));
                 if !kept {
-                    // Pre-empted meanwhile, and the stacks filled up.
+                    // This thread was pre-empted meanwhile, and the stacks have filled up.
                     while let Some(index) = batch.pop(table) {
                         self.give(table, hart, table.frame(index));
                     }
@@ -173,7 +173,7 @@ impl Allocator {
         }
     }
 
-    /// Takes a frame back whose count is 0.
+    /// Takes back a frame whose count is 0.
     #[inline]
     pub(crate) fn give(&self, table: &FrameTable, hart: usize, frame: FrameNo) {
         let index = table.index(frame);
@@ -186,7 +186,7 @@ impl Allocator {
         }
     }
 
-    /// Visits every free frame, while nobody takes or gives any.
+    /// Calls `visit` with every free frame. No frame may be taken or given meanwhile.
     pub(crate) fn for_each_free(&self, table: &FrameTable, mut visit: impl FnMut(FrameNo)) {
         for hart in &self.harts {
             let (loaded, spare) = hart.0.with(|stacks| (stacks.loaded, stacks.spare));
@@ -211,7 +211,7 @@ impl Allocator {
         }
     }
 
-    /// `count` neighbouring frames that were never used, if there still are so many: for the large
+    /// Returns `count` neighbouring frames that were never used, if there are any, for the large
     /// tables of the boot. The caller has reserved them.
     pub(crate) fn take_neighbours(&self, count: u64) -> Option<FrameRange> {
         self.common.with(|common| common.take_unused(count))
@@ -271,7 +271,7 @@ mod tests {
         for (n, frame) in taken.into_iter().enumerate() {
             allocator.give(&table, n % 3, frame);
         }
-        // One hart finds what others hold.
+        // One hart gets the frames that others have given back.
         let again: HashSet<_> = (0..1000).map(|_| allocator.take(&table, 5)).collect();
         assert_eq!(again.len(), 1000);
     }
@@ -280,7 +280,7 @@ mod tests {
     fn every_free_frame_is_visited_once_wherever_it_is() {
         let (table, allocator) = setup(1000);
         let mut out: HashSet<_> = (0..700).map(|n| allocator.take(&table, n % 4)).collect();
-        // Hart 6 gets more than two stacks hold, so that some go to the common batches.
+        // Hart 6 gets more frames than two stacks hold, so that some go to the common batches.
         let back: Vec<_> = out.iter().copied().take(300).collect();
         for frame in back {
             out.remove(&frame);

@@ -23,7 +23,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// Returns what people call such a frame.
+    /// Returns the name for messages.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Free => "free",
@@ -35,19 +35,19 @@ impl Kind {
     }
 }
 
-/// How a frame in a cache and what is on the device (a slot, or a page of a file) compare.
+/// How a frame in a cache compares with the device's copy, in a slot or in a page of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Cached {
-    /// They are the same.
+    /// Both have equal contents.
     Clean = 0,
-    /// The device lacks what the frame has.
+    /// The frame has newer contents than the device.
     Dirty = 1,
     /// The frame is being written; the write holds a reference.
     Writing = 2,
     /// The frame is being read; the read holds a reference.
     Reading = 3,
-    /// The slot could not be read: there is nothing of the page in the frame.
+    /// The slot could not be read, so the frame does not hold the page.
     Failed = 4,
     /// Pages of files: the frame has left the cache, because the file has no such page any more or
     /// it could not be read.
@@ -68,18 +68,20 @@ pub struct FrameRecord {
     pub(super) second: AtomicU32,
     pub(super) fourth: AtomicU16,
     pub(super) fifth: AtomicU16,
-    /// Referrers that an audit has met. Kept here so that an audit needs no memory.
+    /// The number of referrers that an audit has met. It is kept here so that an audit needs no
+    /// memory.
     pub(crate) met: AtomicU32,
     pub(super) third: AtomicU32,
-    /// Nothing of this frame's: the first of the cached pages of files whose hash is this record
-    /// ([`crate::file`]), one more than its index, or 0.
+    /// This field does not describe this frame. It is the head of the chain of cached file pages
+    /// whose hash is this record's index ([`crate::file`]): 1 plus the index of the chain's first
+    /// frame, or 0.
     pub(crate) anchor: AtomicU32,
     kind: AtomicU8,
     cached: AtomicU8,
     pub(super) sixth: AtomicU8,
 }
 
-// Loom keeps a history in each number.
+// Under loom an atomic is larger, because loom keeps its history.
 #[cfg(not(loom))]
 const _: () = assert!(size_of::<FrameRecord>() <= 32);
 
@@ -101,7 +103,7 @@ impl FrameRecord {
         }
     }
 
-    /// Returns what the frame is used for.
+    /// Returns the frame's kind.
     pub(crate) fn kind(&self) -> Kind {
         match self.kind.load(Ordering::Relaxed) {
             1 => Kind::Anonymous,
@@ -112,24 +114,24 @@ impl FrameRecord {
         }
     }
 
-    /// Returns how many references there are. Without a lock that holds it still the answer is old
-    /// already.
+    /// Returns the number of references. Unless a lock keeps it from changing, the answer may be
+    /// out of date at once.
     #[inline]
     pub(crate) fn count(&self) -> u32 {
         self.count.load(Ordering::Acquire)
     }
 
-    /// Returns whether the reference the caller holds is the only one.
+    /// Returns whether the caller's reference is the only one.
     ///
-    /// The answer stays true while the caller keeps others from its entry: only a holder of a
-    /// reference makes another. Acquire: what the last other holder did with the frame happened
-    /// before.
+    /// The answer stays true while the caller keeps other threads from its entry, because only the
+    /// holder of a reference can add one. Acquire: everything that the last other holder did with
+    /// the frame happened before.
     #[inline]
     pub(crate) fn is_sole(&self) -> bool {
         self.count() == 1
     }
 
-    /// A further reference, for somebody who holds one.
+    /// Adds a reference. The caller holds one already.
     #[inline]
     pub(crate) fn add_reference(&self) {
         let before = self.count.fetch_add(1, Ordering::Relaxed);
@@ -140,7 +142,7 @@ impl FrameRecord {
     }
 
     /// Adds a reference for a caller that holds none, unless the frame is free. Returns whether it
-    /// did. The frame may have become another page meanwhile, so the caller looks at it again.
+    /// did. The frame may have become another page meanwhile, so the caller checks it again.
     pub(crate) fn try_add_reference(&self) -> bool {
         self.count
             .fetch_update(Ordering::Acquire, Ordering::Relaxed, |count| {
@@ -149,16 +151,15 @@ impl FrameRecord {
             .is_ok()
     }
 
-    /// Gives up the reference the caller holds if it is the only one. Returns whether it was, and
-    /// the frame is the caller's to free.
+    /// Drops the caller's reference if it is the only one. Returns whether it was; the caller frees
+    /// the frame then.
     pub(crate) fn drop_sole_reference(&self) -> bool {
         self.count
             .compare_exchange(1, 0, Ordering::AcqRel, Ordering::Relaxed)
             .is_ok()
     }
 
-    /// Gives a reference up. Returns how many are left. With the last, the frame is the caller's to
-    /// free.
+    /// Drops a reference. Returns how many are left. If none is left, the caller frees the frame.
     #[inline]
     pub(crate) fn drop_reference(&self) -> u32 {
         let before = self.count.fetch_sub(1, Ordering::Release);
@@ -167,13 +168,14 @@ impl FrameRecord {
             "a reference was dropped to a frame without any"
         );
         if before == 1 {
-            // What the other holders did with the frame happens before it is freed.
+            // Everything that the other holders did with the frame happens before it is freed.
             fence(Ordering::Acquire);
         }
         before - 1
     }
 
-    /// Returns how a frame in the cache and its slot compare. Changes under the cache's lock.
+    /// Returns how the frame compares with its slot or its page of the file. It changes under the
+    /// lock of the cache.
     pub(crate) fn cached(&self) -> Cached {
         match self.cached.load(Ordering::Acquire) {
             0 => Cached::Clean,
@@ -186,21 +188,22 @@ impl FrameRecord {
         }
     }
 
-    /// Says how they compare. Release: who sees that a read is over sees what was read.
+    /// Sets how the frame compares with the device's copy. Release: a thread that sees the end of a
+    /// read also sees what was read.
     pub(crate) fn set_cached(&self, cached: Cached) {
         self.cached.store(cached as u8, Ordering::Release);
     }
 
-    /// Begins the life of a frame from a free list, as `kind` and with one reference.
+    /// Makes a frame from a free list one of `kind`, with one reference.
     pub(crate) fn begin(&self, kind: Kind) {
         debug_assert_eq!(self.count(), 0);
         self.fourth.store(0, Ordering::Relaxed);
         self.kind.store(kind as u8, Ordering::Relaxed);
-        // Release: who takes a reference without having one sees what the frame is.
+        // Release: a thread that takes a reference without holding one sees the frame's kind.
         self.count.store(1, Ordering::Release);
     }
 
-    /// Marks a frame without references as free. Returns what it was.
+    /// Marks a frame without references as free. Returns its former kind.
     pub(crate) fn end(&self) -> Kind {
         debug_assert_eq!(self.count(), 0);
         let kind = self.kind();

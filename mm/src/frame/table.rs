@@ -1,4 +1,4 @@
-//! The frame table: one small record per frame of RAM.
+//! The frame table: one record for each frame of RAM.
 
 use core::mem::MaybeUninit;
 
@@ -25,8 +25,8 @@ impl Span {
 /// The records of all frames of RAM.
 ///
 /// RAM is one range or several, with holes between them that have no records. An index counts
-/// records, so it says nothing about the distance between two frames of different ranges. The first
-/// range is looked at first, because most machines have no other.
+/// records, so it does not tell the distance between two frames of different ranges. A look-up
+/// tries the first range first, because most machines have no other.
 pub(crate) struct FrameTable {
     main: Span,
     others: ArrayVec<Span, { RANGES_MAX - 1 }>,
@@ -34,11 +34,12 @@ pub(crate) struct FrameTable {
 }
 
 impl FrameTable {
-    /// Returns a table for the frames of `ram`, all free and on no list.
+    /// Returns a table for the frames of `ram`, all of them free and on no list.
     ///
     /// # Panics
-    /// If there is no RAM, if there are fewer records than frames, or more frames than an index can
-    /// number (16 TiB).
+    ///
+    /// If there is no RAM, if there are fewer records than frames, or if there are more frames than
+    /// an index can number (16 TiB).
     pub(crate) fn new(ram: &FrameRanges, records: &'static mut [MaybeUninit<FrameRecord>]) -> Self {
         let frames: u64 = ram.iter().map(|range| range.len()).sum();
         let frames = usize::try_from(frames).expect("RAM fits the address space");
@@ -95,13 +96,13 @@ impl FrameTable {
         core::iter::once(&self.main).chain(&self.others)
     }
 
-    /// Every frame of RAM and its record.
+    /// Returns every frame of RAM with its record.
     pub(crate) fn all(&self) -> impl Iterator<Item = (FrameNo, &FrameRecord)> {
         self.spans()
             .flat_map(|span| (span.first..).map(FrameNo).zip(span.records))
     }
 
-    /// Returns a frame's index, for lists.
+    /// Returns the index of a frame, for lists.
     #[inline]
     pub(crate) fn index(&self, frame: FrameNo) -> u32 {
         let distance = frame.0.wrapping_sub(self.main.first);

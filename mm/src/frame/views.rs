@@ -165,12 +165,12 @@ impl<'a> FileRecord<'a> {
         &self.0.third
     }
 
-    /// Notes that the page was read by somebody who has no entry for it.
+    /// Notes that the page was read by a caller that has no entry for it.
     pub(crate) fn note_use(self) {
         self.0.fifth.store(1, Ordering::Relaxed);
     }
 
-    /// Returns whether such a use was noted since this was last asked.
+    /// Returns whether such a read was noted since the last call of this function.
     pub(crate) fn take_use(self) -> bool {
         let used = self.0.fifth.load(Ordering::Relaxed) != 0;
         self.0.fifth.store(0, Ordering::Relaxed);

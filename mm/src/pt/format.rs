@@ -1,6 +1,6 @@
-//! What an architecture says about its entries.
+//! The format of page-table entries, which each architecture defines.
 //!
-//! A format speaks of words, as the hardware does. The rest of the crate uses [`Pte`](super::Pte).
+//! A format works on words, as the hardware does. The rest of the crate uses [`Pte`](super::Pte).
 
 use core::fmt::Debug;
 
@@ -10,32 +10,32 @@ use super::user::UserPage;
 use crate::addr::{FrameNo, SlotNo, VirtAddr};
 
 bitflags! {
-    /// What a program may do with a page.
+    /// The accesses that a program may make to a page.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct Permissions: u8 {
-        /// Load from it.
+        /// Loads.
         const READ = 1;
-        /// Store to it; implies reading, for a page that can be written and not read is reserved on
-        /// RISC-V.
+        /// Stores. They imply loads, because RISC-V reserves the encoding of a page that can be
+        /// written but not read.
         const WRITE = 2;
-        /// Fetch instructions from it.
+        /// Instruction fetches.
         const EXECUTE = 4;
     }
 }
 
-/// What an entry says, decoded.
+/// The decoded meaning of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entry {
-    /// Nothing is here.
+    /// The entry is empty.
     Empty,
-    /// A lower table.
+    /// The entry points to a lower table.
     Table(FrameNo),
-    /// A page that is in a frame; also one that nobody may touch, which the hardware takes for
-    /// absent.
+    /// The entry is for a page in a frame. The page may have no rights, and is absent for the
+    /// hardware then.
     Page(FrameNo),
-    /// A page whose contents are in a swap slot.
+    /// The page's contents are in a swap slot.
     Swapped(SlotNo),
-    /// A shared page that was evicted: the object it belongs to knows where it is.
+    /// The page is shared and was evicted. Its object or file knows where its contents are.
     Evicted,
 }
 
@@ -46,19 +46,20 @@ pub enum Entry {
 /// [`Format::MAY_WRITE`]. The first is what the hardware obeys; the second is the copy-on-write
 /// mark, a software bit that tells a page which may become writable from one that never may (text).
 pub trait Format: Copy + Eq + Debug + 'static {
-    /// How many levels a walk has.
+    /// The number of levels of a walk.
     const LEVELS: usize;
-    /// The end of a program's addresses, page-aligned, and below what the entry
-    /// [`Format::KERNEL_ROOT`] spans.
+    /// The end of programs' addresses. It is page-aligned, and not above the first address of the
+    /// entry [`Format::KERNEL_ROOT`].
     const USER_TOP: VirtAddr;
-    /// The first root entry that belongs to the kernel; those from here on are the same in every
+    /// The first root entry of the kernel's half. The entries from there on are equal in every
     /// root.
     const KERNEL_ROOT: usize;
-    /// Permissions that the hardware cannot give without reading.
+    /// The permissions that the hardware cannot give without reading.
     const READ_IMPLIED_BY: Permissions;
     /// The bit that lets the program write.
     const WRITABLE: u64;
-    /// The software bit: the area allows writing, once the page is the writer's own.
+    /// The software bit of a page that the program may write once the page is the program's own,
+    /// because its area allows it.
     const MAY_WRITE: u64;
     /// The bit that lets the program read.
     const READABLE: u64;
@@ -67,29 +68,29 @@ pub trait Format: Copy + Eq + Debug + 'static {
     const SHARED: u64;
     /// The word of [`Entry::Evicted`].
     const EVICTED: u64;
-    /// The bits that say a page was used; the hardware may set them, or trap when they are clear.
+    /// The bits of a page that was used. The hardware sets them, or traps while they are clear.
     const ACCESSED: u64;
-    /// The bit that says a page was written; likewise.
+    /// The bit of a page that was written. The hardware sets it, or traps while it is clear.
     const DIRTY: u64;
 
-    /// Returns an entry for a page, accessed already and, if nobody may do anything with it, not
-    /// valid; with `MAY_WRITE` where the permissions have it, without `WRITABLE`.
+    /// Returns an entry for a page: accessed, without `WRITABLE`, and with `MAY_WRITE` if the
+    /// permissions have it. If there are no permissions, the entry is not valid.
     fn page(frame: FrameNo, permissions: Permissions) -> u64;
 
-    /// Returns the page entry `word`, now for a frame that is its space's alone: writable if it may
-    /// be.
+    /// Returns the page entry `word` with another frame, which belongs to its space alone. It is
+    /// writable if `MAY_WRITE` is set.
     fn with_frame(word: u64, frame: FrameNo) -> u64;
 
-    /// Returns the entry of a page or a swapped page, with other rights: `MAY_WRITE` as they say,
-    /// `WRITABLE` only if it was and they have it.
+    /// Returns the entry of a page or a swapped page with other permissions. `MAY_WRITE` is set as
+    /// they say. `WRITABLE` stays set only if they allow writing.
     fn with_permissions(word: u64, permissions: Permissions) -> u64;
 
-    /// Returns the entry of a present page, now that its contents are in a slot: not present, with
-    /// the rights and the copy-on-write mark it had.
+    /// Returns the entry of a present page after its contents went to a slot. It is not present,
+    /// and keeps the rights and the copy-on-write mark.
     fn swapped(word: u64, slot: SlotNo) -> u64;
 
-    /// Returns the entry of a swapped page, now that it is in a frame again: accessed, with the
-    /// rights and the mark it had, without `WRITABLE`.
+    /// Returns the entry of a swapped page after it came back to a frame. It is accessed, has no
+    /// `WRITABLE`, and keeps the rights and the copy-on-write mark.
     fn swapped_in(word: u64, frame: FrameNo) -> u64;
 
     /// Returns an entry for a lower table.

@@ -28,5 +28,5 @@ pub use user::{UserPage, UserRange};
 pub(crate) use walk::{Table, Walk};
 pub use x86_64::X86_64;
 
-/// Entries in a table.
+/// The number of entries of a table.
 pub const ENTRIES: usize = 512;

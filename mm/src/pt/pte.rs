@@ -1,7 +1,7 @@
-//! Page-table entries: one as a value, and one in a table.
+//! Page-table entries: as values, and in their tables.
 //!
-//! The rest of the crate asks and changes entries by these names only. What bit a name stands for
-//! is the business of [`Format`], which each architecture implements once.
+//! The rest of the crate reads and changes entries only by the names here. [`Format`], which each
+//! architecture implements once, says which bit stands for each name.
 
 use core::marker::PhantomData;
 
@@ -19,12 +19,12 @@ pub struct Pte<F: Format> {
 }
 
 impl<F: Format> Pte<F> {
-    /// The entry behind which nothing is. Its word is 0, so a zeroed frame is an empty table.
+    /// The empty entry. Its word is 0, so a zeroed frame is an empty table.
     pub const EMPTY: Self = Self::from_word(0);
     /// The entry of [`Entry::Evicted`].
     pub const EVICTED: Self = Self::from_word(F::EVICTED);
 
-    /// Returns the entry that a word in a table is.
+    /// Returns the entry that has this word.
     #[inline]
     pub const fn from_word(word: u64) -> Self {
         Self {
@@ -71,7 +71,7 @@ impl<F: Format> Pte<F> {
         F::decode(self.word, level)
     }
 
-    /// Returns whether nothing is here.
+    /// Returns whether the entry is empty.
     #[inline]
     pub const fn is_empty(self) -> bool {
         self.word == 0
@@ -158,22 +158,22 @@ impl<F: Format> Pte<F> {
         Self::from_word(F::with_frame(self.without(F::SHARED).word, frame))
     }
 
-    /// Returns the entry of a page or a swapped page with other rights. The copy-on-write mark
-    /// follows from them; the page stays writable only if they allow it.
+    /// Returns the entry of a page or a swapped page with other permissions. They determine the
+    /// copy-on-write mark. The page stays writable only if they allow writing.
     #[inline]
     pub fn with_permissions(self, permissions: Permissions) -> Self {
         Self::from_word(F::with_permissions(self.word, permissions))
     }
 
-    /// Returns the entry of a present page, now that its contents are in a slot. It keeps its
-    /// rights and the copy-on-write mark.
+    /// Returns the entry of a present page after its contents went to a slot. It keeps the rights
+    /// and the copy-on-write mark.
     #[inline]
     pub fn swapped(self, slot: SlotNo) -> Self {
         Self::from_word(F::swapped(self.word, slot))
     }
 
-    /// Returns the entry of a swapped page, now that it is in a frame again: accessed, with the
-    /// rights and the mark it had, and not writable.
+    /// Returns the entry of a swapped page after it came back to a frame: accessed, not writable,
+    /// with the rights and the copy-on-write mark that it had.
     #[inline]
     pub fn swapped_in(self, frame: FrameNo) -> Self {
         Self::from_word(F::swapped_in(self.word, frame))
@@ -209,13 +209,13 @@ impl<F: Format> AtomicPte<F> {
         Pte::from_word(self.word.load(order))
     }
 
-    /// Overwrites the entry, whatever it was.
+    /// Overwrites the entry without reading it.
     #[inline]
     pub(crate) fn store(&self, pte: Pte<F>, order: Ordering) {
         self.word.store(pte.word, order);
     }
 
-    /// Replaces the entry. Returns what it was, with the bits that the hardware set.
+    /// Replaces the entry. Returns the old one, with the bits that the hardware set.
     #[inline]
     pub(crate) fn swap(&self, pte: Pte<F>, order: Ordering) -> Pte<F> {
         Pte::from_word(self.word.swap(pte.word, order))
@@ -229,7 +229,7 @@ impl<F: Format> AtomicPte<F> {
             .is_ok()
     }
 
-    /// Takes the right to write away. Atomic, because the hardware may set the dirty bit at this
+    /// Removes the right to write, atomically, because the hardware may set the dirty bit at this
     /// moment.
     #[inline]
     pub(crate) fn make_read_only(&self, order: Ordering) {

@@ -23,11 +23,11 @@ const HIDDEN: u64 = 1 << 5;
 const SWAPPED: u64 = ACCESSED;
 const EVICTED: u64 = DIRTY;
 const RIGHTS: u64 = READ | WRITE | EXECUTE;
-/// What a page has besides that is its space's alone and may be written.
+/// The further bits of a page that its space alone owns and may write.
 const OWN: u64 = WRITE | DIRTY;
-/// What a change of permissions decides anew.
+/// The bits that a change of permissions determines.
 const DECIDED: u64 = RIGHTS | MAY_WRITE;
-/// What a page keeps while it is swapped out.
+/// The bits that a page keeps while it is swapped out.
 const KEPT: u64 = READ | EXECUTE | USER | MAY_WRITE;
 const FRAME_SHIFT: u32 = 10;
 const FRAME_MASK: u64 = (1 << 44) - 1;
@@ -48,13 +48,13 @@ fn rights(permissions: Permissions) -> u64 {
     word
 }
 
-/// Returns a word with the number of another frame or slot.
+/// Returns a word with another number of a frame or slot.
 #[inline]
 fn numbered(word: u64, number: u64) -> u64 {
     word & !(FRAME_MASK << FRAME_SHIFT) | number << FRAME_SHIFT
 }
 
-/// Returns a page's word, valid if there is anything to do with it.
+/// Returns a page's word, which is valid if the page has any right.
 #[inline]
 fn present(word: u64) -> u64 {
     if word & RIGHTS == 0 {
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn bits_are_where_the_hardware_looks_for_them() {
-        // D A G U X W R V, below two bits of software's.
+        // D A G U X W R V, below two bits for software.
         let text = Sv39::page(FrameNo(5), Permissions::READ | Permissions::EXECUTE);
         assert_eq!(text, 5 << 10 | 0b0101_1011);
         let data = Sv39::with_frame(Sv39::page(FrameNo(5), Permissions::WRITE), FrameNo(6));
@@ -205,7 +205,7 @@ mod tests {
             Sv39::with_frame(data, FrameNo(7)),
             Sv39::page(FrameNo(7), Permissions::WRITE) | WRITE | DIRTY
         );
-        // What is writable and dirty already stays so.
+        // A page that is writable and dirty already stays so.
         let written = data | WRITE | DIRTY;
         assert_eq!(Sv39::with_frame(written, FrameNo(1)), written);
     }

@@ -1,10 +1,11 @@
-//! Pages of the user half: the only pages that a walk takes.
+//! Pages of the user half, the only pages that a walk accepts.
 //!
 //! A page number that came from a program is an allegation ([`PageNo`], [`PageRange`]): it may name
-//! the kernel's half, or no address at all. The index of an entry is a few bits of it, so a walk
-//! towards an unchecked page would end at some other page's entry, or in the kernel's tables.
+//! a page of the kernel's half, or no page at all. The index of an entry is made of a few bits of
+//! the number. A walk towards an unchecked page would therefore end at another page's entry, or in
+//! the kernel's tables.
 //!
-//! Invariant: a [`UserPage`] lies below [`Format::USER_TOP`], and a [`UserRange`] ends there at the
+//! Invariant: a [`UserPage`] is below [`Format::USER_TOP`], and a [`UserRange`] ends there at the
 //! latest. Both are made in this file alone, by a check against the format or as a part of a range
 //! that was checked.
 
@@ -38,7 +39,7 @@ impl Deref for UserPage {
 pub struct UserRange(PageRange);
 
 impl UserRange {
-    /// No pages.
+    /// The empty range.
     pub const NONE: Self = Self(PageRange {
         start: PageNo(0),
         end: PageNo(0),
@@ -66,7 +67,7 @@ impl UserRange {
         self.contains(page).then_some(UserPage(page))
     }
 
-    /// Returns the part that is in `other` too.
+    /// Returns the pages that are in `other` too.
     pub fn intersect(self, other: PageRange) -> Self {
         Self(self.0.intersect(other))
     }
@@ -81,7 +82,7 @@ impl UserRange {
         self.intersect(PageRange::new(page, self.end))
     }
 
-    /// Returns both ranges and what lies between them.
+    /// Returns both ranges and the pages between them.
     pub fn join(self, other: Self) -> Self {
         let (start, end) = (self.start.min(other.start), self.end.max(other.end));
         Self(PageRange::new(start, end))

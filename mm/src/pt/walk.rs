@@ -96,11 +96,11 @@ impl<'m, F: Format> Table<'m, F> {
     }
 }
 
-/// Where a walk ended.
+/// The end of a walk.
 pub(crate) enum Walk<'m, F: Format> {
-    /// At the leaf table, at this index.
+    /// The leaf table, and the index of the page's entry.
     Leaf(Table<'m, F>, usize),
-    /// At an empty entry of `table`, which is of `level` (above 0).
+    /// An empty entry of `table`, whose level is `level` (above 0).
     Missing {
         /// The lowest table on the way to the page.
         table: Table<'m, F>,
@@ -136,7 +136,7 @@ impl<M: Machine> Memory<M> {
         self.walk_to(root, page, 0)
     }
 
-    /// Walks from a root to the table of level `lowest`, which the answer calls the leaf.
+    /// Walks from a root to the table of level `lowest`. The answer calls that table the leaf.
     #[inline]
     pub(crate) fn walk_to(
         &self,
@@ -154,7 +154,7 @@ impl<M: Machine> Memory<M> {
         Walk::Leaf(table, M::Format::index(page, lowest))
     }
 
-    /// Adds the tables that are missing after a walk that ended at `table` of `level`. Each uses
+    /// Adds the tables that are missing after a walk that ended at `table` of `level`. Each takes
     /// one reserved frame. Returns the leaf table.
     pub(crate) fn extend<'m>(
         &'m self,

@@ -31,11 +31,11 @@ const SHARED: u64 = 1 << 10;
 const NO_EXECUTE: u64 = 1 << 63;
 const SWAPPED: u64 = ACCESSED;
 const EVICTED: u64 = DIRTY;
-/// What a page has besides that is its space's alone and may be written.
+/// The further bits of a page that its space alone owns and may write.
 const OWN: u64 = WRITE | DIRTY;
-/// What a change of permissions decides anew.
+/// The bits that a change of permissions determines.
 const DECIDED: u64 = USER | WRITE | MAY_WRITE | NO_EXECUTE;
-/// What a page keeps while it is swapped out.
+/// The bits that a page keeps while it is swapped out.
 const KEPT: u64 = USER | MAY_WRITE | NO_EXECUTE;
 const FRAME_SHIFT: u32 = 12;
 const FRAME_MASK: u64 = (1 << 40) - 1;
@@ -56,7 +56,7 @@ fn rights(permissions: Permissions) -> u64 {
     word
 }
 
-/// Returns what is added to a number in an entry, and taken away again: nothing, or its inversion.
+/// Returns the mask that inverts the number in an entry. It is 0 for a present entry.
 #[inline]
 fn disguise(word: u64) -> u64 {
     if word & PRESENT == 0 { FRAME_MASK } else { 0 }
@@ -74,7 +74,7 @@ fn numbered(word: u64, number: u64) -> u64 {
     word & !(FRAME_MASK << FRAME_SHIFT) | (number ^ disguise(word)) << FRAME_SHIFT
 }
 
-/// Returns the word of a page in a frame, present if there is anything to do with it.
+/// Returns the word of a page in a frame. It is present if the page has any right.
 #[inline]
 fn present(word: u64, frame: u64) -> u64 {
     numbered(
@@ -139,8 +139,9 @@ impl Format for X86_64 {
         present(word & KEPT | ACCESSED, frame.0)
     }
 
-    /// With all rights, for the pages below have their own, and accessed: the processor, which sets
-    /// that bit in upper levels too, never changes the word of a table.
+    /// The word has all rights, because the pages below have rights of their own. It is accessed
+    /// already, because the processor also sets that bit in upper levels, and must never change the
+    /// word of a table.
     #[inline]
     fn table(frame: FrameNo) -> u64 {
         numbered(PRESENT | WRITE | USER | ACCESSED, frame.0)
@@ -148,7 +149,7 @@ impl Format for X86_64 {
 
     #[inline]
     fn decode(word: u64, level: usize) -> Entry {
-        // First what is most: an entry that is present has its number as it is.
+        // The commonest case comes first. A present entry holds its number as it is.
         if word & PRESENT != 0 {
             let frame = FrameNo(word >> FRAME_SHIFT & FRAME_MASK);
             if level > 0 {
@@ -209,7 +210,7 @@ mod tests {
 
     #[test]
     fn bits_are_where_the_hardware_looks_for_them() {
-        // G PAT D A PCD PWT U W P, then three bits of software's; the highest forbids execution.
+        // G PAT D A PCD PWT U W P, then three bits for software. The highest bit forbids execution.
         let text = X86_64::page(FrameNo(5), Permissions::READ | Permissions::EXECUTE);
         assert_eq!(text, 5 << 12 | 0b0_0010_0101);
         let data = X86_64::with_frame(X86_64::page(FrameNo(5), Permissions::WRITE), FrameNo(6));

@@ -17,13 +17,13 @@ use crate::memory::Memory;
 use crate::rmap::FamilyPage;
 use crate::space::Wait;
 
-/// What has become of an isolated page.
+/// The result of an isolation that has ended.
 pub(crate) enum PutBack {
-    /// A program uses it again, so it stays.
+    /// A program uses the page again, so it stays in its frame.
     Used,
-    /// Its frame is free.
+    /// The page's frame is free.
     Free,
-    /// It must be written to its slot. The write has got a reference.
+    /// The page must be written to its slot. The write has got a reference.
     Write,
 }
 
@@ -191,7 +191,7 @@ mod tests {
             Some(slot),
             "it keeps its slot"
         );
-        // Of the entry too, as if there was one.
+        // The reference of the former entry is dropped too.
         memory.drop_reference(frame);
         assert!(matches!(memory.put_back(frame, slot), PutBack::Free));
         memory.drop_reference(other);
@@ -204,7 +204,7 @@ mod tests {
         let memory = memory_with_swap(100, 10);
         let frame = page(memory);
         let slot = memory.isolate(frame, PAGE, 1).unwrap();
-        // An entry has become one of the slot.
+        // An entry now refers to the slot.
         memory.slots.record(slot).add_reference();
         memory.drop_reference(frame);
         assert!(matches!(memory.put_back(frame, slot), PutBack::Write));
@@ -217,7 +217,7 @@ mod tests {
         for write in writes {
             assert_eq!(write.finish(Ok(())), 1);
         }
-        // Of those who want to read it, one does.
+        // Two threads want to read the slot, and one of them does.
         let begin = || SwapIn::begin(memory, slot, 1, Patience::default()).unwrap();
         let read = begin().unwrap();
         assert!(begin().is_none());
@@ -233,7 +233,8 @@ mod tests {
         let frame = page(memory);
         let slot = memory.isolate(frame, PAGE, 1).unwrap();
         assert!(matches!(memory.put_back(frame, slot), PutBack::Used));
-        // Another hart drops the reference of the last entry, and has not come to the cache's yet.
+        // Another hart has dropped the reference of the last entry, but has not freed the cached
+        // frame yet.
         assert_eq!(memory.frames.record(frame).drop_reference(), 1);
         let left = memory.slots.locked(|free| memory.leave_cache(free, frame));
         assert!(!left);

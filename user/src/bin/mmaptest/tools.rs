@@ -20,7 +20,7 @@ pub const FREE: u64 = 1 << 37;
 /// The address of the last page that a program can have.
 pub const LAST: u64 = USER_TOP - PAGE;
 
-/// The modes of fork.
+/// The ways of a fork to copy memory.
 pub const FORK_MODES: [ForkMode; 2] = [ForkMode::CopyOnWrite, ForkMode::Eager];
 
 /// Returns private zeros that can be loaded and stored.
