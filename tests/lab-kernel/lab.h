@@ -53,7 +53,12 @@ struct frame {
     u64 pc, status;
 };
 
-enum state { UNUSED, RUNNABLE, RUNNING, SLEEPING, ZOMBIE };
+// A thread that sleeps goes on once its waiter is told so.
+struct waiter {
+    int woken;
+};
+
+enum state { UNUSED, NEW, RUNNABLE, RUNNING, SLEEPING, ZOMBIE };
 
 struct proc {
     struct lock lock;
@@ -65,6 +70,9 @@ struct proc {
     u64 *root;
     // Counts the changes after which a hart must forget what it knows of this address space.
     u64 generation;
+    // The same for the mapping of its kernel stack.
+    u64 stack_generation;
+    struct waiter *waiter, place;
     struct frame *frame;
     struct context context;
 };
@@ -74,6 +82,7 @@ struct cpu {
     struct context context;
     // What each address space's generation was when this hart last fenced it.
     u64 seen[PROCS];
+    u64 stacks_seen[PROCS];
 };
 
 extern struct proc procs[PROCS];
@@ -112,6 +121,8 @@ int copyout(struct proc *, u64 address, const void *from, u64 count);
 void space_free(struct proc *);
 void space_enter(struct proc *);
 u64 stack_top(int index);
+int stack_map(struct proc *);
+void stack_unmap(struct proc *);
 
 // proc.c
 void procs_init(void);

@@ -29,6 +29,12 @@ static struct proc *proc_alloc(void)
                 release(&p->lock);
                 return 0;
             }
+            if (stack_map(p) < 0) {
+                space_free(p);
+                release(&p->lock);
+                return 0;
+            }
+            p->state = NEW;
             acquire(&pid_lock);
             p->pid = next_pid++;
             release(&pid_lock);
@@ -112,9 +118,18 @@ static void sleep(void *channel, struct lock *held)
     struct proc *p = cpus[hart()].proc;
     acquire(&p->lock);
     release(held);
+#if MISTAKE == 13
+    struct waiter here;
+    p->waiter = &here;
+#else
+    p->waiter = &p->place;
+#endif
+    p->waiter->woken = 0;
     p->channel = channel;
-    p->state = SLEEPING;
-    leave();
+    do {
+        p->state = SLEEPING;
+        leave();
+    } while (!p->waiter->woken);
     p->channel = 0;
     release(&p->lock);
     acquire(held);
@@ -127,8 +142,10 @@ static void wake(void *channel)
         if (p == me)
             continue;
         acquire(&p->lock);
-        if (p->state == SLEEPING && p->channel == channel)
+        if (p->state == SLEEPING && p->channel == channel) {
+            p->waiter->woken = 1;
             p->state = RUNNABLE;
+        }
         release(&p->lock);
     }
 }
@@ -141,6 +158,8 @@ int fork(void)
         return -1;
     if (space_fork(parent, child) < 0) {
         space_free(child);
+        stack_unmap(child);
+        child->state = UNUSED;
         release(&child->lock);
         return -1;
     }
@@ -213,6 +232,7 @@ int wait(u64 status_address)
                 int status = child->status;
                 child->parent = 0;
                 space_free(child);
+                stack_unmap(child);
                 child->state = UNUSED;
                 release(&child->lock);
                 release(&wait_lock);

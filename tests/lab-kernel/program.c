@@ -7,7 +7,7 @@ typedef unsigned long u64;
 #define STATUS ((volatile int *)0x40010008UL)
 #define WORDS 512
 #define PAGES 6
-#define ROUNDS 4
+#define ROUNDS 8
 #define CHILDREN 4
 
 enum { FORK = 1, EXIT, WAIT, PUT, YIELD, DROP, EXEC, OFF };
@@ -37,6 +37,19 @@ static void check(u64 round, char why)
 
 static void child(u64 round, int which)
 {
+    if (which == 0) {
+        // Sleeps soon after its birth, so few harts have run it when one of them ends the wait.
+        for (int i = 0; i < 2; i++) {
+            int grandchild = call(FORK, 0);
+            if (grandchild == 0) {
+                for (int j = 0; j < 6; j++)
+                    call(YIELD, 0);
+                call(EXIT, 7);
+            }
+            if ((int)call(WAIT, (u64)STATUS) != grandchild)
+                fail('h');
+        }
+    }
     // The later children find that the parent waits already.
     for (int i = 0; i < 2 * which; i++)
         call(YIELD, 0);

@@ -1,13 +1,15 @@
 // Address spaces: Sv39 tables with the kernel in them, an identifier for each, copy-on-write fork.
 //
-// The kernel's own entries are global and never change. Entries of programs change only on behalf
-// of the process they belong to, which fences the hart it runs on and raises `generation`; another
-// hart compares that with what it has seen before it runs the process.
+// The kernel's own entries are global. Only those of kernel stacks change, with the process that has
+// the stack, and a hart forgets them before it first runs on a stack. Entries of programs change
+// only on behalf of the process they belong to, which fences the hart it runs on and raises
+// `generation`; another hart compares that with what it has seen before it runs the process.
 
 #include "lab.h"
 
 extern char program[], program_end[], other_program[], other_program_end[];
 static u64 *stacks_table;
+static u64 *stack_entries;
 static u64 *kernel_root;
 
 static void fence_address(u64 address, struct proc *p)
@@ -38,15 +40,51 @@ u64 stack_top(int index)
     return STACKS + (2 * index + 2) * PAGE;
 }
 
-// The tables of kernel stacks: a page that is not there, then the stack, for each process.
+// The tables of kernel stacks: a page that is not there, then the stack, for each process that lives.
 void space_init(void)
 {
     u64 *middle = frame_alloc(), *last = frame_alloc();
     middle[0] = ENTRY(last, V | G);
-    for (int i = 0; i < PROCS; i++)
-        last[2 * i + 1] = ENTRY(frame_alloc(), V | R | W | G | 0xc0);
+    stack_entries = last;
     stacks_table = middle;
     kernel_root = space_new();
+}
+
+static u64 *stack_entry(struct proc *p)
+{
+    return &stack_entries[2 * (p - procs) + 1];
+}
+
+// This hart forgets which stack the process had, and may use the one it has.
+static void stack_forget(struct proc *p)
+{
+    u64 *seen = &cpus[hart()].stacks_seen[p - procs];
+    if (*seen != p->stack_generation) {
+        asm volatile("sfence.vma %0" : : "r"(stack_top(p - procs) - PAGE) : "memory");
+        *seen = p->stack_generation;
+    }
+}
+
+// Gives a process that is about to live a kernel stack.
+int stack_map(struct proc *p)
+{
+    void *frame = frame_alloc();
+    if (!frame)
+        return -1;
+    *stack_entry(p) = ENTRY(frame, V | R | W | G | 0xc0);
+    p->stack_generation++;
+    stack_forget(p);
+    return 0;
+}
+
+// Takes the stack of a process that runs nowhere. Other harts may remember it, and do not use it.
+void stack_unmap(struct proc *p)
+{
+    u64 frame = FRAME(*stack_entry(p));
+    *stack_entry(p) = 0;
+    p->stack_generation++;
+    stack_forget(p);
+    frame_drop(frame);
 }
 
 u64 kernel_satp(void)
@@ -231,6 +269,7 @@ void space_free(struct proc *p)
 void space_enter(struct proc *p)
 {
     u64 *seen = &cpus[hart()].seen[p - procs];
+    stack_forget(p);
     csr_write(satp, space_satp(p));
     if (*seen != p->generation) {
         fence_space(p);

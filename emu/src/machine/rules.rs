@@ -60,6 +60,7 @@ impl Machine {
         self.board.watch(rules.watch);
         for hart in &mut self.harts {
             hart.fast.forget_all();
+            hart.tlb.forget_causes();
             if !self.board.keeps_translations {
                 hart.tlb.forget_all();
             }

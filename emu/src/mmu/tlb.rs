@@ -15,6 +15,8 @@ use super::walk::Geometry;
 const PLACES: usize = 1024;
 const BUCKETS: usize = 1024;
 const NONE: u16 = u16::MAX;
+/// The number of a change that the sanitizer does not remember.
+const NO_CHANGE: u32 = u32::MAX;
 
 /// What was read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -278,7 +280,9 @@ impl Tlb {
             let entry = &mut self.places[usize::from(at)];
             if entry.pte_address == pte_address {
                 judged.known = true;
-                judged.apply(entry, judge(entry), cause);
+                let lost = judge(entry);
+                entry.latest = cause;
+                judged.apply(entry, lost, cause);
                 if entry.content == Content::Pointer {
                     below = Some(*entry);
                 }
@@ -293,11 +297,23 @@ impl Tlb {
                     && entry.tag >> shift == pointer.tag
                     && entry.satp == pointer.satp;
                 if under {
-                    judged.apply(entry, judge(entry), cause);
+                    let lost = judge(entry);
+                    // A table further up is no concern of what a global entry was read from.
+                    if lost != entry.lost {
+                        entry.latest = cause;
+                    }
+                    judged.apply(entry, lost, cause);
                 }
             }
         }
         judged
+    }
+
+    /// Forgets which changes took rights: they are numbered anew.
+    pub fn forget_causes(&mut self) {
+        for entry in &mut self.places {
+            (entry.cause, entry.latest) = (NO_CHANGE, NO_CHANGE);
+        }
     }
 
     /// Whether any entry was read from this page of tables.
@@ -330,7 +346,6 @@ impl Judged {
             entry.cause = cause;
             self.lost = true;
         }
-        entry.latest = cause;
         self.changed |= lost != entry.lost;
         entry.lost = lost;
     }
@@ -410,7 +425,11 @@ mod tests {
         tlb.insert(leaf(0x40_3000, 0, false));
         let judged = tlb.judge(0x8000_0008, 7, |_| 2);
         assert!(judged.known && judged.lost);
-        assert_eq!(tlb.find(SATP, SV39, 0x20_3000).unwrap().lost, 2);
+        let below = tlb.find(SATP, SV39, 0x20_3000).unwrap();
+        assert_eq!((below.lost, below.cause, below.latest), (2, 7, 7));
+        tlb.judge(0x8000_0008, 9, |_| 2);
+        let below = tlb.find(SATP, SV39, 0x20_3000).unwrap();
+        assert_eq!((below.cause, below.latest), (7, 7), "nothing became of it");
         assert_eq!(tlb.find(SATP, SV39, 0x40_3000).unwrap().lost, 0);
         assert_eq!(tlb.judge(0x8000_0018, 8, |_| 2), Judged::default());
     }
