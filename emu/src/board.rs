@@ -305,7 +305,7 @@ impl Board {
             self.table_stored(hart, offset, size, place);
         }
         if flags & WATCHED != 0 {
-            self.watched_stored(hart, offset, place);
+            self.watched_stored(offset, place);
         }
         if flags & TEXT != 0 {
             self.text_stored(hart, offset, place);

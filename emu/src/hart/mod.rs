@@ -60,6 +60,8 @@ pub struct Place {
     pub fp: u64,
     /// How many instructions the machine had run.
     pub step: u64,
+    /// Whether it was a program's instruction.
+    pub user: bool,
 }
 
 /// One hart.
@@ -159,6 +161,7 @@ impl Hart {
             ra: self.x[1],
             fp: self.x[8],
             step,
+            user: self.mode == Mode::User,
         }
     }
 }

@@ -201,7 +201,7 @@ impl Board {
     }
 
     /// A store to a frame that a stale translation leads to.
-    pub(crate) fn watched_stored(&mut self, hart: &Hart, offset: usize, place: Place) {
+    pub(crate) fn watched_stored(&mut self, offset: usize, place: Place) {
         let record = &mut self.state.sanitizer.translations;
         if record.through_stale {
             record.through_stale = false;
@@ -209,8 +209,8 @@ impl Board {
         }
         match record.frames.get_mut(&(offset / PAGE)) {
             Some(writer) => {
-                if writer.is_none() && hart.mode != Mode::User {
-                    *writer = Some(place);
+                if !place.user {
+                    writer.get_or_insert(place);
                 }
             }
             None => self.ram.clear_flags(offset, WATCHED),
@@ -256,10 +256,11 @@ impl Board {
             .offset(physical & !0xfff, PAGE)
             .map(|offset| offset / PAGE);
         let record = &self.state.sanitizer.translations;
-        let writer = frame.and_then(|frame| record.frames.get(&frame).copied().flatten());
         let Some(change) = record.change(entry.cause).cloned() else {
             return;
         };
+        let writer = frame.and_then(|frame| record.frames.get(&frame).copied().flatten());
+        let writer = writer.filter(|writer| writer.step > change.place.step);
         let same_hart = usize::from(change.place.hart) == hart.id;
         let done = record
             .returns

@@ -54,7 +54,7 @@ const SOURCES: [&str; 6] = [
 struct Mistake {
     number: u32,
     kinds: Vec<String>,
-    word: String,
+    function: String,
     what: String,
 }
 
@@ -97,13 +97,13 @@ fn mistakes(folder: &Path) -> Result<Vec<Mistake>> {
         .filter(|line| !line.starts_with('#'))
         .map(|line| {
             let fields: Vec<_> = line.split("; ").collect();
-            let [number, kinds, word, what] = fields[..] else {
+            let [number, kinds, function, what] = fields[..] else {
                 bail!("variants.txt: {line}");
             };
             Ok(Mistake {
                 number: number.parse()?,
                 kinds: kinds.split(' ').map(str::to_owned).collect(),
-                word: word.to_owned(),
+                function: function.to_owned(),
                 what: what.to_owned(),
             })
         })
@@ -202,16 +202,17 @@ fn correct(workspace: &Workspace, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A mistake is found by a report of the right kind that contains the right word.
+/// A mistake is found by a report of the right kind that names the right function in a backtrace.
 fn found(workspace: &Workspace, folder: &Path, mistake: &Mistake) -> Result<()> {
     let path = compile(workspace, folder, mistake.number)?;
     let kernel = fs::read(&path)?;
     let printer = Printer::new(workspace, &path);
+    let line = format!(" {} at tests/lab-kernel/", mistake.function);
     for seed in 0..MISTAKE_SEEDS {
         let (machine, _) = run(&kernel, seed, STEPS)?;
         let named = machine.reports().iter().any(|report| {
             mistake.kinds.iter().any(|kind| kind == report.kind.name())
-                && printer.text(report).contains(&mistake.word)
+                && printer.text(report).contains(&line)
         });
         if named {
             return Ok(());

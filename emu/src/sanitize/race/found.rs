@@ -38,6 +38,7 @@ pub(super) fn report(hart: &Hart, board: &mut Board, offset: usize, old: Cell, n
         ra: old.ra,
         fp: 0,
         step: old.step,
+        user: false,
     };
     let before = short_stack(board, old.pc, old.ra);
     let mut scenes = vec![
