@@ -80,6 +80,8 @@ pub struct Board {
     pub harts: usize,
     /// Whether an outdated instruction is remembered as such, to be executed or reported.
     pub keeps_code: bool,
+    /// Whether somebody may type: a kernel that waits for that is not stuck.
+    pub attended: bool,
     /// Whether calls of the supervisor are answered by this machine instead of firmware.
     pub firmware: bool,
     /// The kernel's functions, for backtraces.
@@ -118,6 +120,7 @@ impl Board {
             tick: 10,
             harts: harts.clamp(1, HARTS_MAX),
             keeps_code: false,
+            attended: true,
             firmware: false,
             symbols: Symbols::default(),
             atomics: Atomics::default(),
@@ -144,6 +147,7 @@ impl Board {
     /// Hands typed bytes to the serial line.
     pub fn receive(&mut self, bytes: &[u8]) {
         self.state.uart.receive(bytes);
+        self.state.sanitizer.progress.answered();
         self.uart_speaks();
     }
 
@@ -246,6 +250,7 @@ impl Board {
             if due.is_none_or(|due| due > now) {
                 continue;
             }
+            self.state.sanitizer.progress.answered();
             if let Some(mut device) = self.slots[number].take() {
                 device.advance(&mut Memory(self), now);
                 self.state

@@ -180,6 +180,18 @@ pub fn wait_prompt(
     machine: &mut Machine,
     from: usize,
     limit: u64,
+    each: impl FnMut(&mut Machine),
+) -> Waited {
+    machine.set_attended(false);
+    let waited = listen(machine, from, limit, each);
+    machine.set_attended(true);
+    waited
+}
+
+fn listen(
+    machine: &mut Machine,
+    from: usize,
+    limit: u64,
     mut each: impl FnMut(&mut Machine),
 ) -> Waited {
     let mut quiet_since = None;

@@ -114,6 +114,14 @@ impl Kind {
             Lb | Lh | Lw | Ld | Lbu | Lhu | Lwu | Sb | Sh | Sw | Sd
         )
     }
+
+    /// Whether it only computes an integer register from others.
+    pub fn is_plain(self) -> bool {
+        use Kind::*;
+        let first = Lui as u8..=Auipc as u8;
+        let rest = Addi as u8..=Remuw as u8;
+        first.contains(&(self as u8)) || rest.contains(&(self as u8))
+    }
 }
 
 /// A decoded instruction.

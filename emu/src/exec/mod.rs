@@ -8,7 +8,7 @@
 
 mod atomic;
 mod float;
-mod integer;
+pub(crate) mod integer;
 mod memory;
 mod round;
 mod run;

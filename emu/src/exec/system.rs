@@ -74,6 +74,9 @@ impl Cpu<'_> {
         self.hart.reservation = None;
         self.hart.fast.data_context = self.hart.context(self.hart.data_mode());
         self.board.returned(self.hart);
+        if self.hart.mode == Mode::User && self.board.state.sanitizer.watch.stuck {
+            self.board.state.sanitizer.progress.returned(self.hart);
+        }
         self.look_for_interrupts();
         self.board.point(self.hart, 8);
     }
@@ -87,6 +90,10 @@ impl Cpu<'_> {
             self.hart.calls = true;
             self.hart.end_turn();
             return;
+        }
+        if trap.cause == cause::CALL_FROM_USER && self.board.state.sanitizer.watch.stuck {
+            let step = self.board.state.steps;
+            self.board.state.sanitizer.progress.called(self.hart, step);
         }
         self.board.trapped(self.hart, trap);
         self.hart.take_exception(trap);

@@ -85,7 +85,10 @@ impl Machine {
                 return Stop::Reached;
             }
             if self.schedule.left == 0 && !self.begin_turn() {
-                return Stop::Idle;
+                return match self.board.state.sanitizer.reports.len() > reports {
+                    true => Stop::Reported,
+                    false => Stop::Idle,
+                };
             }
             if self.schedule.left > 0 {
                 self.go_on(until);

@@ -26,6 +26,12 @@ impl Machine {
         });
     }
 
+    /// Says whether somebody may type at any time. If not, a kernel that waits for ever is reported
+    /// as stuck even if it goes on waking for the clock.
+    pub fn set_attended(&mut self, attended: bool) {
+        self.board.attended = attended;
+    }
+
     /// Forgets what was typed and has not been delivered.
     pub(crate) fn forget_typing(&mut self) {
         self.inputs.truncate(self.schedule.typed);

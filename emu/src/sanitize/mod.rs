@@ -20,7 +20,7 @@ use alloc::vec::Vec;
 use crate::board::Board;
 use race::Races;
 pub use report::{Kind, Report, Scene};
-use stuck::Locks;
+use stuck::{Locks, Progress};
 use translation::Translations;
 
 /// Which watchers are on.
@@ -71,6 +71,7 @@ pub struct Sanitizer {
     pub(crate) translations: Translations,
     pub(crate) races: Option<Races>,
     pub(crate) locks: Locks,
+    pub(crate) progress: Progress,
     pub(crate) kernel: kernel::Areas,
 }
 

@@ -2,4 +2,5 @@
 
 mod going_back;
 mod sessions;
+mod stuck;
 mod tiny;

@@ -12,6 +12,11 @@ pub fn addi(rd: u32, rs: u32, value: i32) -> u32 {
     (value as u32) << 20 | rs << 15 | rd << 7 | 0x13
 }
 
+/// `add rd, a, b`.
+pub fn add(rd: u32, a: u32, b: u32) -> u32 {
+    b << 20 | a << 15 | rd << 7 | 0x33
+}
+
 /// `andi rd, rs, value`.
 pub fn andi(rd: u32, rs: u32, value: i32) -> u32 {
     addi(rd, rs, value) | 7 << 12
@@ -77,6 +82,32 @@ pub fn beq(a: u32, b: u32, by: i32) -> u32 {
 pub fn bne(a: u32, b: u32, by: i32) -> u32 {
     branch(1, a, b, by)
 }
+
+/// `ld rd, offset(at)`.
+pub fn ld(rd: u32, at: u32, offset: i32) -> u32 {
+    load(3, rd, at, offset)
+}
+
+/// `sd rs, offset(at)`.
+pub fn sd(rs: u32, at: u32, offset: i32) -> u32 {
+    store(3, rs, at, offset)
+}
+
+/// `csrr rd, number`.
+pub fn csrr(rd: u32, number: u32) -> u32 {
+    number << 20 | 2 << 12 | rd << 7 | 0x73
+}
+
+/// `csrw number, rs`.
+pub fn csrw(number: u32, rs: u32) -> u32 {
+    number << 20 | rs << 15 | 1 << 12 | 0x73
+}
+
+/// `wfi`.
+pub const WFI: u32 = 0x1050_0073;
+/// `mhartid` and `mie`.
+pub const MHARTID: u32 = 0xf14;
+pub const MIE: u32 = 0x304;
 
 /// `amoadd.w rd, rs, (at)`.
 pub fn amoadd(rd: u32, at: u32, rs: u32) -> u32 {

@@ -245,6 +245,7 @@ fn run(lab: &Lab<'_>, trial: &Trial, seed: u64) -> Result<()> {
     };
     let mut machine = Machine::boot(&trial.config(seed), &boot).map_err(anyhow::Error::msg)?;
     machine.declare_atomic(&lab.atomics);
+    machine.set_attended(false);
     let stop = machine.run(trial.limit * 1_000_000);
     let printer = Printer::new(lab.workspace, &lab.guests.kernel);
     if let Some(found) = machine.reports().first() {

@@ -105,6 +105,7 @@ pub fn typed(machine: &mut Machine, line: &str, limit: u64, screen: &mut Screen)
 
 /// Runs a kernel that needs no input and powers off by itself.
 pub fn unattended(machine: &mut Machine, limit: u64, screen: &mut Screen) -> Ended {
+    machine.set_attended(false);
     loop {
         let until = (machine.steps() + LOOK).min(limit);
         let stop = machine.run(until);
