@@ -1,8 +1,8 @@
 // Address spaces: Sv39 tables with the kernel in them, an identifier for each, copy-on-write fork.
 //
-// The kernel's own entries are global. Only those of kernel stacks change, with the process that has
-// the stack, and a hart forgets them before it first runs on a stack. Entries of programs change
-// only on behalf of the process they belong to, which fences the hart it runs on and raises
+// The kernel's own entries are global. Only those of kernel stacks change, with the process that
+// has the stack, and a hart forgets them before it first runs on a stack. Entries of programs
+// change only on behalf of the process they belong to, which fences the hart it runs on and raises
 // `generation`; another hart compares that with what it has seen before it runs the process.
 
 #include "lab.h"
@@ -40,7 +40,8 @@ u64 stack_top(int index)
     return STACKS + (2 * index + 2) * PAGE;
 }
 
-// The tables of kernel stacks: a page that is not there, then the stack, for each process that lives.
+// The tables of kernel stacks: for each process a page that is not there, then the stack if the
+// process lives.
 void space_init(void)
 {
     u64 *middle = frame_alloc(), *last = frame_alloc();

@@ -1,10 +1,10 @@
 //! Harts that will never go on.
 //!
-//! A hart is stuck if it executes an atomic instruction again and again and never changes anything
-//! ([`Locks`]), if it goes round a loop that reads memory and does nothing else ([`spin`]), or if it
-//! waits for an interrupt and has none enabled; and no interrupt can take it away from there. If all
-//! harts are, nothing can change any more. A kernel whose harts still wake for the clock, while no
-//! program ever runs again, is the business of [`idle`].
+//! A hart is stuck if it executes an atomic instruction again and again and never changes
+//! anything ([`Locks`]), if it goes round a loop that reads memory and does nothing else
+//! ([`spin`]), or if it waits for an interrupt and has none enabled; and no interrupt can take it
+//! away from there. If all harts are, nothing can change any more. A kernel whose harts still wake
+//! for the clock, while no program ever runs again, is the business of [`idle`].
 
 mod idle;
 mod spin;
