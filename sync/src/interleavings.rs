@@ -3,8 +3,11 @@
 //! What a lock protects is here an atomic that is loaded and stored again, relaxed: two threads
 //! inside at once lose an update, and so does, with loom, one whose lock does not order memory.
 
-use crate::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use core::cell::Cell;
+
+use crate::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, spin_loop};
 use crate::level::{Files, Processes};
+use crate::mailbox::{self, Mailbox};
 use crate::model::{self, Arc, Time, thread};
 use crate::{Counted, Gate, Held, Interruptible, LeafLock, SleepLock, SpinLock, WaitQueue};
 
@@ -315,4 +318,59 @@ fn the_last_handle_drops_once() {
 #[test]
 fn the_last_handle_gets_the_value_once() {
     gives_up(|handle| drop(handle.into_inner()));
+}
+
+/// Two harts.
+struct Pair {
+    mailboxes: [Mailbox; 2],
+    /// What each has stored before it asks.
+    before: [AtomicU32; 2],
+    /// What each found of the other when it acted.
+    found: [AtomicU32; 2],
+}
+
+/// Hart `me` asks the other and serves it. It acts after what the other stored before it asked, and
+/// goes on only when the other has acted.
+fn ask_the_other(pair: &Pair, me: usize) {
+    let other = 1 - me;
+    let served = Cell::new(false);
+    let mut act = |words| {
+        assert_eq!(words, [other as u64, 10, 20]);
+        let found = pair.before[other].load(Ordering::Relaxed);
+        pair.found[me].store(found, Ordering::Relaxed);
+        served.set(true);
+    };
+    pair.before[me].store(1, Ordering::Relaxed);
+    let words = [me as u64, 10, 20];
+    mailbox::ask(
+        &pair.mailboxes,
+        me,
+        1 << other,
+        words,
+        |_| (),
+        &mut act,
+        || (),
+    );
+    assert_eq!(pair.found[other].load(Ordering::Relaxed), 1);
+    while !served.get() {
+        mailbox::serve(&pair.mailboxes, me, &mut act);
+        spin_loop();
+    }
+}
+
+/// Each hart acts after what the other stored before it asked, and neither goes on before the other
+/// has acted.
+#[test]
+fn harts_that_ask_each_other_are_answered() {
+    explore(|| {
+        let pair = Arc::new(Pair {
+            mailboxes: [Mailbox::new(), Mailbox::new()],
+            before: [AtomicU32::new(0), AtomicU32::new(0)],
+            found: [AtomicU32::new(0), AtomicU32::new(0)],
+        });
+        let other = pair.clone();
+        let thread = thread::spawn(move || ask_the_other(&other, 1));
+        ask_the_other(&pair, 0);
+        thread.join().unwrap();
+    });
 }

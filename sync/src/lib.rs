@@ -16,6 +16,7 @@
 //! - Every waiting thread gets its turn (R10): [`SleepLock`] and [`Gate`] state the longest wait,
 //!   and [`WaitQueue`] states what to do where several threads wait for one event. Spin locks have
 //!   no order; each is held for a bounded time.
+//! - Harts that ask each other for something ([`mailbox`]) serve each other while they wait.
 //! - A [`Keyed`] field of many objects is reached only with the one key, which is kept under its
 //!   lock.
 //!
@@ -38,6 +39,7 @@ mod keyed;
 mod leaf;
 pub mod level;
 mod line;
+pub mod mailbox;
 #[cfg(any(loom, shuttle))]
 pub mod model;
 mod relax;

@@ -3,8 +3,8 @@
 //! The folder `museum/` has a patch and a page for each ([`mod@mistake`]). A test of a mistake is
 //! good only if it passes on the correct code and fails on the mistake. So each test is run on
 //! both, in a copy of the sources ([`mod@copy`]), and one line is printed for each mistake. The
-//! tests are unit tests of the memory system ([`mod@unit`]) or, where these cannot see the mistake,
-//! programs in the emulator ([`guest`]).
+//! tests are unit tests of the memory system and of the locks ([`mod@unit`]) or, where these cannot
+//! see the mistake, programs in the emulator ([`guest`]).
 
 mod copy;
 mod guest;

@@ -1,4 +1,4 @@
-//! The unit tests of the memory system, with and without a mistake in the sources.
+//! The unit tests of the memory system and of the locks, with and without a mistake in the sources.
 //!
 //! All builds come from the copy of the sources. The tests of a mistake have its number in their
 //! names.
@@ -17,10 +17,13 @@ use crate::process::run_bounded;
 /// The limit. The tests take seconds, but a mistake can make one run for ever.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The program with the unit tests, with a mistake or without any. It is copied away, because the
-/// next build overwrites it.
+/// The rooms whose unit tests see mistakes.
+const ROOMS: [&str; 2] = ["cowslip-mm", "cowslip-sync"];
+
+/// The programs with the unit tests, with a mistake or without any. They are copied away, because
+/// the next build overwrites them.
 pub struct Tests {
-    program: PathBuf,
+    programs: Vec<PathBuf>,
 }
 
 /// Runs the tests of a mistake on the correct code and on the mistake.
@@ -45,47 +48,54 @@ impl Tests {
     pub fn build(copy: &Copy, mistake: Option<&Mistake>) -> Result<Self> {
         copy.make(mistake)?;
         let workspace = &copy.workspace;
-        let mut command = host_cargo(
-            workspace,
-            &[
-                "test",
-                "--no-run",
-                "--package",
-                "cowslip-mm",
-                "--lib",
-                "--quiet",
-            ],
-        );
+        let mut command = host_cargo(workspace, &["test", "--no-run", "--lib", "--quiet"]);
         command
+            .args(ROOMS.map(|room| format!("--package={room}")))
             .args(["--profile", "quick", "--target-dir"])
             .arg(workspace.target());
-        let built = build::build(command, "tests of mm")?
-            .pop()
-            .context("cargo built no tests")?;
-        let program = workspace.temporary("mm-tests");
-        std::fs::copy(&built, &program)
-            .with_context(|| format!("cannot copy {}", built.display()))?;
-        Ok(Self { program })
+        let built = build::build(command, "unit tests")?;
+        ensure!(
+            built.len() == ROOMS.len(),
+            "cargo built {} programs of unit tests, not {}",
+            built.len(),
+            ROOMS.len()
+        );
+        let copied_away = |(index, program): (usize, &PathBuf)| {
+            let copy = workspace.temporary(&format!("unit-tests-{index}"));
+            std::fs::copy(program, &copy)
+                .with_context(|| format!("cannot copy {}", program.display()))?;
+            Ok(copy)
+        };
+        let programs: Result<_> = built.iter().enumerate().map(copied_away).collect();
+        Ok(Self {
+            programs: programs?,
+        })
     }
 
     /// Returns the names of the tests of a mistake.
     fn named_after(&self, mistake: &Mistake) -> Result<Vec<String>> {
-        let listed = run_bounded(
-            Command::new(&self.program).args(["--list", "--format", "terse"]),
-            LIMIT,
-        )?;
-        ensure!(listed.success(), "the tests of mm cannot be listed");
-        Ok(named(&listed.output, mistake.number))
+        let mut names = Vec::new();
+        for program in &self.programs {
+            let mut list = Command::new(program);
+            let listed = run_bounded(list.args(["--list", "--format", "terse"]), LIMIT)?;
+            ensure!(listed.success(), "the unit tests cannot be listed");
+            names.extend(named(&listed.output, mistake.number));
+        }
+        Ok(names)
     }
 
     /// Returns the tests that pass.
     fn passing(&self, tests: &[String]) -> Result<Vec<String>> {
-        let mut command = Command::new(&self.program);
-        command
-            .args(["--exact", "--test-threads=1"])
-            .args(tests)
-            .env("RUST_BACKTRACE", "0");
-        Ok(passed(&run_bounded(&mut command, LIMIT)?.output))
+        let mut passing = Vec::new();
+        for program in &self.programs {
+            let mut command = Command::new(program);
+            command
+                .args(["--exact", "--test-threads=1"])
+                .args(tests)
+                .env("RUST_BACKTRACE", "0");
+            passing.extend(passed(&run_bounded(&mut command, LIMIT)?.output));
+        }
+        Ok(passing)
     }
 }
 

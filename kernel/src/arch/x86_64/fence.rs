@@ -1,18 +1,15 @@
 //! Fences of this hart's TLB and, by interrupts, of other harts'.
 //!
-//! Each hart has one request of its own. It fills the request in, announces it to the harts
-//! concerned, and waits for them. A hart serves announced requests when the interrupt comes,
-//! wherever it spins ([`sync::relax`]), and while it waits for its own request. So two harts that
-//! wait for each other with interrupts off both proceed, and so does a hart that waits for a lock
-//! whose holder fences. The fencing hart waits, with interrupts off, for as long as the slowest of
-//! the others runs without interrupts and without spinning.
+//! A fence of other harts is a request in this hart's mailbox ([`sync::mailbox`]), which says who
+//! waits for whom and why nobody waits for ever. A hart serves requests when the interrupt comes,
+//! wherever it spins ([`sync::relax`]), and while it waits for its own.
 
 use core::arch::asm;
-use core::sync::atomic::{AtomicU64, Ordering};
 
 use mm::addr::VirtAddr;
 use mm::machine::{Asid, Fence, HartSet};
 use sync::InterruptsOff;
+use sync::mailbox::{self, Mailbox, WORDS};
 use x86_64::registers::control::Cr3;
 
 use super::features::{Features, has};
@@ -85,96 +82,55 @@ fn all() {
     }
 }
 
-/// A fence that a hart waits for.
-#[repr(align(64))]
-struct Request {
-    kind: AtomicU64,
-    asid: AtomicU64,
-    address: AtomicU64,
-    /// The harts that have not served it.
-    waiting: AtomicU64,
+static MAILBOXES: [Mailbox; HARTS_MAX] = [const { Mailbox::new() }; HARTS_MAX];
+
+/// Returns a fence as a request.
+fn words(fence: Fence) -> [u64; WORDS] {
+    match fence {
+        Fence::Page { asid, address } => [ONE_PAGE, asid.0.into(), address.0],
+        Fence::Space { asid } => [ONE_SPACE, asid.0.into(), 0],
+        Fence::All => [EVERYTHING, 0, 0],
+    }
 }
 
-/// The requests announced to a hart: one bit for each hart that asks.
-#[repr(align(64))]
-struct Inbox(AtomicU64);
-
-static REQUESTS: [Request; HARTS_MAX] = [const {
-    Request {
-        kind: AtomicU64::new(0),
-        asid: AtomicU64::new(0),
-        address: AtomicU64::new(0),
-        waiting: AtomicU64::new(0),
-    }
-}; HARTS_MAX];
-static INBOXES: [Inbox; HARTS_MAX] = [const { Inbox(AtomicU64::new(0)) }; HARTS_MAX];
-
-impl Request {
-    fn write(&self, fence: Fence) {
-        let (kind, asid, address) = match fence {
-            Fence::Page { asid, address } => (ONE_PAGE, asid.0, address.0),
-            Fence::Space { asid } => (ONE_SPACE, asid.0, 0),
-            Fence::All => (EVERYTHING, 0, 0),
-        };
-        self.kind.store(kind, Ordering::Relaxed);
-        self.asid.store(asid.into(), Ordering::Relaxed);
-        self.address.store(address, Ordering::Relaxed);
-    }
-
-    fn read(&self) -> Fence {
-        let asid = Asid(self.asid.load(Ordering::Relaxed) as u16);
-        match self.kind.load(Ordering::Relaxed) {
-            ONE_PAGE => Fence::Page {
-                asid,
-                address: VirtAddr(self.address.load(Ordering::Relaxed)),
-            },
-            ONE_SPACE => Fence::Space { asid },
-            _ => Fence::All,
-        }
-    }
+/// Does what a request asks for.
+fn act([kind, asid, address]: [u64; WORDS]) {
+    let asid = Asid(asid as u16);
+    local(match kind {
+        ONE_PAGE => Fence::Page {
+            asid,
+            address: VirtAddr(address),
+        },
+        ONE_SPACE => Fence::Space { asid },
+        _ => Fence::All,
+    });
 }
 
 /// Serves the requests of other harts. Called by the interrupt and wherever this hart spins.
 pub(super) fn serve() {
-    let inbox = &INBOXES[hart()].0;
-    if inbox.load(Ordering::Relaxed) == 0 {
+    if !mailbox::has_mail(&MAILBOXES, hart()) {
         return;
     }
     let _interrupts = InterruptsOff::new();
-    let me = hart();
-    // Acquire: the request was written before it was announced.
-    let mut from = INBOXES[me].0.swap(0, Ordering::Acquire);
-    while from != 0 {
-        let request = &REQUESTS[from.trailing_zeros() as usize];
-        from &= from - 1;
-        local(request.read());
-        // Release: the translations are forgotten before the hart that asks goes on.
-        request.waiting.fetch_and(!(1 << me), Ordering::Release);
-    }
+    mailbox::serve(&MAILBOXES, hart(), act);
 }
 
 /// Flushes the TLBs of other harts. Returns when they are flushed.
 pub fn remote(harts: HartSet, fence: Fence) {
-    // With interrupts off, the thread stays on this hart, and so keeps its request.
+    // With interrupts off, the thread stays on this hart, and so keeps its mailbox.
     let _interrupts = InterruptsOff::new();
     let me = hart();
     let others = harts.0 & online() & !(1 << me);
-    let request = &REQUESTS[me];
-    request.write(fence);
-    request.waiting.store(others, Ordering::Relaxed);
-    for index in (0..hart_count()).filter(|index| others >> index & 1 != 0) {
-        // Release: a hart that finds the bit also finds the request, and the changes in the tables
-        // before it.
-        let before = INBOXES[index].0.fetch_or(1 << me, Ordering::SeqCst);
-        if before == 0 {
-            apic::send(hart_id(index), interrupts::FENCE);
-        }
-    }
-    while request.waiting.load(Ordering::Acquire) != 0 {
-        serve();
-        panic::halt_if_panicked();
-        core::hint::spin_loop();
-    }
+    let notify = |index| apic::send(hart_id(index), interrupts::FENCE);
+    mailbox::ask(
+        &MAILBOXES,
+        me,
+        others,
+        words(fence),
+        notify,
+        act,
+        panic::halt_if_panicked,
+    );
 }
 
 /// Makes stores to instruction memory visible to the fetches of these harts.
