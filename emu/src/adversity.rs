@@ -23,6 +23,9 @@ pub struct Adversity {
     pub fetches: bool,
     /// Stores become visible late and out of order.
     pub stores: bool,
+    /// Loads are satisfied before loads and stores that precede them. In translated modes it takes
+    /// `translations`, too: a load is never earlier than the walk it needs.
+    pub loads: bool,
     /// `sc` fails now and then without a reason.
     pub conditionals: bool,
     /// Devices answer late and out of order.
@@ -38,6 +41,7 @@ impl Adversity {
         translations: false,
         fetches: false,
         stores: false,
+        loads: false,
         conditionals: false,
         devices: false,
         accessed: Accessed::Hardware,
@@ -49,6 +53,7 @@ impl Adversity {
         translations: true,
         fetches: true,
         stores: true,
+        loads: true,
         conditionals: true,
         devices: true,
         accessed: Accessed::Hardware,
@@ -61,6 +66,7 @@ impl Adversity {
             "tlb" => self.translations = on,
             "fetch" => self.fetches = on,
             "stores" => self.stores = on,
+            "loads" => self.loads = on,
             "sc" => self.conditionals = on,
             "devices" => self.devices = on,
             "ad-trap" => {
@@ -76,7 +82,7 @@ impl Adversity {
     }
 
     /// The names that [`Adversity::set`] knows.
-    pub const NAMES: [&'static str; 7] = [
-        "turns", "tlb", "fetch", "stores", "sc", "devices", "ad-trap",
+    pub const NAMES: [&'static str; 8] = [
+        "turns", "tlb", "fetch", "stores", "loads", "sc", "devices", "ad-trap",
     ];
 }

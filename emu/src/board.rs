@@ -18,6 +18,7 @@ use crate::device::{
     CLINT, CLINT_SIZE, FINISHER, PLIC, PLIC_SIZE, UART, UART_INTERRUPT, VIRTIO, VIRTIO_SLOTS,
     VIRTIO_STRIDE,
 };
+use crate::early::Past;
 use crate::hart::csr::{ADUE, interrupt};
 use crate::hart::{Hart, Place};
 use crate::mmu::OBSERVED;
@@ -55,6 +56,8 @@ pub struct State {
     pub(crate) skipped: u64,
     pub(crate) rng: Rng,
     pub(crate) notes: Notes,
+    /// What loads may still see, if they may be early.
+    pub(crate) past: Past,
     /// Stores to a page of tables that no cached entry was read from, per group of pages.
     quiet_tables: [u16; 64],
     /// How the machine was told to end.
@@ -111,6 +114,7 @@ impl Board {
                 skipped: 0,
                 rng: Rng::new(0),
                 notes: Notes::default(),
+                past: Past::default(),
                 quiet_tables: [0; 64],
                 ending: None,
                 sanitizer: Sanitizer::default(),
@@ -372,6 +376,7 @@ impl Dma for Memory<'_> {
         let Some(offset) = ram.offset(address, from.len()) else {
             return;
         };
+        state.past.forget();
         let mut pieces: Vec<(usize, usize)> = Vec::new();
         ram.write_bytes(offset, from, |at, count| pieces.push((at, count)));
         for (at, count) in pieces {

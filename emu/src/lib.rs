@@ -22,6 +22,7 @@ pub mod board;
 mod code;
 pub mod decode;
 pub mod device;
+mod early;
 mod exec;
 mod fdt;
 pub mod hart;

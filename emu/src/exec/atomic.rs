@@ -58,6 +58,11 @@ impl Cpu<'_> {
                 word & ACQUIRE != 0,
                 word & RELEASE != 0,
             );
+            let past = &self.board.state.past;
+            self.hart.early.read_now(past, offset, size);
+            if word & ACQUIRE != 0 {
+                self.order_loads();
+            }
         }
         let old = self.board.ram.read(offset, size);
         let old = if size == 4 {
@@ -135,6 +140,9 @@ impl Cpu<'_> {
         if before & WRITE != 0 {
             self.drain();
         }
+        if after & READ != 0 {
+            self.order_loads();
+        }
         race::fence(
             self.hart,
             self.board,
@@ -147,6 +155,7 @@ impl Cpu<'_> {
     /// `fence.i`.
     pub fn fence_i(&mut self) {
         self.drain();
+        self.order_loads();
         self.hart.code.fence();
         self.hart.fast.forget_code();
     }

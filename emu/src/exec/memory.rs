@@ -2,6 +2,8 @@
 
 use super::{Cpu, Done};
 use crate::device::clint;
+use crate::early::NOW;
+use crate::hart::Hart;
 use crate::hart::csr::status;
 use crate::hart::trap::Trap;
 use crate::mmu::{Access, translate};
@@ -32,6 +34,7 @@ impl Cpu<'_> {
             }
             return Ok(value);
         }
+        self.hart.early.walked = false;
         let physical = translate(self.hart, self.board, address, Access::Load)?;
         match self.board.ram.offset(physical, size) {
             Some(offset) => {
@@ -42,13 +45,50 @@ impl Cpu<'_> {
                 if !self.is_programs(address) {
                     race::access(self.hart, self.board, offset, size, Use::Load);
                 }
-                Ok(self.hart.stores.forward(offset, size, value))
+                Ok(self.satisfy(offset, size, value))
             }
-            None => self
-                .board
-                .device_read(physical, size)
-                .map_err(|_| Access::Load.access_fault(address)),
+            None => {
+                self.order_loads();
+                self.board
+                    .device_read(physical, size)
+                    .map_err(|_| Access::Load.access_fault(address))
+            }
         }
+    }
+
+    /// The value of a load: `memory` is what is there now.
+    fn satisfy(&mut self, offset: usize, size: usize, memory: u64) -> u64 {
+        let Hart {
+            id, early, stores, ..
+        } = &mut *self.hart;
+        let state = &mut self.board.state;
+        let buffered = stores.overlaps(offset, size);
+        let value = if !self.board.adversity.loads {
+            memory
+        } else if buffered || early.walked || early.address == NOW {
+            early.read_now(&state.past, offset, size);
+            memory
+        } else {
+            let step = state.steps;
+            early.take(
+                &state.past,
+                &mut state.rng,
+                *id,
+                step,
+                (offset, size),
+                memory,
+            )
+        };
+        early.address = NOW;
+        match buffered {
+            true => stores.forward(offset, size, value),
+            false => value,
+        }
+    }
+
+    /// No later load is satisfied before now.
+    pub fn order_loads(&mut self) {
+        self.hart.early.fence(self.board.state.past.now());
     }
 
     /// Stores the low `size` bytes of a value.
@@ -121,6 +161,11 @@ impl Cpu<'_> {
             value,
             place,
         } = store;
+        if self.board.adversity.loads {
+            let old = self.board.ram.read(offset, size);
+            let past = &mut self.board.state.past;
+            past.stored(self.hart.id, offset, size, old);
+        }
         let flags = self.board.ram.write(offset, size, value);
         self.board.stored(self.hart, offset, size, flags, place);
     }

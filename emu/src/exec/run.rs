@@ -77,9 +77,16 @@ impl Cpu<'_> {
                 self.hart.x[($register & 31) as usize]
             };
         }
+        /// Sets the result, which was computed from the registers that are named.
         macro_rules! set {
-            ($op:expr, $value:expr) => {{
+            ($op:expr, $value:expr) => {
+                set!($op, $value, 0, 0)
+            };
+            ($op:expr, $value:expr, $a:expr, $b:expr) => {{
                 let value = $value;
+                if WATCH {
+                    self.hart.early.derive($op.rd, $a, $b);
+                }
                 self.hart.x[($op.rd & 63) as usize] = value;
             }};
         }
@@ -116,10 +123,17 @@ impl Cpu<'_> {
                     }
                     None => {
                         sync!();
+                        if WATCH {
+                            self.hart.early.address = self.hart.early.known($op.rs1);
+                        }
                         self.load_slow::<WATCH>(address, $size)? as $type
                     }
                 };
                 set!($op, raw as i64 as u64);
+                if WATCH {
+                    let taken = self.hart.early.taken;
+                    self.hart.early.set($op.rd, taken);
+                }
             }};
         }
         macro_rules! store {
@@ -143,13 +157,13 @@ impl Cpu<'_> {
         macro_rules! binary {
             ($op:expr, $function:expr) => {{
                 let (a, b) = (x!($op.rs1), x!($op.rs2));
-                set!($op, $function(a, b))
+                set!($op, $function(a, b), $op.rs1, $op.rs2)
             }};
         }
         macro_rules! immediate {
             ($op:expr, $function:expr) => {{
                 let a = x!($op.rs1);
-                set!($op, $function(a, extend($op.imm)))
+                set!($op, $function(a, extend($op.imm)), $op.rs1, 0)
             }};
         }
         while *done < self.hart.limit {
@@ -232,7 +246,9 @@ impl Cpu<'_> {
                 | Kind::Remuw => {
                     set!(
                         op,
-                        integer::multiply_divide(op.kind, x!(op.rs1), x!(op.rs2))
+                        integer::multiply_divide(op.kind, x!(op.rs1), x!(op.rs2)),
+                        op.rs1,
+                        op.rs2
                     );
                 }
                 Kind::Unknown => {
@@ -257,6 +273,9 @@ impl Cpu<'_> {
     /// The instructions off the plain path. Advances the program counter.
     #[inline(never)]
     fn other<const WATCH: bool>(&mut self, op: Op, code: u32) -> Result<(), Trap> {
+        if WATCH {
+            self.knows_now(op);
+        }
         match op.kind {
             Kind::Stale => return self.outdated::<WATCH>(code),
             Kind::Split => return self.split::<WATCH>(),
@@ -336,8 +355,23 @@ impl Cpu<'_> {
         self.single::<WATCH>(outdated.op)
     }
 
+    /// Takes what the instruction computes for something that is known only now.
+    fn knows_now(&mut self, op: Op) {
+        let rd = match op.kind {
+            Kind::Atomic | Kind::System | Kind::Float => op.imm as u32 >> 7 & 31,
+            _ => op.rd.into(),
+        };
+        if rd != 0 {
+            let now = self.board.state.past.now();
+            self.hart.early.set(rd as u8, now);
+        }
+    }
+
     /// Executes one instruction apart from the loop.
     fn single<const WATCH: bool>(&mut self, op: Op) -> Result<(), Trap> {
+        if WATCH {
+            self.knows_now(op);
+        }
         match op.kind {
             Kind::Unknown | Kind::Stale | Kind::Split => Ok(()),
             kind if integer::is_control(kind) => {

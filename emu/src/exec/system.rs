@@ -17,6 +17,8 @@ const SFENCE_VMA: u32 = 0x09;
 impl Cpu<'_> {
     /// Executes a SYSTEM instruction and advances the program counter.
     pub fn system(&mut self, op: Op) -> Done {
+        // More than is promised: kernels count on traps, returns and roots being seen in order.
+        self.order_loads();
         let word = op.imm as u32;
         let f = Fields(word);
         let next = self.hart.pc.wrapping_add(op.size());
@@ -83,6 +85,7 @@ impl Cpu<'_> {
 
     /// Takes an exception, or has the firmware answer a call.
     pub fn exception(&mut self, trap: Trap) {
+        self.order_loads();
         let call = trap.cause == cause::CALL_FROM_SUPERVISOR
             && self.hart.csr.medeleg >> cause::CALL_FROM_SUPERVISOR & 1 == 0;
         if call && self.board.firmware {

@@ -9,6 +9,7 @@ pub mod trap;
 use alloc::vec::Vec;
 
 use crate::code::Code;
+use crate::early::Early;
 use crate::mmu::{Fast, Tlb};
 use crate::store_buffer::StoreBuffer;
 use csr::Csrs;
@@ -89,6 +90,7 @@ pub struct Hart {
     pub(crate) tlb: Tlb,
     pub(crate) code: Code,
     pub(crate) stores: StoreBuffer,
+    pub(crate) early: Early,
     /// The loop is left after this many instructions.
     pub(crate) limit: u64,
     /// The turn is over.
@@ -119,6 +121,7 @@ impl Hart {
             tlb: Tlb::new(),
             code: Code::new(),
             stores: StoreBuffer::default(),
+            early: Early::default(),
             limit: 0,
             yields: false,
             calls: false,

@@ -105,6 +105,7 @@ impl Machine {
             let pending = hart.csr.mip | board.lines(hart);
             if let Some(number) = hart.due_interrupt(pending) {
                 hart.take_interrupt(number);
+                hart.early.fence(board.state.past.now());
                 hart.fast.data_context = hart.context(hart.data_mode());
                 race::interrupted(hart, board, number);
                 board.point(hart, 4);

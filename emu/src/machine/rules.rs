@@ -5,6 +5,7 @@
 use super::Machine;
 use crate::adversity::Adversity;
 use crate::board::Board;
+use crate::early::{Early, Past};
 use crate::rng::Rng;
 use crate::sanitize::Watch;
 use crate::sanitize::atomics::Atomics;
@@ -34,7 +35,8 @@ impl Machine {
     /// Turns the switches that the rules are about, and nothing else.
     pub(crate) fn follow(&mut self, rules: &Rules) {
         self.rules = *rules;
-        self.watched = rules.watch.races || rules.adversity.stores;
+        let adversity = &rules.adversity;
+        self.watched = rules.watch.races || adversity.stores || adversity.loads;
         self.board.follow(rules);
     }
 
@@ -55,11 +57,13 @@ impl Machine {
             .drain();
         }
         self.deliver();
+        self.board.state.past = Past::default();
         self.follow(rules);
         // The watchers begin anew.
         self.board.watch(rules.watch);
         for hart in &mut self.harts {
             hart.fast.forget_all();
+            hart.early = Early::default();
             hart.tlb.forget_causes();
             if !self.board.keeps_translations {
                 hart.tlb.forget_all();

@@ -46,7 +46,9 @@ impl Machine {
 
     /// Chooses the next hart, and how long it runs. False if every hart waits for good.
     pub(super) fn begin_turn(&mut self) -> bool {
-        self.harts[self.schedule.hart].reservation = None;
+        let before = &mut self.harts[self.schedule.hart];
+        before.reservation = None;
+        before.early.end(self.board.state.past.now());
         self.deliver();
         stuck::look(&self.harts, &mut self.board);
         self.board.advance_devices();
@@ -86,6 +88,8 @@ impl Machine {
             self.schedule.left = if count == 1 { TURN_ALONE } else { TURN };
         }
         self.schedule.look = true;
+        let step = self.board.state.steps;
+        self.harts[self.schedule.hart].early.begin(step);
         self.prepare_turn();
         if let Some(turns) = &mut self.turns {
             let hart = &self.harts[self.schedule.hart];

@@ -91,6 +91,7 @@ pub(crate) fn walk(
     address: u64,
     from: Option<Entry>,
 ) -> Found {
+    hart.early.walked = true;
     let satp = hart.csr.satp;
     let (mut table, mut level, mut global) = match from {
         Some(entry) => ((entry.pte & pte::PPN) << 2, entry.level - 1, entry.global),

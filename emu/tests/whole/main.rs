@@ -1,6 +1,7 @@
 //! The machine as a whole, on kernels of a few instructions.
 
 mod going_back;
+mod litmus;
 mod sessions;
 mod stuck;
 mod tiny;

@@ -8,7 +8,7 @@ pub const T2: u32 = 7;
 pub const T3: u32 = 28;
 
 /// `addi rd, rs, value`.
-pub fn addi(rd: u32, rs: u32, value: i32) -> u32 {
+pub const fn addi(rd: u32, rs: u32, value: i32) -> u32 {
     (value as u32) << 20 | rs << 15 | rd << 7 | 0x13
 }
 
@@ -91,6 +91,21 @@ pub fn ld(rd: u32, at: u32, offset: i32) -> u32 {
 /// `sd rs, offset(at)`.
 pub fn sd(rs: u32, at: u32, offset: i32) -> u32 {
     store(3, rs, at, offset)
+}
+
+/// `xor rd, a, b`.
+pub fn xor(rd: u32, a: u32, b: u32) -> u32 {
+    add(rd, a, b) | 4 << 12
+}
+
+/// `fence before, after`; 2 stands for loads, 1 for stores.
+pub const fn fence(before: u32, after: u32) -> u32 {
+    before << 24 | after << 20 | 0x0f
+}
+
+/// `amoor.w.aq rd, zero, (at)`: a load with acquire.
+pub fn load_acquire(rd: u32, at: u32) -> u32 {
+    0x08 << 27 | 1 << 26 | at << 15 | 2 << 12 | rd << 7 | 0x2f
 }
 
 /// `csrr rd, number`.

@@ -153,6 +153,7 @@ impl Trial {
                 seed,
                 adversity: Adversity {
                     stores: all,
+                    loads: all,
                     ..Adversity::ALL
                 },
                 watch: Watch {
