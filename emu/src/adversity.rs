@@ -1,6 +1,8 @@
 //! How unkind the machine is: each kind of freedom that the specifications give to hardware can be
 //! used to the full or not at all.
 
+use crate::stored::{stored, stored_choice};
+
 /// Who sets the accessed and dirty bits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Accessed {
@@ -10,6 +12,8 @@ pub enum Accessed {
     /// The walk faults and the kernel does (Svade).
     Trap,
 }
+
+stored_choice!(Accessed: [Accessed::Hardware, Accessed::Trap]);
 
 /// The switches.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -33,6 +37,17 @@ pub struct Adversity {
     /// Who sets the accessed and dirty bits.
     pub accessed: Accessed,
 }
+
+stored!(Adversity {
+    turns,
+    translations,
+    fetches,
+    stores,
+    loads,
+    conditionals,
+    devices,
+    accessed,
+});
 
 impl Adversity {
     /// A machine as kind as QEMU.

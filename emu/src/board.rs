@@ -26,6 +26,7 @@ use crate::ram::{CODE, PAGE, Ram, TABLE, TEXT, WATCHED};
 use crate::rng::Rng;
 use crate::sanitize::Sanitizer;
 use crate::sanitize::atomics::Atomics;
+use crate::stored::stored;
 use crate::symbols::Symbols;
 
 /// Changes that other harts' private caches have yet to hear of.
@@ -40,6 +41,13 @@ pub(crate) struct Notes {
     /// Pages that were tables and may have become data.
     pub former_tables: Vec<u64>,
 }
+
+stored!(Notes {
+    entries,
+    code,
+    data,
+    former_tables
+});
 
 /// Everything but the harts and the contents of memory and disks: what a snapshot copies.
 #[derive(Clone)]
@@ -63,6 +71,34 @@ pub struct State {
     /// How the machine was told to end.
     pub(crate) ending: Option<Ending>,
     pub(crate) sanitizer: Sanitizer,
+}
+
+stored!(State {
+    clint,
+    plic,
+    uart,
+    steps,
+    skipped,
+    rng,
+    notes,
+    past,
+    quiet_tables,
+    ending,
+} with { sanitizer: Sanitizer::default() });
+
+impl State {
+    /// Whether nothing leads outside of a memory of this size, or beyond so many steps.
+    pub(crate) fn is_sound(&self, memory: usize, steps: u64) -> bool {
+        let inside = |offset: usize, size: usize| {
+            let end = offset.checked_add(size);
+            size > 0 && end.is_some_and(|end| end <= memory)
+        };
+        let code = &self.notes.code;
+        self.steps < steps
+            && self.past.is_sound(memory)
+            && self.past.now() < steps
+            && code.iter().all(|&(offset, size, _)| inside(offset, size))
+    }
 }
 
 /// What the harts share.
@@ -268,7 +304,7 @@ impl Board {
     /// When the next answer of a device is due, in ticks of the clock.
     pub(crate) fn device_due(&self) -> Option<u64> {
         let due = self.slots.iter().flatten().filter_map(Virtio::due).min()?;
-        Some(due.div_ceil(self.tick) + 1)
+        Some(due.div_ceil(self.tick).saturating_add(1))
     }
 
     /// A page-table walk reads from here: stores to the page concern translations from now on.
@@ -327,7 +363,7 @@ impl Board {
         for address in [first, last] {
             let known = self.entry_stored(hart, address, place);
             let group = &mut self.state.quiet_tables[offset / PAGE % 64];
-            *group = if known { 0 } else { *group + 1 };
+            *group = if known { 0 } else { group.saturating_add(1) };
             if *group >= TABLE_QUIET {
                 *group = 0;
                 self.state.notes.former_tables.push(address & !0xfff);

@@ -12,6 +12,7 @@ use alloc::vec::Vec;
 use crate::decode::{Kind, Op, Page};
 use crate::hart::Place;
 use crate::ram::PAGE;
+use crate::stored::{Bad, Bytes, Stored, stored};
 
 /// Pages after which a cache starts anew.
 const PAGES_MAX: usize = 1024;
@@ -34,6 +35,8 @@ pub(crate) struct Outdated {
     pub by: Place,
 }
 
+stored!(Outdated { op, by });
+
 /// The cache of one hart.
 #[derive(Clone)]
 pub(crate) struct Code {
@@ -41,6 +44,47 @@ pub(crate) struct Code {
     /// From the number of a RAM page to its place in `pages`.
     index: BTreeMap<u32, u32>,
     outdated: BTreeMap<(u32, u16), Outdated>,
+}
+
+impl Stored for Code {
+    fn save(&self, to: &mut Vec<u8>) {
+        let pages = self.pages.iter().map(|page| {
+            let ops = page.ops.iter().enumerate();
+            let decoded = ops.filter(|(_, op)| op.kind != Kind::Unknown);
+            let decoded: Vec<(u16, Op)> = decoded.map(|(slot, &op)| (slot as u16, op)).collect();
+            (page.quiet, decoded)
+        });
+        pages.collect::<Vec<_>>().save(to);
+        self.index.save(to);
+        self.outdated.save(to);
+    }
+
+    fn load(from: &mut Bytes<'_>) -> Result<Self, Bad> {
+        let saved: Vec<(u32, Vec<(u16, Op)>)> = Stored::load(from)?;
+        let mut pages = Vec::new();
+        for (quiet, decoded) in saved {
+            let mut ops = [Op::UNKNOWN; PAGE / 2];
+            for (slot, op) in decoded {
+                *ops.get_mut(usize::from(slot)).ok_or(Bad)? = op.checked().ok_or(Bad)?;
+            }
+            pages.push(CodePage {
+                ops: Arc::new(ops),
+                quiet,
+            });
+        }
+        let code = Self {
+            index: Stored::load(from)?,
+            outdated: Stored::load(from)?,
+            pages,
+        };
+        let known = |at: u32| (at as usize) < code.pages.len();
+        let fits = code.pages.len() <= PAGES_MAX
+            && code.index.values().all(|&at| known(at))
+            && code.outdated.iter().all(|(&(at, slot), outdated)| {
+                known(at) && usize::from(slot) < PAGE / 2 && outdated.op.checked().is_some()
+            });
+        fits.then_some(code).ok_or(Bad)
+    }
 }
 
 impl Code {
@@ -105,7 +149,7 @@ impl Code {
             let op = page.ops[slot];
             match op.kind {
                 Kind::Unknown | Kind::Stale => {
-                    page.quiet += 1;
+                    page.quiet = page.quiet.saturating_add(1);
                     data |= page.quiet >= QUIET;
                 }
                 _ => {

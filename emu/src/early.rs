@@ -18,6 +18,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use crate::rng::Rng;
+use crate::stored::stored;
 
 /// Stores that are remembered.
 const STORES: usize = 64;
@@ -36,6 +37,13 @@ struct Old {
     hart: usize,
 }
 
+stored!(Old {
+    offset,
+    size,
+    value,
+    hart
+});
+
 /// The last stores that became visible, oldest first.
 #[derive(Clone, Default)]
 pub(crate) struct Past {
@@ -43,6 +51,8 @@ pub(crate) struct Past {
     /// The time: how many there have been.
     now: u64,
 }
+
+stored!(Past { stores, now });
 
 impl Past {
     /// A hart's store becomes visible and overwrites `value`.
@@ -62,6 +72,12 @@ impl Past {
     /// Memory changes in another way: no load goes back before this.
     pub fn forget(&mut self) {
         self.stores.clear();
+    }
+
+    /// Whether all stores lie in a memory of this size, and none is before the beginning.
+    pub fn is_sound(&self, memory: usize) -> bool {
+        let inside = |old: &Old| fits(old.offset, old.size, memory);
+        self.stores.len() as u64 <= self.now && self.stores.iter().all(inside)
     }
 
     /// The time now.
@@ -88,6 +104,12 @@ fn overlaps(a: usize, a_size: usize, b: usize, b_size: usize) -> bool {
     a < b + b_size && b < a + a_size
 }
 
+/// Whether an access of one to eight bytes lies in a memory of this size.
+pub(crate) fn fits(offset: usize, size: usize, memory: usize) -> bool {
+    let end = offset.checked_add(size);
+    (1..=8).contains(&size) && end.is_some_and(|end| end <= memory)
+}
+
 /// A load of the present turn.
 #[derive(Clone, Copy)]
 struct Read {
@@ -95,6 +117,8 @@ struct Read {
     size: usize,
     time: u64,
 }
+
+stored!(Read { offset, size, time });
 
 /// How far back the loads of a hart may go.
 #[derive(Clone)]
@@ -114,6 +138,16 @@ pub(crate) struct Early {
     pub walked: bool,
 }
 
+stored!(Early {
+    began,
+    floor,
+    known,
+    reads,
+    address,
+    taken,
+    walked
+});
+
 impl Default for Early {
     fn default() -> Self {
         Self {
@@ -129,6 +163,12 @@ impl Default for Early {
 }
 
 impl Early {
+    /// Whether all loads lie in a memory of this size, and the turn has begun by this step.
+    pub fn is_sound(&self, memory: usize, step: u64) -> bool {
+        let inside = |read: &Read| fits(read.offset, read.size, memory);
+        self.began <= step && self.reads.iter().all(inside)
+    }
+
     /// The hart's turn begins at a step.
     pub fn begin(&mut self, step: u64) {
         self.began = step;

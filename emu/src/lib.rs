@@ -34,10 +34,12 @@ pub mod ram;
 pub mod replay;
 mod rng;
 pub mod sanitize;
+mod saved;
 mod sbi;
 pub mod session;
 mod snapshot;
 mod store_buffer;
+mod stored;
 pub mod symbols;
 
 pub use machine::{Boot, Config, Disk, Machine, Rules, Start, Stop, Turn, Typed};

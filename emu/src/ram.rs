@@ -24,6 +24,8 @@ pub const WATCHED: u8 = 8;
 /// The kernel's own text, which nobody writes.
 pub const TEXT: u8 = 16;
 
+const KEPT: u8 = CODE | TABLE;
+
 /// The contents of a whole memory at one moment; pages that did not change are shared.
 pub type Image = Vec<Arc<[u8; PAGE]>>;
 
@@ -165,6 +167,19 @@ impl Ram {
     pub(crate) fn set_all_flags(&mut self, flags: &[u8]) {
         for (slot, flags) in self.flags.iter_mut().zip(flags) {
             *slot = flags | SHARED;
+        }
+        self.flags_generation += 1;
+    }
+
+    /// The flags that decide how a run goes on: code and tables.
+    pub(crate) fn kept_flags(&self) -> Vec<u8> {
+        self.flags.iter().map(|flags| flags & KEPT).collect()
+    }
+
+    /// Sets those flags of all pages, and forgets the others but [`SHARED`].
+    pub(crate) fn set_kept_flags(&mut self, flags: &[u8]) {
+        for (slot, flags) in self.flags.iter_mut().zip(flags) {
+            *slot = *slot & SHARED | flags & KEPT;
         }
         self.flags_generation += 1;
     }

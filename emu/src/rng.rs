@@ -1,8 +1,22 @@
 //! Random numbers that every host draws alike: SplitMix64 (Steele, Lea, Flood 2014).
 
+use alloc::vec::Vec;
+
+use crate::stored::{Bad, Bytes, Stored};
+
 /// A generator; its whole state is one word.
 #[derive(Clone, Debug)]
 pub struct Rng(u64);
+
+impl Stored for Rng {
+    fn save(&self, to: &mut Vec<u8>) {
+        self.0.save(to);
+    }
+
+    fn load(from: &mut Bytes<'_>) -> Result<Self, Bad> {
+        u64::load(from).map(Self)
+    }
+}
 
 impl Rng {
     /// A generator whose sequence the seed determines.

@@ -7,8 +7,10 @@
 
 use alloc::vec::Vec;
 
+use crate::early::fits;
 use crate::hart::Place;
 use crate::rng::Rng;
+use crate::stored::stored;
 
 /// Stores that wait at most.
 const PLACES: usize = 12;
@@ -26,6 +28,13 @@ pub(crate) struct Waiting {
     pub place: Place,
 }
 
+stored!(Waiting {
+    offset,
+    size,
+    value,
+    place
+});
+
 impl Waiting {
     fn overlaps(&self, offset: usize, size: usize) -> bool {
         self.offset < offset + size && offset < self.offset + self.size
@@ -38,9 +47,17 @@ pub(crate) struct StoreBuffer {
     waiting: Vec<Waiting>,
 }
 
+stored!(StoreBuffer { waiting });
+
 impl StoreBuffer {
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()
+    }
+
+    /// Whether all stores lie in a memory of this size.
+    pub fn is_sound(&self, memory: usize) -> bool {
+        let inside = |store: &Waiting| fits(store.offset, store.size, memory);
+        self.waiting.len() <= PLACES && self.waiting.iter().all(inside)
     }
 
     /// Adds a store; the buffer must have room.

@@ -369,6 +369,15 @@ pub struct EmuArguments {
     #[arg(long)]
     pub sv48: bool,
 
+    /// Write a snapshot of the machine to this file when the run ends
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seeds", "gdb"])]
+    pub snapshot: Option<PathBuf>,
+
+    /// Go on from the snapshot in this file instead of booting. Kernel, harts, memory and disks must
+    /// be the same; seed, adversity and watchers are those of the snapshot, unless some are given
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
+
     /// Write every turn of a hart to this file: its first step, the hart, its mode and place
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,

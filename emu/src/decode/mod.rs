@@ -8,89 +8,167 @@
 mod compressed;
 
 use crate::ram::PAGE;
+use crate::stored::{stored, stored_choice};
 
 /// The register index that swallows results meant for `x0`.
 pub const SINK: u8 = 32;
 /// Set in [`Op::rs2`] if the instruction has two bytes.
 pub const SHORT: u8 = 0x80;
 
-/// What an instruction does. Groups that are not worth a kind each keep their word in `imm`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-#[allow(missing_docs)]
-pub enum Kind {
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// What an instruction does. Groups that are not worth a kind each keep their word in `imm`.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        #[repr(u8)]
+        pub enum Kind {
+            $($(#[$doc])* $name,)*
+        }
+
+        /// All kinds, in their order.
+        const KINDS: &[Kind] = &[$(Kind::$name,)*];
+    };
+}
+
+kinds! {
     /// Not decoded yet.
     Unknown,
     /// Decoded once, but memory has changed since and no `fence.i` came.
     Stale,
     /// The second half lies in the next page.
     Split,
+    /// No instruction; the word is in `imm`.
     Illegal,
+    /// Load upper immediate.
     Lui,
+    /// Add upper immediate to the program counter.
     Auipc,
+    /// Jump and link.
     Jal,
+    /// Jump and link to a register.
     Jalr,
+    /// Branch if equal.
     Beq,
+    /// Branch if not equal.
     Bne,
+    /// Branch if less, signed.
     Blt,
+    /// Branch if greater or equal, signed.
     Bge,
+    /// Branch if less, unsigned.
     Bltu,
+    /// Branch if greater or equal, unsigned.
     Bgeu,
+    /// Load a byte, signed.
     Lb,
+    /// Load a halfword, signed.
     Lh,
+    /// Load a word, signed.
     Lw,
+    /// Load a doubleword.
     Ld,
+    /// Load a byte, unsigned.
     Lbu,
+    /// Load a halfword, unsigned.
     Lhu,
+    /// Load a word, unsigned.
     Lwu,
+    /// Store a byte.
     Sb,
+    /// Store a halfword.
     Sh,
+    /// Store a word.
     Sw,
+    /// Store a doubleword.
     Sd,
+    /// Add an immediate.
     Addi,
+    /// Set if less than an immediate, signed.
     Slti,
+    /// Set if less than an immediate, unsigned.
     Sltiu,
+    /// Exclusive or with an immediate.
     Xori,
+    /// Or with an immediate.
     Ori,
+    /// And with an immediate.
     Andi,
+    /// Shift left by an immediate.
     Slli,
+    /// Shift right by an immediate.
     Srli,
+    /// Shift right by an immediate, with the sign.
     Srai,
+    /// Add.
     Add,
+    /// Subtract.
     Sub,
+    /// Shift left.
     Sll,
+    /// Set if less, signed.
     Slt,
+    /// Set if less, unsigned.
     Sltu,
+    /// Exclusive or.
     Xor,
+    /// Shift right.
     Srl,
+    /// Shift right with the sign.
     Sra,
+    /// Or.
     Or,
+    /// And.
     And,
+    /// Add an immediate, words.
     Addiw,
+    /// Shift left by an immediate, words.
     Slliw,
+    /// Shift right by an immediate, words.
     Srliw,
+    /// Shift right by an immediate with the sign, words.
     Sraiw,
+    /// Add words.
     Addw,
+    /// Subtract words.
     Subw,
+    /// Shift left, words.
     Sllw,
+    /// Shift right, words.
     Srlw,
+    /// Shift right with the sign, words.
     Sraw,
+    /// Multiply.
     Mul,
+    /// The upper half of a product, signed.
     Mulh,
+    /// The upper half of a product, signed by unsigned.
     Mulhsu,
+    /// The upper half of a product, unsigned.
     Mulhu,
+    /// Divide, signed.
     Div,
+    /// Divide, unsigned.
     Divu,
+    /// Remainder, signed.
     Rem,
+    /// Remainder, unsigned.
     Remu,
+    /// Multiply words.
     Mulw,
+    /// Divide words, signed.
     Divw,
+    /// Divide words, unsigned.
     Divuw,
+    /// Remainder of words, signed.
     Remw,
+    /// Remainder of words, unsigned.
     Remuw,
+    /// Load single precision.
     Flw,
+    /// Load double precision.
     Fld,
+    /// Store single precision.
     Fsw,
+    /// Store double precision.
     Fsd,
     /// The other floating-point instructions; the word is in `imm`.
     Float,
@@ -98,12 +176,15 @@ pub enum Kind {
     Atomic,
     /// `fence`; the word is in `imm`.
     Fence,
+    /// `fence.i`.
     FenceI,
     /// `cbo.*`; the word is in `imm`.
     Cache,
     /// SYSTEM: CSRs and privileged instructions; the word is in `imm`.
     System,
 }
+
+stored_choice!(Kind: KINDS);
 
 impl Kind {
     /// Whether it is a load or a store of integer registers.
@@ -149,12 +230,26 @@ impl Op {
         imm: 0,
     };
 
+    /// The same, unless it names registers that decoding never does.
+    pub fn checked(self) -> Option<Self> {
+        let sources = [self.rs1, self.rs2 & !SHORT];
+        (self.rd <= SINK && sources.iter().all(|&source| source < SINK)).then_some(self)
+    }
+
     /// Bytes of the instruction: 2 or 4.
     #[inline(always)]
     pub fn size(self) -> u64 {
         4 - u64::from(self.rs2 >> 7) * 2
     }
 }
+
+stored!(Op {
+    kind,
+    rd,
+    rs1,
+    rs2,
+    imm
+});
 
 /// The decoded instructions of one page, one place per halfword.
 pub type Page = [Op; PAGE / 2];

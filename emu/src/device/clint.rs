@@ -4,6 +4,7 @@
 
 use super::CLINT;
 use crate::HARTS_MAX;
+use crate::stored::stored;
 
 const MTIMECMP: u64 = 0x4000;
 const MTIME: u64 = 0xbff8;
@@ -16,6 +17,8 @@ pub struct Clint {
     /// When each hart's timer is due.
     pub mtimecmp: [u64; HARTS_MAX],
 }
+
+stored!(Clint { msip, mtimecmp });
 
 impl Default for Clint {
     fn default() -> Self {

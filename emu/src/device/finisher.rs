@@ -1,5 +1,9 @@
 //! The test finisher (SiFive): a word written here ends the run.
 
+use alloc::vec::Vec;
+
+use crate::stored::{Bad, Bytes, Stored};
+
 const PASS: u64 = 0x5555;
 const FAIL: u64 = 0x3333;
 const RESET: u64 = 0x7777;
@@ -11,6 +15,20 @@ pub enum Ending {
     Off(u32),
     /// Start again.
     Reset,
+}
+
+impl Stored for Ending {
+    fn save(&self, to: &mut Vec<u8>) {
+        match *self {
+            Self::Off(code) => Some(code),
+            Self::Reset => None,
+        }
+        .save(to);
+    }
+
+    fn load(from: &mut Bytes<'_>) -> Result<Self, Bad> {
+        Ok(Option::load(from)?.map_or(Self::Reset, Self::Off))
+    }
 }
 
 /// What a word written to the finisher asks for.

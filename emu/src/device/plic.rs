@@ -6,6 +6,7 @@
 //! line interrupts.
 
 use crate::HARTS_MAX;
+use crate::stored::stored;
 
 /// Sources, number 0 not among them.
 const SOURCES: usize = 64;
@@ -25,6 +26,14 @@ pub struct Plic {
     enable: [u64; CONTEXTS],
     threshold: [u32; CONTEXTS],
 }
+
+stored!(Plic {
+    priority,
+    pending,
+    served,
+    enable,
+    threshold
+});
 
 impl Default for Plic {
     fn default() -> Self {

@@ -4,6 +4,7 @@
 //! Invariant: whatever the driver wrote, a chain ends: at most as many descriptors are followed as
 //! the queue has.
 
+use crate::stored::stored;
 use alloc::vec::Vec;
 
 /// Guest memory as a device reaches it. Addresses that are not memory read as 0 and swallow writes.
@@ -28,6 +29,12 @@ pub struct Piece {
     pub writable: bool,
 }
 
+stored!(Piece {
+    address,
+    length,
+    writable
+});
+
 /// A queue as the driver set it up.
 #[derive(Clone, Default)]
 pub struct Queue {
@@ -44,6 +51,16 @@ pub struct Queue {
     taken: u16,
     given: u16,
 }
+
+stored!(Queue {
+    size,
+    ready,
+    descriptors,
+    available,
+    used,
+    taken,
+    given
+});
 
 fn read_u16(memory: &impl Dma, address: u64) -> u16 {
     let mut bytes = [0; 2];

@@ -1,6 +1,7 @@
 //! The serial line: a 16550 (National Semiconductor PC16550D data sheet, section 8), whose sender
 //! is always ready.
 
+use crate::stored::stored;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
@@ -24,6 +25,17 @@ pub struct Uart {
     /// What was sent.
     pub output: Vec<u8>,
 }
+
+stored!(Uart {
+    enable,
+    line_control,
+    modem_control,
+    scratch,
+    divisor,
+    sender_news,
+    input,
+    output,
+});
 
 impl Uart {
     /// Adds what is typed.

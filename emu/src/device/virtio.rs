@@ -10,6 +10,7 @@ use super::block::{self, Medium, SECTOR};
 use super::queue::{Dma, Piece, Queue};
 use crate::ram::Ram;
 use crate::rng::Rng;
+use crate::stored::stored;
 
 const MAGIC: u64 = 0x7472_6976;
 const VENDOR: u64 = 0x554d_4551;
@@ -29,6 +30,8 @@ struct Request {
     pieces: Vec<Piece>,
 }
 
+stored!(Request { due, head, pieces });
+
 /// What the registers hold.
 #[derive(Clone)]
 pub struct Registers {
@@ -42,6 +45,26 @@ pub struct Registers {
     legacy_page: u64,
     queue: Queue,
     requests: Vec<Request>,
+}
+
+stored!(Registers {
+    feature_page,
+    driver_page,
+    selected,
+    status,
+    interrupt,
+    page_size,
+    align,
+    legacy_page,
+    queue,
+    requests,
+});
+
+impl Registers {
+    /// Whether the driver can have set them so.
+    pub(crate) fn are_sound(&self) -> bool {
+        u64::from(self.queue.size) <= QUEUE_MAX
+    }
 }
 
 /// A slot with a disk.
@@ -181,7 +204,7 @@ impl Virtio {
                 None => DELAY,
             };
             self.registers.requests.push(Request {
-                due: now + delay,
+                due: now.saturating_add(delay),
                 head,
                 pieces,
             });

@@ -5,6 +5,7 @@
 //! Invariant: fields hold legal values only (WARL is applied when they are written).
 
 use super::Mode;
+use crate::stored::stored;
 
 /// Bits of `mstatus`.
 #[allow(missing_docs)]
@@ -90,6 +91,39 @@ pub struct Csrs {
     /// Whether the machine has `stimecmp`.
     pub sstc: bool,
 }
+
+stored!(Csrs {
+    hart,
+    mstatus,
+    medeleg,
+    mideleg,
+    mie,
+    mip,
+    mtvec,
+    mcounteren,
+    mcountinhibit,
+    mscratch,
+    mepc,
+    mcause,
+    mtval,
+    menvcfg,
+    senvcfg,
+    pmpcfg,
+    pmpaddr,
+    stvec,
+    scounteren,
+    sscratch,
+    sepc,
+    scause,
+    stval,
+    satp,
+    stimecmp,
+    fcsr,
+    instret_offset,
+    cycle_offset,
+    sv48,
+    sstc,
+});
 
 /// What a write to a register changes beyond the register.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

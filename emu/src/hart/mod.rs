@@ -12,6 +12,7 @@ use crate::code::Code;
 use crate::early::Early;
 use crate::mmu::{Fast, Tlb};
 use crate::store_buffer::StoreBuffer;
+use crate::stored::{stored, stored_choice};
 use csr::Csrs;
 
 /// A privilege mode (Volume II, section 1.2).
@@ -25,6 +26,8 @@ pub enum Mode {
     /// Firmware.
     Machine = 3,
 }
+
+stored_choice!(Mode: [Mode::User, Mode::Supervisor, Mode::Machine]);
 
 impl Mode {
     /// The mode that two bits name; the reserved value is read as user mode.
@@ -48,6 +51,8 @@ pub enum Activity {
     Stopped,
 }
 
+stored_choice!(Activity: [Activity::Running, Activity::Waiting, Activity::Stopped]);
+
 /// A place in a run, for reports.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Place {
@@ -64,6 +69,15 @@ pub struct Place {
     /// Whether it was a program's instruction.
     pub user: bool,
 }
+
+stored!(Place {
+    hart,
+    pc,
+    ra,
+    fp,
+    step,
+    user
+});
 
 /// One hart.
 #[derive(Clone)]
@@ -103,6 +117,26 @@ pub struct Hart {
     pub(crate) user_root: u64,
     pub(crate) flags_seen: u64,
 }
+
+stored!(Hart {
+    id,
+    x,
+    f,
+    pc,
+    mode,
+    activity,
+    csr,
+    reservation,
+    retired,
+    tlb,
+    code,
+    stores,
+    early,
+    limit,
+    yields,
+    calls,
+    user_root,
+} with { fast: Fast::new(), loop_began: 0, flags_seen: 0 });
 
 impl Hart {
     /// A hart after reset, in machine mode at `pc`.

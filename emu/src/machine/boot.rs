@@ -12,6 +12,7 @@ use crate::fdt::{self, Description};
 use crate::hart::Hart;
 use crate::image;
 use crate::ram::Ram;
+use crate::saved::sum;
 use crate::sbi;
 use crate::symbols::Symbols;
 
@@ -71,6 +72,7 @@ impl Machine {
             inputs: Vec::new(),
             start,
             rules: Rules::default(),
+            kernel: sum(boot.kernel),
             watched: false,
             turns: None,
         };

@@ -51,6 +51,8 @@ pub struct Machine {
     inputs: Vec<Typed>,
     start: Start,
     rules: Rules,
+    /// A sum of the kernel's bytes, to know it again.
+    pub(crate) kernel: u64,
     /// Whether every access must be seen.
     watched: bool,
     /// The turns since they were last taken, if they are recorded.

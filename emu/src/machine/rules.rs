@@ -9,6 +9,7 @@ use crate::early::{Early, Past};
 use crate::rng::Rng;
 use crate::sanitize::Watch;
 use crate::sanitize::atomics::Atomics;
+use crate::stored::stored;
 
 /// Instructions per clock tick: as many as on QEMU with `-icount`, ...
 const KIND_TICK: u64 = 10;
@@ -25,6 +26,12 @@ pub struct Rules {
     /// What is watched.
     pub watch: Watch,
 }
+
+stored!(Rules {
+    seed,
+    adversity,
+    watch
+});
 
 impl Machine {
     /// The rules now.

@@ -8,6 +8,7 @@ use crate::exec::Cpu;
 use crate::hart::csr::interrupt;
 use crate::hart::{Activity, Mode};
 use crate::sanitize::stuck;
+use crate::stored::stored;
 
 /// Whose turn it is.
 #[derive(Clone)]
@@ -20,6 +21,13 @@ pub(crate) struct Schedule {
     /// Inputs that were delivered.
     pub typed: usize,
 }
+
+stored!(Schedule {
+    hart,
+    left,
+    look,
+    typed
+});
 
 /// A turn of a hart, for a trace.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -143,7 +151,8 @@ impl Machine {
         // The pause is a step of its own, so that steps order everything.
         self.board.state.steps += 1;
         let now = self.board.time();
-        self.board.state.skipped += due.saturating_sub(now).max(1);
+        let pause = due.saturating_sub(now).max(1);
+        self.board.state.skipped = self.board.state.skipped.wrapping_add(pause);
         true
     }
 }

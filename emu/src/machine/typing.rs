@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use super::Machine;
+use crate::stored::stored;
 
 /// Bytes that were typed at a step.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -12,6 +13,8 @@ pub struct Typed {
     /// The bytes.
     pub bytes: Vec<u8>,
 }
+
+stored!(Typed { step, bytes });
 
 impl Machine {
     /// Types bytes at the present step.

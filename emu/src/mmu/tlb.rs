@@ -10,6 +10,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::walk::Geometry;
+use crate::stored::{stored, stored_choice};
 
 /// How many entries a hart keeps.
 const PLACES: usize = 1024;
@@ -31,6 +32,8 @@ pub enum Content {
     /// That there is no translation.
     Absent,
 }
+
+stored_choice!(Content: [Content::Free, Content::Leaf, Content::Pointer, Content::Absent]);
 
 /// A cached page-table entry.
 #[derive(Clone, Copy, Default, Debug)]
@@ -58,6 +61,21 @@ pub struct Entry {
     pub(super) next: u16,
     pub(super) pte_next: u16,
 }
+
+stored!(Entry {
+    tag,
+    level,
+    content,
+    global,
+    satp,
+    pte,
+    pte_address,
+    lost,
+    cause,
+    latest,
+    next,
+    pte_next,
+});
 
 impl Entry {
     /// The identifier.
@@ -90,6 +108,14 @@ pub struct Tlb {
     hand: u16,
 }
 
+stored!(Tlb {
+    places,
+    buckets,
+    pte_buckets,
+    free,
+    hand
+});
+
 fn bucket(tag: u64, level: u8) -> usize {
     ((tag.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as usize % BUCKETS) ^ usize::from(level)
 }
@@ -108,6 +134,59 @@ impl Tlb {
             free: Vec::with_capacity(PLACES),
             hand: 0,
         }
+    }
+
+    /// Whether the invariants of this module hold: what was loaded from a file may be anything.
+    pub(crate) fn is_sound(&self) -> bool {
+        let live = self.entries().count();
+        let sizes = self.places.len() <= PLACES
+            && self.buckets.len() == BUCKETS
+            && self.pte_buckets.len() == BUCKETS
+            && self.places.len() == live + self.free.len()
+            && usize::from(self.hand) < PLACES;
+        let free = |&at: &u16| {
+            let place = self.places.get(usize::from(at));
+            place.is_some_and(|entry| entry.content == Content::Free)
+        };
+        let mut unique = self.free.clone();
+        unique.sort_unstable();
+        unique.dedup();
+        let levels = |entry: &Entry| {
+            let levels = if entry.satp >> 60 == 9 { 4 } else { 3 };
+            entry.level < levels && (entry.level > 0 || entry.content != Content::Pointer)
+        };
+        sizes
+            && unique.len() == self.free.len()
+            && self.free.iter().all(free)
+            && self.entries().all(levels)
+            && self.chains(&self.buckets, live, |entry| {
+                (bucket(entry.tag, entry.level), entry.next)
+            })
+            && self.chains(&self.pte_buckets, live, |entry| {
+                (pte_bucket(entry.pte_address), entry.pte_next)
+            })
+    }
+
+    /// Whether every live entry is in the chain of its bucket, once.
+    fn chains(&self, buckets: &[u16], live: usize, link: impl Fn(&Entry) -> (usize, u16)) -> bool {
+        let mut seen = vec![false; self.places.len()];
+        let mut count = 0;
+        for (number, &first) in buckets.iter().enumerate() {
+            let mut at = first;
+            while at != NONE {
+                let Some(entry) = self.places.get(usize::from(at)) else {
+                    return false;
+                };
+                let (bucket, next) = link(entry);
+                let again = core::mem::replace(&mut seen[usize::from(at)], true);
+                if again || entry.content == Content::Free || bucket != number {
+                    return false;
+                }
+                count += 1;
+                at = next;
+            }
+        }
+        count == live
     }
 
     /// How many entries there are.

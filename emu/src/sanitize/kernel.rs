@@ -143,7 +143,7 @@ impl Board {
                 Scene {
                     what: format!(
                         "it was overwritten {} instructions ago",
-                        self.state.steps - by.step
+                        self.state.steps.saturating_sub(by.step)
                     ),
                     place: (by.hart != u8::MAX).then_some(by),
                     stack: if by.hart == u8::MAX {

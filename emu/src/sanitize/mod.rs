@@ -18,6 +18,7 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use crate::board::Board;
+use crate::stored::stored;
 use race::Races;
 pub use report::{Kind, Report, Scene};
 use stuck::{Locks, Progress};
@@ -35,6 +36,13 @@ pub struct Watch {
     /// Stack overruns, writes to text, jumps to data, old instructions.
     pub kernel: bool,
 }
+
+stored!(Watch {
+    translations,
+    races,
+    stuck,
+    kernel
+});
 
 impl Watch {
     /// All of them.

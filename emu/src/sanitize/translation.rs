@@ -414,7 +414,7 @@ fn changed(change: &Change, now: u64, entry: u64) -> Scene {
     Scene {
         what: format!(
             "the entry was changed {} instructions ago; the page table now gives {}",
-            now - change.place.step,
+            now.saturating_sub(change.place.step),
             rights(entry)
         ),
         place: Some(change.place),

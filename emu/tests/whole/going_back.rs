@@ -7,7 +7,7 @@ use emu::history::History;
 use emu::sanitize::Watch;
 use emu::{Boot, Config, Machine, Rules, Snapshot, Stop};
 
-fn boot(kernel: &[u8], harts: usize, rules: Rules) -> Machine {
+pub fn boot(kernel: &[u8], harts: usize, rules: Rules) -> Machine {
     let config = Config {
         harts,
         memory: 4 << 20,
@@ -22,7 +22,7 @@ fn boot(kernel: &[u8], harts: usize, rules: Rules) -> Machine {
     Machine::boot(&config, &boot).expect("a kernel")
 }
 
-fn unkind(seed: u64) -> Rules {
+pub fn unkind(seed: u64) -> Rules {
     Rules {
         seed,
         adversity: Adversity::ALL,
@@ -31,7 +31,7 @@ fn unkind(seed: u64) -> Rules {
 }
 
 /// All that a kernel could tell of a moment.
-fn seen(machine: &Machine) -> (u64, Vec<Vec<u64>>, Vec<u64>, [u64; 2], usize) {
+pub fn seen(machine: &Machine) -> (u64, Vec<Vec<u64>>, Vec<u64>, [u64; 2], usize) {
     let ram = &machine.board().ram;
     (
         machine.steps(),
@@ -46,7 +46,7 @@ fn seen(machine: &Machine) -> (u64, Vec<Vec<u64>>, Vec<u64>, [u64; 2], usize) {
     )
 }
 
-fn run_to(machine: &mut Machine, step: u64) {
+pub fn run_to(machine: &mut Machine, step: u64) {
     while machine.run(step) == Stop::Reported {}
     assert_eq!(machine.steps(), step);
 }

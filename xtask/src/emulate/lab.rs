@@ -58,15 +58,8 @@ struct Mistake {
     what: String,
 }
 
-/// Runs the tests that the filter admits. Those of WebAssembly ([`super::wasm`]) and of Cowslip
-/// ([`super::ours`]) follow.
+/// Runs the tests that the filter admits.
 pub fn tests(workspace: &Workspace, filter: &Filter<'_>, report: &Report) {
-    variants(workspace, filter, report);
-    super::wasm::test(workspace, filter, report);
-    super::ours::tests(workspace, filter, report);
-}
-
-fn variants(workspace: &Workspace, filter: &Filter<'_>, report: &Report) {
     report.attempt("emu lab kernel", || {
         let folder = workspace.root().join("tests/lab-kernel");
         let mistakes = mistakes(&folder)?;

@@ -6,12 +6,13 @@
 mod atomics;
 mod gdb;
 pub mod lab;
-mod ours;
+pub mod ours;
 mod reports;
 mod run;
 mod seeds;
 mod setup;
-mod wasm;
+pub mod snapshots;
+pub mod wasm;
 
 use anyhow::Result;
 

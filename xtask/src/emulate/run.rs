@@ -1,6 +1,6 @@
 //! One run: the console, the shell line, and how it ended.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver, TryRecvError};
@@ -37,6 +37,7 @@ pub fn once(workspace: &Workspace, arguments: &EmuArguments, subject: &Subject) 
     }
     let limit = arguments.limit.saturating_mul(1_000_000);
     let began = Instant::now();
+    let first = machine.steps();
     let ended = match &arguments.exec {
         Some(line) if !subject.ours => typed(&mut machine, line, limit, &mut screen),
         Some(_) => unattended(&mut machine, limit, &mut screen),
@@ -45,11 +46,15 @@ pub fn once(workspace: &Workspace, arguments: &EmuArguments, subject: &Subject) 
     screen.show(&mut machine);
     if arguments.speed {
         let seconds = began.elapsed().as_secs_f64();
-        let millions = machine.steps() as f64 / 1e6;
+        let millions = (machine.steps() - first) as f64 / 1e6;
         eprintln!(
             "xtask: {millions:.1} million instructions, {:.1} million a second",
             millions / seconds
         );
+    }
+    if let Some(path) = &arguments.snapshot {
+        fs::write(path, machine.save())
+            .with_context(|| format!("cannot write the snapshot {}", path.display()))?;
     }
     let found = Printer::new(workspace, &subject.path).print(&machine);
     if found > 0 {

@@ -54,6 +54,8 @@ pub struct Subject {
     atomics: Vec<u64>,
     /// Whether the kernel is Cowslip, which takes the shell line on its command line.
     pub ours: bool,
+    /// The snapshot to go on from.
+    from: Option<Vec<u8>>,
 }
 
 /// The virtio slots of the disks, the ones that `cargo xtask run` uses.
@@ -91,10 +93,11 @@ impl Subject {
             image,
             swap: arguments.swap.map(|size| vec![0; size.bytes() as usize]),
             ours: arguments.kernel.is_none(),
+            from: arguments.from.as_ref().map(read).transpose()?,
         })
     }
 
-    /// Returns a machine before its first instruction.
+    /// Returns a machine before its first instruction, or where its snapshot was taken.
     pub fn boot(&self, arguments: &EmuArguments, config: &Config) -> Result<Machine> {
         let mut words = arguments.option.join(" ");
         if let (true, Some(line)) = (self.ours, &arguments.exec) {
@@ -122,6 +125,14 @@ impl Subject {
         let mut machine =
             booted.map_err(|error| anyhow!("cannot boot {}: {error}", self.path.display()))?;
         machine.declare_atomic(&self.atomics);
+        if let (Some(bytes), Some(path)) = (&self.from, &arguments.from) {
+            let loaded = machine.load(bytes);
+            loaded.map_err(|error| anyhow!("{}: {error}", path.display()))?;
+            let seeded = arguments.seed.is_some() || arguments.seeds.is_some();
+            if seeded || arguments.adversity.is_some() || !arguments.sanitize.is_empty() {
+                machine.set_rules(&config.rules);
+            }
+        }
         Ok(machine)
     }
 

@@ -26,7 +26,7 @@ use anyhow::Result;
 use crate::arch::Arch;
 use crate::build;
 use crate::cli::SuiteArguments;
-use crate::emulate::lab;
+use crate::emulate::{lab, ours, snapshots, wasm};
 use crate::grade;
 use crate::setup::{Toolchain, ensure_c_compiler, ensure_emulator};
 use crate::workspace::Workspace;
@@ -87,6 +87,9 @@ pub fn run(workspace: &Workspace, arguments: &SuiteArguments) -> Result<u8> {
     course::command::run(workspace, &filter, &report);
     command::run(workspace, &filter, &report);
     lab::tests(workspace, &filter, &report);
+    snapshots::test(workspace, &filter, &report);
+    wasm::test(workspace, &filter, &report);
+    ours::tests(workspace, &filter, &report);
     if filter.admits(GRADE) {
         let begin = Instant::now();
         report.attempt(GRADE, || {

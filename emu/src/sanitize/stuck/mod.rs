@@ -20,6 +20,7 @@ use crate::HARTS_MAX;
 use crate::board::Board;
 use crate::hart::csr::status;
 use crate::hart::{Activity, Hart, Mode, Place};
+use crate::stored::stored;
 pub(crate) use idle::Progress;
 
 /// Fruitless attempts after which a hart counts as spinning.
@@ -36,6 +37,12 @@ struct Spin {
     attempts: u32,
 }
 
+stored!(Spin {
+    pc,
+    offset,
+    attempts
+});
+
 /// Who spins on what, and who took it.
 #[derive(Clone, Default)]
 pub struct Locks {
@@ -44,6 +51,12 @@ pub struct Locks {
     /// The step at which loops are looked for next.
     due: u64,
 }
+
+stored!(Locks {
+    spins,
+    holders,
+    due
+});
 
 impl Sanitizer {
     /// An atomic instruction found `old` and leaves `new`.
@@ -70,7 +83,7 @@ impl Sanitizer {
         }
         let spin = &mut self.locks.spins[hart.id];
         if old == new && spin.pc == hart.pc && spin.offset == offset {
-            spin.attempts += 1;
+            spin.attempts = spin.attempts.saturating_add(1);
             if spin.attempts == SPINS || spin.attempts == SPINS_MAX {
                 // The others may have been spinning already: the machine has a look.
                 hart.yield_turn();
@@ -116,6 +129,9 @@ pub(crate) fn look(harts: &[Hart], board: &mut Board) {
         return;
     }
     board.state.sanitizer.locks.due = step + LOOK;
+    if harts.iter().any(|hart| !hart.stores.is_empty()) {
+        return;
+    }
     let whys: Vec<Option<Why>> = harts.iter().map(|hart| why(hart, board)).collect();
     let stopped = |why: &Option<Why>| matches!(why, Some(Why::Stopped));
     let all = whys.iter().all(Option::is_some) && !whys.iter().all(stopped);
@@ -140,7 +156,8 @@ fn why(hart: &Hart, board: &Board) -> Option<Why> {
     if spin.attempts >= SPINS_MAX || deaf && spin.attempts >= SPINS {
         return Some(Why::Lock(spin));
     }
-    if !deaf {
+    // What a device or a waiting store will write may be what the loop waits for.
+    if !deaf || board.device_due().is_some() {
         return None;
     }
     spin::reads(hart, board).map(Why::Reads)
