@@ -337,7 +337,7 @@ pub struct EmuArguments {
     #[arg(long, value_name = "A..B", value_parser = crate::emulate::Seeds::parse, conflicts_with_all = ["seed", "trace"])]
     pub seeds: Option<crate::emulate::Seeds>,
 
-    /// What the machine may do: turns, tlb, fetch, stores, sc, devices, ad-trap; all, none
+    /// What the machine may do: turns, tlb, fetch, stores, loads, sc, devices, ad-trap; all, none
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub adversity: Option<Vec<String>>,
 
@@ -373,8 +373,8 @@ pub struct EmuArguments {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["seeds", "gdb"])]
     pub snapshot: Option<PathBuf>,
 
-    /// Go on from the snapshot in this file instead of booting. Kernel, harts, memory and disks must
-    /// be the same; seed, adversity and watchers are those of the snapshot, unless some are given
+    /// Go on from the snapshot in this file instead of booting. Kernel, harts, memory and disks
+    /// must be the same; seed, adversity and watchers are the snapshot's, unless some are given
     #[arg(long, value_name = "FILE")]
     pub from: Option<PathBuf>,
 

@@ -17,7 +17,8 @@ pub const SHORT: u8 = 0x80;
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident,)*) => {
-        /// What an instruction does. Groups that are not worth a kind each keep their word in `imm`.
+        /// What an instruction does. Groups that are not worth a kind each keep their word in
+        /// `imm`.
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         #[repr(u8)]
         pub enum Kind {
