@@ -204,7 +204,7 @@ fn listen(
             return Waited::Stopped(stop);
         }
         let prompt = ends_at_prompt(machine.console(), from) && machine.input_is_read();
-        if !prompt || machine.console().len() != length {
+        if !prompt || quiet_since.is_none() || machine.console().len() != length {
             quiet_since = prompt.then_some(machine.steps());
         }
         if prompt && (stop == Stop::Idle || is_quiet(quiet_since, machine.steps())) {

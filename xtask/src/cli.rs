@@ -66,10 +66,10 @@ pub enum Command {
     /// Ours, or anybody's for QEMU's `virt` board. The same seed gives the same run. Exits with 0,
     /// or with 1 if a sanitizer found something.
     Emu(Box<EmuArguments>),
-    /// Test somebody's xv6 kernel with our cowtest and usertests
+    /// Test somebody's xv6 kernel with the programs of `lab/`
     ///
-    /// Boots the kernel with our disk image, runs every test and reports on each. Exits with 0 if
-    /// all passed or were skipped, 1 otherwise.
+    /// Boots the kernel with a disk of ours, runs every test and reports on each, with the likely
+    /// mistake. Exits with 0 when grading worked.
     Grade(GradeArguments),
     /// Run random programs on a simulated machine that is out to break the memory system
     Oracle(OracleArguments),
@@ -280,8 +280,8 @@ pub struct PowercutArguments {
 /// Arguments of `grade`.
 #[derive(Args)]
 pub struct GradeArguments {
-    /// The kernel: an ELF file; it gets OpenSBI under it unless it begins at 0x80000000
-    #[arg(long, value_name = "FILE", required_unless_present = "self_test")]
+    /// The kernel: an ELF file, as `make kernel/kernel` makes it
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["self_test", "explain"])]
     pub kernel: Option<PathBuf>,
 
     /// Print the results as JSON on standard output
@@ -289,23 +289,39 @@ pub struct GradeArguments {
     pub json: bool,
 
     /// How many harts the machine has (1 to 4); given more than once, each in turn
-    #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u8).range(1..=4))]
+    #[arg(long, value_name = "N", default_values_t = [1, 3], value_parser = clap::value_parser!(u8).range(1..=4))]
     pub smp: Vec<u8>,
 
-    /// Take a kernel for hung when its console has been silent for so many seconds
+    /// What the kernel runs on; the second is the cross-check
+    #[arg(long, value_enum, default_value = "emu")]
+    pub on: crate::grade::Emulator,
+
+    /// Grade this kernel first, and ask of the other only what it passes, and copy-on-write
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+
+    /// On QEMU: take a kernel for hung when its console has been silent for so many seconds
     #[arg(long, value_name = "S", default_value_t = 180, value_parser = clap::value_parser!(u32).range(1..))]
     pub stall: u32,
 
-    /// Also run the tests of cowtest on a machine of our own that is out to break the kernel, with
-    /// 2 and 3 harts, and report races and missing fences
+    /// Also run the tests on a machine that is out to break the kernel, with 2 and 3 harts, and
+    /// report races and missing fences
     #[arg(long, conflicts_with = "self_test")]
     pub sanitize: bool,
+
+    /// Exit with 1 if a test failed
+    #[arg(long)]
+    pub strict: bool,
+
+    /// Print what a test does, its rule and the mistakes it finds, instead
+    #[arg(long, value_name = "TEST")]
+    pub explain: Option<String>,
 
     /// Grade our own kernel, and variants of it that each make a known mistake, instead
     #[arg(long, conflicts_with_all = ["kernel", "json", "smp"])]
     pub self_test: bool,
 
-    /// Run only the tests whose name (`cowtest simple`) contains this; with --self-test, the
+    /// Run only the tests whose name (`cowbasic simple`) contains this; with --self-test, the
     /// mistakes
     pub filter: Option<String>,
 }
@@ -364,6 +380,10 @@ pub struct EmuArguments {
     /// Let the disks speak the legacy virtio protocol
     #[arg(long)]
     pub legacy: bool,
+
+    /// Leave memory protection out, for kernels that set none up (xv6 of 2019 and 2020)
+    #[arg(long)]
+    pub no_pmp: bool,
 
     /// Let the kernel choose Sv48
     #[arg(long)]

@@ -28,6 +28,8 @@ pub struct Machine {
     pub firmware: Firmware,
     /// The processor. None means the emulator's default.
     pub cpu: Option<String>,
+    /// Whether the disks speak the legacy protocol of virtio, as kernels up to 2021 expect.
+    pub legacy_disks: bool,
     /// The number of harts.
     pub smp: u8,
     /// The size of memory.
@@ -133,6 +135,7 @@ impl Machine {
             disk: None,
             swap: None,
             cpu: None,
+            legacy_disks: false,
             smp: 1,
             mem: Memory::mebibytes(128),
             options: Vec::new(),
@@ -158,7 +161,8 @@ impl Machine {
                     Firmware::Absent => "none",
                 };
                 command.args(["-machine", "virt", "-bios", firmware, "-nographic"]);
-                command.args(["-global", "virtio-mmio.force-legacy=false"]);
+                let legacy = self.legacy_disks;
+                command.args(["-global", &format!("virtio-mmio.force-legacy={legacy}")]);
             }
             Arch::X86_64 => {
                 command.args(["-machine", "q35", "-nodefaults", "-no-reboot"]);

@@ -90,6 +90,8 @@ pub struct Csrs {
     pub sv48: bool,
     /// Whether the machine has `stimecmp`.
     pub sstc: bool,
+    /// Whether there are PMP entries. Without any, every access is allowed (section 3.7.1).
+    pub pmp: bool,
 }
 
 stored!(Csrs {
@@ -123,6 +125,7 @@ stored!(Csrs {
     cycle_offset,
     sv48,
     sstc,
+    pmp,
 });
 
 /// What a write to a register changes beyond the register.
@@ -176,6 +179,7 @@ impl Csrs {
             cycle_offset: 0,
             sv48: false,
             sstc: true,
+            pmp: true,
         }
     }
 
@@ -315,6 +319,7 @@ impl Csrs {
                 self.mip = value & interrupt::SUPERVISOR;
                 return Ok(Effect::Interrupts);
             }
+            0x3a0 | 0x3a2 | 0x3b0..=0x3bf if !self.pmp => {}
             0x3a0 | 0x3a2 => return Ok(self.set_pmp((number as usize - 0x3a0) * 4, value)),
             0x3b0..=0x3bf => {
                 let at = number as usize - 0x3b0;
@@ -404,6 +409,9 @@ impl Csrs {
     /// What physical memory protection allows a mode in the page at `address`: bits 0 read, 1
     /// write, 2 execute (section 3.7).
     pub fn protection(&self, address: u64, mode: Mode) -> u8 {
+        if !self.pmp {
+            return 7;
+        }
         let page = address >> 12 << 10;
         let mut below = 0;
         for (&config, &bound) in self.pmpcfg.iter().zip(&self.pmpaddr) {
@@ -443,6 +451,15 @@ mod tests {
         let mut csrs = Csrs::new(0);
         assert_eq!(csrs.protection(0x8000_0000, Mode::Machine), 7);
         assert_eq!(csrs.protection(0x8000_0000, Mode::Supervisor), 0);
+        csrs.pmp = false;
+        assert_eq!(
+            csrs.protection(0x8000_0000, Mode::Supervisor),
+            7,
+            "no entries at all"
+        );
+        csrs.write(0x3b0, 1, Mode::Machine, 0).unwrap();
+        assert_eq!(csrs.read(0x3b0, Mode::Machine, 0, 0, 0), Ok(0));
+        csrs.pmp = true;
         // What xv6 sets: one entry over everything.
         csrs.write(0x3b0, 0x3f_ffff_ffff_ffff, Mode::Machine, 0)
             .unwrap();

@@ -54,6 +54,7 @@ impl Machine {
         let mut all: Vec<Hart> = (0..harts).map(|id| Hart::new(id, loaded.entry)).collect();
         for hart in &mut all {
             hart.csr.sv48 = config.sv48;
+            hart.csr.pmp = config.pmp;
             hart.x[10] = hart.id as u64;
             hart.x[11] = at;
             if start == Start::Supervisor {

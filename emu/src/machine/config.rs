@@ -15,6 +15,9 @@ pub struct Config {
     pub legacy: bool,
     /// Whether Sv48 may be used.
     pub sv48: bool,
+    /// Whether physical memory is protected. A kernel that never sets the protection up needs a
+    /// machine without it: on any other, everything is forbidden to supervisor mode.
+    pub pmp: bool,
 }
 
 impl Default for Config {
@@ -25,6 +28,7 @@ impl Default for Config {
             rules: Rules::default(),
             legacy: false,
             sv48: false,
+            pmp: true,
         }
     }
 }

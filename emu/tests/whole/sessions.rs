@@ -31,6 +31,18 @@ fn a_line_is_answered_and_the_answer_ends_at_the_prompt() {
 }
 
 #[test]
+fn a_prompt_that_was_reached_before_is_found() {
+    let mut session = session();
+    let machine = session.machine_mut();
+    while !machine.console().ends_with(b"$ ") {
+        machine.run(machine.steps() + 100);
+    }
+    machine.run(machine.steps() + 1_000_000);
+    let limit = machine.steps() + 1_000_000;
+    assert_eq!(session.start(limit), Waited::Prompt);
+}
+
+#[test]
 fn every_test_starts_from_the_same_prompt() {
     let mut session = session();
     assert!(!session.again(&Rules::default()), "there was no prompt yet");

@@ -40,6 +40,15 @@ impl<'a> Printer<'a> {
         }
     }
 
+    /// Returns the functions of a backtrace, innermost first, at most so many.
+    pub fn functions(&self, stack: &[u64], depth: usize) -> Vec<String> {
+        let lines = stack
+            .iter()
+            .enumerate()
+            .flat_map(|(at, &address)| self.lines(address, at > 0));
+        lines.take(depth).collect()
+    }
+
     /// Returns a report as text.
     pub fn text(&self, report: &Report) -> String {
         report.render(&mut |address, is_return| self.lines(address, is_return))

@@ -148,6 +148,7 @@ impl Subject {
             },
             legacy: arguments.legacy,
             sv48: arguments.sv48,
+            pmp: !arguments.no_pmp,
         };
         if config.rules.adversity.fetches
             && arguments.adversity.is_none()

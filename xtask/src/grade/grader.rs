@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use super::guest::{Answer, Guest, Stopped};
 use super::suite::{Suite, judge};
-use super::verdict::Graded;
+use super::verdict::{Explanation, Graded};
 use crate::image;
 use crate::qemu::{Disk, Keep, Machine};
 use crate::workspace::Workspace;
@@ -68,10 +68,11 @@ impl<'a> Grader<'a> {
                 Asked::Answered(answer) => suite.listed(&answer.printed),
                 Asked::Stopped(stopped) | Asked::NeverBooted(stopped) => {
                     let graded = Graded {
-                        suite: BOOT_SUITE,
+                        suite: BOOT_SUITE.to_owned(),
                         test: "boot".to_owned(),
                         verdict: stopped.verdict(),
                         time: begin.elapsed(),
+                        explanation: Explanation::default(),
                     };
                     heard(&graded);
                     all.push(graded);
@@ -106,10 +107,11 @@ impl<'a> Grader<'a> {
             self.guest = None;
         }
         Ok(Graded {
-            suite,
+            suite: suite.to_owned(),
             test,
             verdict,
             time: begin.elapsed(),
+            explanation: Explanation::default(),
         })
     }
 

@@ -1,5 +1,5 @@
-//! A machine under test: it gets commands, its output is read, and it is given up on when it shows
-//! no more.
+//! A kernel on QEMU: it gets commands, its output is read, and it is given up on when it shows no
+//! more.
 //!
 //! Nothing here waits for a fixed time. A wait ends with the expected output, with the end of the
 //! kernel, or when the console has been silent for as long as the user allows.
@@ -7,20 +7,17 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use regex::bytes::Regex;
+use regex::Regex;
 
+use super::console::{Console, Heard};
 use super::suite::tail;
 use super::verdict::Verdict;
 use crate::outcome::Outcome;
-use crate::qemu::{Console, Machine};
+use crate::qemu::{self, Machine};
 use crate::vm::{Event, Keyboard, Vm};
 
-/// A command that prints more than this makes no progress any more.
-const FLOOD: usize = 1 << 20;
 /// How long the rest of a panic message's line may take.
 const LAST_WORDS: Duration = Duration::from_secs(2);
-/// How long the prompt after a command's mark may take. The session goes on without it.
-const PROMPT: Duration = Duration::from_secs(3);
 
 /// Why a guest no longer answers.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -40,7 +37,8 @@ impl Stopped {
             Self::Hung(last) => Verdict::Hung(last),
             Self::Gone(message) => Verdict::Panicked(message),
             Self::ShellDied(last) => Verdict::Failed(super::verdict::Failure {
-                what: format!("the shell did not survive it; the console:\n{last}"),
+                symptom: "first-process-died".to_owned(),
+                what: format!("the first process did not survive it; the console:\n{last}"),
                 expected: None,
                 seen: None,
             }),
@@ -65,101 +63,81 @@ pub struct Guest {
 }
 
 impl Guest {
-    /// Boots a machine and waits for the shell's first prompt.
+    /// Boots a machine and waits for the first prompt.
     pub fn boot(machine: &Machine, stall: Duration) -> Result<Result<Self, Stopped>> {
         let mut guest = Self {
-            vm: Vm::boot(machine, &Console::Plain, Keyboard::Typed)?,
+            vm: Vm::boot(machine, &qemu::Console::Plain, Keyboard::Typed)?,
             stall,
             commands: 0,
         };
-        let prompt = Regex::new(r"(?m)^\$ ")?;
-        let waited = guest.wait(0, stall, |printed| prompt.is_match(printed));
+        let waited = guest.wait(&mut Console::new(0));
         Ok(waited.map(|()| guest))
     }
 
-    /// Runs a command in the shell, which prints a mark for success or failure.
+    /// Types a line and returns what was printed up to the next prompt.
+    pub fn line(&mut self, line: &str) -> Result<String, Stopped> {
+        let from = self.vm.transcript().len();
+        let mut console = Console::new(from);
+        if self.vm.type_bytes(format!("{line}\n").as_bytes()).is_err() {
+            return Err(self.gone(&console));
+        }
+        self.wait(&mut console)?;
+        Ok(String::from_utf8_lossy(&self.vm.transcript()[from..]).into_owned())
+    }
+
+    /// Runs a command in a shell that knows `&&` and `||`, and prints a mark for success or failure.
     pub fn run(&mut self, command: &str) -> Result<Result<Answer, Stopped>> {
         self.commands += 1;
         let mark = format!("graded-{}", self.commands);
-        let from = self.vm.transcript().len();
-        let line = format!("{command} && echo {mark}-well || echo {mark}-badly\n");
-        if self.vm.type_bytes(line.as_bytes()).is_err() {
-            return Ok(Err(self.gone()));
-        }
+        let line = format!("{command} && echo {mark}-well || echo {mark}-badly");
+        let printed = match self.line(&line) {
+            Ok(printed) => printed,
+            Err(stopped) => return Ok(Err(stopped)),
+        };
         // The console echoes the command, but the echo does not begin with the mark.
         let end = Regex::new(&format!(r"(?m)^{mark}-(well|badly)\r?$"))?;
-        let reborn = Regex::new("init: starting sh")?;
-        let waited = self.wait(from, self.stall, |printed| {
-            end.is_match(printed) || reborn.is_match(printed)
-        });
-        if let Err(stopped) = waited {
-            return Ok(Err(stopped));
-        }
-        let printed = &self.vm.transcript()[from..];
-        let Some(found) = end.captures(printed) else {
-            return Ok(Err(Stopped::ShellDied(self.last(from))));
+        let Some(found) = end.captures(&printed) else {
+            return Ok(Err(Stopped::ShellDied(tail(&printed))));
         };
-        let (begin, status_is_zero) = (from + found[0].len(), &found[1] == b"well");
-        let answer = Answer {
-            printed: String::from_utf8_lossy(&printed[..found.get(0).map_or(0, |at| at.start())])
-                .into_owned(),
-            status_is_zero,
-        };
-        let prompt = Regex::new(r"(?m)^\$ ")?;
-        match self.wait(begin, PROMPT, |printed| prompt.is_match(printed)) {
-            Err(Stopped::Gone(message)) => Ok(Err(Stopped::Gone(message))),
-            _ => Ok(Ok(answer)),
-        }
+        let before = found.get(0).map_or(0, |at| at.start());
+        Ok(Ok(Answer {
+            status_is_zero: &found[1] == "well",
+            printed: printed[..before].to_owned(),
+        }))
     }
 
-    /// Waits until the output after `from` matches.
-    fn wait(
-        &mut self,
-        from: usize,
-        stall: Duration,
-        done: impl Fn(&[u8]) -> bool,
-    ) -> Result<(), Stopped> {
+    /// Waits for the prompt.
+    fn wait(&mut self, console: &mut Console) -> Result<(), Stopped> {
         loop {
-            if let Some(message) = self.panic() {
-                return Err(Stopped::Gone(message));
+            match console.hear(self.vm.transcript()) {
+                Heard::Nothing => {}
+                Heard::Prompt => return Ok(()),
+                Heard::Panic => return Err(self.last_words(console)),
+                Heard::Reborn => return Err(Stopped::ShellDied(self.last(console))),
+                Heard::Flood => return Err(Stopped::Hung(self.last(console))),
             }
-            let printed = &self.vm.transcript()[from..];
-            if done(printed) {
-                return Ok(());
-            }
-            if printed.len() > FLOOD {
-                return Err(Stopped::Hung(self.last(from)));
-            }
-            match self.vm.next(Some(Instant::now() + stall)) {
+            match self.vm.next(Some(Instant::now() + self.stall)) {
                 Event::Output(_) => {}
-                Event::Quiet => return Err(Stopped::Hung(self.last(from))),
-                Event::Closed => return Err(self.gone()),
+                Event::Quiet => return Err(Stopped::Hung(self.last(console))),
+                Event::Closed => return Err(self.gone(console)),
             }
         }
     }
 
-    /// Returns the message of the kernel's panic, if there was one. xv6 prints `panic: `, Cowslip
-    /// `PANIC: `.
-    fn panic(&mut self) -> Option<String> {
-        let begun = Regex::new(r"(?:panic|PANIC): ([^\r\n]*)").ok()?;
-        let whole = Regex::new(r"(?:panic|PANIC): ([^\r\n]*)[\r\n]").ok()?;
-        begun.find(self.vm.transcript())?;
+    /// Lets a panic come to the end of its line: xv6 says `panic: `, Cowslip `PANIC: `.
+    fn last_words(&mut self, console: &Console) -> Stopped {
         let deadline = Instant::now() + LAST_WORDS;
-        while !whole.is_match(self.vm.transcript()) {
+        while !console.panic_is_whole(self.vm.transcript()) {
             match self.vm.next(Some(deadline)) {
                 Event::Output(_) => {}
                 Event::Quiet | Event::Closed => break,
             }
         }
-        let found = begun.captures(self.vm.transcript())?;
-        Some(String::from_utf8_lossy(&found[1]).into_owned())
+        Stopped::Gone(console.panic(self.vm.transcript()))
     }
 
     /// Returns what is known about a machine that has ended.
-    fn gone(&mut self) -> Stopped {
-        if let Some(message) = self.panic() {
-            return Stopped::Gone(message);
-        }
+    fn gone(&mut self, console: &Console) -> Stopped {
         let how = match self.vm.outcome() {
             Ok(Outcome::Status(code)) => format!("the machine powered off with code {code}"),
             Ok(Outcome::Refused) => "the kernel refused to start".to_owned(),
@@ -167,11 +145,11 @@ impl Guest {
             Ok(other) => format!("the machine stopped: {other:?}"),
             Err(error) => format!("{error:#}"),
         };
-        Stopped::Gone(format!("{how}\n{}", self.last(0)))
+        Stopped::Gone(format!("{how}\n{}", self.last(console)))
     }
 
-    /// Returns the last lines of the output after `from`.
-    fn last(&self, from: usize) -> String {
-        tail(&String::from_utf8_lossy(&self.vm.transcript()[from..]))
+    /// Returns the last lines.
+    fn last(&self, console: &Console) -> String {
+        console.tail(self.vm.transcript())
     }
 }

@@ -3,9 +3,8 @@
 use std::path::Path;
 
 use super::sanitized::Finding;
-use super::verdict::{Graded, Verdict, tally};
+use super::verdict::{Explanation, Graded, Verdict, tally};
 use crate::json::Json;
-use crate::qemu::{Firmware, Machine};
 
 /// The results of one kernel.
 pub struct Report {
@@ -19,27 +18,25 @@ pub struct Report {
 }
 
 impl Report {
-    /// Returns a report on the kernel in a file.
-    pub fn new(path: &Path, entry: u64, json: bool) -> Self {
-        Self {
+    /// Returns a report on the kernel in a file, of which this much is known.
+    pub fn new(path: &Path, what: &str, json: bool) -> Self {
+        let report = Self {
             kernel: vec![
                 ("kernel", Json::Text(path.display().to_string())),
-                ("entry", Json::Text(format!("{entry:#x}"))),
+                ("base", Json::Text(what.to_owned())),
             ],
             machines: Vec::new(),
             findings: None,
             json,
-        }
+        };
+        report.say(&format!("{}: {what}", path.display()));
+        report
     }
 
-    /// Prints the line about a machine that is to be booted.
-    pub fn machine(&self, machine: &Machine) {
-        let firmware = match machine.firmware {
-            Firmware::OpenSbi => "OpenSBI",
-            Firmware::Absent => "no firmware",
-        };
-        let plural = if machine.smp == 1 { "" } else { "s" };
-        self.say(&format!("{} hart{plural}, {firmware}:", machine.smp));
+    /// A machine has been booted.
+    pub fn machine(&self, harts: u8, what: &str) {
+        let plural = if harts == 1 { "" } else { "s" };
+        self.say(&format!("{harts} hart{plural}: {what}"));
     }
 
     /// Prints the result of a test.
@@ -108,6 +105,7 @@ fn lines(graded: &Graded) -> Vec<String> {
         test,
         verdict,
         time,
+        ..
     } = graded;
     let name = match verdict {
         Verdict::Passed | Verdict::Skipped(_) => verdict.name().to_owned(),
@@ -137,7 +135,28 @@ fn lines(graded: &Graded) -> Vec<String> {
         Verdict::Hung(last) => explain("last output: ", last),
         Verdict::Panicked(message) => explain("panic: ", message),
     }
+    for (label, text) in labelled(&graded.explanation) {
+        explain(label, text);
+    }
     lines
+}
+
+/// Returns what is known of an explanation, each part with a label.
+fn labelled(explanation: &Explanation) -> impl Iterator<Item = (&'static str, &str)> {
+    let Explanation {
+        does,
+        rule,
+        places,
+        mistake,
+    } = explanation;
+    [
+        ("did:      ", does),
+        ("rule:     ", rule),
+        ("where:    ", places),
+        ("likely:   ", mistake),
+    ]
+    .into_iter()
+    .filter_map(|(label, part)| Some((label, part.as_deref()?)))
 }
 
 /// Returns a finding as JSON.
@@ -155,7 +174,7 @@ fn found(finding: &Finding) -> Json {
 fn object(graded: &Graded) -> Json {
     let text = |text: &str| Json::Text(text.to_owned());
     let mut members = vec![
-        ("suite", text(graded.suite)),
+        ("suite", text(&graded.suite)),
         ("test", text(&graded.test)),
         ("verdict", text(graded.verdict.name())),
         ("seconds", Json::Seconds(graded.time.as_secs_f64())),
@@ -171,6 +190,9 @@ fn object(graded: &Graded) -> Json {
         Verdict::Hung(last) => members.push(("last_output", text(last))),
         Verdict::Panicked(message) => members.push(("message", text(message))),
     }
+    for (label, part) in labelled(&graded.explanation) {
+        members.push((label.trim_end().trim_end_matches(':'), text(part)));
+    }
     Json::Object(members)
 }
 
@@ -183,10 +205,11 @@ mod tests {
 
     fn graded(verdict: Verdict) -> Graded {
         Graded {
-            suite: "cowtest",
+            suite: "cowtest".to_owned(),
             test: "simple".to_owned(),
             verdict,
             time: Duration::from_millis(1500),
+            explanation: Explanation::default(),
         }
     }
 

@@ -1,4 +1,4 @@
-//! `grade --sanitize`: the tests of `cowtest` on the machine that is out to break kernels
+//! `grade --sanitize`: the tests of `lab/` on the machine that is out to break kernels
 //! (`docs/emu.md`), with several harts and seeds. What its watchers report is added to the grade.
 //!
 //! The kernel boots once for each number of harts, on a kind machine; each test starts from its
@@ -6,26 +6,23 @@
 //! over, which is no finding: the emulator's pace says nothing about the kernel.
 
 use std::collections::HashSet;
-use std::fs;
-use std::path::Path;
 
 use anyhow::{Result, anyhow};
+use emu::Rules;
 use emu::adversity::Adversity;
 use emu::sanitize::{self, Kind, Watch};
-use emu::session::{Session, Waited};
-use emu::{Boot, Config, Disk, Machine, Rules};
 
-use super::suite::COWTEST;
+use super::catalogue::Test;
+use super::emulated;
+use super::lab::Subject;
+use super::protocol::Nonce;
 use crate::emulate::{Printer, atomic_instructions, fences_instructions};
-use crate::workspace::Workspace;
 
 /// Numbers of harts.
 const HARTS: [usize; 2] = [2, 3];
 /// Seeds for each test.
 const SEEDS: u64 = 2;
-/// Steps in which a kernel comes to its prompt.
-const BOOT: u64 = 3_000_000_000;
-/// Steps for each test and seed.
+/// Steps of each hart for each test and seed.
 const STEPS: u64 = 20_000_000;
 
 /// Something that a watcher reported.
@@ -42,44 +39,46 @@ pub struct Finding {
     pub text: String,
 }
 
-/// Runs the tests whose command contains `filter`; `each` hears of every finding once.
+/// Runs the tests; `each` hears of every finding once.
 pub fn run(
-    workspace: &Workspace,
-    path: &Path,
-    image: &[u8],
-    filter: &str,
+    subject: &Subject<'_>,
+    tests: &[&Test],
     mut each: impl FnMut(&Finding),
 ) -> Result<Vec<Finding>> {
-    let kernel = fs::read(path)?;
-    let atomics = atomic_instructions(path, &kernel);
-    let printer = Printer::new(workspace, path);
+    let kernel = &subject.kernel;
+    let atomics = atomic_instructions(subject.path, &kernel.bytes);
+    let printer = Printer::new(subject.workspace, subject.path);
     let adversity = Adversity {
-        fetches: fences_instructions(&kernel),
+        fetches: fences_instructions(&kernel.bytes),
         ..Adversity::ALL
     };
     let mut seen = HashSet::new();
     let mut findings = Vec::new();
     for harts in HARTS {
-        let mut session = boot(&kernel, image, harts)?;
-        session.machine_mut().declare_atomic(&atomics);
-        for test in tests(&mut session)? {
-            let command = COWTEST.command(&test);
-            if !command.contains(filter) {
-                continue;
-            }
+        let booted = emulated::boot(kernel, subject.image, harts)?;
+        let mut booted = booted.map_err(|refused| {
+            anyhow!(
+                "the kernel comes to no prompt with {harts} harts: {:?}",
+                refused.stopped
+            )
+        })?;
+        booted.machine_mut().declare_atomic(&atomics);
+        for test in tests {
             for seed in 1..=SEEDS {
-                session.again(&Rules {
+                let rules = Rules {
                     seed,
                     adversity,
                     watch: Watch::ALL,
-                });
-                session.line(&command, STEPS);
-                for report in session.machine().reports() {
+                };
+                let line = test.line(Nonce::new(seed).digits());
+                // How the test ends says nothing here.
+                let _ = booted.ask(&line, &rules, STEPS);
+                for report in booted.machine().reports() {
                     if !seen.insert(cause(report)) {
                         continue;
                     }
                     let finding = Finding {
-                        test: test.clone(),
+                        test: test.name.clone(),
                         harts,
                         seed,
                         kind: report.kind.name(),
@@ -92,43 +91,6 @@ pub fn run(
         }
     }
     Ok(findings)
-}
-
-/// Boots a kernel to its prompt.
-fn boot(kernel: &[u8], image: &[u8], harts: usize) -> Result<Session> {
-    let disk = Disk {
-        slot: 0,
-        contents: image,
-        serial: "",
-    };
-    let boot = Boot {
-        kernel,
-        command_line: "",
-        disks: &[disk],
-    };
-    let config = Config {
-        harts,
-        ..Config::default()
-    };
-    let machine = Machine::boot(&config, &boot).map_err(anyhow::Error::msg)?;
-    let mut session = Session::new(machine);
-    match session.start(BOOT) {
-        Waited::Prompt => Ok(session),
-        waited => Err(anyhow!(
-            "the kernel comes to no prompt with {harts} harts ({waited:?}); its console:\n{}",
-            String::from_utf8_lossy(session.machine().console())
-        )),
-    }
-}
-
-/// Has the program name its tests.
-fn tests(session: &mut Session) -> Result<Vec<String>> {
-    let answer = session.line(&COWTEST.list_command(), BOOT);
-    let tests = COWTEST.listed(&session.printed(&answer));
-    if tests.is_empty() {
-        return Err(anyhow!("{} names no tests", COWTEST.program));
-    }
-    Ok(tests)
 }
 
 /// What makes two reports one: the kind, and the instructions they show first.

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-use super::grader::Grader;
-use super::suite::COWTEST;
+use super::catalogue::{Purpose, Test};
+use super::demand::Base;
+use super::lab::{Emulator, Subject};
 use crate::arch::Arch;
 use crate::process::run_bounded;
 use crate::workspace::Workspace;
@@ -15,7 +16,7 @@ use crate::workspace::Workspace;
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// The flags for programs without a runtime, with a layout of their own.
-const FLAGS: [&str; 13] = [
+const FLAGS: [&str; 14] = [
     "-std=c11",
     "-Os",
     "-Wall",
@@ -26,26 +27,30 @@ const FLAGS: [&str; 13] = [
     "-ffreestanding",
     "-fno-pic",
     "-mcmodel=medany",
+    "-I../../lab",
     "-Wl,--build-id=none",
     "-Wl,-Tstand-in.ld",
     "-Wl,--no-warn-rwx-segments",
 ];
 
-/// The expected verdicts on the stand-in's tests, in their order.
-const EXPECTED: [(&str, &str); 7] = [
+/// The stand-in's tests and the expected verdicts, in their order.
+const EXPECTED: [(&str, &str); 9] = [
     ("passes", "passed"),
-    ("skips", "skipped"),
     ("fails", "failed"),
+    ("forges", "failed"),
+    ("borrows", "failed"),
     ("hangs", "hung"),
     ("panics", "panicked"),
+    ("floods", "hung"),
     ("kills", "failed"),
     ("recovers", "passed"),
 ];
 
 /// The longest silence allowed. The stand-in answers at once or never.
 const STALL: Duration = Duration::from_secs(5);
+const MILLIONS: u64 = 300;
 
-/// Grades the stand-in.
+/// Grades the stand-in on both emulators.
 ///
 /// # Errors
 ///
@@ -68,18 +73,37 @@ pub fn grade(workspace: &Workspace) -> Result<()> {
         compiled.output,
         compiled.errors
     );
-    let machine = super::machine(&kernel, 2)?;
+    let tests = EXPECTED.map(|(name, _)| Test {
+        name: name.to_owned(),
+        program: "stand-in".to_owned(),
+        purpose: Purpose::Xv6,
+        since: None,
+        points: 1,
+        millions: MILLIONS,
+        does: String::new(),
+        rule: String::new(),
+    });
     // The stand-in uses no disk.
     let image = [0; abi::BLOCK_SIZE];
-    let graded =
-        Grader::new(workspace, machine, &image, STALL).run(&[COWTEST], |_, _| true, |_| ())?;
-    let seen: Vec<_> = graded
-        .iter()
-        .map(|graded| (graded.test.as_str(), graded.verdict.name()))
-        .collect();
-    ensure!(
-        seen == EXPECTED,
-        "expected {EXPECTED:?}, saw {seen:?}: {graded:?}"
-    );
+    let subject = Subject::new(workspace, &kernel, &image)?;
+    for on in [Emulator::Own, Emulator::Qemu] {
+        let graded = subject.run(
+            on,
+            2,
+            STALL,
+            &tests.each_ref(),
+            &Base::Of(None),
+            |_| {},
+            |_| {},
+        )?;
+        let seen: Vec<_> = graded
+            .iter()
+            .map(|graded| (graded.test.as_str(), graded.verdict.name()))
+            .collect();
+        ensure!(
+            seen == EXPECTED,
+            "on {on:?}: expected {EXPECTED:?}, saw {seen:?}: {graded:?}"
+        );
+    }
     Ok(())
 }

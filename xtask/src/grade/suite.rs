@@ -13,10 +13,6 @@ pub struct Suite {
 
 /// The tests of copy-on-write.
 pub const COWTEST: Suite = Suite { program: "cowtest" };
-/// The tests of the whole interface.
-pub const USERTESTS: Suite = Suite {
-    program: "usertests",
-};
 
 /// The number of the console's last lines that explain a result.
 const TAIL: usize = 12;
@@ -69,6 +65,7 @@ pub fn judge(test: &str, printed: &str, status_is_zero: bool) -> Verdict {
     Verdict::Failed(match part(2) {
         Some(why) => Failure::parse(why),
         None => Failure {
+            symptom: String::new(),
             what: format!("it did not say why; the console:\n{}", tail(printed)),
             expected: None,
             seen: None,

@@ -22,6 +22,8 @@ pub enum Verdict {
 /// Why a test failed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Failure {
+    /// The symptom, a word by which the likely cause is looked up. Empty if the program has none.
+    pub symptom: String,
     /// What was compared. If nothing was compared, the whole message.
     pub what: String,
     /// The expected value.
@@ -41,6 +43,7 @@ impl Failure {
             Some(found.as_str().to_owned())
         };
         Self {
+            symptom: String::new(),
             what: if compared.is_some() {
                 part(1).unwrap_or_default()
             } else {
@@ -74,13 +77,28 @@ impl Verdict {
 #[derive(Clone, Debug)]
 pub struct Graded {
     /// The program that has the test.
-    pub suite: &'static str,
+    pub suite: String,
     /// The test.
     pub test: String,
     /// The verdict.
     pub verdict: Verdict,
     /// How long the test took, including a boot if one was needed.
     pub time: Duration,
+    /// What explains a bad verdict.
+    pub explanation: Explanation,
+}
+
+/// What explains a bad verdict: nothing, if nothing is known.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Explanation {
+    /// What the test does.
+    pub does: Option<String>,
+    /// The rule of the lab that it is about.
+    pub rule: Option<String>,
+    /// Where the harts were.
+    pub places: Option<String>,
+    /// The likely mistake.
+    pub mistake: Option<String>,
 }
 
 /// The names that [`Verdict::name`] returns.
