@@ -85,7 +85,8 @@ impl Guest {
         Ok(String::from_utf8_lossy(&self.vm.transcript()[from..]).into_owned())
     }
 
-    /// Runs a command in a shell that knows `&&` and `||`, and prints a mark for success or failure.
+    /// Runs a command in a shell that knows `&&` and `||`. The shell prints a mark for success or
+    /// failure.
     pub fn run(&mut self, command: &str) -> Result<Result<Answer, Stopped>> {
         self.commands += 1;
         let mark = format!("graded-{}", self.commands);

@@ -1,10 +1,11 @@
 //! `cargo xtask grade`: somebody's xv6 kernel, tested by programs of ours on a disk of ours.
 //!
-//! The tests are the programs of `lab/` ([`catalogue`], [`disk`]). [`lab`] has a kernel run them, on
-//! the machine of our own ([`emulated`]) or on QEMU ([`on_qemu`]); [`protocol`] reads their verdicts
-//! ([`verdict`]), [`hints`] names the likely mistake, [`year`] and [`demand`] what the kernel's base
-//! can do, [`report`] prints all. [`sanitized`] has the kernel watched. [`self_test`] turns `cowtest` ([`grader`], [`suite`],
-//! [`guest`]) on kernels of which it is known how they must do.
+//! The tests are the programs of `lab/` ([`catalogue`], [`disk`]). [`lab`] has a kernel run them,
+//! on the machine of our own ([`emulated`]) or on QEMU ([`on_qemu`]); [`protocol`] reads their
+//! verdicts ([`verdict`]), [`hints`] names the likely mistake, [`year`] and [`demand`] what the
+//! kernel's base can do, [`report`] prints all. [`sanitized`] has the kernel watched.
+//! [`self_test`] turns `cowtest` ([`grader`], [`suite`], [`guest`]) on kernels of which it is
+//! known how they must do.
 
 mod audited;
 mod catalogue;
