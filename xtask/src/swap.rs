@@ -11,7 +11,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::arch::Arch;
-use crate::cli::{Memory, SwapArguments};
+use crate::cli::{Access, Fault, Memory, Often, SwapArguments};
 use crate::qemu::{REPORT_ERRORS, quoted};
 use crate::workspace::Workspace;
 
@@ -30,26 +30,6 @@ pub struct Swap {
     /// The file, which belongs to this machine.
     pub path: PathBuf,
     faults: Vec<Fault>,
-}
-
-/// A page of the disk that cannot be read, or that cannot be written.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Fault {
-    access: Access,
-    page: u64,
-    often: Often,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Access {
-    Read,
-    Write,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Often {
-    Once,
-    Always,
 }
 
 impl Swap {
@@ -78,7 +58,7 @@ impl Swap {
         if !self.faults.is_empty() {
             let mut debugged = format!("driver=blkdebug,node-name={faulty},image={plain}");
             for (number, fault) in self.faults.iter().enumerate() {
-                debugged.push_str(&fault.rule(number));
+                debugged.push_str(&rule(fault, number));
             }
             command.args(["-blockdev", &debugged]);
             drive = faulty;
@@ -92,53 +72,27 @@ impl Swap {
     }
 }
 
-impl Fault {
-    /// Reads `read:PAGE` or `write:PAGE`. `:once` at the end means that only the first attempt
-    /// fails.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let cure = || format!("`{text}` is no fault; write for example read:12 or write:40:once");
-        let mut parts = text.split(':');
-        let access = match parts.next() {
-            Some("read") => Access::Read,
-            Some("write") => Access::Write,
-            _ => return Err(cure()),
-        };
-        let page: Option<u32> = parts.next().and_then(|page| page.parse().ok());
-        let page = page.ok_or_else(cure)?.into();
-        let often = match (parts.next(), parts.next()) {
-            (None, _) => Often::Always,
-            (Some("once"), None) => Often::Once,
-            _ => return Err(cure()),
-        };
-        Ok(Self {
-            access,
-            page,
-            often,
-        })
-    }
-
-    /// Returns the rule of QEMU's `blkdebug` driver for this fault: error 5, EIO, in every state
-    /// (event "none").
-    fn rule(&self, number: usize) -> String {
-        let access = match self.access {
-            Access::Read => "read",
-            Access::Write => "write",
-        };
-        let once = match self.often {
-            Often::Once => "on",
-            Often::Always => "off",
-        };
-        let sector = self.page * SECTORS_PER_PAGE;
-        [
-            "event=none".to_owned(),
-            format!("iotype={access}"),
-            format!("sector={sector}"),
-            format!("once={once}"),
-            "errno=5".to_owned(),
-        ]
-        .map(|part| format!(",inject-error.{number}.{part}"))
-        .concat()
-    }
+/// Returns the rule of QEMU's `blkdebug` driver for this fault: error 5, EIO, in every state
+/// (event "none").
+fn rule(fault: &Fault, number: usize) -> String {
+    let access = match fault.access {
+        Access::Read => "read",
+        Access::Write => "write",
+    };
+    let once = match fault.often {
+        Often::Once => "on",
+        Often::Always => "off",
+    };
+    let sector = fault.page * SECTORS_PER_PAGE;
+    [
+        "event=none".to_owned(),
+        format!("iotype={access}"),
+        format!("sector={sector}"),
+        format!("once={once}"),
+        "errno=5".to_owned(),
+    ]
+    .map(|part| format!(",inject-error.{number}.{part}"))
+    .concat()
 }
 
 #[cfg(test)]
@@ -148,13 +102,13 @@ mod tests {
     #[test]
     fn faults_are_read_and_become_rules() {
         let fault = Fault::parse("write:40:once").expect("a fault");
-        let rule = fault.rule(1);
+        let text = rule(&fault, 1);
         for part in ["iotype=write", "sector=320", "once=on"] {
-            assert!(rule.contains(&format!(",inject-error.1.{part}")), "{rule}");
+            assert!(text.contains(&format!(",inject-error.1.{part}")), "{text}");
         }
-        let rule = Fault::parse("read:0").expect("a fault").rule(0);
+        let text = rule(&Fault::parse("read:0").expect("a fault"), 0);
         for part in ["iotype=read", "sector=0", "once=off"] {
-            assert!(rule.contains(&format!(",inject-error.0.{part}")), "{rule}");
+            assert!(text.contains(&format!(",inject-error.0.{part}")), "{text}");
         }
         for bad in [
             "",

@@ -21,7 +21,7 @@ use crate::workspace::Workspace;
 
 pub use atomics::addresses as atomic_instructions;
 pub use reports::Printer;
-pub use setup::{Seeds, fences_instructions};
+pub use setup::fences_instructions;
 
 /// Runs what the arguments describe. Returns the exit code for how the run ended.
 pub fn run(workspace: &Workspace, arguments: &EmuArguments) -> Result<u8> {

@@ -6,8 +6,9 @@ use emu::{Config, Machine};
 
 use super::reports::Printer;
 use super::run::{self, EXIT_FOUND, Ended, Screen};
-use super::setup::{Seeds, Subject};
+use super::setup::Subject;
 use crate::cli::EmuArguments;
+use crate::cli::Seeds;
 use crate::workspace::Workspace;
 
 /// How a run failed.

@@ -17,32 +17,6 @@ use crate::setup::Toolchain;
 use crate::swap;
 use crate::workspace::Workspace;
 
-/// A range of seeds. The end is not part of it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Seeds {
-    /// The first seed.
-    pub first: u64,
-    /// The seed after the last one.
-    pub end: u64,
-}
-
-impl Seeds {
-    /// Reads `A..B`.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let cure = || format!("`{text}` is no range of seeds; write for example 1..100");
-        let (first, end) = text.split_once("..").ok_or_else(cure)?;
-        let seeds = Self {
-            first: first.parse().map_err(|_| cure())?,
-            end: end.parse().map_err(|_| cure())?,
-        };
-        if seeds.first < seeds.end {
-            Ok(seeds)
-        } else {
-            Err(cure())
-        }
-    }
-}
-
 /// What is booted, read into memory.
 pub struct Subject {
     /// The kernel's file, for source lines.
@@ -218,14 +192,6 @@ pub fn began(machine: &Machine) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_range_of_seeds_has_a_first_and_an_end() {
-        assert_eq!(Seeds::parse("3..5"), Ok(Seeds { first: 3, end: 5 }));
-        for wrong in ["", "3", "5..3", "3..3", "a..b"] {
-            assert!(Seeds::parse(wrong).is_err(), "{wrong}");
-        }
-    }
 
     #[test]
     fn watchers_have_names() {

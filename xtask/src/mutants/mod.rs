@@ -22,7 +22,6 @@ use crate::process::{run_bounded, run_inherited};
 use crate::setup::ensure_cargo_mutants;
 use crate::workspace::Workspace;
 
-pub use choice::Shard;
 use result::Tally;
 
 /// The package that is mutated.

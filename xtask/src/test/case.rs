@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use super::course::Course;
 use super::talk::Step;
-use crate::cli::{Fork, Memory};
+use crate::cli::{Fault, Fork, Memory};
 use crate::image::Geometry;
 use crate::qemu::Clock;
-use crate::swap::Fault;
 
 /// A guest test.
 pub struct Case {
