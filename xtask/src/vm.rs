@@ -15,7 +15,6 @@ use crate::guard::guarded;
 use crate::outcome::Outcome;
 use crate::process::{self, collect};
 use crate::qemu::{Console, Machine};
-use crate::watch;
 
 /// A guest's keyboard.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -145,7 +144,7 @@ impl Vm {
             .unwrap_or_default();
         let console = String::from_utf8_lossy(&self.transcript);
         let code = code.and_then(|code| u8::try_from(code).ok());
-        Ok(watch::outcome(
+        Ok(Outcome::of(
             code.and_then(|code| self.arch.status(code)),
             &console,
             &said,

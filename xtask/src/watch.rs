@@ -1,11 +1,7 @@
-//! What a console's output shows: the part for the user, and the kernel's own words about its end.
+//! The part of a console's output that is shown to the user.
 //!
 //! The firmware prints forty lines before the kernel. They are shown only if the kernel does not
 //! follow.
-
-use abi::{EXIT_NO_BOOT, EXIT_PANIC};
-
-use crate::outcome::Outcome;
 
 /// The beginnings of the kernel's first line.
 const GREETINGS: [&[u8]; 3] = [b"Cowslip ", b"cannot start: ", b"PANIC: "];
@@ -53,45 +49,6 @@ fn first_greeting(text: &[u8]) -> Option<usize> {
     })
 }
 
-/// The message of a panicking kernel.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Panic {
-    /// The message, with file and line.
-    pub message: String,
-    /// The return addresses, innermost first.
-    pub backtrace: Vec<u64>,
-}
-
-impl Panic {
-    /// Finds a panic in console output.
-    pub fn find(console: &str) -> Option<Self> {
-        let mut lines = console.lines().skip_while(|line| !line.contains("PANIC: "));
-        let (_, message) = lines.next()?.split_once("PANIC: ")?;
-        let backtrace = lines
-            .filter_map(|line| line.trim().strip_prefix("backtrace: 0x"))
-            .filter_map(|digits| u64::from_str_radix(digits.trim(), 16).ok())
-            .collect();
-        Some(Self {
-            message: message.trim_end().to_owned(),
-            backtrace,
-        })
-    }
-}
-
-/// Returns the outcome that the emulator's exit code and the console show together.
-pub fn outcome(code: Option<u8>, console: &str, emulator_said: &str) -> Outcome {
-    // The emulator's own failures end with 1 too, but before the firmware has printed anything.
-    match code {
-        None => Outcome::Emulator(format!("it was killed. {}", emulator_said.trim())),
-        Some(code) if code != 0 && console.is_empty() => {
-            Outcome::Emulator(emulator_said.trim().to_owned())
-        }
-        Some(EXIT_PANIC) => Outcome::Panicked(Panic::find(console).unwrap_or_default()),
-        Some(EXIT_NO_BOOT) => Outcome::Refused,
-        Some(code) => Outcome::Status(code),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,31 +74,5 @@ mod tests {
         let mut curtain = Curtain::default();
         assert!(curtain.pass(b"OpenSBI v1.1\n").is_empty());
         assert_eq!(curtain.lift(), b"OpenSBI v1.1\n");
-    }
-
-    #[test]
-    fn a_panic_is_read_from_the_console() {
-        let console = "Cowslip\r\nhart 1 PANIC: bad count at mm/src/frame.rs:7\r\n  \
-                       backtrace: 0xffffffc080200abc\r\n  backtrace: 0xffffffc080200010\r\n";
-        let panic = Panic::find(console).expect("there is one");
-        assert_eq!(panic.message, "bad count at mm/src/frame.rs:7");
-        assert_eq!(
-            panic.backtrace,
-            [0xffff_ffc0_8020_0abc, 0xffff_ffc0_8020_0010]
-        );
-        assert_eq!(Panic::find("all is well"), None);
-    }
-
-    #[test]
-    fn exit_codes_are_told_apart() {
-        assert_eq!(outcome(Some(0), "", ""), Outcome::Status(0));
-        assert_eq!(outcome(Some(1), "$ ", ""), Outcome::Status(1));
-        assert_eq!(
-            outcome(Some(1), "", "bad option\n"),
-            Outcome::Emulator("bad option".into())
-        );
-        assert_eq!(outcome(Some(122), "x", ""), Outcome::Refused);
-        assert_eq!(outcome(Some(121), "PANIC: x\n", "").exit_code(), 121);
-        assert_eq!(outcome(None, "x", "").exit_code(), 125);
     }
 }

@@ -292,7 +292,7 @@ mod tests {
 
     #[test]
     fn a_panic_is_never_a_status() {
-        let panicked = || Outcome::Panicked(crate::watch::Panic::default());
+        let panicked = || Outcome::Panicked(crate::outcome::Panic::default());
         assert!(!verdict(
             Case::line("x", "x").ends(End::Failure),
             panicked(),
