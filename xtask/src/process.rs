@@ -4,6 +4,7 @@
 //! started, so that none goes on unnoticed. Every such program therefore leads a process group.
 //! [`crate::ending`] passes Ctrl-C to it.
 
+use std::env;
 use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -101,6 +102,12 @@ pub fn run_inherited(command: &mut Command) -> Result<ExitStatus> {
     command
         .status()
         .with_context(|| format!("cannot start {}", name(command)))
+}
+
+/// Returns whether a folder of PATH has a file of this name.
+pub fn is_on_path(program: &str) -> bool {
+    env::var_os("PATH")
+        .is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(program).is_file()))
 }
 
 /// Returns the name of a program, for messages.

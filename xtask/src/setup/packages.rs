@@ -15,8 +15,7 @@ use anyhow::{Context, Result, bail};
 
 use super::cache;
 use super::missing::Missing;
-use super::programs::is_on_path;
-use crate::process::{Finished, run_bounded};
+use crate::process::{Finished, is_on_path, run_bounded};
 use crate::progress::spinner;
 
 /// The limit for fetching the lists. A slower mirror counts as unreachable.

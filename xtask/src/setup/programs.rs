@@ -1,6 +1,5 @@
 //! Programs of the system that only some commands need, and version numbers.
 
-use std::env;
 use std::ffi::OsStr;
 use std::fmt;
 use std::process::Command;
@@ -39,12 +38,6 @@ fn ensure(program: &str, package: &str, why: &str) -> Result<String> {
         Some(line) => Ok(line),
         None => bail!("the package {package} is installed, but there is no `{program}` on PATH"),
     }
-}
-
-/// Returns whether a folder of PATH has a file of this name.
-pub fn is_on_path(program: &str) -> bool {
-    env::var_os("PATH")
-        .is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(program).is_file()))
 }
 
 /// Returns the first line that a program prints when asked for its version. Returns `None` if it

@@ -11,8 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use super::programs::is_on_path;
-use crate::process::run_while_progressing;
+use crate::process::{is_on_path, run_while_progressing};
 use crate::progress::spinner;
 use crate::workspace::Workspace;
 
