@@ -17,6 +17,7 @@ mod check;
 mod cli;
 mod console;
 mod coverage;
+mod drive;
 mod emulate;
 mod ending;
 mod exec;

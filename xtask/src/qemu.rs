@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 
 use crate::arch::Arch;
 use crate::cli::{Fork, Memory};
+use crate::drive::{REPORT_ERRORS, quoted};
 use crate::setup::emulator;
 use crate::swap::Swap;
 
@@ -73,10 +74,6 @@ pub struct Disk {
     /// What happens to the contents after the run.
     pub keep: Keep,
 }
-
-/// The options that make a disk report the host's errors to the guest. By default the emulator
-/// silently stops the whole machine when the host's file system is full.
-pub const REPORT_ERRORS: &str = "rerror=report,werror=report";
 
 /// What happens to the contents of a disk image after the run.
 #[derive(Clone, PartialEq, Eq)]
@@ -230,11 +227,6 @@ impl Machine {
         }
         words
     }
-}
-
-/// Returns a path as QEMU's option lists take it: a comma ends a value there unless it is doubled.
-pub fn quoted(path: &Path) -> String {
-    path.to_string_lossy().replace(',', ",,")
 }
 
 /// Returns a TCP port of this host at which no process listens.

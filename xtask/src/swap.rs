@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 
 use crate::arch::Arch;
 use crate::cli::{Access, Fault, Memory, Often, SwapArguments};
-use crate::qemu::{REPORT_ERRORS, quoted};
+use crate::drive::{REPORT_ERRORS, quoted};
 use crate::workspace::Workspace;
 
 /// The serial number by which the kernel recognises the disk.

@@ -9,6 +9,7 @@ pub mod lab;
 pub mod ours;
 mod reports;
 mod run;
+mod screen;
 mod seeds;
 mod setup;
 pub mod snapshots;

@@ -1,8 +1,7 @@
 //! One run: the console, the shell line, and how it ended.
 
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Read, Write};
-use std::path::Path;
+use std::fs;
+use std::io::{self, Read};
 use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::thread;
 use std::time::Instant;
@@ -13,6 +12,7 @@ use emu::{Machine, Stop};
 
 use super::gdb;
 use super::reports::Printer;
+use super::screen::Screen;
 use super::setup::{Subject, began};
 use crate::cli::EmuArguments;
 use crate::outcome::{EXIT_TIMEOUT, EXIT_TROUBLE};
@@ -162,64 +162,4 @@ fn keyboard() -> Receiver<Vec<u8>> {
         }
     });
     receiver
-}
-
-/// The console output and the trace, up to what has been shown and written.
-#[derive(Default)]
-pub struct Screen {
-    shown: usize,
-    silent: bool,
-    trace: Option<BufWriter<File>>,
-}
-
-impl Screen {
-    /// Returns a screen that shows nothing.
-    pub fn silent() -> Self {
-        Self {
-            silent: true,
-            ..Self::default()
-        }
-    }
-
-    /// Returns a screen. If a file is named, the turns of harts are written to it.
-    fn new(trace: Option<&Path>, machine: &mut Machine) -> Result<Self> {
-        let mut screen = Self::default();
-        if let Some(path) = trace {
-            let file = File::create(path)
-                .with_context(|| format!("cannot write the trace {}", path.display()))?;
-            screen.trace = Some(BufWriter::new(file));
-            machine.take_turns();
-        }
-        Ok(screen)
-    }
-
-    /// Shows what is new.
-    pub fn show(&mut self, machine: &mut Machine) {
-        let text = machine.console();
-        if text.len() > self.shown && !self.silent {
-            let mut out = io::stdout().lock();
-            // The run goes on if standard output is closed.
-            let _ = out
-                .write_all(&text[self.shown..])
-                .and_then(|()| out.flush());
-        }
-        // Output that a debugger runs again was shown the first time.
-        self.shown = self.shown.max(text.len());
-        let Some(file) = &mut self.trace else {
-            return;
-        };
-        for turn in machine.take_turns() {
-            let place = machine.symbols().describe(turn.pc);
-            let line = writeln!(
-                file,
-                "{:12} hart {} {:?} {place}",
-                turn.step, turn.hart, turn.mode
-            );
-            if line.is_err() {
-                eprintln!("xtask: the trace cannot be written on");
-                self.trace = None;
-                return;
-            }
-        }
-    }
 }

@@ -5,7 +5,8 @@ use emu::adversity::Adversity;
 use emu::{Config, Machine};
 
 use super::reports::Printer;
-use super::run::{self, EXIT_FOUND, Ended, Screen};
+use super::run::{self, EXIT_FOUND, Ended};
+use super::screen::Screen;
 use super::setup::Subject;
 use crate::cli::EmuArguments;
 use crate::cli::Seeds;

@@ -8,7 +8,7 @@ use emu::hart::Hart;
 use emu::history::History;
 use emu::{Machine, Stop};
 
-use crate::emulate::run::Screen;
+use crate::emulate::screen::Screen;
 
 /// The number of steps between two looks at the connection.
 const LOOK: u64 = 50_000;

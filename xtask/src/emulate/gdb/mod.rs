@@ -22,7 +22,7 @@ use gdbstub::target::ext::breakpoints::WatchKind;
 
 use self::debuggee::{Debuggee, Halt};
 use self::target::thread_of;
-use super::run::Screen;
+use super::screen::Screen;
 use super::setup::Subject;
 
 /// Waits for a debugger at `port` of the local host, and serves it until it leaves.

@@ -6,7 +6,7 @@ use emu::adversity::Adversity;
 use emu::{Boot, Config, Machine, Rules};
 
 use super::debuggee::{Debuggee, Halt, Motion};
-use crate::emulate::run::Screen;
+use crate::emulate::screen::Screen;
 
 #[path = "../../../../emu/tests/whole/tiny.rs"]
 #[allow(dead_code)]
