@@ -49,7 +49,8 @@
 //! | [`space`] | what a program's memory is made of |
 //! | `heap` | kernel objects |
 //! | `rmap`, `list` | who maps a frame |
-//! | `free` | which slots and identifiers are free |
+//! | `free`, `asids` | which slots and identifiers are free |
+//! | `handshake` | who must fence when a space has changed |
 //! | [`swap`], [`mod@file`] | pages on a device, pages of files |
 //! | `reclaim` | which frame goes next |
 //! | `phys` | the one door to the bytes of a frame |
@@ -63,11 +64,13 @@
 extern crate alloc;
 
 pub mod addr;
+mod asids;
 pub mod audit;
 mod commit;
 pub mod file;
 mod frame;
 mod free;
+mod handshake;
 mod heap;
 mod list;
 // `machine` declares an unsafe contract, and `phys` relies on it.

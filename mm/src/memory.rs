@@ -9,6 +9,7 @@ use core::mem::MaybeUninit;
 use abi::MemCounter;
 
 use crate::addr::{FrameNo, FrameRange, FrameRanges};
+use crate::asids::Asids;
 use crate::commit::{Budget, Claim, Need, NoMemory, Reservation};
 use crate::file::FileCache;
 use crate::frame::allocator::Allocator;
@@ -19,7 +20,6 @@ use crate::phys;
 use crate::pt::Table;
 use crate::reclaim::Clock;
 use crate::rmap::Families;
-use crate::space::Asids;
 use crate::stats::Stats;
 use crate::swap::{SlotRecord, Slots};
 

@@ -19,11 +19,11 @@ use sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use sync::{Counted, LeafLock};
 
 use crate::addr::{FrameNo, PageNo};
+use crate::handshake::{Stale, Users};
 use crate::list::{Linked, Links, List};
 use crate::machine::{Asid, Machine};
 use crate::memory::Memory;
 use crate::pt::{Entry, Format, Pte, Table, UserPage, Walk};
-use crate::space::{Stale, Users};
 
 /// The number of a family. Numbers are reused after 2^32 families. A walk then also looks at spaces
 /// of the other family, in vain.

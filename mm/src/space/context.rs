@@ -2,7 +2,7 @@
 //! it.
 //!
 //! Two masks keep TLBs coherent. `active` is the set of harts whose root is this one now; `stale`
-//! is the set of harts that must fence before they use the space next. [`super::handshake`]
+//! is the set of harts that must fence before they use the space next. [`crate::handshake`]
 //! explains why the two are enough.
 //!
 //! - A hart that enters is added to `active`, then looks at `stale`, fences if it must, and loads
@@ -21,8 +21,8 @@ use abi::MemCounter;
 use sync::atomic::Ordering;
 use sync::{Counted, InterruptsOff};
 
-use super::asids::Asids;
 use crate::addr::FrameNo;
+use crate::asids::Asids;
 use crate::commit::{Claim, NoMemory};
 use crate::machine::{Fence, HartSet, Machine, Root};
 use crate::memory::Memory;

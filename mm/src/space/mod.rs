@@ -19,16 +19,15 @@
 //! over pages and passes holes; [`copy`] reads and writes a program's memory for the kernel.
 
 mod area;
-mod asids;
 mod context;
 pub mod copy;
 mod ending;
 mod fault;
 mod file;
 mod fork;
-pub(crate) mod handshake;
 mod idle;
 mod map;
+mod object;
 mod protect;
 mod resolution;
 mod shared;
@@ -41,13 +40,11 @@ mod usage;
 use abi::{PROC_COUNTERS, ProcCounter};
 use sync::Counted;
 
-pub(crate) use asids::Asids;
 pub use context::Context;
 pub use ending::Ending;
-pub(crate) use handshake::{Stale, Users};
 pub use map::MapError;
+pub(crate) use object::Shared;
 pub use resolution::{Access, Resolution, Wait};
-pub(crate) use shared::Shared;
 pub use usage::PageCounts;
 
 use self::area::Areas;

@@ -15,60 +15,26 @@
 //!
 //! Releasing the last area that maps an object ends the object ([`AddressSpace::release`]).
 
-use core::fmt;
-
 use abi::{MemCounter, ProcCounter};
 use sync::Counted;
 use sync::atomic::{AtomicU64, Ordering};
 
 use super::area::{Area, Backing};
 use super::fault::{Attempt, Leaf};
+use super::object::Shared;
 use super::stretch::{leaf_tables, most_tables};
-use super::{Access, AddressSpace, Asids, Ending, Wait};
+use super::{Access, AddressSpace, Ending, Wait};
 use crate::addr::{FrameNo, PageRange, SlotNo};
+use crate::asids::Asids;
 use crate::commit::{Claim, NoMemory};
 use crate::frame::Kind;
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::pt::{ENTRIES, Entry, Format, Permissions, Pte, Table, UserPage, UserRange, Walk};
 use crate::reclaim::Patience;
-use crate::rmap::{FamilyNo, FamilyPage, Member};
+use crate::rmap::{FamilyNo, Member};
 use crate::swap::{Lookup, PageWait, READ_AHEAD, SwapIn};
 use crate::tlb::Scope;
-
-/// Memory that a family shares.
-pub(crate) struct Shared {
-    member: Counted<Member>,
-    /// Its pages, at one address in every space that maps it.
-    pages: UserRange,
-    /// How many of its pages are in a frame or a slot. Changes under the lock of the entries.
-    touched: AtomicU64,
-}
-
-impl fmt::Debug for Shared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Shared({:?})", self.pages)
-    }
-}
-
-impl Shared {
-    /// Returns the frame of its root table.
-    pub(crate) fn root(&self) -> FrameNo {
-        self.member.root
-    }
-
-    fn page_of(&self, page: UserPage) -> FamilyPage {
-        FamilyPage {
-            family: self.member.family,
-            page: *page,
-        }
-    }
-
-    /// Returns how many places it keeps for pages that were never touched.
-    pub(crate) fn unkept_promises(&self) -> u64 {
-        self.pages.len() - self.touched.load(Ordering::Relaxed)
-    }
-}
 
 /// The contents of an object's entry, with a reference to the frame or slot.
 enum Had {

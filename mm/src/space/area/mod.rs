@@ -13,7 +13,7 @@ use sync::Counted;
 
 use self::tree::Tree;
 use super::Promise;
-use super::shared::Shared;
+use super::object::Shared;
 use crate::addr::{PageNo, PageRange};
 use crate::commit::NoMemory;
 use crate::file::Mapped;

@@ -14,8 +14,8 @@ use sync::model::{Arc, explore, thread};
 use crate::addr::{FrameNo, FrameRange, FrameRanges};
 use crate::frame::allocator::Allocator;
 use crate::frame::{FrameRecord, FrameTable, Kind};
+use crate::handshake::{Stale, Users};
 use crate::machine::HartSet;
-use crate::space::handshake::{Stale, Users};
 
 /// Runs `body` on several threads, the last of which is this one.
 fn at_once(threads: Range<usize>, body: impl Fn(usize) + Send + Sync + 'static) {

@@ -1,8 +1,8 @@
 //! The address-space identifiers, and which of them are free.
 //!
 //! Invariant: an identifier belongs to at most one space at a time, except [`Asids::SHARED`].
-//! Neighbours: [`super::context`] takes one for each space. [`crate::free`] finds a free one in a
-//! few steps, because the lock has interrupts off.
+//! Neighbours: [`crate::space::Context`] takes one for each space. [`crate::free`] finds a free one
+//! in a few steps, because the lock has interrupts off.
 
 use core::ops::{Deref, DerefMut};
 
@@ -33,13 +33,13 @@ impl Asids {
 
     /// Takes the next free identifier in turn, so that each rests for long before it is reused.
     /// Returns [`Asids::SHARED`] if none is free.
-    pub(super) fn take(&self) -> Asid {
+    pub(crate) fn take(&self) -> Asid {
         let number = self.free.with(FreeNumbers::take);
         number.map_or(Self::SHARED, |number| Asid((number + 1) as u16))
     }
 
     /// Gives an identifier back.
-    pub(super) fn give(&self, asid: Asid) {
+    pub(crate) fn give(&self, asid: Asid) {
         if let Some(number) = usize::from(asid.0).checked_sub(1) {
             self.free.with(|free| free.give(number));
         }
