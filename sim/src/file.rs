@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use mm::file::{FileMap, FileNo, FilePage, Sharing};
 
-use crate::model::Words;
+use crate::words::Words;
 
 /// The files. The numbers 2 and 66 are equal in their last six bits, to provoke collisions.
 pub const FILES: [FileNo; 3] = [FileNo(1), FileNo(2), FileNo(66)];

@@ -12,9 +12,9 @@
 //! steps that matter, and printed with the seed that it came from.
 //!
 //! The rooms: [`ram`] has the bytes; [`tlb`] is the memory of a hart for translations, [`walker`]
-//! translates, and [`machine`] is the whole machine that `mm` sees; [`model`] and [`mod@file`]
-//! state what must hold; [`step`] lists the possible steps; [`world`] carries them out; [`run`]
-//! runs many programs.
+//! translates, and [`machine`] is the whole machine that `mm` sees; [`words`] are the contents of a
+//! page, of which [`model`] and [`mod@file`] state what must hold; [`step`] lists the possible
+//! steps; [`world`] carries them out; [`run`] runs many programs.
 //!
 //! Each program runs on one thread of the host, so a seed always produces the same run. The steps
 //! of several harts are interleaved at the calls of `mm` into the machine. Interleavings of single
@@ -34,4 +34,5 @@ mod shrink;
 pub mod step;
 pub mod tlb;
 pub mod walker;
+pub mod words;
 pub mod world;

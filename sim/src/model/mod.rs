@@ -15,7 +15,7 @@ use mm::space::Promise;
 
 use crate::file::{Mapping, View};
 use page::Origin;
-pub use page::{Page, SLOTS, Words, permits, slot};
+pub use page::{Page, permits, slot};
 
 /// The model of a process's memory.
 #[derive(Clone, Debug)]

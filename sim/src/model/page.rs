@@ -1,63 +1,13 @@
-//! The model of a page.
-//!
-//! Four words of each page are checked: the first two, one in the middle and the last. A page that
-//! was copied in part is therefore noticed. Every store writes a word that was never written
-//! before, so a word in a wrong place tells where it came from.
+//! The model of a page: its owner, its contents, and what a program may do with it.
 
-use std::cell::Cell;
 use std::fmt;
-use std::rc::Rc;
 
 use mm::addr::VirtAddr;
 use mm::pt::{Format, Permissions};
 use mm::space::Access;
 
 use crate::file::View;
-
-/// The offsets of the words that are checked.
-pub const SLOTS: [usize; 4] = [0, 8, 2048, 4088];
-
-/// The checked words of a page, which several processes may share.
-#[derive(Clone, Debug)]
-pub struct Words(Rc<Contents>);
-
-#[derive(Debug)]
-struct Contents {
-    words: [Cell<u64>; SLOTS.len()],
-    /// Whether a process has touched the page.
-    touched: Cell<bool>,
-}
-
-impl Default for Words {
-    /// Returns words of zeros.
-    fn default() -> Self {
-        Self::new([0; SLOTS.len()])
-    }
-}
-
-impl Words {
-    fn new(words: [u64; SLOTS.len()]) -> Self {
-        Self(Rc::new(Contents {
-            words: words.map(Cell::new),
-            touched: Cell::new(false),
-        }))
-    }
-
-    /// Returns the word in a slot.
-    pub fn get(&self, slot: usize) -> u64 {
-        self.0.words[slot].get()
-    }
-
-    /// Replaces the word in a slot. Returns the old word.
-    pub fn replace(&self, slot: usize, word: u64) -> u64 {
-        self.0.words[slot].replace(word)
-    }
-
-    /// Returns a copy of the words that is not shared.
-    fn copy(&self) -> Self {
-        Self::new(std::array::from_fn(|slot| self.get(slot)))
-    }
-}
+use crate::words::{SLOTS, Words};
 
 /// The owner of a page's words.
 #[derive(Clone, Debug)]
@@ -161,7 +111,7 @@ impl Page {
     /// Notes that the process has touched the page.
     pub fn touch(&mut self) {
         self.touched = true;
-        self.words.0.touched.set(true);
+        self.words.note_touch();
     }
 
     /// Returns whether this access must not find memory short, because it is the first that needs
@@ -170,7 +120,7 @@ impl Page {
         self.promised
             && match self.origin {
                 Origin::Process => !self.touched,
-                Origin::Family => !self.touched && !self.words.0.touched.get(),
+                Origin::Family => !self.touched && !self.words.are_touched(),
                 Origin::File(_) => access == Access::Write,
                 Origin::CopyOf(_) => false,
             }

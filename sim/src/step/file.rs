@@ -7,7 +7,7 @@ use mm::pt::Permissions;
 use super::Chances;
 use super::{pages, permissions};
 use crate::file::{FILES, PAGES};
-use crate::model::SLOTS;
+use crate::words::SLOTS;
 
 /// A step of a hart on a file, for the process that it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

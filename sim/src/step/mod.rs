@@ -15,7 +15,7 @@ use mm::file::FilePage;
 use mm::pt::Permissions;
 use mm::space::Promise;
 
-use crate::model::SLOTS;
+use crate::words::SLOTS;
 pub use file::FileAction;
 
 /// Returns the first page and the number of pages of each window. User memory ends at `top`.

@@ -13,13 +13,13 @@ use mm::file::{FileNo, FilePage, FileRead, WriteBack};
 use mm::swap::{PageWait, TransferError};
 use mm::{Memory, Round};
 
-use super::swap::{Bytes, Luck, Transfer};
+use super::transfer::{Bytes, Leaving, Luck, Transfer};
 use super::{Divergence, Process, World};
 use crate::file::{FILES, File, PAGES};
 use crate::isa::Isa;
 use crate::machine::{SimMachine, WORD};
-use crate::model::{SLOTS, Words};
 use crate::step::FileAction;
+use crate::words::{SLOTS, Words};
 
 /// A file and its contents on the disk.
 struct Stored {
@@ -47,14 +47,6 @@ impl Files {
 
 /// A function of `mm` that begins to write a page back.
 type Begin<'m, I> = fn(&'m Memory<SimMachine<I>>, FilePage) -> Option<WriteBack<'m, SimMachine<I>>>;
-
-/// A page that is being written to the disk.
-pub(super) struct Leaving<'m, I: Isa> {
-    page: FilePage,
-    write: WriteBack<'m, SimMachine<I>>,
-    /// The contents of the page when the write began.
-    bytes: Box<Bytes>,
-}
 
 impl<'m, I: Isa> World<'m, I> {
     fn stored(&self, file: FileNo) -> &Stored {

@@ -10,9 +10,10 @@ use mm::space::Access;
 use super::{Process, Running, World};
 use crate::isa::Isa;
 use crate::machine::Bystanders;
-use crate::model::{Page, SLOTS, slot};
+use crate::model::{Page, slot};
 use crate::step::{Action, Chances, Place};
 use crate::walker::Touch;
+use crate::words::SLOTS;
 
 /// The most steps that are nested in one another.
 pub(super) const DEPTH: usize = 3;

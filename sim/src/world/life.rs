@@ -15,7 +15,8 @@ use super::{PROCESSES, Process, Space, World};
 use crate::file::{FILES, Mapping};
 use crate::isa::Isa;
 use crate::machine::WORD;
-use crate::model::{Model, SLOTS, slot};
+use crate::model::{Model, slot};
+use crate::words::SLOTS;
 
 impl<'m, I: Isa> World<'m, I> {
     pub(super) fn fork(&self, process: &Process<'m, I>, mode: ForkMode) {

@@ -19,6 +19,7 @@ mod shortage;
 mod swap;
 mod tally;
 mod touch;
+mod transfer;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -33,12 +34,14 @@ use sync::Counted;
 use crate::file::FILES;
 use crate::isa::Isa;
 use crate::machine::{SimMachine, Size};
-use crate::model::{Model, Page, SLOTS, Words, permits};
+use crate::model::{Model, Page, permits};
 use crate::step::{Action, Place, Step};
 use crate::walker::Touch;
+use crate::words::{SLOTS, Words};
 use files::Files;
-use swap::{Device, Luck};
+use swap::Device;
 pub use tally::Tally;
+use transfer::Luck;
 
 /// The most processes at a time.
 const PROCESSES: usize = 8;

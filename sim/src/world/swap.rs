@@ -8,36 +8,18 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
-use abi::{MemCounter, PAGE_SIZE};
+use abi::MemCounter;
 use mm::addr::VirtAddr;
 use mm::file::FileRead;
 use mm::space::{Access, Resolution, Wait};
 use mm::swap::{PageWait, SwapIn, SwapOut, TransferError};
 use mm::{Reclaimed, Retry, Round};
 
-use super::files::Leaving;
+use super::transfer::{Bytes, Luck, Transfer};
 use super::{Space, World};
 use crate::isa::Isa;
 use crate::machine::SimMachine;
 use crate::ram::NEVER_WRITTEN;
-
-/// The contents of a page.
-pub(super) type Bytes = [u8; PAGE_SIZE];
-
-/// A transfer that a device has been told to do.
-pub(super) enum Transfer<'m, I: Isa> {
-    In(SwapIn<'m, SimMachine<I>>),
-    /// With the contents of the pages when it began.
-    Out(SwapOut<'m, SimMachine<I>>, Vec<Bytes>),
-    FromFile(FileRead<'m, SimMachine<I>>),
-    ToFile(Leaving<'m, I>),
-}
-
-impl<I: Isa> Transfer<'_, I> {
-    fn is_write(&self) -> bool {
-        matches!(self, Self::Out(..) | Self::ToFile(_))
-    }
-}
 
 /// The device, and its transfers.
 pub(super) struct Device<'m, I: Isa> {
@@ -63,15 +45,6 @@ impl<I: Isa> Device<'_, I> {
             beginning: Cell::new(0),
         }
     }
-}
-
-/// How writes that are begun will end.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Luck {
-    /// Now or later, with success or with an error.
-    Any,
-    /// With success.
-    Good,
 }
 
 /// The most programs that wait at a time.
