@@ -24,6 +24,7 @@ use super::interrupts::{self, disable_interrupts, enable_interrupts};
 use super::kernel_space::STACK_SLOT_SIZE;
 use super::registers::UserRegisters;
 use crate::process;
+use crate::syscall::syscall;
 
 /// `sstatus` (section 10.1.1): what an `sret` restores.
 const SPIE: usize = 1 << 5;
@@ -196,7 +197,7 @@ extern "C" fn user_trap(registers: &mut UserRegisters, cause: usize) {
     if cause == exception::USER_ECALL {
         registers.skip_ecall();
         enable_interrupts();
-        process::syscall(registers);
+        syscall(registers);
         disable_interrupts();
     } else if cause & INTERRUPT != 0 {
         interrupts::serve(cause & !INTERRUPT);

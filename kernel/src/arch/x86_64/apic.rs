@@ -10,8 +10,8 @@ use sync::InterruptsOff;
 use x86_64::registers::model_specific::Msr;
 
 use super::features::{Features, has};
-use super::interrupts::SPURIOUS;
 use super::layout::to_virtual;
+use super::vector::SPURIOUS;
 
 /// Where the registers are, and whether there are any.
 const BASE: u32 = 0x1b;

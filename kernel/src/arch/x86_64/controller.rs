@@ -11,8 +11,8 @@ use mm::addr::PhysAddr;
 
 use super::Board;
 use super::hart::hart_id;
-use super::interrupts::SERIAL;
 use super::layout::to_virtual;
+use super::vector::SERIAL;
 
 /// The registers are reached through these two.
 const SELECT: usize = 0;

@@ -15,7 +15,7 @@ use x86_64::registers::model_specific::{GsBase, KernelGsBase};
 
 use super::context::KernelContext;
 use super::descriptors::{self, STACK_OFFSET, Segments, TRAP_STACK_SIZE, TRAP_STACKS, TaskState};
-use super::{apic, interrupts};
+use super::{apic, vector};
 
 /// The most harts.
 pub const HARTS_MAX: usize = board::HARTS_MAX;
@@ -190,7 +190,7 @@ pub fn wait_for_interrupt() {
 
 /// Makes a hart leave [`wait_for_interrupt`].
 pub fn send_reschedule(hart: usize) {
-    apic::send(hart_id(hart), interrupts::RESCHEDULE);
+    apic::send(hart_id(hart), vector::RESCHEDULE);
 }
 
 /// Interrupts all other harts. They then check whether the kernel has panicked, and whether they

@@ -1,28 +1,12 @@
-//! The interrupts that a hart takes, and their handlers. Exceptions are in `trap`.
-//!
-//! The upper four bits of an interrupt's number are its priority, which this kernel does not use.
+//! The interrupts that a hart takes, and their handlers. Exceptions are in `trap`; `vector` has the
+//! interrupts' numbers.
 
 use core::arch::asm;
 
+pub(super) use super::vector::FENCE;
+use super::vector::{RESCHEDULE, SERIAL, SPURIOUS, TIMER};
 use super::{apic, fence, timer};
 use crate::{device, panic, park, process};
-
-/// The first number that is not an exception's.
-pub(super) const FIRST: u64 = 32;
-/// The number by which programs of older courses make system calls.
-pub(super) const SYSTEM_CALL: u64 = 0x40;
-/// The serial line.
-pub(super) const SERIAL: u8 = 0x50;
-/// The first disk; the others follow.
-pub(super) const DISKS: u8 = 0x51;
-/// The local timer.
-pub(super) const TIMER: u8 = 0xe0;
-/// Sent to make a hart look for work, a panic, or a request to park.
-pub(super) const RESCHEDULE: u8 = 0xe1;
-/// Sent to make a hart serve requests for a flush.
-pub(super) const FENCE: u8 = 0xe2;
-/// Raised by a local interrupt controller when an interrupt has gone away.
-pub(super) const SPURIOUS: u8 = 0xff;
 
 /// Enables the sources of interrupts of this hart. Device interrupts go only to hart 0.
 pub(super) fn enable_sources() {

@@ -19,8 +19,9 @@ use mm::machine::Fence;
 
 use super::descriptors::{TRAP_STACK_SIZE, TRAP_STACKS};
 use super::features::{Features, has};
-use super::layout::{self, DIRECT_MAP, IMAGE_BASE, STACK_REGION, to_physical, to_virtual};
-use super::secondary::START_PAGE;
+use super::layout::{
+    self, DIRECT_MAP, IMAGE_BASE, STACK_REGION, START_PAGE, to_physical, to_virtual,
+};
 use super::{Board, fence, hart, inherited};
 
 const ENTRIES: usize = 512;

@@ -18,6 +18,8 @@ pub const DIRECT_MAP_SIZE: usize = 1 << 46;
 pub const STACK_REGION: usize = 0xffff_ff00_0000_0000;
 /// Where physical address 0 would be in the mapping of the image. The linker script repeats it.
 pub const IMAGE_BASE: usize = 0xffff_ffff_8000_0000;
+/// The page where harts start. The firmware does not use it, and `mm` gets no memory below 1 MiB.
+pub(super) const START_PAGE: usize = 0x8000;
 /// The end of programs' addresses.
 pub const USER_END: VirtAddr = X86_64::USER_TOP;
 

@@ -27,6 +27,7 @@ mod secondary;
 mod serial;
 mod timer;
 mod trap;
+mod vector;
 mod virtio;
 
 pub use backtrace::backtrace;

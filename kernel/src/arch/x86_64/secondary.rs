@@ -13,11 +13,8 @@ use mm::addr::PhysAddr;
 
 use super::boot::BOOT_TABLES;
 use super::hart::{self, HARTS};
-use super::layout::{IMAGE_BASE, to_virtual};
+use super::layout::{IMAGE_BASE, START_PAGE, to_virtual};
 use super::{apic, inherited, interrupts, kernel_space, timer, trap};
-
-/// The page where harts start. The firmware does not use it, and `mm` gets no memory below 1 MiB.
-pub(super) const START_PAGE: usize = 0x8000;
 
 /// The hart that is being started.
 static STARTING: AtomicUsize = AtomicUsize::new(0);

@@ -3,7 +3,7 @@
 use x86_64::instructions::port::Port;
 
 use super::Board;
-use super::interrupts::SERIAL;
+use super::vector::SERIAL;
 
 /// COM1.
 const FIRST_PORT: u16 = 0x3f8;

@@ -11,7 +11,7 @@ use x86_64::instructions::port::PortReadOnly;
 use super::apic;
 use super::features::{Features, has};
 use super::hart::{hart, this};
-use super::interrupts::TIMER;
+use super::vector::TIMER;
 use crate::{stretch, time};
 
 /// Increments of the power-management timer per second.

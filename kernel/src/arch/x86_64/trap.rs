@@ -34,8 +34,9 @@ use super::interrupts::{self, disable_interrupts, enable_interrupts};
 use super::kernel_space::is_guard;
 use super::layout::USER_END;
 use super::registers::{BY_SYSCALL, UserRegisters};
-use super::{copy, float};
+use super::{copy, float, vector};
 use crate::process;
+use crate::syscall::syscall;
 
 /// What `syscall` clears: interrupts, and every flag that would change what the kernel does.
 const MASKED_FLAGS: RFlags = RFlags::INTERRUPT_FLAG
@@ -272,7 +273,7 @@ pub(super) fn initialize() {
     let for_users = [
         exception::BREAKPOINT,
         exception::OVERFLOW,
-        interrupts::SYSTEM_CALL as usize,
+        vector::SYSTEM_CALL as usize,
     ];
     let entry = gates as *const () as usize;
     descriptors::fill_gates(
@@ -311,13 +312,13 @@ pub unsafe fn enter_user(registers: *mut UserRegisters) -> ! {
 /// Handles a trap from a program. The program continues with `registers`.
 extern "C" fn user_trap(registers: &mut UserRegisters) {
     match registers.vector {
-        BY_SYSCALL | interrupts::SYSTEM_CALL => {
+        BY_SYSCALL | vector::SYSTEM_CALL => {
             enable_interrupts();
-            process::syscall(registers);
+            syscall(registers);
             disable_interrupts();
         }
-        vector if vector < interrupts::FIRST => user_exception(registers, vector as usize),
-        vector => interrupts::serve(vector),
+        number if number < vector::FIRST => user_exception(registers, number as usize),
+        number => interrupts::serve(number),
     }
     process::before_user(registers);
     leave_kernel(registers);
@@ -363,7 +364,7 @@ fn user_exception(registers: &mut UserRegisters, vector: usize) {
 /// Handles a trap in the kernel: an interrupt, a fault in a user copy, or a bug.
 extern "C" fn kernel_trap(frame: &mut UserRegisters) {
     let vector = frame.vector as usize;
-    if frame.vector >= interrupts::FIRST {
+    if frame.vector >= vector::FIRST {
         interrupts::serve(frame.vector);
         return;
     }

@@ -17,8 +17,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::Board;
 use super::hart::hart_id;
-use super::interrupts::DISKS;
 use super::layout::to_virtual;
+use super::vector::DISKS;
 use crate::device::dma::KernelHal;
 
 /// Capabilities: a vendor's own, and MSI-X.
