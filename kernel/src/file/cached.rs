@@ -18,7 +18,7 @@ use fs::{FileSystem, FsError, InodeNo};
 use mm::file::{FileNo, FilePage, FileRead, PinnedPage, WriteBack};
 use mm::space::copy::CopyFailure;
 use mm::swap::{PageWait, TransferError};
-use sync::{Held, Level};
+use sync::{Held, Level, level};
 
 use super::system;
 use crate::arch::Machine;
@@ -155,13 +155,15 @@ fn write(
     result.map(|_| freed)
 }
 
-/// Writes all dirty pages back, before the power goes off. Failures have been printed.
-pub fn write_all_back<L: Level>(held: &mut Held<L>) {
+/// Writes everything to the disk, dirty pages first, before the power goes off.
+pub fn sync(held: &mut Held<level::Nothing>) {
     let mut from = 0;
     while let Some((page, next)) = memory().next_dirty(from) {
+        // The error has been printed.
         let _ = write_back(page, held);
         from = next;
     }
+    system::sync(held);
 }
 
 /// Drops the pages of an inode whose blocks were freed. The file system calls this, so its lock is

@@ -7,7 +7,6 @@ use abi::MemCounter;
 use fs::{FileSystem, FsError, InodeNo, MountError};
 use sync::{Held, Level, SleepLock, level};
 
-use super::cached;
 use crate::device::block::Disk;
 use crate::memory::memory;
 use crate::process::Caller;
@@ -22,12 +21,17 @@ const CACHE_SHARE: u64 = 256;
 const CACHE_MIN: u64 = 32;
 const CACHE_MAX: u64 = 512;
 
-/// Mounts the disk, and recovers it if necessary. Called once, from a thread.
-pub fn mount(disk: Disk, held: &mut Held<level::Nothing>) -> Result<(), MountError> {
+/// Mounts the disk, and recovers it if necessary. Called once, from a thread. `observer` is told of
+/// every inode that is emptied or freed.
+pub fn mount(
+    disk: Disk,
+    observer: fn(InodeNo),
+    held: &mut Held<level::Nothing>,
+) -> Result<(), MountError> {
     let frames = memory().stats()[MemCounter::Frames as usize];
     let blocks = (frames / CACHE_SHARE).clamp(CACHE_MIN, CACHE_MAX);
     let mut mounted = FileSystem::mount(disk, blocks as usize)?;
-    mounted.observe(cached::forget);
+    mounted.observe(observer);
     *FILES.lock(held) = Some(mounted);
     Ok(())
 }
@@ -61,9 +65,9 @@ pub fn in_directory<R>(
     result
 }
 
-/// Writes everything to the disk, before the power goes off.
+/// Writes everything that the file system has to the disk, before the power goes off. Dirty pages of
+/// files are written back first: see [`super::cached::sync`].
 pub fn sync(held: &mut Held<level::Nothing>) {
-    cached::write_all_back(held);
     // `with` has printed errors.
     let _ = with(held, FileSystem::sync);
 }

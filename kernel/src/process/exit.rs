@@ -3,14 +3,12 @@
 //! 1. [`exit`] runs on the thread's own stack, where it may sleep. It releases the files and the
 //!    current directory, leaves and frees the address space, and makes init adopt the children.
 //! 2. The thread switches away for good. Its hart's loop drops it, which frees the kernel stack
-//!    that no thread runs on any more ([`reap_thread`]).
+//!    that no thread runs on any more ([`reap_thread`](super::reap::reap_thread)).
 //! 3. Only then is the parent told. When `wait` returns, everything that the child had is free, and
 //!    a program that compares `memstat` before and after finds equal numbers.
 
-use sync::{Counted, Held, level};
-
 use super::tree::TREE;
-use super::{Caller, INIT, Thread, mapped, scheduler, standstill};
+use super::{Caller, INIT, mapped, scheduler, standstill};
 use crate::arch;
 use crate::file::cached;
 use crate::println;
@@ -41,14 +39,4 @@ pub fn exit(caller: &mut Caller, status: i32) -> ! {
         }
     }
     scheduler::end(thread, held.as_if())
-}
-
-/// Frees a thread that has switched away for good, and tells the parent of its process.
-pub fn reap_thread(thread: Counted<Thread>, held: &mut Held<level::Sleeping>) {
-    let process = thread.process.clone();
-    let other_handle = TREE.lock(held).take_thread(&process);
-    drop(other_handle);
-    drop(thread);
-
-    TREE.lock(held).finish_end(process);
 }

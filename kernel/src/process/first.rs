@@ -11,7 +11,7 @@ use super::tree::TREE;
 use super::{Caller, Name, Process, Thread, exec, scheduler};
 use crate::arch::{self, FloatState, UserRegisters};
 use crate::device::block;
-use crate::file::{Directory, Files, system};
+use crate::file::{Directory, Files, cached, system};
 use crate::given::{options, refuse};
 use crate::memory::memory;
 use crate::stack;
@@ -78,7 +78,11 @@ fn run_test(held: &mut Held<level::Nothing>) {
 }
 
 fn become_init(caller: &mut Caller, registers: &mut UserRegisters) {
-    if let Err(error) = system::mount(block::disk(&mut caller.held), &mut caller.held) {
+    if let Err(error) = system::mount(
+        block::disk(&mut caller.held),
+        cached::forget,
+        &mut caller.held,
+    ) {
         refuse(format_args!("{error}"));
     }
     // The file system's cache was the last large object.

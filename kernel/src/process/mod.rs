@@ -47,6 +47,7 @@ mod kill;
 pub mod mapped;
 mod name;
 pub mod pager;
+mod reap;
 #[expect(
     unsafe_code,
     reason = "the switch between stacks; the key of the schedule"
@@ -86,8 +87,6 @@ pub use table::describe;
 pub use thread::{Current, Thread, current, describe_current};
 pub use tree::find;
 pub use wait::{ended_child, reap};
-
-pub use crate::syscall::syscall;
 
 use crate::arch::Machine;
 use crate::file::Files;

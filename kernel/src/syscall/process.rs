@@ -5,7 +5,7 @@ use sync::{Interruptible, Wake};
 
 use super::{Answer, Call, Failed};
 use crate::arch;
-use crate::file::system;
+use crate::file::cached;
 use crate::process::{self, Arguments};
 use crate::time;
 use crate::user_memory::{Path, UserSlice};
@@ -86,7 +86,7 @@ pub fn forkmode(call: &mut Call, mode: i32) -> Answer {
 }
 
 pub fn shutdown(call: &mut Call, status: i32) -> Answer {
-    system::sync(&mut call.caller.held);
+    cached::sync(&mut call.caller.held);
     let code = u8::try_from(status).unwrap_or(EXIT_STATUS_MAX);
     arch::power_off(code.min(EXIT_STATUS_MAX))
 }

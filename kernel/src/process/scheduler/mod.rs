@@ -55,7 +55,7 @@ pub use key::ScheduleKey;
 pub use own::{enable_float, enter_space, float_state, leave_space, restart_float};
 pub use place::{Place, State};
 
-use super::{Thread, exit};
+use super::{Thread, reap};
 use crate::arch;
 use schedule::{HartMask, Schedule};
 
@@ -91,7 +91,7 @@ pub fn run() -> ! {
                 let ended = run_thread(thread, schedule);
                 drop(interrupts);
                 if let Some(thread) = ended {
-                    exit::reap_thread(thread, held);
+                    reap::reap_thread(thread, held);
                 }
             }
             None => {
