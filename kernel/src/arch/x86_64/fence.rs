@@ -14,7 +14,7 @@ use x86_64::registers::control::Cr3;
 
 use super::features::{Features, has};
 use super::hart::{HARTS_MAX, hart, hart_count, hart_id, online};
-use super::{apic, interrupts};
+use super::{apic, vector};
 use crate::panic;
 
 /// What `invpcid` is asked for (Intel SDM volume 2).
@@ -121,7 +121,7 @@ pub fn remote(harts: HartSet, fence: Fence) {
     let _interrupts = InterruptsOff::new();
     let me = hart();
     let others = harts.0 & online() & !(1 << me);
-    let notify = |index| apic::send(hart_id(index), interrupts::FENCE);
+    let notify = |index| apic::send(hart_id(index), vector::FENCE);
     mailbox::ask(
         &MAILBOXES,
         me,

@@ -3,8 +3,7 @@
 
 use core::arch::asm;
 
-pub(super) use super::vector::FENCE;
-use super::vector::{RESCHEDULE, SERIAL, SPURIOUS, TIMER};
+use super::vector::{FENCE, RESCHEDULE, SERIAL, SPURIOUS, TIMER};
 use super::{apic, fence, timer};
 use crate::{device, panic, park, process};
 
