@@ -13,7 +13,7 @@ use sync::mailbox::{self, Mailbox, WORDS};
 use x86_64::registers::control::Cr3;
 
 use super::features::{Features, has};
-use super::hart::{HARTS_MAX, hart, hart_count, hart_id, online};
+use super::hart::{HARTS_MAX, hart, hart_id, online};
 use super::{apic, vector};
 use crate::panic;
 
