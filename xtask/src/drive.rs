@@ -1,5 +1,5 @@
-//! The options that all drives of an emulated machine have. Neighbours: [`crate::qemu`] attaches the
-//! file system's disk, [`crate::swap`] the disk to swap to.
+//! The options that all drives of an emulated machine have. Neighbours: [`crate::qemu`] attaches
+//! the file system's disk, [`crate::swap`] the disk to swap to.
 
 use std::path::Path;
 

@@ -65,8 +65,8 @@ pub fn in_directory<R>(
     result
 }
 
-/// Writes everything that the file system has to the disk, before the power goes off. Dirty pages of
-/// files are written back first: see [`super::cached::sync`].
+/// Writes everything that the file system has to the disk, before the power goes off. Dirty pages
+/// of files are written back first: see [`super::cached::sync`].
 pub fn sync(held: &mut Held<level::Nothing>) {
     // `with` has printed errors.
     let _ = with(held, FileSystem::sync);

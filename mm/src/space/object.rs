@@ -1,5 +1,5 @@
-//! Objects: memory that a family shares, by itself. Neighbours: [`super::area`] has a handle for each
-//! area that maps an object; [`super::shared`] makes, fills and ends objects.
+//! Objects: memory that a family shares, by itself. Neighbours: [`super::area`] has a handle for
+//! each area that maps an object; [`super::shared`] makes, fills and ends objects.
 
 use core::fmt;
 

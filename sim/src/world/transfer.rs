@@ -1,5 +1,5 @@
-//! Transfers between memory and the devices of the simulated machine. Neighbours: [`super::swap`] and
-//! [`super::files`] begin and end them.
+//! Transfers between memory and the devices of the simulated machine. Neighbours: [`super::swap`]
+//! and [`super::files`] begin and end them.
 
 use abi::PAGE_SIZE;
 use mm::file::{FilePage, FileRead, WriteBack};

@@ -20,7 +20,8 @@ impl Memory {
         self.0 * 1024
     }
 
-    /// Reads the size of a swap disk. It must be a number of pages, and no more than the kernel uses.
+    /// Reads the size of a swap disk. It must be a number of pages, and no more than the kernel
+    /// uses.
     pub(super) fn parse_swap(text: &str) -> Result<Self, String> {
         const MAX: u64 = 4 << 30;
         let size = Self::parse(text)?;
@@ -71,7 +72,8 @@ pub struct WithFile {
 }
 
 impl WithFile {
-    /// Reads `HOSTFILE[:NAME]`. If a file with the whole text as its name exists, that file is meant.
+    /// Reads `HOSTFILE[:NAME]`. If a file with the whole text as its name exists, that file is
+    /// meant.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let (host, name) = match text.rsplit_once(':') {
             Some((host, name)) if !Path::new(text).exists() => (host, Some(name)),
