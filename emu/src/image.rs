@@ -1,6 +1,8 @@
 //! Loading a kernel: ELF segments to their physical addresses, and the entry as a physical address.
 
 use alloc::string::{String, ToString};
+use alloc::vec;
+use alloc::vec::Vec;
 
 use elf::ElfBytes;
 use elf::abi::PT_LOAD;
@@ -58,4 +60,31 @@ mod tests {
         assert!(load(&mut ram, b"").is_err());
         assert!(load(&mut ram, &[0x7f; 64]).is_err());
     }
+}
+
+/// Returns an ELF file with these bytes at an address, where it begins: a kernel that was not
+/// compiled but put together.
+pub fn elf(base: u64, bytes: &[u8]) -> Vec<u8> {
+    const HEADERS: u64 = 64 + 56;
+    let length = bytes.len() as u64;
+    let mut file = vec![0x7f, b'E', b'L', b'F', 2, 1, 1];
+    file.resize(16, 0);
+    file.extend(2u16.to_le_bytes());
+    file.extend(243u16.to_le_bytes());
+    file.extend(1u32.to_le_bytes());
+    for word in [base, 64, 0] {
+        file.extend(word.to_le_bytes());
+    }
+    file.extend(0u32.to_le_bytes());
+    for half in [64u16, 56, 1, 0, 0, 0] {
+        file.extend(half.to_le_bytes());
+    }
+    // One segment to load: readable, writable, executable.
+    file.extend(1u32.to_le_bytes());
+    file.extend(7u32.to_le_bytes());
+    for word in [HEADERS, base, base, length, length, 0x1000] {
+        file.extend(word.to_le_bytes());
+    }
+    file.extend(bytes);
+    file
 }

@@ -250,6 +250,11 @@ pub struct EmuArguments {
     #[arg(long, value_name = "WORD")]
     pub option: Vec<String>,
 
+    /// Run so many random programs here and on QEMU, and compare the registers after every
+    /// instruction; --seed names the first program
+    #[arg(long, value_name = "N", conflicts_with_all = ["kernel", "seeds", "gdb"])]
+    pub lockstep: Option<u64>,
+
     /// Let the disks speak the legacy virtio protocol
     #[arg(long)]
     pub legacy: bool,

@@ -76,19 +76,28 @@ pub fn flags(status: Status) -> u64 {
 /// The power of two by which a tiny result is scaled to see whether it rounds to a normal number.
 const SCALE: i32 = 128;
 
-/// Finishes an operation. The crate calls a result tiny if it is subnormal; RISC-V does if it would
-/// be with an unbounded exponent. The two differ where a result was rounded up to the least normal
-/// number, so there the operation is done again, `scaled` by 2^128.
-fn finish<F: Format>(result: StatusAnd<F>, scaled: impl FnOnce() -> F) -> Flagged<u64> {
+/// Finishes an operation, of which `scaled` gives the result times a power of two. In two cases the
+/// crate's flags are not those of IEEE 754 and RISC-V, and the operation is done again:
+///
+/// - The crate calls a result tiny if it is subnormal; RISC-V does if it would be with an unbounded
+///   exponent. The two differ where a result was rounded up to the least normal number.
+/// - The crate reports no overflow where a result beyond the largest number is rounded back to it.
+fn finish<F: Format>(result: StatusAnd<F>, scaled: impl Fn(i32) -> F) -> Flagged<u64> {
     let mut raised = flags(result.status);
     let value = result.value;
-    let least = F::smallest_normalized();
-    let at_border = value.is_finite() && value.to_bits() == least.copy_sign(value).to_bits();
-    if at_border && raised & flag::INEXACT != 0 {
-        let border = least.scalbn(SCALE).copy_sign(value);
-        if scaled().to_bits() != border.to_bits() {
-            raised |= flag::UNDERFLOW;
-        }
+    if raised & flag::INEXACT == 0 || !value.is_finite() {
+        return (value.bits(), raised);
+    }
+    let is = |bound: F, scale: i32| {
+        let bound = bound.copy_sign(value);
+        value.to_bits() == bound.to_bits()
+            && scaled(scale).to_bits() != bound.scalbn(scale).to_bits()
+    };
+    if is(F::smallest_normalized(), SCALE) {
+        raised |= flag::UNDERFLOW;
+    }
+    if is(F::largest(), -1) {
+        raised |= flag::OVERFLOW;
     }
     (value.bits(), raised)
 }
@@ -101,36 +110,39 @@ fn signaling<F: Format>(values: &[F]) -> u64 {
     }
 }
 
-/// `a + b`. A sum that is tiny is exact.
+/// `a + b`.
 pub fn add<F: Format>(a: F, b: F, round: Round) -> Flagged<u64> {
-    let result = a.add_r(b, round);
-    (
-        result.value.bits(),
-        flags(result.status) | signaling(&[a, b]),
-    )
-}
-
-/// `a * b`.
-pub fn multiply<F: Format>(a: F, b: F, round: Round) -> Flagged<u64> {
-    let (value, raised) = finish(a.mul_r(b, round), || {
-        // Of two factors with a tiny product the smaller can be scaled without overflow.
-        let (small, large) = if a.cmp_abs_normal(b).is_lt() {
-            (a, b)
-        } else {
-            (b, a)
-        };
-        small.scalbn(SCALE).mul_r(large, round).value
+    let (value, raised) = finish(a.add_r(b, round), |scale| {
+        a.scalbn(scale).add_r(b.scalbn(scale), round).value
     });
     (value, raised | signaling(&[a, b]))
 }
 
+/// `a * b`.
+pub fn multiply<F: Format>(a: F, b: F, round: Round) -> Flagged<u64> {
+    let (value, raised) = finish(a.mul_r(b, round), |scale| {
+        let (a, b) = scale_one(a, b, scale);
+        a.mul_r(b, round).value
+    });
+    (value, raised | signaling(&[a, b]))
+}
+
+/// Scales one of two factors: the smaller one up, or the larger one down, without loss.
+fn scale_one<F: Format>(a: F, b: F, scale: i32) -> (F, F) {
+    if a.cmp_abs_normal(b).is_lt() == (scale > 0) {
+        (a.scalbn(scale), b)
+    } else {
+        (a, b.scalbn(scale))
+    }
+}
+
 /// `a / b`.
 pub fn divide<F: Format>(a: F, b: F, round: Round) -> Flagged<u64> {
-    let (value, raised) = finish(a.div_r(b, round), || {
-        if a.ilogb() < 0 {
-            a.scalbn(SCALE).div_r(b, round).value
+    let (value, raised) = finish(a.div_r(b, round), |scale| {
+        if scale < 0 || a.ilogb() < 0 {
+            a.scalbn(scale).div_r(b, round).value
         } else {
-            a.div_r(b.scalbn(-SCALE), round).value
+            a.div_r(b.scalbn(-scale), round).value
         }
     });
     (value, raised | signaling(&[a, b]))
@@ -138,16 +150,9 @@ pub fn divide<F: Format>(a: F, b: F, round: Round) -> Flagged<u64> {
 
 /// `a * b + c`, rounded once.
 pub fn multiply_add<F: Format>(a: F, b: F, c: F, round: Round) -> Flagged<u64> {
-    let (value, mut raised) = finish(a.mul_add_r(b, c, round), || {
-        let (small, large) = if a.cmp_abs_normal(b).is_lt() {
-            (a, b)
-        } else {
-            (b, a)
-        };
-        small
-            .scalbn(SCALE)
-            .mul_add_r(large, c.scalbn(SCALE), round)
-            .value
+    let (value, mut raised) = finish(a.mul_add_r(b, c, round), |scale| {
+        let (a, b) = scale_one(a, b, scale);
+        a.mul_add_r(b, c.scalbn(scale), round).value
     });
     // Infinity times zero is invalid even if the addend is a quiet NaN.
     if a.is_infinite() && b.is_zero() || a.is_zero() && b.is_infinite() {
@@ -246,7 +251,7 @@ pub fn narrow(a: Double, round: Round) -> Flagged<u64> {
         let mut loses = false;
         value.convert_r(round, &mut loses)
     };
-    let (value, raised) = finish(convert(a), || convert(a.scalbn(SCALE)).value);
+    let (value, raised) = finish(convert(a), |scale| convert(a.scalbn(scale)).value);
     if a.is_nan() {
         return (Single::CANONICAL, signaling(&[a]));
     }
@@ -331,6 +336,35 @@ mod tests {
         assert_eq!(value, 0x0010_0000_0000_0000);
         assert_eq!(raised, flag::INEXACT | flag::UNDERFLOW);
         assert_eq!(multiply(Double::of(1f64.to_bits()), least, EVEN).1, 0);
+    }
+
+    #[test]
+    fn overflow_is_seen_where_a_result_is_rounded_back_to_the_largest_number() {
+        const RAISED: u64 = flag::OVERFLOW | flag::INEXACT;
+        let number = |bits: u64| Single::of(bits);
+        let (largest, one) = (number(0x7f7f_ffff), number(0x3f80_0000));
+        let (least, two) = (number(1), number(0x4000_0000));
+        let (down, up) = (Round::TowardZero, Round::TowardPositive);
+        let largest_bits = 0x7f7f_ffff;
+        assert_eq!(add(largest, largest, down), (largest_bits, RAISED));
+        // A sum just above the largest number is none that overflows.
+        assert_eq!(add(largest, one, down), (largest_bits, flag::INEXACT));
+        assert_eq!(add(largest, least, down), (largest_bits, flag::INEXACT));
+        assert_eq!(multiply(largest, two, down), (largest_bits, RAISED));
+        assert_eq!(multiply(largest, one, down), (largest_bits, 0));
+        assert_eq!(
+            divide(largest, number(0x3f00_0000), down),
+            (largest_bits, RAISED)
+        );
+        let sum = multiply_add(largest, two, one, down);
+        assert_eq!(sum, (largest_bits, RAISED));
+        // -2 * largest, toward the positive.
+        let minus = number(0xff7f_ffff);
+        assert_eq!(multiply(minus, two, up), (0xff7f_ffff, RAISED));
+        let wide = Double::of(0x47f0_0000_0000_0000);
+        assert_eq!(narrow(wide, down), (largest_bits, RAISED));
+        let between = Double::of(0x47ef_ffff_f000_0000);
+        assert_eq!(narrow(between, down), (largest_bits, flag::INEXACT));
     }
 
     #[test]

@@ -131,29 +131,8 @@ pub fn amoadd(rd: u32, at: u32, rs: u32) -> u32 {
 
 /// An ELF file with these instructions at 0x80000000, where it begins.
 pub fn kernel(words: &[u32]) -> Vec<u8> {
-    const HEADERS: u64 = 64 + 56;
-    const BASE: u64 = 0x8000_0000;
-    let length = 4 * words.len() as u64;
-    let mut file = vec![0x7f, b'E', b'L', b'F', 2, 1, 1];
-    file.resize(16, 0);
-    file.extend(2u16.to_le_bytes());
-    file.extend(243u16.to_le_bytes());
-    file.extend(1u32.to_le_bytes());
-    for word in [BASE, 64, 0] {
-        file.extend(word.to_le_bytes());
-    }
-    file.extend(0u32.to_le_bytes());
-    for half in [64u16, 56, 1, 0, 0, 0] {
-        file.extend(half.to_le_bytes());
-    }
-    // One segment to load: readable, writable, executable.
-    file.extend(1u32.to_le_bytes());
-    file.extend(7u32.to_le_bytes());
-    for word in [HEADERS, BASE, BASE, length, length, 0x1000] {
-        file.extend(word.to_le_bytes());
-    }
-    file.extend(words.iter().flat_map(|word| word.to_le_bytes()));
-    file
+    let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    emu::image::elf(0x8000_0000, &bytes)
 }
 
 /// Every hart adds to one word, with an atomic instruction and without.

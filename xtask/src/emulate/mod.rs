@@ -6,6 +6,7 @@
 mod atomics;
 mod gdb;
 pub mod lab;
+pub mod lockstep;
 pub mod ours;
 mod reports;
 mod run;
@@ -26,6 +27,9 @@ pub use setup::fences_instructions;
 
 /// Runs what the arguments describe. Returns the exit code for how the run ended.
 pub fn run(workspace: &Workspace, arguments: &EmuArguments) -> Result<u8> {
+    if let Some(programs) = arguments.lockstep {
+        return lockstep::run(workspace, programs, arguments.seed.unwrap_or(1));
+    }
     let subject = setup::Subject::read(workspace, arguments)?;
     match arguments.seeds {
         Some(seeds) => seeds::search(workspace, arguments, &subject, seeds),

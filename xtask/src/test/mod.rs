@@ -26,7 +26,7 @@ use anyhow::Result;
 use crate::arch::Arch;
 use crate::build;
 use crate::cli::SuiteArguments;
-use crate::emulate::{lab, ours, snapshots, wasm};
+use crate::emulate::{lab, lockstep, ours, snapshots, wasm};
 use crate::grade;
 use crate::setup::{Toolchain, ensure_c_compiler, ensure_emulator};
 use crate::workspace::Workspace;
@@ -88,6 +88,7 @@ pub fn run(workspace: &Workspace, arguments: &SuiteArguments) -> Result<u8> {
     command::run(workspace, &filter, &report);
     lab::tests(workspace, &filter, &report);
     snapshots::test(workspace, &filter, &report);
+    lockstep::test(workspace, &filter, &report);
     wasm::test(workspace, &filter, &report);
     ours::tests(workspace, &filter, &report);
     if filter.admits(GRADE) {
