@@ -50,18 +50,6 @@ pub fn load(ram: &mut Ram, file: &[u8]) -> Result<Loaded, String> {
     Ok(Loaded { entry, end })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_no_kernel_is_refused() {
-        let mut ram = Ram::new(0x8000_0000, 4096);
-        assert!(load(&mut ram, b"").is_err());
-        assert!(load(&mut ram, &[0x7f; 64]).is_err());
-    }
-}
-
 /// Returns an ELF file with these bytes at an address, where it begins: a kernel that was not
 /// compiled but put together.
 pub fn elf(base: u64, bytes: &[u8]) -> Vec<u8> {
@@ -87,4 +75,16 @@ pub fn elf(base: u64, bytes: &[u8]) -> Vec<u8> {
     }
     file.extend(bytes);
     file
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_kernel_is_refused() {
+        let mut ram = Ram::new(0x8000_0000, 4096);
+        assert!(load(&mut ram, b"").is_err());
+        assert!(load(&mut ram, &[0x7f; 64]).is_err());
+    }
 }

@@ -25,7 +25,7 @@ impl Rng {
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -35,7 +35,7 @@ impl Rng {
 
     /// A number below `bound`, which is not 0.
     pub fn below(&mut self, bound: u64) -> u64 {
-        ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
+        ((u128::from(self.draw()) * u128::from(bound)) >> 64) as u64
     }
 
     /// True once in `n` times.
@@ -52,7 +52,7 @@ mod tests {
     fn a_seed_has_one_sequence() {
         let draw = |seed| {
             let mut rng = Rng::new(seed);
-            [rng.next(), rng.below(10), rng.below(10)]
+            [rng.draw(), rng.below(10), rng.below(10)]
         };
         assert_eq!(draw(1), draw(1));
         assert_ne!(draw(1), draw(2));

@@ -120,7 +120,7 @@ impl Machine {
             hart.fast.forget_writable();
         }
         if board.adversity.translations && board.state.rng.one_in(16) {
-            let random = board.state.rng.next();
+            let random = board.state.rng.draw();
             if hart.tlb.drop_some(random).is_some() {
                 hart.fast.forget_translated();
             }

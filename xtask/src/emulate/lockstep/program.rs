@@ -122,9 +122,9 @@ fn value(rng: &mut Rng) -> u64 {
     match rng.below(4) {
         0 => SPECIAL[rng.below(16) as usize],
         // Numbers of one magnitude, so that sums and quotients round.
-        1 => 0x3ff0_0000_0000_0000 | rng.next() >> 8,
-        2 => 0xffff_ffff_3f00_0000 | rng.next() >> 40,
-        _ => rng.next(),
+        1 => 0x3ff0_0000_0000_0000 | rng.draw() >> 8,
+        2 => 0xffff_ffff_3f00_0000 | rng.draw() >> 40,
+        _ => rng.draw(),
     }
 }
 
@@ -203,7 +203,7 @@ impl Writer<'_> {
             0..3 => self.register_register(),
             3..5 => self.immediate(),
             5 => {
-                let upper = self.rng.next() as u32 & 0xffff_f000;
+                let upper = self.rng.draw() as u32 & 0xffff_f000;
                 let opcode = self.one_of(&[0x37, 0x17]);
                 let rd = self.target();
                 self.word(upper | rd << 7 | opcode);
