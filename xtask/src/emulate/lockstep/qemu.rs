@@ -12,8 +12,9 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::Registers;
 use crate::arch::Arch;
+use crate::drive::quoted;
 use crate::guard::guarded;
-use crate::qemu::{Console, Firmware, Machine, quoted};
+use crate::qemu::{Console, Firmware, Machine};
 
 /// Bytes of memory in one packet.
 const PIECE: usize = 1024;
