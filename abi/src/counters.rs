@@ -83,6 +83,8 @@ pub enum ForkMode {
     Eager = 0,
     /// Entries are copied, pages are shared until somebody writes.
     CopyOnWrite = 1,
+    /// Page tables are shared too, until somebody changes what is in them.
+    SharedTables = 2,
 }
 
 impl ForkMode {
@@ -91,6 +93,7 @@ impl ForkMode {
         match number {
             0 => Some(Self::Eager),
             1 => Some(Self::CopyOnWrite),
+            2 => Some(Self::SharedTables),
             _ => None,
         }
     }

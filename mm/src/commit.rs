@@ -9,7 +9,7 @@
 //! takes frames without places, because it can give them back. So
 //!
 //! ```text
-//! frames + slots = places + reservations + promises kept in areas
+//! frames + slots = places + reservations + promises kept in areas and for shared tables
 //!                  + frames in use but for the page cache's + slots of pages without a frame
 //! free frames    = frames + reservations
 //! ```
@@ -346,6 +346,17 @@ impl Reservation<'_> {
             .count
             .checked_sub(1)
             .expect("an operation took more frames than it had reserved");
+    }
+
+    /// Gives back one frame and keeps its place, for somebody who may need a frame later.
+    ///
+    /// # Panics
+    /// If none is left, or if the reservation has no places.
+    pub(crate) fn keep_place(&mut self) {
+        let places = self.right == Right::FramesAndPlaces;
+        assert!(places, "a place was kept that was not taken");
+        self.use_one();
+        self.budget.add_frames(1);
     }
 
     /// Uses `count` frames at once.

@@ -86,6 +86,10 @@ pub unsafe trait Machine: Sync + Sized {
     /// The format of its page tables.
     type Format: Format;
 
+    /// The most live entries of a leaf table that a fork copies although it shares page tables.
+    /// Copying so few costs less than the faults that take a shared table apart.
+    const COPIED_ENTRIES: usize = 64;
+
     /// Returns how many address-space identifiers the hardware tells apart (at least 1).
     fn asids(&self) -> usize;
 

@@ -1,8 +1,9 @@
 //! The memory system as one value: the machine, the frames, the promises, and the counters.
 //!
 //! Lock order within this crate: a list of mappings of a file ([`crate::file`]), a list of
-//! families, a member's entries ([`crate::rmap`]); every other lock is a leaf, held while none is
-//! taken. Neighbours: [`crate::space`] for address spaces, [`crate::heap`] for kernel objects.
+//! families, a member's entries ([`crate::rmap`]), a shared table ([`TableLocks`]); every other
+//! lock is a leaf, held while none is taken. Neighbours: [`crate::space`] for address spaces,
+//! [`crate::heap`] for kernel objects.
 
 use core::mem::MaybeUninit;
 
@@ -17,7 +18,7 @@ use crate::frame::{FrameRecord, FrameTable, Kind, OwnedFrame};
 use crate::heap::Heap;
 use crate::machine::{HartSet, Machine};
 use crate::phys;
-use crate::pt::Table;
+use crate::pt::{Table, TableLocks};
 use crate::reclaim::Clock;
 use crate::rmap::Families;
 use crate::stats::Stats;
@@ -47,6 +48,7 @@ pub struct Memory<M: Machine> {
     pub(crate) kernel_root: FrameNo,
     pub(crate) harts: HartSet,
     pub(crate) families: Families,
+    pub(crate) tables: TableLocks,
     pub(crate) slots: Slots,
     pub(crate) files: FileCache,
     pub(crate) clock: Clock,
@@ -77,6 +79,7 @@ impl<M: Machine> Memory<M> {
             budget: Budget::new(total, slots.len() as u64),
             slots: Slots::new(slots, free_slots),
             families: Families::new(),
+            tables: TableLocks::new(),
             files: FileCache::new(),
             clock: Clock::new(),
             stats: Stats::new(),
@@ -214,7 +217,10 @@ impl<M: Machine> Memory<M> {
     pub(crate) fn allocate_table(&self, reservation: &mut Reservation<'_>) -> Table<'_, M::Format> {
         let mut frame = self.allocate(Kind::Table, reservation);
         frame.zero();
-        self.table(frame.into_reference())
+        let table = self.table(frame.into_reference());
+        table.record().set_protected(false);
+        table.record().set_visit(0);
+        table
     }
 
     /// Returns `count` neighbouring frames, for a large object of the boot.

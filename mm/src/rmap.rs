@@ -10,9 +10,15 @@
 //! being built or forked, so the pages of such a space cannot be evicted: the evictor compares the
 //! entries it has found with the frame's count.
 //!
-//! Locks: a list's, then a member's [`Member::entries`]. The second keeps tables from being freed
-//! under a walk, and keeps fork from copying an entry that is just being replaced. Both are held
-//! for a walk, never for a fence or a transfer.
+//! Members may share a leaf table. A walk through a family visits each table once, for one entry
+//! counts as one reference however many members see it.
+//!
+//! Locks: a list's, then a member's [`Member::entries`], then a shared table's. The second keeps
+//! tables from being freed under a walk, and keeps fork from copying an entry that is just being
+//! replaced. The third does so for the other sharers. All are held for a walk, never for a fence or
+//! a transfer.
+
+use core::cell::Cell;
 
 use arrayvec::ArrayVec;
 use sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -79,6 +85,18 @@ impl Member {
         }
     }
 
+    /// Notes that entries are tightened which the next flush of the family must cover. Returns how
+    /// many have been so far.
+    pub(crate) fn note_tightened(&self) -> u64 {
+        self.tightened.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Notes that all harts have forgotten the first `tightened` entries.
+    pub(crate) fn note_flushed(&self, tightened: u64) {
+        // Another thread may have flushed more meanwhile.
+        self.flushed.fetch_max(tightened, Ordering::Release);
+    }
+
     /// Returns whether a hart may still have a right that another thread has taken from an entry.
     /// The entry may have changed again since.
     pub(crate) fn has_stale_rights(&self) -> bool {
@@ -91,6 +109,7 @@ const LISTS: usize = 64;
 /// All families. The list of a family follows from its number.
 pub(crate) struct Families {
     last: AtomicU32,
+    visits: AtomicU64,
     lists: [List<Member>; LISTS],
 }
 
@@ -98,6 +117,7 @@ impl Families {
     pub(crate) fn new() -> Self {
         Self {
             last: AtomicU32::new(0),
+            visits: AtomicU64::new(0),
             lists: core::array::from_fn(|_| List::new()),
         }
     }
@@ -105,6 +125,11 @@ impl Families {
     /// Returns the number of a new family.
     pub(crate) fn found(&self) -> FamilyNo {
         FamilyNo(self.last.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Returns a number for a walk through the tables of a family: even, and not 0.
+    fn number_visit(&self) -> u64 {
+        self.visits.fetch_add(2, Ordering::Relaxed) + 2
     }
 
     fn list(&self, family: FamilyNo) -> &List<Member> {
@@ -134,6 +159,8 @@ impl Families {
 pub(crate) struct Leaf<'a, 'm, F: Format> {
     member: &'a Member,
     table: Table<'m, F>,
+    /// Whether this visit has tightened an entry.
+    tightened: Cell<bool>,
 }
 
 impl<F: Format> Leaf<'_, '_, F> {
@@ -153,13 +180,31 @@ impl<F: Format> Leaf<'_, '_, F> {
     pub(crate) fn tighten(&self, page: UserPage, old: Pte<F>, new: Pte<F>) -> bool {
         let replaced = self.replace(page, old, new);
         if replaced {
-            self.member.tightened.fetch_add(1, Ordering::Relaxed);
+            self.member.note_tightened();
+            self.tightened.set(true);
         }
         replaced
     }
 }
 
 impl<F: Format> Leaf<'_, '_, F> {
+    /// Visits a table that may be shared, unless the walk of this number has come to it through
+    /// another member. If that visit tightened an entry, this member may have it in a TLB too.
+    fn visit_once(&self, number: u64, visit: impl FnOnce(&Self)) {
+        let record = self.table.record();
+        let tightened = number | 1;
+        match record.visit() {
+            before if before == tightened => {
+                self.member.note_tightened();
+            }
+            before if before == number => {}
+            _ => {
+                visit(self);
+                record.set_visit(number | u64::from(self.tightened.get()));
+            }
+        }
+    }
+
     /// Removes the right to write from the entry of a page, as long as it maps the frame. Bits that
     /// the hardware sets meanwhile are kept. [`Memory::flush_families`] must follow.
     pub(crate) fn protect(&self, page: UserPage, frame: FrameNo) {
@@ -194,18 +239,33 @@ const MEMBERS: usize = 32;
 type Tightened = ArrayVec<(Counted<Member>, u64), MEMBERS>;
 
 impl<M: Machine> Memory<M> {
-    /// Visits the leaf table of a page in every member of a family that has one. The visitor runs
-    /// under the locks of the list and of the member.
+    /// Visits each leaf table in which members of a family have the entry of a page, once. The
+    /// visitor runs under the locks of the list, of the member and, if others may share it, of the
+    /// table. If the visitor tightens an entry of a shared table, all sharers of the table are
+    /// marked for the next flush.
     pub(crate) fn for_each_leaf(
         &self,
         family: FamilyNo,
         page: UserPage,
         mut visit: impl FnMut(&Leaf<'_, '_, M::Format>),
     ) {
+        let number = self.families.number_visit();
         self.families.for_each(family, |member| {
             member.entries.with(|()| {
-                if let Walk::Leaf(table, _) = self.walk(member.root, page) {
-                    visit(&Leaf { member, table });
+                let Walk::Leaf(table, _) = self.walk(member.root, page) else {
+                    return;
+                };
+                let tightened = Cell::new(false);
+                let leaf = Leaf {
+                    member,
+                    table,
+                    tightened,
+                };
+                if table.is_shared() {
+                    let lock = self.tables.of(table.frame());
+                    lock.with(|()| leaf.visit_once(number, &mut visit));
+                } else {
+                    visit(&leaf);
                 }
             });
         });
@@ -216,7 +276,7 @@ impl<M: Machine> Memory<M> {
     /// yet.
     pub(crate) fn note_family(&self, family: FamilyNo) {
         self.families.for_each(family, |member| {
-            member.tightened.fetch_add(1, Ordering::Relaxed);
+            member.note_tightened();
         });
     }
 
@@ -250,8 +310,7 @@ impl<M: Machine> Memory<M> {
     fn flush_tightened(&self, gathered: &mut Tightened) {
         self.shoot_down_together(gathered.iter().map(|(member, _)| &**member));
         for (member, tightened) in gathered.drain(..) {
-            // Another thread may have flushed more meanwhile.
-            member.flushed.fetch_max(tightened, Ordering::Release);
+            member.note_flushed(tightened);
         }
     }
 }

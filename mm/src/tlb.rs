@@ -67,6 +67,8 @@ pub(crate) enum Referent {
     Frame(FrameNo),
     /// A lower table that was lent: its frame is freed, its place stays reserved.
     Lent(FrameNo),
+    /// A lower table that may have other referrers.
+    SharedTable(FrameNo),
     /// A page in swap.
     Slot(SlotNo),
     /// Nothing: the entry permits less, and must be flushed for that.
@@ -128,6 +130,7 @@ impl<'c, 'm, M: Machine> Batch<'c, 'm, M> {
             match referent {
                 Referent::Frame(frame) => memory.drop_reference(frame),
                 Referent::Lent(frame) => memory.free_without_place(frame),
+                Referent::SharedTable(frame) => memory.leave_table(frame),
                 Referent::Slot(slot) => memory.drop_slot(slot),
                 Referent::Nothing => {}
             }

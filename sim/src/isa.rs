@@ -16,16 +16,20 @@ pub trait Isa: Format {
     /// Whether the hardware sets the accessed and dirty bits itself. Otherwise it faults when they
     /// are clear.
     const NOTES_USE: bool;
+    /// Whether upper entries have a right to write, which all pages below need too.
+    const UPPER_RIGHTS: bool;
 }
 
 impl Isa for Sv39 {
     const REMEMBERS_ABSENCE: bool = true;
     const FORGETS_AT_FAULTS: bool = false;
     const NOTES_USE: bool = false;
+    const UPPER_RIGHTS: bool = false;
 }
 
 impl Isa for X86_64 {
     const REMEMBERS_ABSENCE: bool = false;
     const FORGETS_AT_FAULTS: bool = true;
     const NOTES_USE: bool = true;
+    const UPPER_RIGHTS: bool = true;
 }

@@ -334,6 +334,7 @@ impl<I: Isa> SimMachine<I> {
 // made. `zero_frame` and `copy_frame` touch what they are told to.
 unsafe impl<I: Isa> Machine for SimMachine<I> {
     type Format = I;
+    const COPIED_ENTRIES: usize = 0;
 
     fn asids(&self) -> usize {
         self.asids

@@ -52,6 +52,8 @@ enum Mode {
     Eager,
     /// Pages are shared until they are written
     Cow,
+    /// Page tables are shared until they are changed
+    Shared,
 }
 
 fn main() -> ExitCode {
@@ -66,6 +68,7 @@ fn main() -> ExitCode {
         mode: arguments.mode.map(|mode| match mode {
             Mode::Eager => ForkMode::Eager,
             Mode::Cow => ForkMode::CopyOnWrite,
+            Mode::Shared => ForkMode::SharedTables,
         }),
         seed: arguments.seed.unwrap_or_else(time_seed),
         threads: usize::from(arguments.threads),
@@ -83,8 +86,8 @@ fn main() -> ExitCode {
                 tally.words, tally.faults, tally.forks, tally.refusals, tally.inside
             );
             println!(
-                "oracle: {} pages swapped out, {} swapped in, {} page tables lent",
-                tally.swapped.0, tally.swapped.1, tally.lent
+                "oracle: {} pages swapped out, {} swapped in, {} page tables lent, {} unshared",
+                tally.swapped.0, tally.swapped.1, tally.lent, tally.unshared
             );
             let files = tally.files;
             println!(

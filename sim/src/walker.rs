@@ -4,6 +4,10 @@
 //! The walk works for any [`Format`]. Each entry that is read from memory is kept in the TLB, even
 //! one that is not present. A page that has just been mapped may therefore go on faulting until a
 //! fence. That is legal, and `mm` must answer it with a fence.
+//!
+//! Where upper entries have a right to write, an entry is kept with the rights of those above it
+//! (Intel SDM volume 3, sections 4.10.2.2 and 4.10.3.1): an entry that was read below one without
+//! the right does not permit a write later either.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -74,6 +78,7 @@ fn walk<I: Isa>(
     rng: &mut Rng,
 ) -> Option<FrameNo> {
     let mut table = root.table;
+    let mut may_store = true;
     for level in (0..I::LEVELS).rev() {
         let first = first_page(page, level);
         let index = (page.0 >> (9 * level)) as usize & (ENTRIES - 1);
@@ -83,22 +88,30 @@ fn walk<I: Isa>(
             Some(word) if tlb.is_stubborn() || rng.u32(0..4) != 0 => Pte::from_word(word),
             _ => Pte::<I>::from_word(in_memory.load(Ordering::Acquire)),
         };
-        if I::NOTES_USE && level == 0 {
+        if I::NOTES_USE && level == 0 && (may_store || touch != Touch::Store) {
             pte = note_use(in_memory, pte, touch);
         }
         if I::REMEMBERS_ABSENCE || is_present(pte, level) {
+            let kept = if may_store { pte } else { pte.read_only() };
             let entry = Remembered {
                 asid: root.asid,
                 level,
                 page: first,
-                word: pte.word(),
+                word: kept.word(),
             };
             tlb.remember(entry, rng);
         }
         match pte.decode(level) {
             Entry::Empty | Entry::Evicted | Entry::Swapped(_) => return None,
-            Entry::Table(lower) => table = lower,
-            Entry::Page(frame) => return permits(pte, touch).then_some(frame),
+            Entry::Table(_) if !pte.is_followed() => return None,
+            Entry::Table(lower) => {
+                table = lower;
+                may_store &= !I::UPPER_RIGHTS || pte.is_writable();
+            }
+            Entry::Page(frame) => {
+                let permitted = permits(pte, touch) && (may_store || touch != Touch::Store);
+                return permitted.then_some(frame);
+            }
         }
     }
     None
@@ -108,7 +121,7 @@ fn walk<I: Isa>(
 /// permissions is not present.
 fn is_present<F: Format>(pte: Pte<F>, level: usize) -> bool {
     match pte.decode(level) {
-        Entry::Table(_) => true,
+        Entry::Table(_) => pte.is_followed(),
         Entry::Page(_) => pte.is_readable(),
         Entry::Empty | Entry::Evicted | Entry::Swapped(_) => false,
     }
@@ -145,23 +158,27 @@ fn permits<F: Format>(pte: Pte<F>, touch: Touch) -> bool {
 #[cfg(test)]
 mod tests {
     use mm::machine::{Asid, Fence};
-    use mm::pt::{Permissions, Sv39};
+    use mm::pt::{Permissions, Sv39, X86_64};
 
     use super::*;
 
-    /// Returns a root, two tables and a page of data at address 0.
-    fn mapped() -> (Ram, Root) {
+    /// Returns a root, its lower tables, each in the frame behind its upper one, and a page of data
+    /// at address 0 that is not writable yet.
+    fn mapped<F: Format>() -> (Ram, Root) {
         let ram = Ram::new(8);
-        let frame = |index| FrameNo(ram.range().start.0 + index);
-        for table in 0..3 {
+        let frame = |index| FrameNo(ram.range().start.0 + index as u64);
+        for table in 0..F::LEVELS {
             ram.fill(frame(table), 0);
         }
-        let data = Pte::<Sv39>::page(frame(3), Permissions::READ | Permissions::WRITE);
-        for (table, pte) in [Pte::table(frame(1)), Pte::table(frame(2)), data]
-            .into_iter()
-            .enumerate()
-        {
-            ram.word(frame(table as u64), 0)
+        let permissions = Permissions::READ | Permissions::WRITE;
+        for table in 0..F::LEVELS {
+            let lower = frame(table + 1);
+            let pte = if table + 1 == F::LEVELS {
+                Pte::<F>::page(lower, permissions)
+            } else {
+                Pte::table(lower)
+            };
+            ram.word(frame(table), 0)
                 .store(pte.word(), Ordering::Relaxed);
         }
         let root = Root {
@@ -173,7 +190,7 @@ mod tests {
 
     #[test]
     fn rights_are_obeyed_and_old_ones_live_on_until_a_fence() {
-        let (ram, root) = mapped();
+        let (ram, root) = mapped::<Sv39>();
         let (mut tlb, mut rng) = (Tlb::default(), Rng::with_seed(7));
         let leaf = ram.word(FrameNo(root.table.0 + 2), 0);
         let mut tries = |tlb: &mut Tlb, touch| {
@@ -202,8 +219,26 @@ mod tests {
     }
 
     #[test]
+    fn a_translation_is_kept_with_the_rights_of_its_upper_entries() {
+        let (ram, root) = mapped::<X86_64>();
+        let [table, leaf] = [2, 3].map(|lower| FrameNo(root.table.0 + lower));
+        let (link, page) = (ram.word(table, 0), ram.word(leaf, 0));
+        for seed in 0..64 {
+            let (mut tlb, mut rng) = (Tlb::default(), Rng::with_seed(seed));
+            let mut touch =
+                |touch| translate::<X86_64>(&ram, &mut tlb, root, VirtAddr(8), touch, &mut rng);
+            page.fetch_or(X86_64::WRITABLE | X86_64::DIRTY, Ordering::Relaxed);
+            link.store(X86_64::closed_link(leaf), Ordering::Relaxed);
+            assert!(touch(Touch::Load).is_some());
+            page.fetch_and(!X86_64::WRITABLE, Ordering::Relaxed);
+            link.store(X86_64::table(leaf), Ordering::Relaxed);
+            assert!(touch(Touch::Store).is_none(), "both rights were never seen");
+        }
+    }
+
+    #[test]
     fn the_kernels_half_is_not_the_programs() {
-        let (ram, root) = mapped();
+        let (ram, root) = mapped::<Sv39>();
         let (mut tlb, mut rng) = (Tlb::default(), Rng::with_seed(7));
         for address in [1 << 38, u64::MAX, 1 << 63] {
             let found = translate::<Sv39>(

@@ -114,7 +114,7 @@ pub struct MachineArguments {
     #[arg(long, value_name = "MODEL")]
     pub cpu: Option<String>,
 
-    /// How fork copies memory: every page at once, or pages as they are written
+    /// How fork copies memory: every page at once, pages as they are written, or page tables too
     #[arg(long, value_enum, default_value_t = Fork::Cow)]
     pub fork: Fork,
 
@@ -135,7 +135,7 @@ pub struct MachineArguments {
 #[derive(Args)]
 #[command(disable_help_flag = true)]
 pub struct OracleArguments {
-    /// `--steps N`, `--harts N`, `--mode eager|cow`, `--seed S`, `--threads N`
+    /// `--steps N`, `--harts N`, `--mode eager|cow|shared`, `--seed S`, `--threads N`
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     pub arguments: Vec<OsString>,
 }
@@ -314,17 +314,20 @@ pub enum Fork {
     Eager,
     /// Pages are shared until somebody writes.
     Cow,
+    /// Page tables are shared too, until somebody changes what is in them.
+    Shared,
 }
 
 impl Fork {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Eager, Self::Cow];
+    pub const ALL: [Self; 3] = [Self::Eager, Self::Cow, Self::Shared];
 
     /// Returns its name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Eager => "eager",
             Self::Cow => "cow",
+            Self::Shared => "shared",
         }
     }
 
@@ -333,6 +336,7 @@ impl Fork {
         match self {
             Self::Eager => "fork=eager",
             Self::Cow => "fork=cow",
+            Self::Shared => "fork=shared",
         }
     }
 }

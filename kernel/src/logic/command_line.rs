@@ -2,7 +2,7 @@
 //!
 //! Options are words:
 //!
-//! - `fork=eager` or `fork=cow`: how processes fork unless they ask otherwise;
+//! - `fork=eager`, `fork=cow` or `fork=shared`: how processes fork unless they ask otherwise;
 //! - `audit`: the kernel audits its memory when a program that the shell started has waited for its
 //!   last child, and panics if something is wrong;
 //! - `clock=fine`: every hart is interrupted so often that `/dev/stretch` misses little;
@@ -65,6 +65,7 @@ impl<'a> Options<'a> {
             match word {
                 "fork=eager" => options.fork = ForkMode::Eager,
                 "fork=cow" => options.fork = ForkMode::CopyOnWrite,
+                "fork=shared" => options.fork = ForkMode::SharedTables,
                 "audit" => options.audit = true,
                 "clock=fine" => options.fine_clock = true,
                 "test=leak" => options.test = Some(Test::Leak),

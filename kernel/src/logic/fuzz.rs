@@ -126,6 +126,7 @@ fn fuzz_command_lines() {
         b"fork=",
         b"fork=cow",
         b"fork=eager",
+        b"fork=shared",
         b"test=panic",
         b"test=overrun",
         b"\xc3\xa4",
@@ -142,14 +143,18 @@ fn fuzz_command_lines() {
         let known = |word: &&str| {
             matches!(
                 *word,
-                "fork=cow" | "fork=eager" | "test=panic" | "test=overrun"
+                "fork=cow" | "fork=eager" | "fork=shared" | "test=panic" | "test=overrun"
             )
         };
         let (known, other): (Vec<_>, Vec<_>) = own.into_iter().partition(known);
         assert_eq!(unknown, other);
         let last = |option| known.iter().rfind(|word| word.starts_with(option));
-        let eager = last("fork=") == Some(&"fork=eager");
-        assert_eq!(options.fork == ForkMode::Eager, eager);
+        let mode = match last("fork=") {
+            Some(&"fork=eager") => ForkMode::Eager,
+            Some(&"fork=shared") => ForkMode::SharedTables,
+            _ => ForkMode::CopyOnWrite,
+        };
+        assert_eq!(options.fork, mode);
         let failure = last("test=").map(|&word| match word {
             "test=panic" => Failure::Panic,
             _ => Failure::Overrun,

@@ -44,6 +44,23 @@ pub enum Finding {
         /// The number of references to the frame.
         references: u32,
     },
+    /// The hardware may write through an upper entry whose table has several referrers.
+    Open {
+        /// The first page below it.
+        page: PageNo,
+        /// The frame of the table.
+        frame: FrameNo,
+        /// How many references the table has.
+        references: u32,
+    },
+    /// A table that may be shared is said to have no writable entry, and has one; or the hardware
+    /// may read through an upper entry whose table is not protected.
+    Unprotected {
+        /// The first page of the table.
+        page: PageNo,
+        /// The frame of the table.
+        frame: FrameNo,
+    },
     /// A frame has a page of a file, and is mapped where another page should be, or as a page of
     /// the process's own.
     Foreign {
@@ -104,6 +121,20 @@ impl fmt::Display for Finding {
                 "page {:#x} can be written, but must not: its frame {:#x} has {references} references",
                 page.0, frame.0
             ),
+            Self::Open {
+                page,
+                frame,
+                references,
+            } => write!(
+                f,
+                "what is from page {:#x} on can be written, but its table {:#x} has {references} referrers",
+                page.0, frame.0
+            ),
+            Self::Unprotected { page, frame } => write!(
+                f,
+                "the table {:#x} from page {:#x} on may be shared, and is not protected as it says",
+                frame.0, page.0
+            ),
             Self::Foreign { page, frame } => write!(
                 f,
                 "page {:#x} is mapped to frame {:#x}, which has a page of a file that does not belong there",
@@ -126,6 +157,8 @@ impl Finding {
             Self::Count { frame, .. }
             | Self::Cache { frame, .. }
             | Self::Writable { frame, .. }
+            | Self::Open { frame, .. }
+            | Self::Unprotected { frame, .. }
             | Self::Foreign { frame, .. } => Some(frame),
             Self::Slot { .. } | Self::Stray { .. } | Self::Total { .. } => None,
         }
@@ -140,6 +173,8 @@ impl Finding {
             Self::Slot { .. }
             | Self::Cache { .. }
             | Self::Writable { .. }
+            | Self::Open { .. }
+            | Self::Unprotected { .. }
             | Self::Foreign { .. }
             | Self::Stray { .. } => false,
             Self::Total { .. } => true,

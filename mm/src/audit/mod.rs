@@ -29,7 +29,7 @@ use crate::addr::{FrameNo, PageNo, PageRange};
 use crate::frame::{Cached, FrameRecord, Kind};
 use crate::machine::Machine;
 use crate::memory::Memory;
-use crate::pt::{ENTRIES, Entry, Format, Pte, Table, UserRange};
+use crate::pt::{AtomicPte, ENTRIES, Entry, Format, Pte, Table, UserRange};
 use crate::space::AddressSpace;
 
 /// An audit in progress.
@@ -73,7 +73,7 @@ impl<M: Machine> Memory<M> {
         total("free frames in the budget", self.budget.frames(), free)?;
         total(
             "places taken, promised and left",
-            used.placed + audit.slots()? + promised + self.budget.places(),
+            used.placed + used.kept + audit.slots()? + promised + self.budget.places(),
             self.frames_managed() + self.slots.len(),
         )
     }
@@ -138,21 +138,49 @@ impl<M: Machine> Audit<'_, M> {
                     if !space.has_area_in(PageRange::new(page, page.plus(span))) {
                         return Err(Finding::Stray { page });
                     }
-                    self.note(frame);
+                    let met = self.note(frame);
                     counted.tables += 1;
-                    self.table(
-                        space,
-                        self.memory.table(frame),
-                        level - 1,
-                        page.0,
-                        ENTRIES,
-                        counted,
-                    )?;
+                    let lower = self.memory.table(frame);
+                    self.link(page, pte, lower)?;
+                    if pte.is_shared() && met > 1 {
+                        // What is in it was counted with its first referrer.
+                        counted.pages += lower.live() as u64;
+                    } else {
+                        self.table(space, lower, level - 1, page.0, ENTRIES, counted)?;
+                    }
                 }
             }
             live += 1;
         }
         total("live entries of a table", table.live() as u64, live)
+    }
+
+    /// Checks that the hardware cannot write what is below a link whose table has other referrers.
+    fn link(
+        &self,
+        page: PageNo,
+        link: Pte<M::Format>,
+        table: Table<'_, M::Format>,
+    ) -> Result<(), Finding> {
+        let (frame, record) = (table.frame(), table.record());
+        if !link.is_shared() {
+            return match record.referrers() {
+                1 => Ok(()),
+                references => Err(Finding::Open {
+                    page,
+                    frame,
+                    references,
+                }),
+            };
+        }
+        let protected = record.is_protected();
+        let is_writable =
+            |entry: &AtomicPte<M::Format>| entry.load(Ordering::Relaxed).is_writable();
+        let is_open = link.is_followed() && link != Pte::closed_link(frame);
+        if is_open && !protected || protected && table.entries().iter().any(is_writable) {
+            return Err(Finding::Unprotected { page, frame });
+        }
+        Ok(())
     }
 
     fn page(
@@ -258,6 +286,10 @@ impl<M: Machine> Audit<'_, M> {
             }
             used.all += u64::from(kind != Kind::Free);
             used.placed += u64::from(!matches!(kind, Kind::Free | Kind::File));
+            if kind == Kind::Table {
+                // A place for each further sharer.
+                used.kept += u64::from(recorded - 1);
+            }
         }
         Ok(used)
     }
@@ -364,6 +396,8 @@ struct Used {
     all: u64,
     /// The frames with places: all but those of the page cache.
     placed: u64,
+    /// The places that shared tables keep for their sharers.
+    kept: u64,
 }
 
 /// The totals counted below a root.

@@ -2,11 +2,11 @@
 //!
 //! | field    | free frame    | page table   | slab of kernel objects | private page      | page of a file    |
 //! |----------|---------------|--------------|------------------------|-------------------|-------------------|
-//! | `first`  | next in list  |              | next slab              | family            | file              |
-//! | `second` | next batch    |              | previous slab          | page number, low  | page of the file  |
+//! | `first`  | next in list  | visit, low   | next slab              | family            | file              |
+//! | `second` | next batch    | visit, high  | previous slab          | page number, low  | page of the file  |
 //! | `third`  |               |              |                        | 1 + slot, or 0    | next in chain     |
 //! | `fourth` |               | live entries | objects in use         | waiters           | waiters           |
-//! | `fifth`  |               |              | first free object      |                   | read without entry |
+//! | `fifth`  |               | protected    | first free object      |                   | read without entry |
 //! | `sixth`  |               |              |                        | page number, high |                   |
 //!
 //! No other place of the crate reads or writes these fields, except that a frame begins its life
@@ -62,6 +62,36 @@ impl TableRecord<'_> {
     #[inline]
     pub(crate) fn set_live(self, entries: usize) {
         self.0.fourth.store(entries as u16, Ordering::Relaxed);
+    }
+
+    /// Returns how many links to the table there are.
+    pub(crate) fn referrers(self) -> u32 {
+        self.0.count()
+    }
+
+    /// Returns whether the summary says that no entry lets the hardware write. Changes under the
+    /// lock of the table, or while the table has one referrer.
+    pub(crate) fn is_protected(self) -> bool {
+        self.0.fifth.load(Ordering::Relaxed) != 0
+    }
+
+    pub(crate) fn set_protected(self, protected: bool) {
+        self.0.fifth.store(protected.into(), Ordering::Relaxed);
+    }
+
+    /// Returns the number of the last walk of the reverse map that came here through a marked link.
+    /// Changes under the lock of the table.
+    pub(crate) fn visit(self) -> u64 {
+        let low = u64::from(self.0.first.load(Ordering::Relaxed));
+        let high = u64::from(self.0.second.load(Ordering::Relaxed));
+        high << 32 | low
+    }
+
+    pub(crate) fn set_visit(self, number: u64) {
+        self.0.first.store(number as u32, Ordering::Relaxed);
+        self.0
+            .second
+            .store((number >> 32) as u32, Ordering::Relaxed);
     }
 }
 

@@ -64,7 +64,7 @@ pub trait Format: Copy + Eq + Debug + 'static {
     /// The bit that lets the program read.
     const READABLE: u64;
     /// The software bit of a page that is not the process's own: others may have it and write it
-    /// too.
+    /// too. In an upper entry: of a table that may have other referrers.
     const SHARED: u64;
     /// The word of [`Entry::Evicted`].
     const EVICTED: u64;
@@ -95,6 +95,17 @@ pub trait Format: Copy + Eq + Debug + 'static {
 
     /// Returns an entry for a lower table.
     fn table(frame: FrameNo) -> u64;
+
+    /// Returns an entry for a leaf table that may have other referrers: with [`Format::SHARED`],
+    /// and such that the hardware can write nothing through it.
+    fn closed_link(frame: FrameNo) -> u64;
+
+    /// Returns the same for a table in which no entry is writable: the hardware can read through
+    /// it.
+    fn protected_link(frame: FrameNo) -> u64;
+
+    /// Returns whether the hardware goes on to the table of an upper entry.
+    fn is_followed(word: u64) -> bool;
 
     /// Returns what a word at a level means.
     fn decode(word: u64, level: usize) -> Entry;

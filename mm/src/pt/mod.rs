@@ -14,6 +14,7 @@
 //! [`crate::space`] decides, this room encodes; [`crate::tlb`] orders the changes.
 
 mod format;
+mod locks;
 mod pte;
 mod sv39;
 mod user;
@@ -21,6 +22,7 @@ mod walk;
 mod x86_64;
 
 pub use format::{Entry, Format, Permissions};
+pub(crate) use locks::TableLocks;
 pub(crate) use pte::AtomicPte;
 pub use pte::Pte;
 pub use sv39::Sv39;

@@ -65,6 +65,25 @@ impl<F: Format> Pte<F> {
         Self::from_word(F::table(frame))
     }
 
+    /// Returns an entry for a leaf table that may have other referrers, through which the hardware
+    /// can write nothing.
+    #[inline]
+    pub fn closed_link(frame: FrameNo) -> Self {
+        Self::from_word(F::closed_link(frame))
+    }
+
+    /// Returns the same for a table in which no entry is writable.
+    #[inline]
+    pub fn protected_link(frame: FrameNo) -> Self {
+        Self::from_word(F::protected_link(frame))
+    }
+
+    /// Returns whether the hardware goes on to the table of this upper entry.
+    #[inline]
+    pub fn is_followed(self) -> bool {
+        F::is_followed(self.word)
+    }
+
     /// Returns what the entry says in a table of `level`.
     #[inline]
     pub fn decode(self, level: usize) -> Entry {
@@ -102,7 +121,8 @@ impl<F: Format> Pte<F> {
         self.has(F::MAY_WRITE)
     }
 
-    /// Returns whether the page is one of a file or of a shared object.
+    /// Returns whether the page is one of a file or of a shared object, or whether the table of an
+    /// upper entry may have other referrers.
     #[inline]
     pub fn is_shared(self) -> bool {
         self.has(F::SHARED)

@@ -6,7 +6,8 @@ use crate::addr::{FrameNo, SlotNo, VirtAddr};
 /// The Sv39 format. Of the software bits in RSW, 8 is the copy-on-write mark and 9 that of a shared
 /// page. An entry that is not valid is empty, or has one of: bit 5, a page in its frame that nobody
 /// may touch, which has no rights (with R=W=X=0 it would be a pointer); bit 6, a swapped page; bit
-/// 7, a shared page that was evicted.
+/// 7, a shared page that was evicted. An upper entry that is not valid and not empty is a closed
+/// link.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Sv39 {}
 
@@ -121,12 +122,30 @@ impl Format for Sv39 {
         numbered(VALID, frame.0)
     }
 
+    /// Not valid, because R=W=X=0 makes every valid upper entry one that permits everything.
+    #[inline]
+    fn closed_link(frame: FrameNo) -> u64 {
+        numbered(SHARED, frame.0)
+    }
+
+    #[inline]
+    fn protected_link(frame: FrameNo) -> u64 {
+        numbered(VALID | SHARED, frame.0)
+    }
+
+    #[inline]
+    fn is_followed(word: u64) -> bool {
+        word & VALID != 0
+    }
+
     #[inline]
     fn decode(word: u64, level: usize) -> Entry {
         let number = word >> FRAME_SHIFT & FRAME_MASK;
         if word & VALID == 0 {
             if word == 0 {
                 Entry::Empty
+            } else if level > 0 {
+                Entry::Table(FrameNo(number))
             } else if word & HIDDEN != 0 {
                 Entry::Page(FrameNo(number))
             } else if word & SWAPPED != 0 {

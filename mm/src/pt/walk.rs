@@ -21,12 +21,26 @@ pub(crate) struct Table<'m, F: Format> {
     frame: FrameNo,
     entries: &'m [AtomicPte<F>; ENTRIES],
     record: TableRecord<'m>,
+    /// Whether the entry that led here is marked: the table may have other referrers.
+    shared: bool,
 }
 
 impl<'m, F: Format> Table<'m, F> {
     /// Returns the frame that the table is in.
     pub(crate) fn frame(self) -> FrameNo {
         self.frame
+    }
+
+    /// Returns whether the table may have other referrers, so that its entries are not its space's
+    /// alone to change ([`crate::space`], `tables`).
+    #[inline]
+    pub(crate) fn is_shared(self) -> bool {
+        self.shared
+    }
+
+    /// Returns the record of its frame.
+    pub(crate) fn record(self) -> TableRecord<'m> {
+        self.record
     }
 
     /// Returns the entry at an index.
@@ -50,6 +64,7 @@ impl<'m, F: Format> Table<'m, F> {
     /// to.
     #[inline]
     pub(crate) fn fill(self, index: usize, pte: Pte<F>) {
+        debug_assert!(!self.shared, "a page would appear in other processes");
         debug_assert!(
             self.get(index).is_empty(),
             "an entry is emptied before it is filled"
@@ -67,6 +82,7 @@ impl<'m, F: Format> Table<'m, F> {
     /// may live on in TLBs.
     #[inline]
     pub(crate) fn take(self, index: usize) -> Pte<F> {
+        debug_assert!(!self.shared, "a page would vanish from other processes");
         let taken = self.entries[index].swap(Pte::EMPTY, Ordering::AcqRel);
         if !taken.is_empty() {
             self.record.set_live(self.live() - 1);
@@ -88,6 +104,7 @@ impl<'m, F: Format> Table<'m, F> {
     /// in TLBs.
     #[inline]
     pub(crate) fn take_if(self, index: usize, old: Pte<F>) -> bool {
+        debug_assert!(!self.shared, "a page would vanish from other processes");
         let taken = self.entries[index].replace(old, Pte::EMPTY);
         if taken {
             self.record.set_live(self.live() - 1);
@@ -127,6 +144,7 @@ impl<M: Machine> Memory<M> {
             frame,
             entries: phys::table_entries(&self.machine, frame),
             record: self.frames.record(frame).table(),
+            shared: false,
         }
     }
 
@@ -144,13 +162,26 @@ impl<M: Machine> Memory<M> {
         page: UserPage,
         lowest: usize,
     ) -> Walk<'_, M::Format> {
-        let mut table = self.table(root);
+        let table = |frame, entries, shared| Table {
+            frame,
+            entries,
+            record: self.frames.record(frame).table(),
+            shared,
+        };
+        // Records are looked for at the end alone.
+        let (mut frame, mut shared) = (root, false);
+        let mut entries = phys::table_entries(&self.machine, frame);
         for level in (lowest + 1..M::Format::LEVELS).rev() {
-            match table.get(M::Format::index(page, level)).decode(level) {
-                Entry::Table(frame) => table = self.table(frame),
-                _ => return Walk::Missing { table, level },
-            }
+            let link: Pte<M::Format> =
+                entries[M::Format::index(page, level)].load(Ordering::Acquire);
+            let Entry::Table(lower) = link.decode(level) else {
+                let table = table(frame, entries, false);
+                return Walk::Missing { table, level };
+            };
+            (frame, shared) = (lower, link.is_shared());
+            entries = phys::table_entries(&self.machine, frame);
         }
+        let table = table(frame, entries, shared);
         Walk::Leaf(table, M::Format::index(page, lowest))
     }
 

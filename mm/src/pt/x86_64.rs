@@ -147,6 +147,22 @@ impl Format for X86_64 {
         numbered(PRESENT | WRITE | USER | ACCESSED, frame.0)
     }
 
+    /// Without the right to write, which holds for all that is below.
+    #[inline]
+    fn closed_link(frame: FrameNo) -> u64 {
+        numbered(PRESENT | USER | ACCESSED | SHARED, frame.0)
+    }
+
+    #[inline]
+    fn protected_link(frame: FrameNo) -> u64 {
+        Self::closed_link(frame)
+    }
+
+    #[inline]
+    fn is_followed(word: u64) -> bool {
+        word & PRESENT != 0
+    }
+
     #[inline]
     fn decode(word: u64, level: usize) -> Entry {
         // The commonest case comes first. A present entry holds its number as it is.

@@ -5,6 +5,9 @@
 //! therefore replaces an entry only if it is still the one that was decided on, and otherwise
 //! starts again.
 //!
+//! A leaf table that other spaces share is made the space's own first, unless the page is there and
+//! is only read ([`super::tables`]).
+//!
 //! Filling an empty entry needs no fence (R4). A hart whose TLB remembers that the entry was empty
 //! faults once more; that fault is [`Spurious`] and is answered by a fence.
 
@@ -94,6 +97,11 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             return self.fill_on_fault(page, area, access);
         };
         let pte = table.get(index);
+        if table.is_shared()
+            && let Some(attempt) = self.resolve_table(page, pte, access)?
+        {
+            return Ok(attempt);
+        }
         let leaf = Leaf {
             table,
             index,

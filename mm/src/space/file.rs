@@ -48,6 +48,10 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             self.part(pages, ending)?;
         }
         self.areas.reserve(self.memory)?;
+        if map.sharing.is_shared() {
+            self.own_tables(pages)?;
+        }
+        self.own_tables_at_ends(pages)?;
         let memory = self.memory;
         let promised = !map.sharing.is_shared() && permissions.contains(Permissions::WRITE);
         let most = most_tables::<M>(pages);
@@ -191,6 +195,11 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         let context = self.context.clone();
         let mut batch = Batch::new(&context);
         self.for_each_leaf(pages, |table, index, page| {
+            if table.is_shared() {
+                // The truncation has found the table through another sharer: this space shares it
+                // with its parent, which is published.
+                return;
+            }
             let pte = table.get(index);
             let Entry::Page(frame) = pte.decode(0) else {
                 return;

@@ -3,8 +3,10 @@
 //! [`ForkMode::Eager`] copies every page that is present, as xv6 does. [`ForkMode::CopyOnWrite`]
 //! copies the entries and shares the pages: both entries lose the write permission and keep the
 //! copy-on-write mark. A page that was forked twice is therefore still known as one that may become
-//! writable, and a page of text never is. Pages of shared objects and files stay shared in both
-//! modes. Pages in swap are shared by their slots.
+//! writable, and a page of text never is. [`ForkMode::SharedTables`] shares the leaf tables
+//! ([`super::tables`]), but for those with few entries, and those of memory that several processes
+//! write. Pages of shared objects and files stay shared in all modes. Pages in swap are shared by
+//! their slots.
 //!
 //! Invariants: all frames are reserved before anything changes, so a fork that fails has changed
 //! nothing (R5). The parent's stale write permissions are flushed, on every hart that runs one of
@@ -15,7 +17,9 @@ use abi::{ForkMode, MemCounter};
 use sync::atomic::Ordering;
 
 use super::AddressSpace;
-use crate::addr::{FrameNo, PageNo, SlotNo};
+use super::area::{Area, Areas};
+use super::tables::span_of;
+use crate::addr::{FrameNo, PageNo};
 use crate::commit::{Claim, NoMemory, Reservation};
 use crate::frame::Kind;
 use crate::machine::Machine;
@@ -29,6 +33,8 @@ struct Fork<'f, 'm, M: Machine> {
     memory: &'m Memory<M>,
     parent: &'f Member,
     family: FamilyNo,
+    /// The parent's areas, if some of them must be in no shared table.
+    unshareable: Option<&'f Areas>,
     reservation: Reservation<'f>,
     mode: ForkMode,
     /// The number of page entries copied.
@@ -45,7 +51,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             // Pages in swap need no frame, but a page may be swapped in or out at any moment, so
             // all are counted.
             ForkMode::Eager => self.pages,
-            ForkMode::CopyOnWrite => 0,
+            ForkMode::CopyOnWrite | ForkMode::SharedTables => 0,
         };
         let reservation = memory.reserve_frames(self.tables + pages, Claim::Fork)?;
         let family = self.context.member().family;
@@ -66,6 +72,10 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             memory,
             parent: self.context.member(),
             family,
+            // One look at all areas instead of one at those of each table.
+            unshareable: Some(&self.areas).filter(|areas| {
+                mode == ForkMode::SharedTables && areas.iter().any(Area::is_written_by_many)
+            }),
             reservation,
             mode,
             entries: 0,
@@ -90,6 +100,10 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
                 .flush(&self.context)
                 .into_inner();
         }
+        if mode == ForkMode::SharedTables {
+            self.shares_tables = true;
+            child.shares_tables = true;
+        }
         child.publish();
         if memory.files.cuts.any_since(cuts) {
             // A file may have been truncated before the child's entries could be found.
@@ -97,7 +111,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         }
         memory.count(MemCounter::Forks, 1);
         memory.count(MemCounter::EntriesCopied, fork.entries as i64);
-        if mode == ForkMode::CopyOnWrite {
+        if mode != ForkMode::Eager {
             memory.count(MemCounter::ReferencesTaken, fork.entries as i64);
         }
         Ok(child)
@@ -121,28 +135,32 @@ impl<M: Machine> Fork<'_, '_, M> {
         entries: usize,
         base: PageNo,
     ) {
-        let lower = |index| match from.get(index).decode(level) {
-            Entry::Table(lower) => Some((index, lower)),
-            _ => None,
-        };
-        // Stops after the last live entry: the rest of the table is empty.
-        for (index, lower) in (0..entries).filter_map(lower).take(from.live()) {
-            let source = self.memory.table(lower);
-            let target = self.memory.allocate_table(&mut self.reservation);
+        let mut left = from.live();
+        for (index, entry) in from.entries()[..entries].iter().enumerate() {
+            // The rest of the table is empty.
+            if left == 0 {
+                break;
+            }
+            let link = entry.load(Ordering::Relaxed);
+            let Entry::Table(lower) = link.decode(level) else {
+                continue;
+            };
+            left -= 1;
             let base = base.plus((index as u64) << (9 * level));
+            let source = self.memory.table(lower);
+            if level == 1 && self.shares(link, source, base) {
+                let link = self.reference(link, lower, |closed| {
+                    let replaced = from.replace(index, link, closed);
+                    debug_assert!(replaced, "only its owner changes a link");
+                });
+                to.fill(index, link);
+                continue;
+            }
+            let target = self.memory.allocate_table(&mut self.reservation);
             if level > 1 {
                 self.upper(source, target, level - 1, ENTRIES, base);
             } else {
-                match self.mode {
-                    ForkMode::Eager => self.copy_pages(source, target, base),
-                    // The lock keeps eviction from replacing an entry between its decoding and the
-                    // reference to its frame.
-                    ForkMode::CopyOnWrite => {
-                        let entries = &self.parent.entries;
-                        entries.with(|()| self.share_pages(source, target));
-                    }
-                }
-                target.note_filled(source.live());
+                self.copy_entries(source, target, base, link.is_shared());
                 self.entries += source.live() as u64;
             }
             // The child's table must be complete before its upper entry points to it.
@@ -150,45 +168,84 @@ impl<M: Machine> Fork<'_, '_, M> {
         }
     }
 
-    /// Copies the entries of a leaf table and shares the pages.
-    fn share_pages(&mut self, from: Table<'_, M::Format>, to: Table<'_, M::Format>) {
-        let mut left = from.live();
-        for (source, target) in from.entries().iter().zip(to.entries()) {
-            if left == 0 {
-                break;
+    /// Returns whether the child shares a leaf table that begins at `base`.
+    fn shares(&self, link: Pte<M::Format>, table: Table<'_, M::Format>, base: PageNo) -> bool {
+        if self.mode != ForkMode::SharedTables {
+            return false;
+        }
+        let is_written_by_many = |areas: &Areas| {
+            let mut areas = areas.within(span_of(base));
+            areas.any(Area::is_written_by_many)
+        };
+        link.is_shared()
+            || table.live() > M::COPIED_ENTRIES && !self.unshareable.is_some_and(is_written_by_many)
+    }
+
+    /// Adds a reference to a leaf table, and has the parent's link closed if it is not yet. Returns
+    /// the child's link.
+    fn reference(
+        &mut self,
+        link: Pte<M::Format>,
+        table: FrameNo,
+        close_parent: impl FnOnce(Pte<M::Format>),
+    ) -> Pte<M::Format> {
+        self.memory.frames.record(table).add_reference();
+        self.reservation.keep_place();
+        if link.is_shared() {
+            return link;
+        }
+        let closed = Pte::closed_link(table);
+        close_parent(closed);
+        self.tightened = true;
+        closed
+    }
+
+    /// Copies the entries of a leaf table, and the pages if the mode says so. `shared` says whether
+    /// other spaces may share the table.
+    fn copy_entries(
+        &mut self,
+        from: Table<'_, M::Format>,
+        to: Table<'_, M::Format>,
+        base: PageNo,
+        shared: bool,
+    ) {
+        match self.mode {
+            ForkMode::Eager => self.copy_pages(from, to, base, shared),
+            ForkMode::CopyOnWrite | ForkMode::SharedTables => {
+                let memory = self.memory;
+                let tightened = || memory.share_pages(from, to);
+                self.tightened |= self.keeping_entries(from, shared, tightened);
             }
-            let pte = source.load(Ordering::Relaxed);
-            match pte.decode(0) {
-                // The reference is taken before the child's entry exists, and while the parent's
-                // entry keeps the frame alive.
-                Entry::Page(frame) => self.memory.frames.record(frame).add_reference(),
-                Entry::Swapped(slot) => self.share_slot(slot),
-                Entry::Evicted => {}
-                Entry::Empty | Entry::Table(_) => continue,
-            }
-            left -= 1;
-            if pte.is_shared() {
-                target.store(of_shared(pte), Ordering::Relaxed);
-                continue;
-            }
-            if pte.is_writable() {
-                source.make_read_only(Ordering::Relaxed);
-                self.tightened = true;
-            }
-            // No other thread can see the child's table yet.
-            target.store(pte.read_only(), Ordering::Relaxed);
         }
     }
 
-    /// Adds a reference to a page in swap.
-    fn share_slot(&self, slot: SlotNo) {
-        self.memory.slots.record(slot).add_reference();
+    /// Does `body` while nobody replaces an entry of a leaf table, so that a reference is taken to
+    /// what the entry refers to.
+    fn keeping_entries<T>(
+        &self,
+        table: Table<'_, M::Format>,
+        shared: bool,
+        body: impl FnOnce() -> T,
+    ) -> T {
+        self.parent.entries.with(|()| {
+            if shared {
+                self.memory.tables.of(table.frame()).with(|()| body())
+            } else {
+                body()
+            }
+        })
     }
 
     /// Copies the pages of a leaf table that begins at `base`, and shares those in swap.
-    fn copy_pages(&mut self, from: Table<'_, M::Format>, to: Table<'_, M::Format>, base: PageNo) {
+    fn copy_pages(
+        &mut self,
+        from: Table<'_, M::Format>,
+        to: Table<'_, M::Format>,
+        base: PageNo,
+        shared: bool,
+    ) {
         for (index, target) in to.entries().iter().enumerate() {
-            let (pte, entry) = self.parent.entries.with(|()| {
+            let (pte, entry) = self.keeping_entries(from, shared, || {
                 let pte = from.get(index);
                 let entry = pte.decode(0);
                 if let Entry::Page(frame) = entry {
@@ -202,13 +259,14 @@ impl<M: Machine> Fork<'_, '_, M> {
                 Entry::Page(frame) => self.copy_page(pte, frame, base.plus(index as u64)),
                 Entry::Evicted => pte,
                 Entry::Swapped(slot) => {
-                    self.share_slot(slot);
+                    self.memory.slots.record(slot).add_reference();
                     pte
                 }
                 Entry::Empty | Entry::Table(_) => continue,
             };
             target.store(copy, Ordering::Relaxed);
         }
+        to.note_filled(from.live());
     }
 
     /// Copies a page and drops the reference to it. Returns the entry for the copy.
@@ -221,5 +279,41 @@ impl<M: Machine> Fork<'_, '_, M> {
         let record = self.memory.frames.record(copy);
         record.private().set_page(FamilyPage { family, page });
         pte.owning(copy)
+    }
+}
+
+impl<M: Machine> Memory<M> {
+    /// Copies the entries of a leaf table into an empty one and shares the pages. Nobody may
+    /// replace an entry meanwhile. Returns whether one of `from` lost its right to write.
+    pub(super) fn share_pages(&self, from: Table<'_, M::Format>, to: Table<'_, M::Format>) -> bool {
+        let mut left = from.live();
+        let mut tightened = false;
+        for (source, target) in from.entries().iter().zip(to.entries()) {
+            if left == 0 {
+                break;
+            }
+            let pte = source.load(Ordering::Relaxed);
+            match pte.decode(0) {
+                // The reference is taken before the copy exists, and while the source keeps the
+                // frame alive.
+                Entry::Page(frame) => self.frames.record(frame).add_reference(),
+                Entry::Swapped(slot) => self.slots.record(slot).add_reference(),
+                Entry::Evicted => {}
+                Entry::Empty | Entry::Table(_) => continue,
+            }
+            left -= 1;
+            if pte.is_shared() {
+                target.store(of_shared(pte), Ordering::Relaxed);
+                continue;
+            }
+            if pte.is_writable() {
+                source.make_read_only(Ordering::Relaxed);
+                tightened = true;
+            }
+            // No other thread can see the new table yet.
+            target.store(pte.read_only(), Ordering::Relaxed);
+        }
+        to.note_filled(from.live());
+        tightened
     }
 }

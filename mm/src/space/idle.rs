@@ -20,17 +20,20 @@
 //!
 //! An idle table that no area needs, because its memory is lazy, is freed together with its place.
 //!
+//! A table that spaces share is not lent: freeing it would gain nothing.
+//!
 //! Only the owner of a space removes its tables, so its own walks never meet a removed one.
 
 use sync::atomic::Ordering;
 
 use super::area::{Area, Areas, Backing};
 use super::stretch::{Stretch, leaf_table_count};
+use super::tables::{SPAN, span_of};
 use super::{AddressSpace, Promise};
-use crate::addr::{PageNo, PageRange};
+use crate::addr::PageNo;
 use crate::commit::NoMemory;
 use crate::machine::Machine;
-use crate::pt::{ENTRIES, Entry, Format, Table, UserPage, UserRange, Walk};
+use crate::pt::{Entry, Format, Table, UserPage, UserRange, Walk};
 use crate::tlb::{Batch, Referent, Scope};
 
 impl<M: Machine> AddressSpace<'_, M> {
@@ -47,6 +50,9 @@ impl<M: Machine> AddressSpace<'_, M> {
             let (Some(table), Some(page)) = (leaf, pages.page(pages.start)) else {
                 continue;
             };
+            if table.is_shared() {
+                continue;
+            }
             let Some(unused) = evicted_if_idle(table) else {
                 continue;
             };
@@ -115,15 +121,6 @@ impl<M: Machine> AddressSpace<'_, M> {
     pub(crate) fn lent_tables(&self) -> (u64, u64) {
         (self.lent, self.missing_for(&self.areas))
     }
-}
-
-/// The number of pages that a leaf table spans.
-const SPAN: u64 = ENTRIES as u64;
-
-/// Returns the pages that the leaf table of `page` spans.
-fn span_of(page: PageNo) -> PageRange {
-    let start = PageNo(page.0 - page.0 % SPAN);
-    PageRange::new(start, start.plus(SPAN))
 }
 
 /// Returns whether some area needs the leaf table of `page`.

@@ -72,6 +72,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         }
         self.part(pages, ending)?;
         self.areas.reserve(self.memory)?;
+        self.own_tables_at_ends(pages)?;
         let tables = match promise {
             Promise::Charged => Some(self.take_promise(pages, |_| most_tables::<M>(pages))?),
             Promise::Lazy => None,

@@ -15,8 +15,9 @@
 //! pages; `ending` has pages of files written back before their mappings end; `protect` changes
 //! permissions; `shared` maps memory that the family shares; `file` maps files; `fault` resolves
 //! faults (`resolution` is its answer, `spurious` counts faults that nothing explains); `swap_in`
-//! brings pages back; `idle` lends tables; `fork` forks; `usage` counts pages; `stretch` iterates
-//! over pages and passes holes; [`copy`] reads and writes a program's memory for the kernel.
+//! brings pages back; `idle` lends tables; `fork` forks; `tables` shares page tables between forks;
+//! `usage` counts pages; `stretch` iterates over pages and passes holes; [`copy`] reads and writes
+//! a program's memory for the kernel.
 
 mod area;
 mod context;
@@ -34,6 +35,7 @@ mod shared;
 mod spurious;
 mod stretch;
 mod swap_in;
+mod tables;
 mod unmap;
 mod usage;
 
@@ -80,6 +82,8 @@ pub struct AddressSpace<'m, M: Machine> {
     lent: u64,
     /// Pages that are present or swapped out.
     pages: u64,
+    /// Whether a leaf table may be shared with another space: see [`tables`].
+    shares_tables: bool,
     /// Whether the reverse map can find it, so that its pages can be evicted: see [`crate::rmap`].
     published: bool,
     faults: [u64; PROC_COUNTERS],
@@ -112,6 +116,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             tables: 0,
             lent: 0,
             pages: 0,
+            shares_tables: false,
             published: false,
             faults: [0; PROC_COUNTERS],
             patience: Patience::default(),

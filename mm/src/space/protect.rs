@@ -22,6 +22,7 @@ impl<M: Machine> AddressSpace<'_, M> {
             return Err(MapError::BadRange);
         }
         self.areas.reserve(self.memory)?;
+        self.own_tables(pages)?;
         let mut areas = core::mem::take(&mut self.areas);
         areas.protect(*pages, permissions, |_, piece| {
             self.protect_piece(piece, permissions);

@@ -201,6 +201,7 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             self.part(pages, ending)?;
         }
         self.areas.reserve(self.memory)?;
+        self.own_tables(pages)?;
         let memory = self.memory;
         let tables = memory.reserve_frames(most_tables::<M>(pages), Claim::Program)?;
         let object = memory.share(self.context.member().family, pages)?;

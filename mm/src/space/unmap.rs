@@ -3,7 +3,10 @@
 //! Invariants: nothing is removed before [`AddressSpace::part`] has allowed it. Removing needs
 //! memory only to split an area, and that memory is reserved first (R5). Leaf entries are broken,
 //! flushed and freed in batches. A table is freed only when no area overlaps the pages that it
-//! spans, and after a fence of the whole identifier, because an upper-level entry changed (R3).
+//! spans, and after a fence of the whole identifier, because an upper-level entry changed (R3). A
+//! table that other spaces share is left as it is: the space gives up its reference.
+
+use sync::atomic::Ordering;
 
 use super::area::Area;
 use super::map::user_pages;
@@ -14,7 +17,7 @@ use crate::commit::NoMemory;
 use crate::frame::Kind;
 use crate::machine::Machine;
 use crate::memory::Memory;
-use crate::pt::{ENTRIES, Entry, Format, Table, UserRange};
+use crate::pt::{ENTRIES, Entry, Format, Pte, Table, UserRange};
 use crate::tlb::{Batch, Referent, Scope};
 
 impl<'m, M: Machine> AddressSpace<'m, M> {
@@ -29,8 +32,10 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         Ok(())
     }
 
-    /// Reserves the memory to split an area, which is needed if the pages lie inside one.
+    /// Reserves the memory to split an area, which is needed if the pages lie inside one, and makes
+    /// the tables own of which other pages stay.
     fn make_room_to_remove(&mut self, pages: UserRange) -> Result<(), NoMemory> {
+        self.own_tables_at_ends(pages)?;
         if self.areas.have_around(*pages) {
             self.areas.reserve_hole(self.memory)?;
         }
@@ -73,7 +78,13 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         let mut batch = Batch::new(&context);
         let (mut touched, mut own) = (0, 0);
         self.for_each_leaf(piece.pages, |table, index, page| {
-            let pte = table.take(index);
+            // All of a shared table goes, and its entries stay for the other sharers.
+            let shared = table.is_shared();
+            let pte = if shared {
+                table.get(index)
+            } else {
+                table.take(index)
+            };
             let entry = pte.decode(0);
             touched += u64::from(entry != Entry::Empty);
             own += u64::from(is_own(pte));
@@ -84,6 +95,9 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
                 Entry::Evicted => Referent::Nothing,
                 Entry::Empty => return,
             };
+            if shared {
+                return;
+            }
             batch.push(referent, Scope::Page(page.address()));
         });
         batch.finish();
@@ -127,7 +141,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
         let end = pages.end.0.min(base + span * ENTRIES as u64);
         for page in (start / span..end.div_ceil(span)).map(|n| n * span) {
             let index = ((page - base) / span) as usize;
-            let Entry::Table(lower) = table.get(index).decode(level) else {
+            let link = table.get(index);
+            let Entry::Table(lower) = link.decode(level) else {
                 continue;
             };
             if level > 1 {
@@ -137,15 +152,23 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
                 .areas
                 .overlaps(PageRange::new(PageNo(page), PageNo(page + span)))
             {
-                debug_assert_eq!(
-                    self.memory.table(lower).live(),
-                    0,
+                debug_assert!(
+                    link.is_shared() || self.memory.table(lower).live() == 0,
                     "a table is empty when its areas are gone"
                 );
                 // The lock waits for walks of the reverse map; none is below the entry from here
                 // on.
-                self.context.member().entries.with(|()| table.take(index));
-                batch.push(Referent::Frame(lower), Scope::Space);
+                let member = self.context.member();
+                member.entries.with(|()| table.take(index));
+                let referent = if link.is_shared() {
+                    // An evictor that comes through another sharer does not find this space any
+                    // more.
+                    member.note_tightened();
+                    Referent::SharedTable(lower)
+                } else {
+                    Referent::Frame(lower)
+                };
+                batch.push(referent, Scope::Space);
                 self.tables -= 1;
             }
         }
@@ -186,19 +209,32 @@ impl<M: Machine> Drop for AddressSpace<'_, M> {
 }
 
 impl<M: Machine> Memory<M> {
-    /// Frees everything below a table of `level`. No hart may use the tree.
+    /// Frees everything below the first `entries` entries of a table of `level`. No hart may use
+    /// the tree, and no walk of the reverse map finds it.
     pub(super) fn free_below(&self, table: Table<'_, M::Format>, level: usize, entries: usize) {
-        for index in 0..entries {
-            if table.live() == 0 {
+        let mut left = table.live();
+        for entry in &table.entries()[..entries] {
+            // The rest of the table is empty.
+            if left == 0 {
                 break;
             }
-            let frame = match table.take(index).decode(level) {
+            let pte = entry.load(Ordering::Relaxed);
+            if pte.is_empty() {
+                continue;
+            }
+            left -= 1;
+            entry.store(Pte::EMPTY, Ordering::Relaxed);
+            let frame = match pte.decode(level) {
                 Entry::Empty | Entry::Evicted => continue,
                 Entry::Swapped(slot) => {
                     self.drop_slot(slot);
                     continue;
                 }
                 Entry::Page(frame) => frame,
+                Entry::Table(frame) if pte.is_shared() => {
+                    self.leave_table(frame);
+                    continue;
+                }
                 Entry::Table(frame) => {
                     debug_assert_eq!(self.frames.record(frame).kind(), Kind::Table);
                     self.free_below(self.table(frame), level - 1, ENTRIES);
@@ -207,5 +243,6 @@ impl<M: Machine> Memory<M> {
             };
             self.drop_reference(frame);
         }
+        table.record().set_live(left);
     }
 }

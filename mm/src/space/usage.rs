@@ -9,7 +9,7 @@ use crate::addr::{FrameNo, PageNo, PageRange};
 use crate::file::FilePage;
 use crate::machine::Machine;
 use crate::memory::Memory;
-use crate::pt::{Entry, Format, Pte, UserPage, UserRange, Walk};
+use crate::pt::{Entry, Format, Pte, Table, UserPage, UserRange, Walk};
 
 /// A count of the pages of a space, complete or in progress.
 pub struct PageCounts {
@@ -70,14 +70,14 @@ impl<M: Machine> AddressSpace<'_, M> {
     pub fn page_infos(&self, pages: UserRange, infos: &mut [PageInfo]) {
         infos.fill(PageInfo(0));
         self.for_each_leaf(pages, |table, index, page| {
-            infos[(page.0 - pages.start.0) as usize] = self.info_of(table.get(index));
+            infos[(page.0 - pages.start.0) as usize] = self.info_of(table, table.get(index));
         });
     }
 
-    fn info_of(&self, pte: Pte<M::Format>) -> PageInfo {
+    fn info_of(&self, table: Table<'_, M::Format>, pte: Pte<M::Format>) -> PageInfo {
         PageInfo(match pte.decode(0) {
             Entry::Page(frame) => {
-                let sole = self.memory.mappers(frame, pte) == 1;
+                let sole = self.memory.mappers(frame, pte, table) == 1;
                 let shared = pte.is_shared();
                 PageInfo::PRESENT
                     | if sole { PageInfo::EXCLUSIVE } else { 0 }
@@ -118,7 +118,8 @@ impl<M: Machine> AddressSpace<'_, M> {
                 let Some(table) = live else { continue };
                 let mut at = here.start;
                 while let Some(page) = here.page(at) {
-                    self.count_page(table.get(M::Format::index(page, 0)), counts);
+                    let pte = table.get(M::Format::index(page, 0));
+                    self.count_page(table, pte, counts);
                     at = page.plus(1);
                 }
             }
@@ -126,11 +127,16 @@ impl<M: Machine> AddressSpace<'_, M> {
         true
     }
 
-    fn count_page(&self, pte: Pte<M::Format>, counts: &mut PageCounts) {
+    fn count_page(
+        &self,
+        table: Table<'_, M::Format>,
+        pte: Pte<M::Format>,
+        counts: &mut PageCounts,
+    ) {
         match pte.decode(0) {
             Entry::Page(frame) => {
                 counts.private += u64::from(!pte.is_shared());
-                let sharers = u64::from(self.memory.mappers(frame, pte));
+                let sharers = u64::from(self.memory.mappers(frame, pte, table));
                 *if sharers == 1 {
                     &mut counts.unique
                 } else {
@@ -232,13 +238,19 @@ pub(super) fn is_own<F: Format>(pte: Pte<F>) -> bool {
 }
 
 impl<M: Machine> Memory<M> {
-    /// Returns how many entries map the frame of a page. `pte` is one of them. The number is too
-    /// large while the page is transferred or evicted.
-    fn mappers(&self, frame: FrameNo, pte: Pte<M::Format>) -> u32 {
+    /// Returns how many processes map the frame of a page. `pte` is one of the entries that do, and
+    /// is in `table`. The number is too large while the page is transferred or evicted, and too
+    /// small if another table that maps the frame is shared as well. It is 1 only if it is exact.
+    fn mappers(&self, frame: FrameNo, pte: Pte<M::Format>, table: Table<'_, M::Format>) -> u32 {
+        let sharers = if table.is_shared() {
+            table.record().referrers()
+        } else {
+            1
+        };
         let record = self.frames.record(frame);
         // The swap cache does not map the frame. Nor does the object or the page cache that a
         // shared page belongs to.
         let others = u32::from(record.slot().is_some()) + u32::from(pte.is_shared());
-        record.count().saturating_sub(others)
+        (record.count() + sharers - 1).saturating_sub(others)
     }
 }

@@ -106,6 +106,7 @@ struct Page([u8; PAGE_SIZE]);
 // uses them.
 unsafe impl<F: Format> Machine for FakeMachine<F> {
     type Format = F;
+    const COPIED_ENTRIES: usize = 0;
 
     fn asids(&self) -> usize {
         // Where executions are short there are few identifiers, so that they are reused.
@@ -295,14 +296,21 @@ impl<F: Format> FakeMachine<F> {
         }
     }
 
+    /// Returns the entry of a page, without the rights that an upper entry takes away.
     fn walk(&self, root: FrameNo, page: PageNo) -> Option<Pte<F>> {
         let mut table = root;
+        let mut is_closed = false;
         for level in (0..F::LEVELS).rev() {
             let index = (page.0 >> (9 * level)) as usize & (ENTRIES - 1);
             let pte = phys::table_entries(self, table)[index].load(Ordering::Acquire);
             match pte.decode(level) {
                 Entry::Empty | Entry::Evicted | Entry::Swapped(_) => return None,
-                Entry::Table(lower) => table = lower,
+                Entry::Table(_) if !pte.is_followed() => return None,
+                Entry::Table(lower) => {
+                    is_closed |= Pte::<F>::table(lower).is_writable() && !pte.is_writable();
+                    table = lower;
+                }
+                Entry::Page(_) if is_closed => return Some(pte.read_only()),
                 Entry::Page(_) => return Some(pte),
             }
         }

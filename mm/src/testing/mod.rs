@@ -68,7 +68,17 @@ pub fn memory_with_swap(frames: u64, slots: usize) -> &'static Memory<FakeMachin
 /// threads and dropped its spaces.
 #[cfg(shuttle)]
 pub fn with_memory(frames: u64, body: impl FnOnce(&'static Memory<FakeMachine>)) {
-    let (memory, records) = build(frames, 0);
+    with_memory_and_swap(frames, 0, body);
+}
+
+/// Does the same, with so many slots of swap.
+#[cfg(shuttle)]
+pub fn with_memory_and_swap(
+    frames: u64,
+    slots: usize,
+    body: impl FnOnce(&'static Memory<FakeMachine>),
+) {
+    let (memory, records) = build(frames, slots);
     // SAFETY: it lives for as long as `body` runs, and nothing of it is used longer: see above.
     body(unsafe { &*memory });
     // SAFETY: both came from boxes; the memory, which goes first, was the only user of the records.

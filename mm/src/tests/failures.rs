@@ -251,7 +251,7 @@ fn unmapping() {
 
 #[test]
 fn forking() {
-    for mode in [COW, ForkMode::Eager] {
+    for mode in [COW, ForkMode::Eager, ForkMode::SharedTables] {
         type Build = fn() -> World;
         let builds: [(Build, u64); 3] = [
             (World::with_space, 0),

@@ -1,11 +1,11 @@
 //! What the memory system promises, on the pretended machine.
 //!
 //! `faults`, `forks`, `promises`, `counters`, `fences`, `effort`, `protect`, `shared`, `swap`,
-//! `evictions`, `ahead`, `shortage`, `busy`, `files`, `idle`, `places` and `allegations` state one
-//! rule each test; `failures` makes every allocation fail in turn; `audits` checks the checker;
-//! `model` runs random programs against a plain map from addresses to contents, and `fuzz` those
-//! that a fuzzer chooses; `interleavings` has several harts act at once; `museum` has a test for
-//! each mistake of the known mistakes (docs/rules.md).
+//! `evictions`, `ahead`, `shortage`, `busy`, `files`, `idle`, `places`, `tables` and `allegations`
+//! state one rule each test; `failures` makes every allocation fail in turn; `audits` checks the
+//! checker; `model` runs random programs against a plain map from addresses to contents, and `fuzz`
+//! those that a fuzzer chooses; `interleavings` has several harts act at once; `museum` has a test
+//! for each mistake of the known mistakes (docs/rules.md).
 
 mod ahead;
 mod allegations;
@@ -32,6 +32,7 @@ mod protect;
 mod shared;
 mod shortage;
 mod swap;
+mod tables;
 mod transfers;
 
 use abi::{ForkMode, PAGE_SIZE};

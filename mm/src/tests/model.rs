@@ -102,6 +102,7 @@ fn step() -> impl Strategy<Value = (usize, usize, Step)> {
     let step = prop_oneof![
         2 => Just(Step::Fork { mode: COW }),
         1 => Just(Step::Fork { mode: ForkMode::Eager }),
+        2 => Just(Step::Fork { mode: ForkMode::SharedTables }),
         2 => Just(Step::Exit),
         8 => (place(), 1..=255u8).prop_map(|(page, byte)| Step::Write { page, byte }),
         4 => place().prop_map(|page| Step::Read { page }),

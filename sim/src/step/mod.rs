@@ -192,10 +192,10 @@ impl Action {
 }
 
 fn fork_mode(rng: &mut Chances) -> ForkMode {
-    if rng.u32(0..4) == 0 {
-        ForkMode::Eager
-    } else {
-        ForkMode::CopyOnWrite
+    match rng.u32(0..8) {
+        0..2 => ForkMode::Eager,
+        2..5 => ForkMode::CopyOnWrite,
+        _ => ForkMode::SharedTables,
     }
 }
 

@@ -238,7 +238,11 @@ impl<'m, I: Isa> World<'m, I> {
         }
         let swapped =
             [MemCounter::SwapOuts, MemCounter::SwapIns].map(|counter| stats[counter as usize]);
-        self.count(|tally| tally.swapped = swapped.into());
+        let unshared = stats[MemCounter::TableUnshares as usize];
+        self.count(|tally| {
+            tally.swapped = swapped.into();
+            tally.unshared = unshared;
+        });
         Ok(self.tally())
     }
 

@@ -19,6 +19,8 @@ pub struct Tally {
     pub swapped: (u64, u64),
     /// Page tables that were lent.
     pub lent: u64,
+    /// Shared page tables that were copied.
+    pub unshared: u64,
     /// Pages of files.
     pub files: FileTally,
 }
@@ -47,6 +49,7 @@ impl std::ops::AddAssign for Tally {
         self.swapped.0 += other.swapped.0;
         self.swapped.1 += other.swapped.1;
         self.lent += other.lent;
+        self.unshared += other.unshared;
         self.files.read += other.files.read;
         self.files.written += other.files.written;
         self.files.cut += other.files.cut;

@@ -14,6 +14,9 @@ pub const ALL: &[Operation] = &[
     // After a fork even the parent's stack is shared. The parent's first write to it may find no
     // memory.
     may_be_killed("fork", |trial| fork(trial, ForkMode::CopyOnWrite)),
+    may_be_killed("fork, shared tables", |trial| {
+        fork(trial, ForkMode::SharedTables)
+    }),
     answers("fork, eager", |trial| fork(trial, ForkMode::Eager)),
     answers("exec", exec),
     answers("exec of what is no program", exec_garbage),

@@ -1,5 +1,5 @@
-//! `forkbench [eager|cow]`: what fork and the faults after it cost, one line each: `forkbench ROW
-//! VALUE UNIT`. Without an argument, processes fork as the kernel was told to.
+//! `forkbench [eager|cow|shared]`: what fork and the faults after it cost, one line each:
+//! `forkbench ROW VALUE UNIT`. Without an argument, processes fork as the kernel was told to.
 //!
 //! Rows that are `instructions` count those of the kernel too ([`Counter`]). Where a row is
 //! measured several times, it is the least, so that a timer interrupt in one try does not count.
@@ -39,8 +39,9 @@ fn run(args: Args) -> i32 {
         (Some(word), None) if word == NOTHING => return 0,
         (Some(word), None) if word == c"eager" => Some(ForkMode::Eager),
         (Some(word), None) if word == c"cow" => Some(ForkMode::CopyOnWrite),
+        (Some(word), None) if word == c"shared" => Some(ForkMode::SharedTables),
         _ => {
-            eprintln!("usage: forkbench [eager|cow]");
+            eprintln!("usage: forkbench [eager|cow|shared]");
             return 2;
         }
     };

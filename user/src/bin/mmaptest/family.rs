@@ -3,8 +3,8 @@
 use crate::child::{self, Gate};
 use crate::measure::{Levels, Since};
 use crate::outcome::{Outcome, ensure, expect};
-use crate::tools::{PAGE, mark, marked, out_of_reach, private, private_at, zero};
-use abi::{ForkMode, MemCounter};
+use crate::tools::{FORK_MODES, PAGE, mark, marked, out_of_reach, private, private_at, zero};
+use abi::MemCounter;
 use user::file::{Fd, pipe};
 use user::memory::{self, Promise};
 use user::process;
@@ -14,7 +14,7 @@ use user::region::Region;
 /// fork.
 pub fn fork() -> Outcome {
     const PAGES: usize = 64;
-    for mode in [ForkMode::CopyOnWrite, ForkMode::Eager] {
+    for mode in FORK_MODES {
         memory::set_fork_mode(mode)?;
         let mapping = private(PAGES)?;
         mark(&mapping, 0..PAGES / 2, 0x1000);

@@ -21,7 +21,11 @@ pub const FREE: u64 = 1 << 37;
 pub const LAST: u64 = USER_TOP - PAGE;
 
 /// The ways of a fork to copy memory.
-pub const FORK_MODES: [ForkMode; 2] = [ForkMode::CopyOnWrite, ForkMode::Eager];
+pub const FORK_MODES: [ForkMode; 3] = [
+    ForkMode::CopyOnWrite,
+    ForkMode::Eager,
+    ForkMode::SharedTables,
+];
 
 /// Returns private zeros that can be loaded and stored.
 pub fn private(pages: usize) -> Outcome<Mapping> {
