@@ -11,5 +11,6 @@ mod promises;
 mod rights;
 mod stale;
 mod swapped;
+mod tables;
 
 use super::*;
