@@ -1,14 +1,18 @@
 //! The pretended swap device. It stores what is written, counts transfers, and fails on request.
 
 use std::collections::HashMap;
+#[cfg(not(shuttle))]
 use std::sync::Mutex;
 
 use abi::PAGE_SIZE;
+#[cfg(shuttle)]
+use shuttle::sync::Mutex;
 
 use crate::machine::Machine;
 use crate::swap::{PageWait, SwapIn, SwapOut, TransferError};
 
-/// A swap device.
+/// A swap device. Its lock is held during a transfer, in which a model checker may run other
+/// threads.
 #[derive(Default)]
 pub struct Disk(Mutex<State>);
 

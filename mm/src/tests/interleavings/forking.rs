@@ -1,5 +1,6 @@
 //! Fork on one hart while other threads of the parent write through their TLBs.
 
+use abi::ForkMode;
 use sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use sync::model::{Arc, explore};
 
@@ -17,7 +18,18 @@ const WRITES: u8 = 6;
 /// comes before the rights are removed.
 #[test]
 fn a_fork_while_a_thread_writes() {
-    explore(EXECUTIONS, || {
+    fork_while_a_thread_writes(COW);
+}
+
+/// The same for a fork that shares the page table. Finds a link that is closed after the
+/// shoot-down.
+#[test]
+fn a_fork_that_shares_tables_while_a_thread_writes() {
+    fork_while_a_thread_writes(ForkMode::SharedTables);
+}
+
+fn fork_while_a_thread_writes(mode: ForkMode) {
+    explore(EXECUTIONS, move || {
         with_memory(300, |memory| {
             let mut parent = space(memory, 2);
             write(&mut parent, 0, &[0; 2 * PAGE as usize]).unwrap();
@@ -29,7 +41,7 @@ fn a_fork_while_a_thread_writes() {
                 shared.on(hart, || match hart {
                     0 => {
                         let before = begun.load(Ordering::SeqCst);
-                        let process = Process::new(shared.with(|space| space.fork(COW).unwrap()));
+                        let process = Process::new(shared.with(|space| space.fork(mode).unwrap()));
                         let after = begun.load(Ordering::SeqCst);
                         over.store(true, Ordering::SeqCst);
                         *born.lock().unwrap() = Some((process, before, after));

@@ -1,9 +1,9 @@
 //! Several harts at once, in the interleavings that a model checker makes (see [`sync::model`]).
 //!
 //! Shuttle runs whole operations at random, with a scheduling point before each access to an
-//! atomic, page tables included: `faulting`, `filing`, `forking`, `leaving`, `frames`. Loom runs
-//! the pieces whose memory orderings matter, in all interleavings: `pieces`. Each test says which
-//! mistakes it was seen to find.
+//! atomic, page tables included: `faulting`, `filing`, `forking`, `leaving`, `sharing`, `frames`.
+//! Loom runs the pieces whose memory orderings matter, in all interleavings: `pieces`. Each test
+//! says which mistakes it was seen to find.
 
 #[cfg(shuttle)]
 mod faulting;
@@ -19,3 +19,5 @@ mod leaving;
 mod pieces;
 #[cfg(shuttle)]
 mod process;
+#[cfg(shuttle)]
+mod sharing;
