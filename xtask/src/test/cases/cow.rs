@@ -26,8 +26,27 @@ pub fn cases() -> Vec<Case> {
     eager.fork = Fork::Eager;
     cases.push(eager);
 
+    cases.extend(sharing_tables());
+
     let mut forks = Case::line("fork that copies works as well", "forktest && c-cow").within(120);
     forks.fork = Fork::Eager;
     cases.push(forks);
     cases
+}
+
+/// Returns the tests of a fork that shares page tables, which is the same to programs.
+fn sharing_tables() -> [Case; 3] {
+    let case = |harts, line: &str| {
+        let mut case = Case::line(format!("fork shares page tables: {line}"), line)
+            .harts(harts)
+            .option("audit")
+            .within(400);
+        case.fork = Fork::Shared;
+        case
+    };
+    [
+        case(1, "cowtest && mmaptest && forktest && c-cow && failnth"),
+        case(2, "swaptest family").mebibytes(64).swap(768),
+        case(4, "cowtest && usertests -q"),
+    ]
 }
