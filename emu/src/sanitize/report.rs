@@ -30,6 +30,19 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All kinds.
+    pub const ALL: [Self; 9] = [
+        Self::StaleTranslation,
+        Self::ReusedFrame,
+        Self::StaleTable,
+        Self::Race,
+        Self::Stuck,
+        Self::StackOverrun,
+        Self::TextWrite,
+        Self::DataJump,
+        Self::StaleFetch,
+    ];
+
     /// A word for tests and tables.
     pub fn name(self) -> &'static str {
         match self {

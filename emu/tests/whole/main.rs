@@ -2,6 +2,7 @@
 
 mod going_back;
 mod litmus;
+mod paging;
 mod saved;
 mod sessions;
 mod stuck;

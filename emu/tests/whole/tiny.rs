@@ -22,6 +22,16 @@ pub fn andi(rd: u32, rs: u32, value: i32) -> u32 {
     addi(rd, rs, value) | 7 << 12
 }
 
+/// `slli rd, rs, count`.
+pub fn slli(rd: u32, rs: u32, count: u32) -> u32 {
+    count << 20 | rs << 15 | 1 << 12 | rd << 7 | 0x13
+}
+
+/// `srli rd, rs, count`.
+pub fn srli(rd: u32, rs: u32, count: u32) -> u32 {
+    slli(rd, rs, count) | 4 << 12
+}
+
 /// `lui rd, value`.
 pub fn lui(rd: u32, value: u32) -> u32 {
     value << 12 | rd << 7 | 0x37

@@ -4,6 +4,7 @@
 //! drives it, and [`reports`] prints findings with source lines.
 
 mod atomics;
+mod errand;
 mod gdb;
 pub mod lab;
 pub mod lockstep;
@@ -22,6 +23,7 @@ use crate::cli::EmuArguments;
 use crate::workspace::Workspace;
 
 pub use atomics::addresses as atomic_instructions;
+pub use errand::Errand;
 pub use reports::Printer;
 pub use setup::fences_instructions;
 

@@ -12,15 +12,15 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail, ensure};
 use emu::adversity::Adversity;
 use emu::sanitize::Watch;
-use emu::{Boot, Config, Disk, Machine, Rules, Stop};
+use emu::{Config, Rules, Stop};
 
 use super::atomics;
+use super::errand::Errand;
 use super::reports::Printer;
 use crate::arch::Arch;
 use crate::build::{self, Guests};
 use crate::image::{self, Geometry};
 use crate::setup::Toolchain;
-use crate::swap;
 use crate::test::{Filter, Report, Verdict};
 use crate::workspace::Workspace;
 
@@ -226,28 +226,14 @@ fn one(lab: &Lab<'_>, trial: &Trial, name: &str, report: &Report) -> Result<()> 
 
 /// Runs a trial under a seed to its end.
 fn run(lab: &Lab<'_>, trial: &Trial, seed: u64) -> Result<()> {
-    let swap_disk = vec![0; trial.swap << 20];
-    let disks = [
-        Disk {
-            slot: 0,
-            contents: &lab.image,
-            serial: "cowslip-files",
-        },
-        Disk {
-            slot: 1,
-            contents: &swap_disk,
-            serial: swap::SERIAL,
-        },
-    ];
-    let boot = Boot {
+    let errand = Errand {
         kernel: &lab.kernel,
-        command_line: &format!("-- {}", trial.line),
-        disks: &disks[..1 + usize::from(trial.swap > 0)],
+        image: &lab.image,
+        atomics: &lab.atomics,
+        line: trial.line,
+        swap: trial.swap,
     };
-    let mut machine = Machine::boot(&trial.config(seed), &boot).map_err(anyhow::Error::msg)?;
-    machine.declare_atomic(&lab.atomics);
-    machine.set_attended(false);
-    let stop = machine.run(trial.limit * 1_000_000);
+    let (machine, stop) = errand.run(&trial.config(seed), trial.limit * 1_000_000)?;
     let printer = Printer::new(lab.workspace, &lab.guests.kernel);
     if let Some(found) = machine.reports().first() {
         bail!("{}", printer.text(found));

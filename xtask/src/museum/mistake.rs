@@ -9,6 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use emu::sanitize::Kind;
 use regex::Regex;
 
 use super::patch::Patch;
@@ -31,6 +32,9 @@ const ROWS: [&str; 6] = [
 const PC: &str = "x86_64";
 /// The further row of those pages whose mistake shows only on the console.
 const CONSOLE: &str = "console";
+/// The further row of those pages whose mistake the adversarial machine reports: a shell line, then
+/// the kinds of report.
+const WATCHED: &str = "emu";
 /// What an empty row says.
 const NOTHING: &str = "-";
 
@@ -53,9 +57,19 @@ pub struct Mistake {
     /// Whether the mistake is in code that runs in the emulator alone, so that no unit test can see
     /// it.
     pub in_the_kernel: bool,
+    /// How the adversarial machine sees the mistake.
+    pub watched: Option<Watched>,
     /// The folder's path from the root of the tree.
     folder: PathBuf,
     patch: String,
+}
+
+/// A shell line under which the adversarial machine reports the mistake.
+pub struct Watched {
+    /// The line.
+    pub line: String,
+    /// The kinds of report that name the mistake.
+    pub kinds: Vec<String>,
 }
 
 /// Returns the mistakes of the tree with this root, in the order of their numbers.
@@ -110,6 +124,7 @@ impl Mistake {
             simulated: page.says("oracle"),
             pc: page.names(PC),
             console: page.names(CONSOLE),
+            watched: page.watched()?,
             in_the_kernel: !page.says("unit test"),
             folder: folder.to_owned(),
             patch: text(PATCH)?,
@@ -156,7 +171,9 @@ impl Page {
             .map(|found| (found[1].to_owned(), found[2].to_owned()))
             .collect();
         let keys = rows.iter().map(|(key, _)| key.as_str());
-        let keys: Vec<&str> = keys.filter(|&key| ![PC, CONSOLE].contains(&key)).collect();
+        let keys: Vec<&str> = keys
+            .filter(|&key| ![PC, CONSOLE, WATCHED].contains(&key))
+            .collect();
         if keys != ROWS {
             bail!("the page's table has the rows {keys:?}, and must have {ROWS:?}");
         }
@@ -171,6 +188,21 @@ impl Page {
     /// Returns whether a row is not empty.
     fn says(&self, key: &str) -> bool {
         self.row(key) != NOTHING
+    }
+
+    /// Returns how the adversarial machine sees the mistake, if it does.
+    fn watched(&self) -> Result<Option<Watched>> {
+        let mut names = self.names(WATCHED).into_iter();
+        let Some(line) = names.next() else {
+            return Ok(None);
+        };
+        let kinds: Vec<String> = names.collect();
+        let known = |kind: &String| Kind::ALL.iter().any(|known| known.name() == kind);
+        ensure!(
+            !kinds.is_empty() && kinds.iter().all(known),
+            "the row {WATCHED} names a shell line and then kinds of report, not {kinds:?}"
+        );
+        Ok(Some(Watched { line, kinds }))
     }
 
     /// Returns the names in backquotes in a row.
@@ -203,6 +235,17 @@ mod tests {
         let page = Page::parse(&pc).expect("a page with one more row");
         assert_eq!(page.names(PC), ["c-trap"]);
         assert!(!page.says("audit") && page.names("audit").is_empty());
+        assert!(page.watched().expect("nothing").is_none());
+        let watched = PAGE.to_owned() + "| emu | `cowtest stale`: `race` or `reused-frame` |\n";
+        let page = Page::parse(&watched).expect("a page with one more row");
+        let watched = page.watched().expect("known kinds").expect("a row");
+        assert_eq!(watched.line, "cowtest stale");
+        assert_eq!(watched.kinds, ["race", "reused-frame"]);
+        for wrong in ["`cowtest stale`", "`cowtest stale`: `rice`"] {
+            let page = PAGE.to_owned() + &format!("| emu | {wrong} |\n");
+            let page = Page::parse(&page).expect("a page");
+            assert!(page.watched().is_err(), "{wrong}");
+        }
     }
 
     #[test]

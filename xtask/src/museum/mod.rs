@@ -4,13 +4,15 @@
 //! good only if it passes on the correct code and fails on the mistake. So each test is run on
 //! both, in a copy of the sources ([`mod@copy`]), and one line is printed for each mistake. The
 //! tests are unit tests of the memory system and of the locks ([`mod@unit`]) or, where these cannot
-//! see the mistake, programs in the emulator ([`guest`]).
+//! see the mistake, programs in the emulator ([`guest`]). A mistake whose page has a row for it must
+//! also be reported by the adversarial machine ([`watched`]).
 
 mod copy;
 mod guest;
 mod mistake;
 mod patch;
 mod unit;
+mod watched;
 
 use std::path::Path;
 use std::time::Instant;
@@ -46,6 +48,14 @@ impl Exhibit {
             caught: some && caught,
         }
     }
+
+    /// Returns this result together with another one of the same mistake.
+    fn and(mut self, other: Self) -> Self {
+        self.tests.extend(other.tests);
+        self.passed &= other.passed;
+        self.caught &= other.caught;
+        self
+    }
 }
 
 /// Tests the mistakes whose names contain the filter. Returns 1 if a mistake has no test, or a test
@@ -68,6 +78,10 @@ pub fn run(workspace: &Workspace, filter: Option<&str>) -> Result<u8> {
             } else {
                 unit::show(&copy, &unbroken, mistake)?
             }
+        };
+        let exhibit = match &mistake.watched {
+            Some(how) => exhibit.and(watched::show(workspace, &copy, mistake, how)?),
+            None => exhibit,
         };
         passed += usize::from(exhibit.passed);
         caught += usize::from(exhibit.caught);
