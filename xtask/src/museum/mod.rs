@@ -4,8 +4,8 @@
 //! good only if it passes on the correct code and fails on the mistake. So each test is run on
 //! both, in a copy of the sources ([`mod@copy`]), and one line is printed for each mistake. The
 //! tests are unit tests of the memory system and of the locks ([`mod@unit`]) or, where these cannot
-//! see the mistake, programs in the emulator ([`guest`]). A mistake whose page has a row for it must
-//! also be reported by the adversarial machine ([`watched`]).
+//! see the mistake, programs in the emulator ([`guest`]). A mistake whose page has a row for it
+//! must also be reported by the adversarial machine ([`watched`]).
 
 mod copy;
 mod guest;
