@@ -29,8 +29,8 @@ const LEAF: u64 = 0xf;
 const ACCESSED: u64 = 0x40;
 const DIRTY: u64 = 0x80;
 
-/// Where things lie, from the kernel's first byte on: the handler, the supervisor's code, words that
-/// programs leave behind, and page tables.
+/// Where things lie, from the kernel's first byte on: the handler, the supervisor's code, words
+/// that programs leave behind, and page tables.
 const HANDLER: usize = 0x100;
 const SUPERVISOR: usize = 0x200;
 const SEEN: usize = 0x700;

@@ -1,6 +1,6 @@
-//! Mistakes on the adversarial machine (`docs/emu.md`): under some seed its watchers report one, by
-//! a kind of report that the page names, and under that seed they report nothing of the kernel as it
-//! is.
+//! Mistakes on the adversarial machine (`docs/emu.md`): under some seed its watchers report one,
+//! by a kind of report that the page names, and under that seed they report nothing of the kernel
+//! as it is.
 //!
 //! The time is bounded: a mistake has [`SEEDS`] seeds and [`STEPS`] steps under each. Races are not
 //! watched, and stores and loads are in order, because both slow the machine down tenfold.
