@@ -33,8 +33,10 @@ struct Fork<'f, 'm, M: Machine> {
     memory: &'m Memory<M>,
     parent: &'f Member,
     family: FamilyNo,
-    /// The parent's areas, if some of them must be in no shared table.
-    unshareable: Option<&'f Areas>,
+    /// The parent's areas.
+    areas: &'f Areas,
+    /// Whether some of the areas must be in no shared table, once that was asked.
+    has_unshareable: Option<bool>,
     reservation: Reservation<'f>,
     mode: ForkMode,
     /// The number of page entries copied.
@@ -72,10 +74,8 @@ impl<'m, M: Machine> AddressSpace<'m, M> {
             memory,
             parent: self.context.member(),
             family,
-            // One look at all areas instead of one at those of each table.
-            unshareable: Some(&self.areas).filter(|areas| {
-                mode == ForkMode::SharedTables && areas.iter().any(Area::is_written_by_many)
-            }),
+            areas: &self.areas,
+            has_unshareable: None,
             reservation,
             mode,
             entries: 0,
@@ -169,16 +169,20 @@ impl<M: Machine> Fork<'_, '_, M> {
     }
 
     /// Returns whether the child shares a leaf table that begins at `base`.
-    fn shares(&self, link: Pte<M::Format>, table: Table<'_, M::Format>, base: PageNo) -> bool {
+    fn shares(&mut self, link: Pte<M::Format>, table: Table<'_, M::Format>, base: PageNo) -> bool {
         if self.mode != ForkMode::SharedTables {
             return false;
         }
-        let is_written_by_many = |areas: &Areas| {
-            let mut areas = areas.within(span_of(base));
-            areas.any(Area::is_written_by_many)
-        };
-        link.is_shared()
-            || table.live() > M::COPIED_ENTRIES && !self.unshareable.is_some_and(is_written_by_many)
+        link.is_shared() || table.live() > M::COPIED_ENTRIES && !self.is_unshareable(base)
+    }
+
+    /// Returns whether the leaf table that begins at `base` has pages that several processes write.
+    fn is_unshareable(&mut self, base: PageNo) -> bool {
+        let areas = self.areas;
+        // One look at all areas, instead of one at those of each table.
+        let any = || areas.iter().any(Area::is_written_by_many);
+        *self.has_unshareable.get_or_insert_with(any)
+            && areas.within(span_of(base)).any(Area::is_written_by_many)
     }
 
     /// Adds a reference to a leaf table, and has the parent's link closed if it is not yet. Returns

@@ -40,7 +40,7 @@ const LIMIT: Duration = Duration::from_secs(600);
 
 /// The fork modes that the suite holds to their figures. Eager copies are measured for comparison
 /// alone.
-pub const JUDGED: [Fork; 1] = [Fork::Cow];
+pub const JUDGED: [Fork; 2] = [Fork::Cow, Fork::Shared];
 
 /// The measurement of one system.
 pub struct Measured {
