@@ -9,9 +9,8 @@ use crate::adversity::Adversity;
 use crate::machine::{Boot, Config, Machine, Rules, Stop};
 use crate::sanitize::Watch;
 
-/// Runs a kernel without disks for at most `steps` steps, with every unkindness and every watcher.
-/// Returns its console, its reports, how it ended, and at which step.
-pub fn everything(kernel: &[u8], harts: usize, seed: u64, steps: u64) -> Result<String, String> {
+/// A small machine with a kernel and without disks, under every unkindness and every watcher.
+pub fn machine(kernel: &[u8], harts: usize, seed: u64) -> Result<Machine, String> {
     let config = Config {
         harts,
         memory: 16 << 20,
@@ -27,7 +26,13 @@ pub fn everything(kernel: &[u8], harts: usize, seed: u64, steps: u64) -> Result<
         command_line: "",
         disks: &[],
     };
-    let mut machine = Machine::boot(&config, &boot)?;
+    Machine::boot(&config, &boot)
+}
+
+/// Runs a kernel on such a machine for at most `steps` steps. Returns its console, its reports, how
+/// it ended, and at which step.
+pub fn everything(kernel: &[u8], harts: usize, seed: u64, steps: u64) -> Result<String, String> {
+    let mut machine = machine(kernel, harts, seed)?;
     let stop = loop {
         match machine.run(steps) {
             Stop::Reported => {}

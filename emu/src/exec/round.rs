@@ -7,12 +7,16 @@ use rustc_apfloat::ieee::{Double, Single};
 use rustc_apfloat::{Category, Float, Round, Status, StatusAnd};
 
 /// The exception flags of `fcsr`.
-#[allow(missing_docs)]
 pub mod flag {
+    /// The result was rounded.
     pub const INEXACT: u64 = 1;
+    /// The result is tiny and was rounded.
     pub const UNDERFLOW: u64 = 2;
+    /// The result is beyond the largest number.
     pub const OVERFLOW: u64 = 4;
+    /// A number was divided by zero.
     pub const DIVIDE: u64 = 8;
+    /// The operation has no result.
     pub const INVALID: u64 = 16;
 }
 

@@ -15,21 +15,34 @@ pub struct Trap {
 }
 
 /// Exception codes (Volume II, table "Machine cause register values after trap").
-#[allow(missing_docs)]
 pub mod cause {
+    /// The target of a jump is misaligned.
     pub const FETCH_MISALIGNED: u64 = 0;
+    /// A fetch met no memory, or protected memory.
     pub const FETCH_ACCESS: u64 = 1;
+    /// The instruction does not exist, or not in this mode.
     pub const ILLEGAL: u64 = 2;
+    /// `ebreak`.
     pub const BREAKPOINT: u64 = 3;
+    /// An atomic load is misaligned.
     pub const LOAD_MISALIGNED: u64 = 4;
+    /// A load met no memory, or protected memory.
     pub const LOAD_ACCESS: u64 = 5;
+    /// An atomic store is misaligned.
     pub const STORE_MISALIGNED: u64 = 6;
+    /// A store met no memory, or protected memory.
     pub const STORE_ACCESS: u64 = 7;
+    /// `ecall` of a program.
     pub const CALL_FROM_USER: u64 = 8;
+    /// `ecall` of a kernel.
     pub const CALL_FROM_SUPERVISOR: u64 = 9;
+    /// `ecall` of firmware.
     pub const CALL_FROM_MACHINE: u64 = 11;
+    /// A fetch has no translation with the right.
     pub const FETCH_PAGE: u64 = 12;
+    /// A load has no translation with the right.
     pub const LOAD_PAGE: u64 = 13;
+    /// A store has no translation with the right.
     pub const STORE_PAGE: u64 = 15;
 }
 

@@ -36,16 +36,24 @@ pub enum Access {
 }
 
 /// Bits of a page-table entry.
-#[allow(missing_docs)]
 pub mod pte {
+    /// The entry is valid.
     pub const V: u64 = 1;
+    /// The page can be read.
     pub const R: u64 = 2;
+    /// The page can be written.
     pub const W: u64 = 4;
+    /// The page can be executed.
     pub const X: u64 = 8;
+    /// The page is a program's.
     pub const U: u64 = 16;
+    /// The entry counts under every identifier.
     pub const G: u64 = 32;
+    /// The page has been accessed.
     pub const A: u64 = 64;
+    /// The page has been written.
     pub const D: u64 = 128;
+    /// The number of the page or table.
     pub const PPN: u64 = (1 << 54) - (1 << 10);
     /// Reserved for extensions the machine lacks.
     pub const RESERVED: u64 = 0x7f << 54 | 3 << 61 | 1 << 63;

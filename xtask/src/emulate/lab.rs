@@ -7,9 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use emu::adversity::Adversity;
-use emu::sanitize::Watch;
-use emu::{Boot, Config, Machine, Rules, Stop};
+use emu::{Machine, Stop, replay};
 
 use super::reports::Printer;
 use crate::arch::Arch;
@@ -147,22 +145,7 @@ fn bounded(command: &mut Command) -> Result<()> {
 
 /// Runs a kernel to its end, in pieces of `piece` steps.
 fn run(kernel: &[u8], seed: u64, piece: u64) -> Result<(Machine, Stop)> {
-    let config = Config {
-        harts: HARTS,
-        memory: 16 << 20,
-        rules: Rules {
-            seed,
-            adversity: Adversity::ALL,
-            watch: Watch::ALL,
-        },
-        ..Config::default()
-    };
-    let boot = Boot {
-        kernel,
-        command_line: "",
-        disks: &[],
-    };
-    let mut machine = Machine::boot(&config, &boot).map_err(anyhow::Error::msg)?;
+    let mut machine = replay::machine(kernel, HARTS, seed).map_err(anyhow::Error::msg)?;
     loop {
         match machine.run((machine.steps() + piece).min(STEPS)) {
             Stop::Reached if machine.steps() < STEPS => {}

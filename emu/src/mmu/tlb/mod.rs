@@ -6,11 +6,16 @@
 //! tag and in the chain of the table entry it was read from; the number of places is fixed, a full
 //! cache drops an old entry, which is always allowed.
 
+mod judge;
+mod sound;
+
 use alloc::vec;
 use alloc::vec::Vec;
 
 use super::walk::Geometry;
 use crate::stored::{stored, stored_choice};
+
+pub use judge::Judged;
 
 /// How many entries a hart keeps.
 const PLACES: usize = 1024;
@@ -134,59 +139,6 @@ impl Tlb {
             free: Vec::with_capacity(PLACES),
             hand: 0,
         }
-    }
-
-    /// Whether the invariants of this module hold: what was loaded from a file may be anything.
-    pub(crate) fn is_sound(&self) -> bool {
-        let live = self.entries().count();
-        let sizes = self.places.len() <= PLACES
-            && self.buckets.len() == BUCKETS
-            && self.pte_buckets.len() == BUCKETS
-            && self.places.len() == live + self.free.len()
-            && usize::from(self.hand) < PLACES;
-        let free = |&at: &u16| {
-            let place = self.places.get(usize::from(at));
-            place.is_some_and(|entry| entry.content == Content::Free)
-        };
-        let mut unique = self.free.clone();
-        unique.sort_unstable();
-        unique.dedup();
-        let levels = |entry: &Entry| {
-            let levels = if entry.satp >> 60 == 9 { 4 } else { 3 };
-            entry.level < levels && (entry.level > 0 || entry.content != Content::Pointer)
-        };
-        sizes
-            && unique.len() == self.free.len()
-            && self.free.iter().all(free)
-            && self.entries().all(levels)
-            && self.chains(&self.buckets, live, |entry| {
-                (bucket(entry.tag, entry.level), entry.next)
-            })
-            && self.chains(&self.pte_buckets, live, |entry| {
-                (pte_bucket(entry.pte_address), entry.pte_next)
-            })
-    }
-
-    /// Whether every live entry is in the chain of its bucket, once.
-    fn chains(&self, buckets: &[u16], live: usize, link: impl Fn(&Entry) -> (usize, u16)) -> bool {
-        let mut seen = vec![false; self.places.len()];
-        let mut count = 0;
-        for (number, &first) in buckets.iter().enumerate() {
-            let mut at = first;
-            while at != NONE {
-                let Some(entry) = self.places.get(usize::from(at)) else {
-                    return false;
-                };
-                let (bucket, next) = link(entry);
-                let again = core::mem::replace(&mut seen[usize::from(at)], true);
-                if again || entry.content == Content::Free || bucket != number {
-                    return false;
-                }
-                count += 1;
-                at = next;
-            }
-        }
-        count == live
     }
 
     /// How many entries there are.
@@ -344,50 +296,6 @@ impl Tlb {
         })
     }
 
-    /// Hands every entry that was read from a table entry, or from below it, to `judge`, which says
-    /// which rights it lost; returns whether any answer changed.
-    pub fn judge(
-        &mut self,
-        pte_address: u64,
-        cause: u32,
-        mut judge: impl FnMut(&Entry) -> u64,
-    ) -> Judged {
-        let mut judged = Judged::default();
-        let mut at = self.pte_buckets[pte_bucket(pte_address)];
-        let mut below = None;
-        while at != NONE {
-            let entry = &mut self.places[usize::from(at)];
-            if entry.pte_address == pte_address {
-                judged.known = true;
-                let lost = judge(entry);
-                entry.latest = cause;
-                judged.apply(entry, lost, cause);
-                if entry.content == Content::Pointer {
-                    below = Some(*entry);
-                }
-            }
-            at = entry.pte_next;
-        }
-        if let Some(pointer) = below {
-            for entry in &mut self.places {
-                let shift = 9 * u32::from(pointer.level.saturating_sub(entry.level));
-                let under = entry.content != Content::Free
-                    && entry.level < pointer.level
-                    && entry.tag >> shift == pointer.tag
-                    && entry.satp == pointer.satp;
-                if under {
-                    let lost = judge(entry);
-                    // A table further up is no concern of what a global entry was read from.
-                    if lost != entry.lost {
-                        entry.latest = cause;
-                    }
-                    judged.apply(entry, lost, cause);
-                }
-            }
-        }
-        judged
-    }
-
     /// Forgets which changes took rights: they are numbered anew.
     pub fn forget_causes(&mut self) {
         for entry in &mut self.places {
@@ -405,28 +313,6 @@ impl Tlb {
 impl Default for Tlb {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-/// What [`Tlb::judge`] found.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub struct Judged {
-    /// There was an entry that was read from there.
-    pub known: bool,
-    /// Some entry's rights changed.
-    pub changed: bool,
-    /// Some entry lost rights by this.
-    pub lost: bool,
-}
-
-impl Judged {
-    fn apply(&mut self, entry: &mut Entry, lost: u64, cause: u32) {
-        if lost & !entry.lost != 0 {
-            entry.cause = cause;
-            self.lost = true;
-        }
-        self.changed |= lost != entry.lost;
-        entry.lost = lost;
     }
 }
 
