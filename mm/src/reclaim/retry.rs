@@ -163,6 +163,22 @@ mod tests {
     }
 
     #[test]
+    fn a_write_is_cleaned_or_refused_pages() {
+        let written = Round::of_write(3, Ok::<_, ()>(2));
+        let expected = Round {
+            freed: 2,
+            cleaned: 3,
+            ..NOTHING
+        };
+        assert_eq!(written, expected);
+        let refused = Round {
+            refused: 3,
+            ..NOTHING
+        };
+        assert_eq!(Round::of_write(3, Err::<u64, _>(())), refused);
+    }
+
+    #[test]
     fn progress_of_any_kind_is_tried_after() {
         let kinds = [
             Round {
