@@ -91,6 +91,10 @@ impl<'a> Subject<'a> {
     }
 
     /// Runs tests with so many harts. `begun` hears what the machine is, `heard` of each test.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each says another thing about the run"
+    )]
     pub fn run(
         &self,
         on: Emulator,
