@@ -9,7 +9,7 @@
 
 #define PAGE 4096
 // What the tests get.
-#define LEFT 1280
+#define LEFT 1800
 #define WORDS 8
 #define CONSOLE 1
 

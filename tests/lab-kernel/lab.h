@@ -3,15 +3,12 @@
 // MISTAKE chooses one of the mistakes that `variants.txt` lists; 0 is the correct kernel. Each is a
 // few lines in the function where a student would make it.
 
+#include "machine.h"
+
 #ifndef MISTAKE
 #define MISTAKE 0
 #endif
 
-typedef unsigned long u64;
-typedef unsigned int u32;
-typedef unsigned char u8;
-
-#define PAGE 4096UL
 #define PROCS 12
 #define HARTS 8
 
@@ -23,25 +20,6 @@ typedef unsigned char u8;
 #define RAM 0x80000000UL
 #define RAM_END (RAM + 0x800000UL)
 #define STACKS 0xc0000000UL
-
-// Bits of an entry of a page table; COW is one of those left to software.
-#define V 1UL
-#define R 2UL
-#define W 4UL
-#define X 8UL
-#define U 16UL
-#define G 32UL
-#define COW 256UL
-#define FRAME(entry) (((entry) >> 10) << 12)
-#define ENTRY(frame, rights) (((u64)(frame) >> 12 << 10) | (rights))
-
-#define csr_read(name) ({ u64 value; asm volatile("csrr %0, " #name : "=r"(value)); value; })
-#define csr_write(name, value) asm volatile("csrw " #name ", %0" : : "r"((u64)(value)) : "memory")
-
-struct lock {
-    u32 taken;
-    int hart;
-};
 
 struct context {
     u64 ra, sp, s[12];
@@ -88,16 +66,6 @@ struct cpu {
 extern struct proc procs[PROCS];
 extern struct cpu cpus[HARTS];
 extern struct lock wait_lock;
-
-static inline int hart(void) {
-    int id;
-    asm volatile("mv %0, tp" : "=r"(id));
-    return id;
-}
-
-// lock.c
-void acquire(struct lock *);
-void release(struct lock *);
 
 // frames.c
 void frames_init(void);

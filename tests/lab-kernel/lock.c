@@ -1,6 +1,6 @@
 // Spin locks. Interrupts are off wherever a lock is held.
 
-#include "lab.h"
+#include "machine.h"
 
 void acquire(struct lock *lock)
 {

@@ -102,6 +102,7 @@ switch_to:
     .endr
     ret
 
+#ifdef PROGRAM
     .section .data.program, "aw"
     .balign 4096
     .globl program, program_end
@@ -113,6 +114,7 @@ program_end:
 other_program:
     .incbin OTHER_PROGRAM
 other_program_end:
+#endif
 
     .bss
     .balign 4096

@@ -105,8 +105,7 @@ fn mistakes(folder: &Path) -> Result<Vec<Mistake>> {
 pub fn compile(workspace: &Workspace, folder: &Path, mistake: u32) -> Result<PathBuf> {
     let program = |other: bool| -> Result<PathBuf> {
         let file = workspace.temporary("lab-program");
-        let mut command = Command::new(Arch::Riscv64.c_compiler().0);
-        command.current_dir(folder).args(FLAGS);
+        let mut command = compiler(folder);
         if other {
             command.arg("-DOTHER");
         }
@@ -118,10 +117,8 @@ pub fn compile(workspace: &Workspace, folder: &Path, mistake: u32) -> Result<Pat
         Ok(file)
     };
     let kernel = workspace.temporary("lab-kernel");
-    let mut command = Command::new(Arch::Riscv64.c_compiler().0);
+    let mut command = compiler(folder);
     command
-        .current_dir(folder)
-        .args(FLAGS)
         .arg(format!("-DMISTAKE={mistake}"))
         .arg(format!("-DPROGRAM=\"{}\"", program(false)?.display()))
         .arg(format!("-DOTHER_PROGRAM=\"{}\"", program(true)?.display()))
@@ -133,11 +130,19 @@ pub fn compile(workspace: &Workspace, folder: &Path, mistake: u32) -> Result<Pat
     Ok(kernel)
 }
 
-fn bounded(command: &mut Command) -> Result<()> {
+/// Returns the compiler for small kernels, in a folder.
+pub fn compiler(folder: &Path) -> Command {
+    let mut command = Command::new(Arch::Riscv64.c_compiler().0);
+    command.current_dir(folder).args(FLAGS);
+    command
+}
+
+/// Runs the compiler. What it says is the error.
+pub fn bounded(command: &mut Command) -> Result<()> {
     let done = run_bounded(command, LIMIT)?;
     ensure!(
         done.success(),
-        "the lab kernel does not compile:\n{}",
+        "the kernel does not compile:\n{}",
         done.errors
     );
     Ok(())

@@ -19,17 +19,28 @@ const INODES: u32 = 200;
 /// header has 64 bytes, a program header 56, and the size is its sixth word.
 const SECOND_FILE_SIZE: usize = 64 + 56 + 32;
 
-/// Returns the disk.
-pub fn build(workspace: &Workspace) -> Result<Vec<u8>> {
+/// A file of the disk: its name and its bytes.
+pub type Program = (&'static str, Vec<u8>);
+
+/// Returns the programs, compiled, and a file that is none quite.
+pub fn programs(workspace: &Workspace) -> Result<Vec<Program>> {
     ensure_c_compiler(Arch::Riscv64)?;
-    let mut image = ImageBuilder::new(BLOCKS, INODES)?;
+    let mut all = Vec::new();
     for name in PROGRAMS.into_iter().chain(["init"]) {
         let source = workspace.root().join("lab").join(name).with_extension("c");
         let program = c_program::compile(workspace, Arch::Riscv64, &source)?;
+        all.push((name, program));
+    }
+    let bad = half_bad(all[0].1.clone())?;
+    all.push(("notexec", bad));
+    Ok(all)
+}
+
+/// Returns the disk.
+pub fn build(workspace: &Workspace) -> Result<Vec<u8>> {
+    let mut image = ImageBuilder::new(BLOCKS, INODES)?;
+    for (name, program) in programs(workspace)? {
         image.add_file(name, &program)?;
-        if name == PROGRAMS[0] {
-            image.add_file("notexec", &half_bad(program)?)?;
-        }
     }
     Ok(image.finish()?)
 }

@@ -131,10 +131,7 @@ impl<'a> Subject<'a> {
             }
             let nonce = Nonce::new(number as u64);
             let seen = bench.ask(test, &nonce)?;
-            let verdict = match seen.ended {
-                Ok(printed) => nonce.judge(&test.name, &printed),
-                Err(stopped) => stopped.verdict(),
-            };
+            let verdict = nonce.verdict(&test.name, seen.ended);
             let graded = self.graded(Some(test), verdict, seen.places, begin.elapsed());
             heard(&graded);
             all.push(graded);

@@ -9,6 +9,7 @@
 
 mod audited;
 mod catalogue;
+mod class_kernel;
 mod console;
 mod demand;
 mod disk;
@@ -40,6 +41,7 @@ use crate::setup::{Toolchain, ensure_emulator};
 use crate::workspace::Workspace;
 
 use catalogue::Test;
+pub use class_kernel::tests;
 use demand::Base;
 use hints::Hints;
 pub use lab::Emulator;

@@ -4,6 +4,7 @@
 //! carries the hash of the nonce and the other fields, so what a kernel or a program of a student
 //! prints is not taken for a verdict, and neither is a line into which another was printed.
 
+use super::guest::Stopped;
 use super::verdict::{Failure, Verdict};
 
 const FNV_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
@@ -62,13 +63,30 @@ impl Nonce {
     }
 
     /// Returns the lines that the test has said, in their order.
-    pub fn said(&self, test: &str, printed: &str) -> Vec<Said> {
+    fn said(&self, test: &str, printed: &str) -> Vec<Said> {
         let lines = printed.lines();
         lines.filter_map(|line| self.read(test, line)).collect()
     }
 
+    /// Returns how a test went. What it said before the kernel stopped counts more than the stop,
+    /// but for a panic.
+    pub fn verdict(&self, test: &str, ended: Result<String, Stopped>) -> Verdict {
+        match ended {
+            Ok(printed) => self.judge(test, &printed),
+            Err(Stopped::Hung(last) | Stopped::ShellDied(last)) if self.has_failed(test, &last) => {
+                self.judge(test, &last)
+            }
+            Err(stopped) => stopped.verdict(),
+        }
+    }
+
+    fn has_failed(&self, test: &str, printed: &str) -> bool {
+        let said = self.said(test, printed);
+        said.iter().any(|said| said.verdict == "failed")
+    }
+
     /// Returns how a test went that has ended: the first thing that is wrong counts.
-    pub fn judge(&self, test: &str, printed: &str) -> Verdict {
+    fn judge(&self, test: &str, printed: &str) -> Verdict {
         let said = self.said(test, printed);
         if let Some(failed) = said.iter().find(|said| said.verdict == "failed") {
             return Verdict::Failed(Failure {
@@ -120,6 +138,17 @@ mod tests {
             }
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn what_was_said_counts_more_than_a_hang() {
+        let nonce = Nonce("17".to_owned());
+        let bad = line(&nonce, "three failed parent-changed", "a page");
+        let hung = |text: &str| nonce.verdict("three", Err(Stopped::Hung(text.to_owned())));
+        assert!(matches!(hung(&bad), Verdict::Failed(_)));
+        assert!(matches!(hung("nothing"), Verdict::Hung(_)));
+        let gone = nonce.verdict("three", Err(Stopped::Gone(bad)));
+        assert!(matches!(gone, Verdict::Panicked(_)));
     }
 
     #[test]

@@ -91,6 +91,7 @@ pub fn run(workspace: &Workspace, arguments: &SuiteArguments) -> Result<u8> {
     lockstep::test(workspace, &filter, &report);
     wasm::test(workspace, &filter, &report);
     ours::tests(workspace, &filter, &report);
+    grade::tests(workspace, &filter, &report);
     if filter.admits(GRADE) {
         let begin = Instant::now();
         report.attempt(GRADE, || {
