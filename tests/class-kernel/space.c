@@ -1,4 +1,5 @@
-// A program's memory: Sv39 tables with the kernel in them, copy-on-write fork, copies by the kernel.
+// A program's memory: Sv39 tables with the kernel in them, copy-on-write fork, and the kernel's own
+// reads and writes.
 
 #include "class.h"
 
@@ -115,6 +116,7 @@ int space_fork(struct space *parent, struct space *child)
         u64 *other = entry_of(child, at, 1);
         if (!entry || !other) {
 #if CLASS_MISTAKE != 12
+            child->size = at;
             space_shrink(child, 0);
 #endif
             fence();
@@ -133,7 +135,6 @@ int space_fork(struct space *parent, struct space *child)
         if (*entry & W)
             *other = *entry = (*entry & ~W) | COW;
 #endif
-        child->size = at + PAGE;
     }
     child->size = parent->size;
     fence();

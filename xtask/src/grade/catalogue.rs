@@ -36,6 +36,9 @@ pub struct Test {
     pub since: Option<Year>,
     /// What it is worth.
     pub points: u32,
+    /// How often it runs with harts that take turns at random, each time by another seed. With 0
+    /// it runs once and the turns are regular.
+    pub seeds: u64,
     /// Millions of instructions of each hart in which it ends, several times what it takes.
     pub millions: u64,
     /// What it does.
@@ -94,6 +97,10 @@ fn one(name: &str, item: &Item) -> Result<Test> {
                 let year = number("since")?;
                 Some(Year::named(year).with_context(|| format!("no kernels of {year}"))?)
             }
+        },
+        seeds: match item.get("seeds") {
+            None => 0,
+            Some(_) => number("seeds")?.try_into()?,
         },
         points: number("points")?.try_into()?,
         millions: number("millions")?.try_into()?,

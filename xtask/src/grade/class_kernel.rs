@@ -1,17 +1,18 @@
-//! The test of the grader: a small kernel of ours (`tests/class-kernel`) must pass every test, and of
-//! each of its variants, which make one mistake each, a test must find the mistake and its hint must
-//! name it.
+//! The test of the grader: a small kernel of ours (`tests/class-kernel`) must pass every test. Of
+//! each of its variants, which make one mistake each, a test must find the mistake and its hint
+//! must name it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 
 use super::catalogue::{self, Test};
 use super::demand::Base;
 use super::disk::{self, Program};
 use super::lab::{Emulator, Subject};
+use super::sanitized;
 use super::verdict::{Graded, Verdict};
 use crate::emulate::lab;
 use crate::test::{self, Filter, Report};
@@ -34,6 +35,9 @@ const SOURCES: [&str; 9] = [
 const HARTS: u8 = 2;
 /// Its memory is a sixteenth of xv6's, and it clears a page in a tenth of the instructions.
 const FASTER: u64 = 8;
+
+/// The mistake that the watchers find.
+const WATCHED: u32 = 7;
 
 /// A known mistake.
 struct Mistake {
@@ -137,7 +141,12 @@ impl Class<'_> {
         Ok(kernel)
     }
 
-    fn grade(&self, kernel: &Path, wanted: impl Fn(&Test) -> bool) -> Result<Vec<Graded>> {
+    fn grade(
+        &self,
+        kernel: &Path,
+        harts: u8,
+        wanted: impl Fn(&Test) -> bool,
+    ) -> Result<Vec<Graded>> {
         // The kernel has its programs in itself.
         let image = [0; abi::BLOCK_SIZE];
         let subject = Subject::new(self.workspace, kernel, &image)?;
@@ -145,7 +154,7 @@ impl Class<'_> {
         let base = Base::Of(None);
         subject.run(
             Emulator::Own,
-            HARTS,
+            harts,
             Duration::MAX,
             &tests,
             &base,
@@ -156,16 +165,21 @@ impl Class<'_> {
 
     /// The correct kernel passes every test.
     fn correct(&self) -> Result<()> {
-        let graded = self.grade(&self.compile(0)?, |_| true)?;
+        let graded = self.grade(&self.compile(0)?, 1, |_| true)?;
         ensure!(graded.len() == self.tests.len(), "not all tests were run");
         let bad = graded.iter().find(|it| it.verdict != Verdict::Passed);
         ensure!(bad.is_none(), "{bad:#?}");
         Ok(())
     }
 
-    /// The test that is meant for a mistake fails, and its hint names the mistake.
+    /// The test that is meant for a mistake fails, and its hint names the mistake; or the watchers
+    /// name it while the test runs.
     fn found(&self, mistake: &Mistake) -> Result<()> {
-        let graded = self.grade(&self.compile(mistake.number)?, |it| it.name == mistake.test)?;
+        let kernel = self.compile(mistake.number)?;
+        if mistake.number == WATCHED {
+            return self.reported(&kernel, mistake);
+        }
+        let graded = self.grade(&kernel, HARTS, |it| it.name == mistake.test)?;
         let [graded] = &graded[..] else {
             bail!("there is no test `{}`", mistake.test);
         };
@@ -176,6 +190,17 @@ impl Class<'_> {
             hint.contains(&mistake.hint),
             "the hint is another: {graded:#?}"
         );
+        Ok(())
+    }
+
+    fn reported(&self, kernel: &Path, mistake: &Mistake) -> Result<()> {
+        let image = [0; abi::BLOCK_SIZE];
+        let subject = Subject::new(self.workspace, kernel, &image)?;
+        let wanted = |test: &&Test| test.name == mistake.test;
+        let tests: Vec<_> = self.tests.iter().filter(wanted).collect();
+        let findings = sanitized::run(&subject, &tests, |_| {})?;
+        let named = findings.iter().any(|it| it.text.contains(&mistake.hint));
+        ensure!(named, "no report names it");
         Ok(())
     }
 }
