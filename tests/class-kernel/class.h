@@ -1,7 +1,8 @@
 // A teaching kernel with the calls of xv6 and copy-on-write fork: what the grader is tried on.
 //
-// CLASS_MISTAKE chooses one of the mistakes that `mistakes.txt` lists; 0 is the correct kernel. Each
-// is a few lines in the function where a student would make it. Programs are part of the kernel.
+// CLASS_MISTAKE chooses one of the mistakes that `mistakes.txt` lists; 0 is the correct kernel.
+// Each is a few lines in the function where a student would make it. Programs are part of the
+// kernel.
 
 #include "machine.h"
 
