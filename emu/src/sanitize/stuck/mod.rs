@@ -25,8 +25,9 @@ pub(crate) use idle::Progress;
 
 /// Fruitless attempts after which a hart counts as spinning.
 const SPINS: u32 = 20_000;
-/// Fruitless attempts that no lock of a working kernel takes, whatever the others do.
-const SPINS_MAX: u32 = 5_000_000;
+/// Fruitless attempts that no lock of a working kernel takes, whatever the others do. Kernels of
+/// xv6's family free a whole program under a lock, byte by byte: hundreds of millions of steps.
+const SPINS_MAX: u32 = 400_000_000;
 /// Steps between two searches for loops that only read.
 const LOOK: u64 = 200_000;
 
@@ -197,7 +198,10 @@ fn report(harts: &[Hart], board: &mut Board, whys: &[Option<Why>]) {
                 hart.id
             ),
         };
-        key.get_or_insert(hart.pc);
+        key.get_or_insert(match why {
+            Why::Lock(spin) => spin.pc,
+            _ => hart.pc,
+        });
         scenes.push(Scene {
             what,
             place: Some(hart.place(board.state.steps)),
