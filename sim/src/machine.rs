@@ -77,8 +77,8 @@ pub trait Bystanders {
     /// Called while `mm` waits for the machine: other harts may act now.
     fn interfere(&self);
 
-    /// Called when `mm` has just copied a frame for the current hart.
-    fn copied(&self);
+    /// Called when `mm` has just copied a page into `frame` for the current hart.
+    fn copied(&self, frame: FrameNo);
 
     /// Called when the current hart has read `word` at `address`.
     fn saw(&self, address: VirtAddr, word: u64, touch: Touch);
@@ -356,7 +356,7 @@ unsafe impl<I: Isa> Machine for SimMachine<I> {
     unsafe fn copy_frame(&self, from: FrameNo, to: FrameNo) {
         bystanders(|all| all.interfere());
         self.ram.copy(from, to);
-        bystanders(|all| all.copied());
+        bystanders(|all| all.copied(to));
         bystanders(|all| all.interfere());
     }
 

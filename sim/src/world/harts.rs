@@ -1,9 +1,10 @@
 //! Harts: which processes they run, and what they do during the steps of others.
 
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 
 use fastrand::Rng;
-use mm::addr::VirtAddr;
+use mm::addr::{FrameNo, VirtAddr};
 use mm::machine::Machine;
 use mm::space::Access;
 
@@ -13,7 +14,7 @@ use crate::machine::Bystanders;
 use crate::model::{Page, slot};
 use crate::step::{Action, Chances, Place};
 use crate::walker::Touch;
-use crate::words::SLOTS;
+use crate::words::{SLOTS, Words};
 
 /// The most steps that are nested in one another.
 pub(super) const DEPTH: usize = 3;
@@ -67,6 +68,15 @@ impl<'m, I: Isa> World<'m, I> {
                 self.run_process(hart, None);
             }
         }
+    }
+
+    /// Returns whether a frame holds these words.
+    fn holds(&self, frame: FrameNo, words: &Words) -> bool {
+        let ram = self.memory.machine().ram();
+        let mut slots = SLOTS.iter().enumerate();
+        slots.all(|(slot, &offset)| {
+            words.get(slot) == ram.word(frame, offset).load(Ordering::Relaxed)
+        })
     }
 
     /// Returns an idle hart.
@@ -125,13 +135,24 @@ impl<I: Isa> Bystanders for World<'_, I> {
         }
     }
 
-    fn copied(&self) {
+    fn copied(&self, frame: FrameNo) {
         let Some(process) = self.at_work() else {
             return;
         };
-        if let Some((page, words)) = &*process.copying.borrow()
-            && let Some(page) = process.model.borrow_mut().page_mut(*page)
-        {
+        let copying = process.copying.borrow();
+        let Some((number, before)) = &*copying else {
+            return;
+        };
+        let mut model = process.model.borrow_mut();
+        let Some(page) = model.page_mut(*number) else {
+            return;
+        };
+        // While the process's page table was unshared, the file may have been cut and written anew,
+        // before `mm` looked for the page.
+        let now = page.words();
+        let mut either = [before, &now].into_iter().flatten();
+        let copied = either.clone().find(|words| self.holds(frame, words));
+        if let Some(words) = copied.or_else(|| either.next()) {
             page.become_copy(words);
             self.count(|tally| tally.files.copied += 1);
         }

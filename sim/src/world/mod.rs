@@ -63,8 +63,8 @@ struct Process<'m, I: Isa> {
     /// before.
     stored: RefCell<Option<Vec<(VirtAddr, u64)>>>,
     /// While the process writes to a private page of a file for the first time: the page, and its
-    /// contents.
-    copying: RefCell<Option<(PageNo, Words)>>,
+    /// contents before, if the file has such a page.
+    copying: RefCell<Option<(PageNo, Option<Words>)>>,
 }
 
 impl<I: Isa> Process<'_, I> {
@@ -85,10 +85,9 @@ impl<I: Isa> Process<'_, I> {
     fn prepare_to_copy(&self, number: PageNo, access: Access) {
         let model = self.model.borrow();
         let page = model.page(number).filter(|page| page.waits_for_copy());
-        let words = page
-            .filter(|_| access == Access::Write)
-            .and_then(Page::words);
-        self.copying.replace(words.map(|words| (number, words)));
+        let page = page.filter(|_| access == Access::Write);
+        self.copying
+            .replace(page.map(|page| (number, page.words())));
     }
 
     /// Returns the address that `place` stands for.
