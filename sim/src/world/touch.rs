@@ -89,6 +89,7 @@ impl<'m, I: Isa> World<'m, I> {
         let resolution = space.resolve(address, access);
         process.copying.take();
         let after = space.page_info(address.page());
+        let stayed = before.is_present() && after.is_present();
         self.count(|tally| tally.faults += 1);
         let mut model = process.model.borrow_mut();
         let mut page = model.page_mut(address.page());
@@ -111,10 +112,10 @@ impl<'m, I: Isa> World<'m, I> {
             (Resolution::Wait(wait), Some(_)) if allowed => Ok(Some(wait)),
             (Resolution::Denied, _) if !allowed => Err(CopyFailure::Denied),
             (Resolution::Lost, Some(_)) if allowed && self.may_be_lost() => Err(CopyFailure::Lost),
-            // The frame that a file's page is read into is promised to no process.
+            // The frame that a file's page is read into is promised to no process. The page may
+            // have been evicted or cut off while the process's page table was unshared.
             (Resolution::NoMemory, Some(page))
-                if allowed
-                    && (!page.is_due(access) || page.waits_for_copy() && !before.is_present()) =>
+                if allowed && (!page.is_due(access) || page.waits_for_copy() && !stayed) =>
             {
                 self.count(|tally| tally.refusals += 1);
                 Err(CopyFailure::NoMemory)
