@@ -45,7 +45,7 @@ counters! {
     FileFaults "file-faults" "Faults answered from a file.",
     SwapIns "swap-ins" "Pages read from swap.",
     SwapOuts "swap-outs" "Pages written to swap.",
-    TableUnshares "table-unshares" "Shared page tables copied; 0, because fork shares none yet.",
+    TableUnshares "table-unshares" "Shared page tables copied (fork mode 2).",
     EntriesCopied "entries-copied" "Page-table entries copied by fork.",
     ReferencesTaken "references-taken" "Frame reference changes made by fork.",
     LocalFences "local-fences" "Fences of the own hart's TLB.",
