@@ -118,7 +118,7 @@ fn fuzz_device_trees() {
 
 #[test]
 fn fuzz_command_lines() {
-    let words: [&[u8]; 11] = [
+    let words: [&[u8]; 12] = [
         b" ",
         b" -- ",
         b"--",

@@ -11,7 +11,7 @@ use anyhow::{Result, bail, ensure};
 use super::catalogue::{self, Test};
 use super::demand::Base;
 use super::disk::{self, Program};
-use super::lab::{Emulator, Subject};
+use super::lab::{Emulator, Place, Subject};
 use super::sanitized;
 use super::verdict::{Graded, Verdict};
 use crate::emulate::lab;
@@ -151,16 +151,12 @@ impl Class<'_> {
         let image = [0; abi::BLOCK_SIZE];
         let subject = Subject::new(self.workspace, kernel, &image)?;
         let tests: Vec<_> = self.tests.iter().filter(|test| wanted(test)).collect();
-        let base = Base::Of(None);
-        subject.run(
-            Emulator::Own,
+        let place = Place {
+            emulator: Emulator::Own,
             harts,
-            Duration::MAX,
-            &tests,
-            &base,
-            |_| {},
-            |_| {},
-        )
+            stall: Duration::MAX,
+        };
+        subject.run(place, &tests, &Base::Of(None), |_| {}, |_| {})
     }
 
     /// The correct kernel passes every test.

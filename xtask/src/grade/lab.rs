@@ -34,6 +34,17 @@ pub enum Emulator {
     Qemu,
 }
 
+/// The machine that a kernel is to run on.
+#[derive(Clone, Copy)]
+pub struct Place {
+    /// What runs it.
+    pub emulator: Emulator,
+    /// The number of harts.
+    pub harts: u8,
+    /// How long QEMU may print nothing before the kernel is given up.
+    pub stall: Duration,
+}
+
 /// Somebody's kernel and what it is tested with.
 pub struct Subject<'a> {
     /// Where temporary files go.
@@ -91,25 +102,19 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// Runs tests with so many harts. `begun` hears what the machine is, `heard` of each test.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each says another thing about the run"
-    )]
+    /// Runs tests on a machine. `begun` hears what the machine is, `heard` of each test.
     pub fn run(
         &self,
-        on: Emulator,
-        harts: u8,
-        stall: Duration,
+        place: Place,
         tests: &[&Test],
         base: &Base,
         mut begun: impl FnMut(&str),
         mut heard: impl FnMut(&Graded),
     ) -> Result<Vec<Graded>> {
         let begin = Instant::now();
-        let started = match on {
-            Emulator::Own => self.start(harts.into())?,
-            Emulator::Qemu => on_qemu::start(self, harts, stall)?,
+        let started = match place.emulator {
+            Emulator::Own => self.start(place.harts.into())?,
+            Emulator::Qemu => on_qemu::start(self, place.harts, place.stall)?,
         };
         begun(&started.machine);
         let mut bench = match started.bench {

@@ -45,7 +45,7 @@ pub use class_kernel::tests;
 use demand::Base;
 use hints::Hints;
 pub use lab::Emulator;
-use lab::Subject;
+use lab::{Place, Subject};
 use report::Report;
 pub use self_test::passes;
 pub use stand_in::grade as stand_in;
@@ -80,12 +80,15 @@ pub fn run(workspace: &Workspace, arguments: &GradeArguments) -> Result<u8> {
     let mut good = true;
     for &harts in &arguments.smp {
         let any = Base::Of(None);
+        let place = Place {
+            emulator: arguments.on,
+            harts,
+            stall,
+        };
         let base = match &baseline {
             None => Base::Of(subject.kernel.year),
             Some(baseline) => Base::shown(&baseline.run(
-                arguments.on,
-                harts,
-                stall,
+                place,
                 &chosen,
                 &any,
                 |machine| report.machine(harts, &format!("the baseline: {machine}")),
@@ -93,9 +96,7 @@ pub fn run(workspace: &Workspace, arguments: &GradeArguments) -> Result<u8> {
             )?),
         };
         let graded = subject.run(
-            arguments.on,
-            harts,
-            stall,
+            place,
             &chosen,
             &base,
             |machine| report.machine(harts, machine),

@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 
 use super::catalogue::{Purpose, Test};
 use super::demand::Base;
-use super::lab::{Emulator, Subject};
+use super::lab::{Emulator, Place, Subject};
 use crate::arch::Arch;
 use crate::process::run_bounded;
 use crate::workspace::Workspace;
@@ -87,23 +87,20 @@ pub fn grade(workspace: &Workspace) -> Result<()> {
     // The stand-in uses no disk.
     let image = [0; abi::BLOCK_SIZE];
     let subject = Subject::new(workspace, &kernel, &image)?;
-    for on in [Emulator::Own, Emulator::Qemu] {
-        let graded = subject.run(
-            on,
-            2,
-            STALL,
-            &tests.each_ref(),
-            &Base::Of(None),
-            |_| {},
-            |_| {},
-        )?;
+    for emulator in [Emulator::Own, Emulator::Qemu] {
+        let place = Place {
+            emulator,
+            harts: 2,
+            stall: STALL,
+        };
+        let graded = subject.run(place, &tests.each_ref(), &Base::Of(None), |_| {}, |_| {})?;
         let seen: Vec<_> = graded
             .iter()
             .map(|graded| (graded.test.as_str(), graded.verdict.name()))
             .collect();
         ensure!(
             seen == EXPECTED,
-            "on {on:?}: expected {EXPECTED:?}, saw {seen:?}: {graded:?}"
+            "on {emulator:?}: expected {EXPECTED:?}, saw {seen:?}: {graded:?}"
         );
     }
     Ok(())
