@@ -13,8 +13,8 @@
 //! - A hart that asks waits as long as the slowest of the others runs without interrupts and
 //!   without spinning.
 //!
-//! Neighbours: the kernel's `fence.rs` where fences are interrupts; [`crate::relax`], which serves
-//! wherever a hart spins.
+//! Neighbours: the kernel's `fence.rs` where fences are interrupts, and [`crate::relax()`], which
+//! serves wherever a hart spins.
 
 use crate::atomic::{AtomicU64, Ordering, constant, spin_loop};
 
@@ -143,7 +143,9 @@ mod tests {
                     1 << (1 - me),
                     [me as u64, 10, 20],
                     // Neither waits before both have announced.
-                    |_| drop(announced.wait()),
+                    |_| {
+                        announced.wait();
+                    },
                     |words| told = Some(words),
                     thread::yield_now,
                 );
