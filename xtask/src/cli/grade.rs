@@ -11,9 +11,9 @@ pub struct GradeArguments {
     #[arg(long, value_name = "FILE", required_unless_present_any = ["self_test", "explain"])]
     pub kernel: Option<PathBuf>,
 
-    /// Print the results as JSON on standard output
-    #[arg(long)]
-    pub json: bool,
+    /// The form of the results. All but text come at the end, and the lines on standard error
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: crate::grade::Format,
 
     /// How many harts the machine has (1 to 4); given more than once, each in turn
     #[arg(long, value_name = "N", default_values_t = [1, 3], value_parser = clap::value_parser!(u8).range(1..=4))]
@@ -45,7 +45,7 @@ pub struct GradeArguments {
     pub explain: Option<String>,
 
     /// Grade our own kernel, and variants of it that each make a known mistake, instead
-    #[arg(long, conflicts_with_all = ["kernel", "json", "smp"])]
+    #[arg(long, conflicts_with_all = ["kernel", "format", "smp"])]
     pub self_test: bool,
 
     /// Run only the tests whose name (`cowbasic simple`) contains this; with --self-test, the

@@ -14,6 +14,7 @@ mod console;
 mod demand;
 mod disk;
 mod emulated;
+mod formats;
 mod grader;
 mod guest;
 mod hints;
@@ -43,6 +44,7 @@ use crate::workspace::Workspace;
 use catalogue::Test;
 pub use class_kernel::tests;
 use demand::Base;
+pub use formats::Format;
 use hints::Hints;
 pub use lab::Emulator;
 use lab::{Place, Subject};
@@ -72,7 +74,7 @@ pub fn run(workspace: &Workspace, arguments: &GradeArguments) -> Result<u8> {
     let chosen = choose(&tests, arguments.filter.as_deref())?;
     let image = disk::build(workspace)?;
     let subject = Subject::new(workspace, kernel, &image)?;
-    let mut report = Report::new(kernel, &subject.describe(), arguments.json);
+    let mut report = Report::new(kernel, &subject.describe(), arguments.format);
     let baseline = arguments.baseline.as_deref();
     let baseline = baseline.map(|path| Subject::new(workspace, path, &image));
     let baseline = baseline.transpose()?;
@@ -110,7 +112,7 @@ pub fn run(workspace: &Workspace, arguments: &GradeArguments) -> Result<u8> {
         good &= found.is_empty();
         report.end_of_findings(&found);
     }
-    report.finish();
+    report.finish(&chosen);
     Ok(if arguments.strict && !good {
         EXIT_FAILED
     } else {

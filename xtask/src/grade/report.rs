@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use super::catalogue::Test;
+use super::formats::{self, Format, Machine};
 use super::sanitized::Finding;
 use super::verdict::{Explanation, Graded, Verdict, tally};
 use crate::json::Json;
@@ -10,16 +12,16 @@ use crate::json::Json;
 pub struct Report {
     /// The facts about the graded kernel, for JSON.
     kernel: Vec<(&'static str, Json)>,
-    machines: Vec<Json>,
+    machines: Vec<Machine>,
     /// The findings of the sanitizers, if they ran.
     findings: Option<Json>,
-    /// Whether the report is JSON. The lines go to standard error then.
-    json: bool,
+    /// What is printed at the end. The lines go to standard error unless it is they.
+    format: Format,
 }
 
 impl Report {
     /// Returns a report on the kernel in a file, of which this much is known.
-    pub fn new(path: &Path, what: &str, json: bool) -> Self {
+    pub fn new(path: &Path, what: &str, format: Format) -> Self {
         let report = Self {
             kernel: vec![
                 ("kernel", Json::Text(path.display().to_string())),
@@ -27,7 +29,7 @@ impl Report {
             ],
             machines: Vec::new(),
             findings: None,
-            json,
+            format,
         };
         report.say(&format!("{}: {what}", path.display()));
         report
@@ -54,12 +56,7 @@ impl Report {
             .map(|(name, count)| format!("{count} {name}"))
             .collect();
         self.say(&format!("grade: {harts} harts: {}", summary.join(", ")));
-        let mut members = vec![
-            ("harts", Json::Count(usize::from(harts))),
-            ("tests", Json::List(graded.iter().map(object).collect())),
-        ];
-        members.extend(counts.map(|(name, count)| (name, Json::Count(count))));
-        self.machines.push(Json::Object(members));
+        self.machines.push((harts, graded));
     }
 
     /// Prints a finding of a sanitizer.
@@ -79,18 +76,24 @@ impl Report {
         self.findings = Some(Json::List(findings.iter().map(found).collect()));
     }
 
-    /// Prints the JSON, if it was asked for.
-    pub fn finish(self) {
-        if self.json {
-            let mut members = self.kernel;
-            members.push(("machines", Json::List(self.machines)));
-            members.extend(self.findings.map(|findings| ("findings", findings)));
-            println!("{}", Json::Object(members));
+    /// Prints the results, if another form than lines was asked for.
+    pub fn finish(self, tests: &[&Test]) {
+        match self.format {
+            Format::Text => {}
+            Format::Json => {
+                let mut members = self.kernel;
+                let machines = self.machines.iter().map(machine);
+                members.push(("machines", Json::List(machines.collect())));
+                members.extend(self.findings.map(|findings| ("findings", findings)));
+                println!("{}", Json::Object(members));
+            }
+            Format::Gradescope => println!("{}", formats::gradescope(tests, &self.machines)),
+            Format::Junit => println!("{}", formats::junit(&self.machines)),
         }
     }
 
     fn say(&self, line: &str) {
-        if self.json {
+        if self.format != Format::Text {
             eprintln!("{line}");
         } else {
             println!("{line}");
@@ -98,8 +101,18 @@ impl Report {
     }
 }
 
+/// Returns a machine as JSON.
+fn machine((harts, graded): &Machine) -> Json {
+    let mut members = vec![
+        ("harts", Json::Count(usize::from(*harts))),
+        ("tests", Json::List(graded.iter().map(object).collect())),
+    ];
+    members.extend(tally(graded).map(|(name, count)| (name, Json::Count(count))));
+    Json::Object(members)
+}
+
 /// Returns the lines about a test: the result, and below it the reason.
-fn lines(graded: &Graded) -> Vec<String> {
+pub fn lines(graded: &Graded) -> Vec<String> {
     let Graded {
         suite,
         test,
