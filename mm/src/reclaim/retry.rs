@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_is_cleaned_or_refused_pages() {
+    fn a_round_says_what_was_written_refused_or_done_by_others() {
         let written = Round::of_write(3, Ok::<_, ()>(2));
         let expected = Round {
             freed: 2,
@@ -176,6 +176,11 @@ mod tests {
             ..NOTHING
         };
         assert_eq!(Round::of_write(3, Err::<u64, _>(())), refused);
+        let of_others = Round {
+            others: Others::Evicting,
+            ..NOTHING
+        };
+        assert_eq!(Round::of_others(), of_others);
     }
 
     #[test]
