@@ -364,7 +364,7 @@ fn ask_the_other(pair: &Pair, me: usize) {
 fn harts_that_ask_each_other_are_answered() {
     explore(|| {
         let pair = Arc::new(Pair {
-            mailboxes: [Mailbox::new(), Mailbox::new()],
+            mailboxes: [Mailbox::empty(), Mailbox::empty()],
             before: [AtomicU32::new(0), AtomicU32::new(0)],
             found: [AtomicU32::new(0), AtomicU32::new(0)],
         });

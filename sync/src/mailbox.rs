@@ -44,8 +44,7 @@ struct Request {
 impl Mailbox {
     constant! {
         /// Returns the mailbox of a hart that asks for nothing.
-        #[allow(clippy::new_without_default)]
-        pub const fn new() -> Self {
+        pub const fn empty() -> Self {
             Self {
                 inbox: Inbox(AtomicU64::new(0)),
                 request: Request {
@@ -129,7 +128,7 @@ mod tests {
 
     #[test]
     fn mistake_40_harts_that_ask_each_other_both_go_on() {
-        let mailboxes = Arc::new([const { Mailbox::new() }; 2]);
+        let mailboxes = Arc::new([const { Mailbox::empty() }; 2]);
         let announced = Arc::new(Barrier::new(2));
         let (end, ended) = channel();
         for me in 0..2 {

@@ -246,8 +246,8 @@ pub fn reclaim_round<F: Format>(memory: &Memory<FakeMachine<F>>, wanted: u64) ->
     reclaim_round_amid(memory, wanted, || {})
 }
 
-/// Does a round of reclaim. Calls `others` during each write to a file, when the write cannot be
-/// stopped any more.
+/// Does a round of reclaim. Calls `others` during each write to a file, after the round has decided
+/// to write the page and before the write ends.
 pub fn reclaim_round_amid<F: Format>(
     memory: &Memory<FakeMachine<F>>,
     wanted: u64,

@@ -17,7 +17,7 @@ pub struct Promised {
 /// How far the call in progress had come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InProgress {
-    /// No effect of it is on the disk, or it has none.
+    /// The disk shows nothing of the call, or the call changes nothing on a disk.
     NotBegun,
     /// Its effect is on the disk.
     Done,

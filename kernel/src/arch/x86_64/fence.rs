@@ -82,7 +82,7 @@ fn all() {
     }
 }
 
-static MAILBOXES: [Mailbox; HARTS_MAX] = [const { Mailbox::new() }; HARTS_MAX];
+static MAILBOXES: [Mailbox; HARTS_MAX] = [const { Mailbox::empty() }; HARTS_MAX];
 
 /// Returns a fence as a request.
 fn words(fence: Fence) -> [u64; WORDS] {

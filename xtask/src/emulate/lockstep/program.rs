@@ -305,7 +305,7 @@ impl Writer<'_> {
             // jal, over a word.
             0 => self.word(8 << 20 | rd << 7 | 0x6f),
             1 => {
-                // auipc x31; jalr rd, 12(x31): back to after the instruction that is jumped over.
+                // auipc x31; jalr rd, 12(x31): jumps over the instruction that follows.
                 self.word(X31 << 7 | 0x17);
                 self.word(12 << 20 | X31 << 15 | rd << 7 | 0x67);
             }
